@@ -1,0 +1,30 @@
+//! RTP (RFC 3550): numbers, headers and header extensions as views over bytes.
+
+pub mod extensions;
+
+/// A synchronization source (RFC 3550 §3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Ssrc(pub u32);
+
+/// A payload type, 0 to 127 (RFC 3550 §5.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct PayloadType(pub u8);
+
+/// The codecs this server forwards.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Codec {
+    /// RFC 7587, clock rate 48 kHz.
+    Opus,
+    /// RFC 7741, clock rate 90 kHz.
+    Vp8,
+}
+
+impl Codec {
+    /// Ticks of the RTP timestamp a second.
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            Self::Opus => 48_000,
+            Self::Vp8 => 90_000,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What the signaling side tells a worker.
+
+use std::net::SocketAddr;
+
+use crate::identity::{ParticipantId, RoomId, SlotId, Source};
+use crate::rtp::extensions::ExtensionIds;
+use crate::rtp::{Codec, PayloadType, Ssrc};
+use crate::transport::{Fingerprint, IceCredentials};
+
+/// An instruction to a worker. A command that names someone the worker does
+/// not know is ignored: it crossed with that participant's end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Lets a participant's transport connect. The room comes into being with
+    /// its first participant and goes with its last.
+    Join {
+        room: RoomId,
+        participant: ParticipantId,
+        transport: TransportParameters,
+    },
+    /// Sets what a participant sends and receives, replacing what was set
+    /// before: the outcome of an offer and its answer.
+    Negotiate {
+        participant: ParticipantId,
+        media: MediaParameters,
+    },
+    /// Feeds a slot from another participant's source, or empties it.
+    Assign {
+        subscriber: ParticipantId,
+        slot: SlotId,
+        source: Option<(ParticipantId, Source)>,
+    },
+    /// Ends a participant's stay and frees all that was kept for it.
+    Leave { participant: ParticipantId },
+}
+
+/// Both ends of a participant's transport as the descriptions gave them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TransportParameters {
+    /// The worker's own ICE credentials toward this participant.
+    pub local: IceCredentials,
+    /// The participant's ICE credentials.
+    pub remote: IceCredentials,
+    /// The hash of the certificate the participant must present in DTLS.
+    pub remote_fingerprint: Fingerprint,
+}
+
+/// A negotiated session, as far as forwarding needs it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MediaParameters {
+    /// The participant's numbering of header extensions (RFC 8285).
+    pub extensions: ExtensionIds,
+    pub publications: Vec<Publication>,
+    pub slots: Vec<Slot>,
+}
+
+/// A stream the participant may send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publication {
+    pub source: Source,
+    /// The media section's identification tag, sent in the MID header
+    /// extension (RFC 9143).
+    pub mid: String,
+    /// The synchronization sources the description names, if it does.
+    pub ssrcs: Vec<Ssrc>,
+    pub codecs: Vec<CodecParameters>,
+}
+
+/// A place for a stream toward the participant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Slot {
+    pub slot: SlotId,
+    /// The media section's identification tag (RFC 9143).
+    pub mid: String,
+    /// The synchronization source of everything this slot ever sends.
+    pub ssrc: Ssrc,
+    /// The synchronization source of its retransmissions (RFC 4588).
+    pub rtx_ssrc: Option<Ssrc>,
+    pub codecs: Vec<CodecParameters>,
+}
+
+/// One payload type of a media section.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CodecParameters {
+    pub codec: Codec,
+    pub payload_type: PayloadType,
+    /// The payload type of this codec's retransmissions (RFC 4588).
+    pub rtx: Option<PayloadType>,
+}
+
+/// What the signaling side must know of a worker to describe it to a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WorkerAddress {
+    /// The host candidates to announce, all UDP.
+    pub candidates: Vec<SocketAddr>,
+    /// The hash of the certificate the worker presents in DTLS.
+    pub fingerprint: Fingerprint,
+}

@@ -1,0 +1,31 @@
+//! What a worker tells the signaling side.
+
+use crate::identity::ParticipantId;
+use crate::srtp::Profile;
+
+/// Something that happened to a participant's media.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// ICE and DTLS are done; media can flow.
+    Connected {
+        participant: ParticipantId,
+        profile: Profile,
+    },
+    /// The transport is gone for good. The worker has freed what it kept.
+    Disconnected {
+        participant: ParticipantId,
+        reason: DisconnectReason,
+    },
+}
+
+/// Why a transport ended without being told to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DisconnectReason {
+    /// No valid connectivity check arrived in time: the peer vanished or
+    /// never came (RFC 7675).
+    ConsentExpired,
+    /// The peer closed DTLS.
+    Closed,
+    /// The handshake failed, or its certificate was not the signalled one.
+    DtlsFailed,
+}

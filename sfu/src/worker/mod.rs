@@ -1,0 +1,4 @@
+//! A worker: the rooms of one core, as a state machine.
+
+pub mod command;
+pub mod event;

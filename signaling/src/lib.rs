@@ -1,0 +1,3 @@
+//! Sign-in, rooms and session descriptions.
+
+pub mod protocol;

@@ -1,0 +1,30 @@
+//! Why the server refused something.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A refusal's kind, for programs; its text is for people.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCode {
+    /// The token is not one the clinic signed for this server.
+    InvalidToken,
+    /// The token's time is over.
+    TokenExpired,
+    /// The token's time has not come.
+    TokenNotYetValid,
+    /// Nobody else fits in.
+    RoomFull,
+    /// The message is not of the protocol, or not what is due now.
+    InvalidMessage,
+    /// The message is larger than the server takes.
+    MessageTooLarge,
+    /// The session description cannot be answered.
+    InvalidOffer,
+    /// The media transport failed or fell silent; join again.
+    MediaDisconnected,
+    /// The server is going down; join again later.
+    ShuttingDown,
+    /// The server failed; nothing the client did.
+    Internal,
+}

@@ -1,0 +1,86 @@
+//! What the server says.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use super::ErrorCode;
+
+/// A message from server to client.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[serde(
+    tag = "type",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+#[ts(export)]
+pub enum ServerMessage {
+    /// The answer to `join`.
+    Joined {
+        /// The client's own id in this room, for this stay.
+        participant_id: String,
+        /// The client's own role.
+        role: Role,
+        /// The others who are there.
+        participants: Vec<Participant>,
+        /// How many slots to offer.
+        slots: u16,
+        /// For `RTCConfiguration.iceServers`.
+        ice_servers: Vec<IceServer>,
+    },
+    /// The answer to `offer`.
+    Answer { sdp: String },
+    /// Somebody came in.
+    ParticipantJoined { participant: Participant },
+    /// Somebody's devices or role changed.
+    ParticipantUpdated { participant: Participant },
+    /// Somebody left.
+    ParticipantLeft { participant_id: String },
+    /// Who is in which slot from now on. Slots not named are unchanged.
+    Slots { assignments: Vec<SlotAssignment> },
+    /// Something went wrong. If `fatal`, the server closes the socket next.
+    Error {
+        code: ErrorCode,
+        /// For a developer's console, in English.
+        message: String,
+        fatal: bool,
+    },
+}
+
+/// Somebody in the room.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct Participant {
+    pub id: String,
+    pub role: Role,
+    pub microphone: bool,
+    pub camera: bool,
+}
+
+/// What a participant is in the room; the token says it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Host,
+    CoHost,
+    Client,
+    Observer,
+    Interpreter,
+}
+
+/// The occupant of a slot.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SlotAssignment {
+    pub slot: u16,
+    /// `null` when the slot is empty: blank it at once.
+    pub participant_id: Option<String>,
+}
+
+/// One entry of `RTCConfiguration.iceServers`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct IceServer {
+    pub urls: Vec<String>,
+    pub username: String,
+    pub credential: String,
+}
