@@ -10,7 +10,6 @@ use ts_rs::TS;
     rename_all = "kebab-case",
     rename_all_fields = "camelCase"
 )]
-#[ts(export)]
 pub enum ClientMessage {
     /// Asks to enter the room that the token names. Must come first.
     Join {

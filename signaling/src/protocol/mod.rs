@@ -1,15 +1,18 @@
 //! The messages of the websocket, subprotocol `quietroom.v1`: one JSON object
 //! a text frame, told apart by `type`. Unknown fields are ignored, so that
 //! versions can differ. The TypeScript types in
-//! `web-client/src/signaling/protocol/` are generated from these.
+//! `web-client/src/signaling/protocol/` are generated from these by
+//! `cargo run -p signaling --example generate_types`.
 
 mod client;
 mod error;
 mod server;
+mod typescript;
 
 pub use client::{ClientMessage, PublicationSection, PublicationSource, SlotSections};
 pub use error::ErrorCode;
 pub use server::{IceServer, Participant, Role, ServerMessage, SlotAssignment};
+pub use typescript::write_typescript;
 
 /// The websocket subprotocol both sides must name.
 pub const SUBPROTOCOL: &str = "quietroom.v1";

@@ -12,7 +12,6 @@ use super::ErrorCode;
     rename_all = "kebab-case",
     rename_all_fields = "camelCase"
 )]
-#[ts(export)]
 pub enum ServerMessage {
     /// The answer to `join`.
     Joined {
