@@ -1,3 +1,4 @@
 //! Sign-in, rooms and session descriptions.
 
+pub mod access;
 pub mod protocol;
