@@ -1,0 +1,102 @@
+import { open } from 'node:fs/promises';
+
+/** Red, green, blue, each 0 to 255. */
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/** The colour at a place of a moving picture; `x` and `y` run from 0 to 1, `turn` from 0 to 1 once a loop. */
+export type Painter = (x: number, y: number, turn: number) => Colour;
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+  /** Frames in the loop. */
+  readonly frames: number;
+}
+
+/**
+ * Writes what Chromium's fake camera reads: a YUV4MPEG2 file with 4:2:0
+ * subsampling, played in a loop at 15 frames a second.
+ */
+export async function writePicture(path: string, size: PictureSize, paint: Painter): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    const rate = String(FRAMES_A_SECOND);
+    await file.write(
+      `YUV4MPEG2 W${String(size.width)} H${String(size.height)} F${rate}:1 Ip A1:1 C420jpeg\n`,
+    );
+    for (let frame = 0; frame < size.frames; frame += 1) {
+      await file.write('FRAME\n');
+      await file.write(paintFrame(size, paint, frame / size.frames));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** One colour, with a dark band that wanders along the lower edge: no two frames are equal, and the middle is calm. */
+export function plain(colour: Colour): Painter {
+  return (x, y, turn) => (y > 0.85 && Math.abs(x - turn) < 0.1 ? [30, 30, 30] : colour);
+}
+
+/** A seated figure before a soft, slowly drifting background. */
+export function portrait(wall: Colour, light: Colour, clothes: Colour): Painter {
+  return (x, y, turn) => {
+    const sway = 0.008 * Math.sin(2 * Math.PI * turn);
+    const across = (x - 0.5 - sway) * (16 / 9);
+    const glow = Math.hypot(across + 0.5, y - 0.15 + sway);
+    const background = mix(light, wall, smooth(0.1, 1.15, glow));
+    const shoulders = Math.hypot(across / 0.44, (y - 1.12) / 0.44);
+    const neck = Math.max(Math.abs(across) / 0.072, Math.abs(y - 0.63) / 0.1);
+    const head = Math.hypot(across / 0.15, (y - 0.43) / 0.2);
+    const hair = Math.hypot(across / 0.175, (y - 0.38) / 0.2);
+    const skin = mix([214, 170, 144], [176, 128, 104], smooth(-0.15, 0.2, across));
+    let colour = background;
+    colour = mix(
+      mix([84, 62, 52], [58, 42, 38], smooth(0.2, 0.6, y)),
+      colour,
+      smooth(0.97, 1.03, hair),
+    );
+    colour = mix(mix(skin, [120, 84, 70], 0.25), colour, smooth(0.96, 1.04, neck));
+    colour = mix(
+      mix(clothes, [40, 44, 52], smooth(0.75, 1.1, y) * 0.35),
+      colour,
+      smooth(0.98, 1.02, shoulders),
+    );
+    return y > 0.33 ? mix(skin, colour, smooth(0.97, 1.03, head)) : colour;
+  };
+}
+
+function paintFrame(size: PictureSize, paint: Painter, turn: number): Buffer {
+  const { width, height } = size;
+  const luma = Buffer.alloc(width * height);
+  const blueness = Buffer.alloc((width * height) / 4);
+  const redness = Buffer.alloc((width * height) / 4);
+  for (let row = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1) {
+      const [red, green, blue] = paint(column / width, row / height, turn);
+      // BT.601, studio range: what Chromium takes a YUV4MPEG2 file for.
+      luma[row * width + column] = Math.round(16 + 0.257 * red + 0.504 * green + 0.098 * blue);
+      if (row % 2 === 0 && column % 2 === 0) {
+        const at = (row / 2) * (width / 2) + column / 2;
+        blueness[at] = Math.round(128 - 0.148 * red - 0.291 * green + 0.439 * blue);
+        redness[at] = Math.round(128 + 0.439 * red - 0.368 * green - 0.071 * blue);
+      }
+    }
+  }
+  return Buffer.concat([luma, blueness, redness]);
+}
+
+function mix(from: Colour, to: Colour, share: number): Colour {
+  return [
+    from[0] + (to[0] - from[0]) * share,
+    from[1] + (to[1] - from[1]) * share,
+    from[2] + (to[2] - from[2]) * share,
+  ];
+}
+
+function smooth(low: number, high: number, value: number): number {
+  const share = Math.min(1, Math.max(0, (value - low) / (high - low)));
+  return share * share * (3 - 2 * share);
+}
+
+const FRAMES_A_SECOND = 15;

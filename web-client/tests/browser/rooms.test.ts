@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { Gathering } from './gathering.js';
+import { BLUE, GREEN, type Participant, RED } from './participant.js';
+
+describe('two rooms on one server', () => {
+  let gathering: Gathering;
+  let red: Participant;
+  let green: Participant;
+  let stranger: Participant;
+
+  beforeAll(async () => {
+    gathering = await Gathering.byTokens();
+    [red, green, stranger] = (await gathering.invite([RED, GREEN, BLUE])) as [
+      Participant,
+      Participant,
+      Participant,
+    ];
+  });
+
+  beforeEach(() => {
+    gathering.explainFailure();
+  });
+
+  afterAll(async () => {
+    await gathering.close();
+  });
+
+  test('never mix', async () => {
+    const { server } = gathering;
+    await stranger.open(server.link(await server.token('elsewhere')));
+    await stranger.page.waitForFunction(() => window.observer.connected());
+    for (const participant of [red, green]) {
+      await participant.open(server.link(await server.token('here')));
+    }
+    await Promise.all([red.meets(1), green.meets(1)]);
+    expect(await Promise.all([red, green, stranger].map((one) => one.tiles()))).toEqual([
+      [{ seen: 'green', heard: 'green' }],
+      [{ seen: 'red', heard: 'red' }],
+      [],
+    ]);
+  });
+
+  test('let in nobody whose token another clinic signed', async () => {
+    const other = await Gathering.byTokens();
+    try {
+      const forged = await other.server.token('here');
+      await stranger.page.goto('about:blank');
+      await stranger.open(gathering.server.link(forged));
+      await expect
+        .poll(() => stranger.page.evaluate(() => window.observer.status()))
+        .toMatch(/token/i);
+      expect(await stranger.ids()).toEqual([]);
+      await red.meets(1);
+    } finally {
+      await other.close();
+    }
+  });
+});

@@ -1,0 +1,170 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** The real `quietroom` binary, on free ports of this machine. */
+export class Server {
+  /** Where the demo page is; join with a token by {@link Server.link}. */
+  readonly origin: string;
+  /** The link that the server printed; absent when it trusts the clinic's keys. */
+  readonly printedLink: string | undefined;
+  /** Both output streams, as they came. */
+  readonly output: string[];
+  readonly #process: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(
+    origin: string,
+    printedLink: string | undefined,
+    output: string[],
+    process: ChildProcess,
+    folder: string,
+  ) {
+    this.origin = origin;
+    this.printedLink = printedLink;
+    this.output = output;
+    this.#process = process;
+    this.#folder = folder;
+  }
+
+  /** As a person tries it out: no keys, one link. */
+  static start(): Promise<Server> {
+    return Server.#start(false);
+  }
+
+  /** As a clinic runs it: the server knows a public key, and tokens come from {@link Server.token}. */
+  static startWithKeys(): Promise<Server> {
+    return Server.#start(true);
+  }
+
+  static async #start(withKeys: boolean): Promise<Server> {
+    const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
+    const output: string[] = [];
+    let process: ChildProcess | undefined;
+    try {
+      const port = await freePort();
+      const origin = `http://localhost:${port}`;
+      const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
+      if (withKeys) {
+        await mint(folder, 'nobody');
+        config.push(`[access]`, `jwks = ${JSON.stringify(`${keyFile(folder)}.jwks.json`)}`);
+      }
+      await writeFile(join(folder, 'quietroom.toml'), `${config.join('\n')}\n`);
+      process = spawn(BINARY, ['serve', '--config', join(folder, 'quietroom.toml')], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      const running = process;
+      const ended = new Promise<never>((_, reject) => {
+        running.once('error', reject);
+        running.once('exit', (code, signal) => {
+          reject(new Error(`the server ended (${code ?? signal ?? 'no reason'})`));
+        });
+      });
+      ended.catch(() => undefined);
+      for (const stream of [running.stdout, running.stderr]) {
+        stream?.setEncoding('utf8').on('data', (text: string) => output.push(text));
+      }
+      const ready = withKeys ? healthy(origin) : linkIn(output);
+      const link = await Promise.race([ready, ended]);
+      return new Server(origin, link, output, running, folder);
+    } catch (error) {
+      process?.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+      throw new Error(`the server did not start; it said:\n${output.join('')}`, { cause: error });
+    }
+  }
+
+  /** A token of the clinic's for `room`; only with {@link Server.startWithKeys}. */
+  token(room: string): Promise<string> {
+    return mint(this.#folder, room);
+  }
+
+  link(token: string): string {
+    return `${this.origin}/#token=${token}`;
+  }
+
+  /** Ends the server as an operator does; resolves with its exit code. Safe to call twice. */
+  async stop(): Promise<number | null> {
+    const process = this.#process;
+    if (process.exitCode === null && process.signalCode === null) {
+      const ended = new Promise((resolve) => process.once('exit', resolve));
+      const impatience = setTimeout(() => process.kill('SIGKILL'), STOP_MS);
+      process.kill('SIGTERM');
+      await ended;
+      clearTimeout(impatience);
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+    return process.exitCode;
+  }
+}
+
+async function mint(folder: string, room: string): Promise<string> {
+  const options = ['token', '--room', room, '--role', 'host', '--key', keyFile(folder)];
+  const { stdout } = await promisify(execFile)(BINARY, options);
+  return stdout.trim();
+}
+
+function keyFile(folder: string): string {
+  return join(folder, 'key.pem');
+}
+
+async function linkIn(output: readonly string[]): Promise<string> {
+  const deadline = Date.now() + START_MS;
+  while (Date.now() < deadline) {
+    const link = /http:\/\/localhost:\d+\/#token=[\w.-]+/.exec(output.join(''))?.[0];
+    if (link !== undefined) return link;
+    await pause(20);
+  }
+  throw new Error(`no link within ${START_MS} ms`);
+}
+
+async function healthy(origin: string): Promise<undefined> {
+  const deadline = Date.now() + START_MS;
+  while (Date.now() < deadline) {
+    const answer = await fetch(`${origin}/healthz`).catch(() => undefined);
+    if (answer?.ok === true) return undefined;
+    await pause(20);
+  }
+  throw new Error(`not healthy within ${START_MS} ms`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (address === null || typeof address === 'string') reject(new Error('no free port'));
+        else resolve(address.port);
+      });
+    });
+  });
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function binary(): string {
+  const named = process.env['QUIETROOM_BINARY'];
+  const found = [named, ...['debug', 'release'].map((profile) => built(profile))].find(
+    (path) => path !== undefined && existsSync(path),
+  );
+  if (found === undefined) throw new Error('no quietroom binary: run `cargo build` first');
+  return found;
+}
+
+function built(profile: string): string {
+  return fileURLToPath(new URL(`../../../target/${profile}/quietroom`, import.meta.url));
+}
+
+const BINARY = binary();
+const START_MS = 20_000;
+/** The server promises to be gone within five seconds. */
+const STOP_MS = 6_000;
