@@ -38,31 +38,40 @@ export function plain(colour: Colour): Painter {
   return (x, y, turn) => (y > 0.85 && Math.abs(x - turn) < 0.1 ? [30, 30, 30] : colour);
 }
 
+/** The colours of a {@link portrait}, and how far the hair reaches: 0.2 is short, 0.34 to the shoulders. */
+export interface Sitter {
+  readonly wall: Colour;
+  readonly light: Colour;
+  readonly clothes: Colour;
+  readonly skin: Colour;
+  readonly hair: Colour;
+  readonly hairLength: number;
+}
+
 /** A seated figure before a soft, slowly drifting background. */
-export function portrait(wall: Colour, light: Colour, clothes: Colour): Painter {
+export function portrait(sitter: Sitter): Painter {
+  const { wall, light, clothes, skin, hair, hairLength } = sitter;
+  const shade: Colour = [40, 34, 38];
   return (x, y, turn) => {
     const sway = 0.008 * Math.sin(2 * Math.PI * turn);
     const across = (x - 0.5 - sway) * (16 / 9);
     const glow = Math.hypot(across + 0.5, y - 0.15 + sway);
-    const background = mix(light, wall, smooth(0.1, 1.15, glow));
-    const shoulders = Math.hypot(across / 0.44, (y - 1.12) / 0.44);
+    const locks = Math.hypot(across / 0.175, (y - 0.38) / (y < 0.38 ? 0.2 : hairLength));
     const neck = Math.max(Math.abs(across) / 0.072, Math.abs(y - 0.63) / 0.1);
+    const shoulders = Math.hypot(across / 0.44, (y - 1.12) / 0.44);
     const head = Math.hypot(across / 0.15, (y - 0.43) / 0.2);
-    const hair = Math.hypot(across / 0.175, (y - 0.38) / 0.2);
-    const skin = mix([214, 170, 144], [176, 128, 104], smooth(-0.15, 0.2, across));
-    let colour = background;
+    const hairline = 0.3 + 3 * across ** 2;
+    const face = mix(skin, shade, 0.3 * smooth(-0.15, 0.2, across));
+
+    let colour = mix(light, wall, smooth(0.1, 1.15, glow));
+    colour = mix(mix(hair, shade, 0.5 * smooth(0.2, 0.6, y)), colour, smooth(0.97, 1.03, locks));
+    colour = mix(mix(face, shade, 0.2), colour, smooth(0.96, 1.04, neck));
     colour = mix(
-      mix([84, 62, 52], [58, 42, 38], smooth(0.2, 0.6, y)),
-      colour,
-      smooth(0.97, 1.03, hair),
-    );
-    colour = mix(mix(skin, [120, 84, 70], 0.25), colour, smooth(0.96, 1.04, neck));
-    colour = mix(
-      mix(clothes, [40, 44, 52], smooth(0.75, 1.1, y) * 0.35),
+      mix(clothes, shade, 0.3 * smooth(0.75, 1.1, y)),
       colour,
       smooth(0.98, 1.02, shoulders),
     );
-    return y > 0.33 ? mix(skin, colour, smooth(0.97, 1.03, head)) : colour;
+    return mix(colour, mix(face, colour, smooth(0.97, 1.03, head)), smooth(0, 0.015, y - hairline));
   };
 }
 
