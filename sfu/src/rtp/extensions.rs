@@ -13,3 +13,128 @@ pub struct ExtensionIds {
     /// `http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`.
     pub absolute_send_time: Option<u8>,
 }
+
+/// The elements of one packet's header extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Extensions<'a> {
+    form: Form,
+    bytes: &'a [u8],
+}
+
+impl<'a> Extensions<'a> {
+    /// The elements in `bytes`, in the form that `profile` names; any other
+    /// profile holds none.
+    pub(super) fn new(profile: u16, bytes: &'a [u8]) -> Self {
+        let form = match profile {
+            ONE_BYTE_PROFILE => Form::OneByte,
+            profile if profile & 0xFFF0 == TWO_BYTE_PROFILE => Form::TwoByte,
+            _ => return Self::none(),
+        };
+        Self { form, bytes }
+    }
+
+    pub(super) fn none() -> Self {
+        Self {
+            form: Form::OneByte,
+            bytes: &[],
+        }
+    }
+
+    /// The data of the first element numbered `id`.
+    pub fn find(mut self, id: u8) -> Option<&'a [u8]> {
+        Iterator::find(&mut self, |&(element, _)| element == id).map(|(_, data)| data)
+    }
+}
+
+impl<'a> Iterator for Extensions<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (&first, rest) = self.bytes.split_first()?;
+            if first == 0 {
+                self.bytes = rest;
+                continue;
+            }
+            let (id, length, data) = match self.form {
+                Form::OneByte if first >> 4 == STOP_ID => return None,
+                Form::OneByte => (first >> 4, usize::from(first & 0x0F) + 1, rest),
+                Form::TwoByte => {
+                    let (&length, data) = rest.split_first()?;
+                    (first, usize::from(length), data)
+                }
+            };
+            let (element, rest) = data.split_at_checked(length)?;
+            self.bytes = rest;
+            return Some((id, element));
+        }
+    }
+}
+
+/// The bytes of a header extension with one one-byte element, numbered 1 to
+/// 14, as RFC 8285 §4.2 has it.
+pub fn single_byte_element(id: u8, data: u8) -> [u8; SINGLE_BYTE_ELEMENT_LENGTH] {
+    let [profile_high, profile_low] = ONE_BYTE_PROFILE.to_be_bytes();
+    [profile_high, profile_low, 0, 1, id << 4, data, 0, 0]
+}
+
+/// The length of [`single_byte_element`]'s bytes.
+pub const SINGLE_BYTE_ELEMENT_LENGTH: usize = 8;
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    OneByte,
+    TwoByte,
+}
+
+const ONE_BYTE_PROFILE: u16 = 0xBEDE;
+const TWO_BYTE_PROFILE: u16 = 0x1000;
+/// In the one-byte form this number ends the elements (RFC 8285 §4.2).
+const STOP_ID: u8 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_elements_and_padding_are_told_apart() {
+        let bytes = [0x10, 0xAA, 0, 0, 0x31, 1, 2, 0];
+
+        let elements: Vec<_> = Extensions::new(ONE_BYTE_PROFILE, &bytes).collect();
+
+        assert_eq!(elements, [(1, &[0xAA][..]), (3, &[1, 2][..])]);
+    }
+
+    #[test]
+    fn two_byte_elements_may_be_empty_or_long() {
+        let mut bytes = vec![5, 0, 200, 20];
+        bytes.extend([9; 20]);
+
+        let elements: Vec<_> = Extensions::new(0x1000, &bytes).collect();
+
+        assert_eq!(elements, [(5, &[][..]), (200, &[9; 20][..])]);
+    }
+
+    #[test]
+    fn an_element_past_the_end_is_not_read() {
+        assert_eq!(Extensions::new(ONE_BYTE_PROFILE, &[0x13, 1]).find(1), None);
+        assert_eq!(Extensions::new(0x1000, &[1, 200, 1]).find(1), None);
+        assert_eq!(Extensions::new(0x1000, &[1]).find(1), None);
+    }
+
+    #[test]
+    fn the_stop_number_ends_the_one_byte_form() {
+        let bytes = [0xF0, 0x10, 0x10, 0xAA];
+
+        assert_eq!(Extensions::new(ONE_BYTE_PROFILE, &bytes).find(1), None);
+    }
+
+    #[test]
+    fn a_written_element_reads_back() {
+        let bytes = single_byte_element(7, 0x85);
+
+        let elements = Extensions::new(u16::from_be_bytes([bytes[0], bytes[1]]), &bytes[4..]);
+
+        assert_eq!(elements.find(7), Some(&[0x85][..]));
+    }
+}

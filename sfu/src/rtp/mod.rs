@@ -1,6 +1,9 @@
 //! RTP (RFC 3550): numbers, headers and header extensions as views over bytes.
 
 pub mod extensions;
+pub mod header;
+pub mod sequence;
+pub mod vp8;
 
 /// A synchronization source (RFC 3550 §3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -9,6 +12,23 @@ pub struct Ssrc(pub u32);
 /// A payload type, 0 to 127 (RFC 3550 §5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PayloadType(pub u8);
+
+/// A media timestamp in ticks of the codec's clock (RFC 3550 §5.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Timestamp(pub u32);
+
+impl Timestamp {
+    /// This timestamp `ticks` later, wrapping.
+    #[must_use]
+    pub fn advanced(self, ticks: u32) -> Self {
+        Self(self.0.wrapping_add(ticks))
+    }
+
+    /// Ticks from `earlier` to this one, wrapping.
+    pub fn since(self, earlier: Self) -> u32 {
+        self.0.wrapping_sub(earlier.0)
+    }
+}
 
 /// The codecs this server forwards.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
