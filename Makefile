@@ -111,7 +111,7 @@ soak: client chromium ## The long forms of the tests: SOAK_ROUNDS rounds of brow
 	done
 
 .PHONY: client
-client: rust-version $(CLIENT)
+client: rust-version $(CLIENT) ## Build the web client
 
 $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 	@echo "Building the web client"

@@ -6,25 +6,51 @@ import { Server } from './server.js';
 
 /** One server and the people around it; `close` ends them all, whatever happened. */
 export class Gathering {
-  readonly server: Server;
+  readonly #startServer: () => Promise<Server>;
   readonly #participants: Participant[] = [];
+  #server: Server | undefined;
 
-  private constructor(server: Server) {
-    this.server = server;
+  private constructor(startServer: () => Promise<Server>) {
+    this.#startServer = startServer;
   }
 
-  /** For `link()`: people meet by the link that the server prints. */
-  static async byPrintedLink(): Promise<Gathering> {
-    return new Gathering(await Server.start());
+  /** People will meet by the link that the server prints. */
+  static byPrintedLink(): Gathering {
+    return new Gathering(() => Server.start());
   }
 
-  /** For rooms of one's own, by tokens. */
-  static async byTokens(): Promise<Gathering> {
-    return new Gathering(await Server.startWithKeys());
+  /** People will meet in rooms of one's own choice, by tokens. */
+  static byTokens(): Gathering {
+    return new Gathering(() => Server.startWithKeys());
   }
 
-  /** Starts a browser for each person, none of them in the room yet. */
-  async invite(people: readonly Person[], size?: PictureSize): Promise<Participant[]> {
+  get server(): Server {
+    if (this.#server === undefined) throw new Error('the server is not started');
+    return this.#server;
+  }
+
+  /** Starts the server and a browser for each person, none of them in a room yet. */
+  async start(people: readonly Person[], size?: PictureSize): Promise<Participant[]> {
+    this.#server = await this.#startServer();
+    return this.#invite(people, size);
+  }
+
+  /** To call in a test: on failure prints what the server and every page had to say. */
+  explainFailure(): void {
+    onTestFailed(() => {
+      console.error(`server:\n${this.#server?.output.join('') ?? ''}`);
+      for (const { person, console: lines } of this.#participants) {
+        console.error(`page of ${person.name}:\n${lines.join('\n')}`);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#participants.map((participant) => participant.close()));
+    await this.#server?.stop();
+  }
+
+  async #invite(people: readonly Person[], size?: PictureSize): Promise<Participant[]> {
     const arrivals = await Promise.allSettled(
       people.map(async (person) => {
         const participant = await Participant.start(person, size);
@@ -36,20 +62,5 @@ export class Gathering {
       if (arrival.status === 'rejected') throw arrival.reason;
       return arrival.value;
     });
-  }
-
-  /** To call in a test: on failure prints what the server and every page had to say. */
-  explainFailure(): void {
-    onTestFailed(() => {
-      console.error(`server:\n${this.server.output.join('')}`);
-      for (const { person, console: lines } of this.#participants) {
-        console.error(`page of ${person.name}:\n${lines.join('\n')}`);
-      }
-    });
-  }
-
-  async close(): Promise<void> {
-    await Promise.allSettled(this.#participants.map((participant) => participant.close()));
-    await this.server.stop();
   }
 }

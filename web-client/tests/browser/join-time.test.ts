@@ -5,20 +5,17 @@ import type { JoinTimings } from './observer.js';
 import { BLUE, GREEN, type Participant, RED } from './participant.js';
 
 describe('joining a room where two people are', () => {
-  let gathering: Gathering;
+  const gathering = Gathering.byPrintedLink();
+  let red: Participant;
+  let green: Participant;
   let newcomer: Participant;
 
   beforeAll(async () => {
-    gathering = await Gathering.byPrintedLink();
-    const [red, green, blue] = (await gathering.invite([RED, GREEN, BLUE])) as [
+    [red, green, newcomer] = (await gathering.start([RED, GREEN, BLUE])) as [
       Participant,
       Participant,
       Participant,
     ];
-    newcomer = blue;
-    await red.open(gathering.server.printedLink ?? '');
-    await green.open(gathering.server.printedLink ?? '');
-    await red.meets(1);
   });
 
   beforeEach(() => {
@@ -30,6 +27,9 @@ describe('joining a room where two people are', () => {
   });
 
   test('shows the first picture within a second', async () => {
+    await red.open(gathering.server.printedLink ?? '');
+    await green.open(gathering.server.printedLink ?? '');
+    await red.meets(1);
     const joins: JoinTimings[] = [];
     for (let round = 0; round < JOINS; round += 1) {
       await newcomer.page.goto('about:blank');

@@ -4,14 +4,13 @@ import { Gathering } from './gathering.js';
 import { BLUE, GREEN, type Participant, RED } from './participant.js';
 
 describe('two rooms on one server', () => {
-  let gathering: Gathering;
+  const gathering = Gathering.byTokens();
   let red: Participant;
   let green: Participant;
   let stranger: Participant;
 
   beforeAll(async () => {
-    gathering = await Gathering.byTokens();
-    [red, green, stranger] = (await gathering.invite([RED, GREEN, BLUE])) as [
+    [red, green, stranger] = (await gathering.start([RED, GREEN, BLUE])) as [
       Participant,
       Participant,
       Participant,
@@ -42,8 +41,9 @@ describe('two rooms on one server', () => {
   });
 
   test('let in nobody whose token another clinic signed', async () => {
-    const other = await Gathering.byTokens();
+    const other = Gathering.byTokens();
     try {
+      await other.start([]);
       const forged = await other.server.token('here');
       await stranger.page.goto('about:blank');
       await stranger.open(gathering.server.link(forged));

@@ -44,10 +44,10 @@ const SITTERS: readonly Person[] = [
 ];
 
 test.runIf(path !== undefined)('takes the picture of a session', async () => {
-  const gathering = await Gathering.byPrintedLink();
+  const gathering = Gathering.byPrintedLink();
   gathering.explainFailure();
   try {
-    const sitters = await gathering.invite(SITTERS, { width: 1280, height: 720, frames: 8 });
+    const sitters = await gathering.start(SITTERS, { width: 1280, height: 720, frames: 8 });
     for (const sitter of sitters) await sitter.open(gathering.server.printedLink ?? '');
     await Promise.all(sitters.map((sitter) => sitter.meets(2)));
     const [photographer] = sitters;

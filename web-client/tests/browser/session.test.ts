@@ -4,21 +4,17 @@ import { Gathering } from './gathering.js';
 import { BLUE, GREEN, type Participant, RED } from './participant.js';
 
 describe('three people who open the printed link', () => {
-  let gathering: Gathering;
+  const gathering = Gathering.byPrintedLink();
   let red: Participant;
   let green: Participant;
   let blue: Participant;
 
   beforeAll(async () => {
-    gathering = await Gathering.byPrintedLink();
-    [red, green, blue] = (await gathering.invite([RED, GREEN, BLUE])) as [
+    [red, green, blue] = (await gathering.start([RED, GREEN, BLUE])) as [
       Participant,
       Participant,
       Participant,
     ];
-    for (const participant of [red, green, blue]) {
-      await participant.open(gathering.server.printedLink ?? '');
-    }
   });
 
   beforeEach(() => {
@@ -40,6 +36,9 @@ describe('three people who open the printed link', () => {
   }
 
   test('see and hear one another, each with the own sound to the own picture', async () => {
+    for (const participant of [red, green, blue]) {
+      await participant.open(gathering.server.printedLink ?? '');
+    }
     await expectEveryoneMeetsEveryone();
   });
 
