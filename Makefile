@@ -30,9 +30,10 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
-run: client ## Build client and server, then serve a room on this machine
-	@echo "Building and starting the server"
-	@cargo run --bin quietroom -- serve
+run: ## Build client and server, then serve a room on this machine
+# Side by side: npm waits for the network while cargo computes.
+	@$(MAKE) -j3 client server
+	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
 test: check rust-test client-test browser-test ## Everything: what `check` does, all tests, real browsers
@@ -90,21 +91,18 @@ client-test: $(NODE_MODULES) chromium
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client chromium
+browser-test: client server chromium
 	@echo "Testing with real browsers"
-	@cargo build --locked --bin quietroom
 	@$(NPM) run --silent test:browser
 
 .PHONY: screenshot
-screenshot: client chromium ## Take docs/screenshot.png anew, with three browsers
-	@cargo build --locked --bin quietroom
+screenshot: client server chromium ## Take docs/screenshot.png anew, with three browsers
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client chromium ## The long forms of the tests: SOAK_ROUNDS rounds of browsers, SOAK_CASES cases a property
+soak: client server chromium ## The long forms of the tests: SOAK_ROUNDS rounds of browsers, SOAK_CASES cases a property
 	@echo "Testing each property with $(SOAK_CASES) cases"
-	@PROPTEST_CASES=$(SOAK_CASES) QUIETROOM_SOAK=1 cargo test --workspace --locked --quiet
-	@cargo build --locked --bin quietroom
+	@PROPTEST_CASES=$(SOAK_CASES) cargo test --workspace --locked --quiet
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Browsers, round $$round of $(SOAK_ROUNDS)"; \
 		$(NPM) run --silent test:browser; \
@@ -112,6 +110,11 @@ soak: client chromium ## The long forms of the tests: SOAK_ROUNDS rounds of brow
 
 .PHONY: client
 client: rust-version $(CLIENT) ## Build the web client
+
+.PHONY: server
+server: rust-version ## Build the server
+	@echo "Building the server"
+	+@cargo build --locked --bin quietroom
 
 $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 	@echo "Building the web client"
