@@ -1,0 +1,5 @@
+/** The token in a URL's fragment (`#token=…`), which browsers never send to a server. */
+export function tokenFromFragment(fragment: string): string | undefined {
+  const token = new URLSearchParams(fragment.replace(/^#/, '')).get('token');
+  return token === null || token === '' ? undefined : token;
+}

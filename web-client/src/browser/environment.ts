@@ -1,0 +1,45 @@
+import type { TransformWorker } from '../e2ee/transforms';
+import type { DeviceAccess } from '../media/devices';
+import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
+import type { PeerConfiguration } from '../transport/configuration';
+import type { BrowserScope } from './features';
+
+/** Everything of the browser that a room uses, so that tests can stand in for it. */
+export interface Environment {
+  readonly scope: BrowserScope;
+  readonly devices: DeviceAccess;
+  /** The page's address. */
+  readonly page: string;
+  /** Milliseconds on a clock that never goes back. */
+  now(): number;
+  openSocket(address: URL): SignalingSocket;
+  createPeerConnection(configuration: PeerConfiguration): RTCPeerConnection;
+  startWorker(url: string | URL | undefined): TransformWorker;
+  /** Calls `listener` when the page goes away; the returned function undoes it. */
+  onPageHide(listener: () => void): () => void;
+}
+
+/** The browser this runs in. */
+export function browserEnvironment(): Environment {
+  return {
+    scope: window,
+    devices: navigator,
+    page: location.href,
+    now: () => performance.now(),
+    openSocket: (address) => new WebSocket(address, SUBPROTOCOL),
+    createPeerConnection: (configuration) => new RTCPeerConnection(configuration),
+    startWorker: (url) =>
+      url === undefined
+        ? new Worker(new URL('../e2ee/worker/worker.ts', import.meta.url), {
+            type: 'module',
+            name: 'quietroom-e2ee',
+          })
+        : new Worker(new URL(url, location.href), { type: 'module', name: 'quietroom-e2ee' }),
+    onPageHide: (listener) => {
+      window.addEventListener('pagehide', listener);
+      return () => {
+        window.removeEventListener('pagehide', listener);
+      };
+    },
+  };
+}

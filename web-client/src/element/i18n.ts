@@ -1,0 +1,59 @@
+import type { Role } from '../signaling/protocol/Role';
+
+/** Every text of the element, so that a language is one object. */
+export interface Messages {
+  readonly you: string;
+  /** What somebody is called; `number` tells several of one role apart. */
+  readonly participant: (role: Role, number: number | undefined) => string;
+  readonly tile: (name: string, microphone: boolean, camera: boolean) => string;
+  readonly microphoneOff: string;
+  readonly everyone: string;
+  readonly controls: string;
+  readonly mute: string;
+  readonly unmute: string;
+  readonly stopCamera: string;
+  readonly startCamera: string;
+  readonly leave: string;
+  readonly joinAgain: string;
+  readonly tapToHear: string;
+  readonly connecting: string;
+  readonly reconnecting: string;
+  readonly alone: string;
+  readonly others: (count: number) => string;
+  readonly left: string;
+  readonly leftDetail: string;
+  readonly failed: string;
+}
+
+const ROLES: Record<Role, string> = {
+  host: 'Therapist',
+  'co-host': 'Co-therapist',
+  client: 'Participant',
+  observer: 'Observer',
+  interpreter: 'Interpreter',
+};
+
+/** English. */
+export const english: Messages = {
+  you: 'You',
+  participant: (role, number) => (number === undefined ? ROLES[role] : `${ROLES[role]} ${number}`),
+  tile: (name, microphone, camera) =>
+    `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
+  microphoneOff: 'Microphone off',
+  everyone: 'Everyone in the room',
+  controls: 'Your devices',
+  mute: 'Mute',
+  unmute: 'Unmute',
+  stopCamera: 'Stop camera',
+  startCamera: 'Start camera',
+  leave: 'Leave',
+  joinAgain: 'Join again',
+  tapToHear: 'Tap to hear the others',
+  connecting: 'Connecting…',
+  reconnecting: 'The connection was interrupted. Reconnecting…',
+  alone: 'Nobody else is here yet.',
+  others: (count) => (count === 1 ? 'One other person is here.' : `${count} others are here.`),
+  left: 'You have left',
+  leftDetail: 'Your microphone and camera are off.',
+  failed: 'The session was interrupted',
+};

@@ -1,0 +1,34 @@
+import { svg, type SVGTemplateResult } from 'lit';
+
+/** An icon that says nothing to a screen reader: text stands beside it. */
+function icon(content: SVGTemplateResult): SVGTemplateResult {
+  return svg`<svg
+    viewBox="0 0 24 24"
+    aria-hidden="true"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.8"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+  >${content}</svg>`;
+}
+
+const STRIKE = svg`<path d="M4 4l16 16" />`;
+
+const MICROPHONE = svg`<rect x="9" y="3" width="6" height="11" rx="3" />
+  <path d="M5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21" />`;
+
+const CAMERA = svg`<rect x="3" y="6.5" width="12" height="11" rx="2" />
+  <path d="M15 10.5l6-3v9l-6-3z" />`;
+
+export const microphoneOn = icon(MICROPHONE);
+export const microphoneOff = icon(svg`${MICROPHONE}${STRIKE}`);
+export const cameraOn = icon(CAMERA);
+export const cameraOff = icon(svg`${CAMERA}${STRIKE}`);
+export const leave = icon(
+  svg`<path d="M14 4H6a1 1 0 0 0-1 1v14a1 1 0 0 0 1 1h8M11 12h10M17.5 8.5L21 12l-3.5 3.5" />`,
+);
+export const speaker = icon(svg`<path d="M4 9.5v5h3.5L12 18.5v-13L7.5 9.5z" />
+  <path d="M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" />`);
+export const figure = icon(svg`<circle cx="12" cy="8.5" r="3.8" />
+  <path d="M4.5 20.5c.8-4.2 3.8-6.2 7.5-6.2s6.7 2 7.5 6.2" />`);

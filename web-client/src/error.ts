@@ -1,0 +1,115 @@
+import type { ErrorCode } from './signaling/protocol/ErrorCode';
+
+/** What went wrong, for programs. The server's codes, and the client's own. */
+export type QuietroomErrorCode = ErrorCode | ClientErrorCode;
+
+/** What can go wrong without the server saying so. */
+export type ClientErrorCode =
+  | 'unsupported-browser'
+  | 'insecure-context'
+  | 'invalid-state'
+  | 'left'
+  | 'signaling-unreachable'
+  | 'signaling-closed'
+  | 'protocol-violation'
+  | 'join-timeout'
+  | 'media-unreachable'
+  | 'encryption-failed'
+  | 'microphone-refused'
+  | 'microphone-missing'
+  | 'microphone-busy'
+  | 'camera-refused'
+  | 'camera-missing'
+  | 'camera-busy';
+
+/** An error with a stable code, a sentence for a person, and what that person can do. */
+export class QuietroomError extends Error {
+  override readonly name = 'QuietroomError';
+  readonly code: QuietroomErrorCode;
+  /** What a person can do about it, as a sentence. */
+  readonly mend: string;
+
+  /** `detail` is for a developer's console and never shown. */
+  constructor(code: QuietroomErrorCode, detail?: unknown) {
+    const [message, mend] = SENTENCES[code];
+    super(message, detail === undefined ? undefined : { cause: detail });
+    this.code = code;
+    this.mend = mend;
+  }
+}
+
+/** `reason` as a {@link QuietroomError}; anything else than one becomes `code` with it as cause. */
+export function toQuietroomError(reason: unknown, code: QuietroomErrorCode): QuietroomError {
+  return reason instanceof QuietroomError ? reason : new QuietroomError(code, reason);
+}
+
+const NEW_LINK = 'Ask for a new link.';
+const TRY_AGAIN = 'Check your connection and join again.';
+
+const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: string]> = {
+  'invalid-token': ['This link does not open the room.', NEW_LINK],
+  'token-expired': ['This link has expired.', NEW_LINK],
+  'token-not-yet-valid': [
+    'This link is not valid yet.',
+    'Join again when the session is about to begin.',
+  ],
+  'room-full': ['The room is full.', 'Join again when somebody has left.'],
+  'invalid-message': [
+    'The server did not understand this page.',
+    'Reload the page; page and server may be of different versions.',
+  ],
+  'message-too-large': [
+    'The server refused a message of this page as too large.',
+    'Reload the page; page and server may be of different versions.',
+  ],
+  'invalid-offer': [
+    'The server cannot work with what this browser offers.',
+    'Update the browser or use another one.',
+  ],
+  'media-disconnected': ['Sound and picture were lost.', TRY_AGAIN],
+  'shutting-down': ['The server is being restarted.', 'Join again in a minute.'],
+  internal: ['The server failed.', 'Join again in a moment.'],
+  'unsupported-browser': [
+    'This browser cannot protect the session.',
+    'Use a current Chrome, Edge, Firefox or Safari.',
+  ],
+  'insecure-context': [
+    'The browser allows sessions on secure pages only.',
+    'Open the page with https://.',
+  ],
+  'invalid-state': ['This room was already joined.', 'Make a new Room for every stay.'],
+  left: ['The room was left before it was entered.', 'Join again.'],
+  'signaling-unreachable': ['The server cannot be reached.', TRY_AGAIN],
+  'signaling-closed': ['The connection to the server was lost.', TRY_AGAIN],
+  'protocol-violation': [
+    'This page did not understand the server.',
+    'Reload the page; page and server may be of different versions.',
+  ],
+  'join-timeout': ['The server did not answer in time.', TRY_AGAIN],
+  'media-unreachable': [
+    'Sound and picture cannot get through.',
+    'Another network may help: some block video calls.',
+  ],
+  'encryption-failed': [
+    'The part of the page that protects the session failed.',
+    'Reload the page.',
+  ],
+  'microphone-refused': [
+    'The browser may not use the microphone.',
+    'Allow it in the browser’s address bar, then turn the microphone on.',
+  ],
+  'microphone-missing': ['No microphone was found.', 'Plug one in, then turn the microphone on.'],
+  'microphone-busy': [
+    'The microphone cannot be opened.',
+    'Close other programs that use it, then turn the microphone on.',
+  ],
+  'camera-refused': [
+    'The browser may not use the camera.',
+    'Allow it in the browser’s address bar, then turn the camera on.',
+  ],
+  'camera-missing': ['No camera was found.', 'Plug one in, then turn the camera on.'],
+  'camera-busy': [
+    'The camera cannot be opened.',
+    'Close other programs that use it, then turn the camera on.',
+  ],
+};

@@ -1,0 +1,15 @@
+export { QuietroomError, type ClientErrorCode, type QuietroomErrorCode } from './error';
+export type { Listener } from './events';
+export {
+  Room,
+  type RoomEvents,
+  type RoomOptions,
+  type RoomState,
+  type RoomTimings,
+} from './room/room';
+export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
+export { Track } from './room/track';
+export type { PublicationSource } from './signaling/protocol/PublicationSource';
+export type { Role } from './signaling/protocol/Role';
+export { AudioPlayback } from './media/autoplay';
+export { QuietRoomElement } from './element/quiet-room';

@@ -1,0 +1,73 @@
+import { Emitter } from '../events';
+import type { Track } from '../room/track';
+
+interface AudioPlaybackEvents {
+  /** {@link AudioPlayback.isBlocked} is another one. */
+  blockedChanged: [isBlocked: boolean];
+}
+
+/**
+ * Plays remote voices, each by an `<audio>` element of its own. Browsers may
+ * refuse to play before the user touched the page; then {@link isBlocked} is
+ * set until {@link resume} was called from a press.
+ */
+export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
+  readonly #container: Node;
+  readonly #elements = new Map<Track, HTMLAudioElement>();
+  #isBlocked = false;
+
+  /** The elements are put into `container`; they show nothing. */
+  constructor(container: Node) {
+    super();
+    this.#container = container;
+  }
+
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  add(track: Track): void {
+    if (this.#elements.has(track)) return;
+    const element = document.createElement('audio');
+    this.#elements.set(track, element);
+    this.#container.appendChild(element);
+    track.attach(element);
+    void this.#play(element);
+  }
+
+  remove(track: Track): void {
+    const element = this.#elements.get(track);
+    if (element === undefined) return;
+    this.#elements.delete(track);
+    track.detach(element);
+    element.remove();
+    if (this.#elements.size === 0) this.#setBlocked(false);
+  }
+
+  /** Plays what was refused; to be called while a press of the user is handled. */
+  async resume(): Promise<void> {
+    this.#setBlocked(false);
+    await Promise.all([...this.#elements.values()].map((element) => this.#play(element)));
+  }
+
+  /** Removes all voices. */
+  clear(): void {
+    for (const track of [...this.#elements.keys()]) this.remove(track);
+  }
+
+  async #play(element: HTMLAudioElement): Promise<void> {
+    try {
+      await element.play();
+    } catch (reason) {
+      // Any other failure comes from a track that was removed meanwhile.
+      const isRefused = reason instanceof DOMException && reason.name === 'NotAllowedError';
+      if (isRefused && element.isConnected) this.#setBlocked(true);
+    }
+  }
+
+  #setBlocked(isBlocked: boolean): void {
+    if (this.#isBlocked === isBlocked) return;
+    this.#isBlocked = isBlocked;
+    this.emit('blockedChanged', isBlocked);
+  }
+}

@@ -1,0 +1,122 @@
+import { QuietroomError, type QuietroomErrorCode } from '../error';
+import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+
+/** The part of `navigator` that is used; `mediaDevices` is absent on insecure pages. */
+export interface DeviceAccess {
+  readonly mediaDevices?: Pick<MediaDevices, 'getUserMedia'>;
+  readonly permissions?: Pick<Permissions, 'query'>;
+}
+
+/** Opens microphones and cameras, and says for each why it could not. */
+export class Devices {
+  readonly #access: DeviceAccess;
+
+  constructor(access: DeviceAccess) {
+    this.#access = access;
+  }
+
+  /** Rejects with one of the `microphone-…` or `camera-…` errors. */
+  async open(source: PublicationSource): Promise<MediaStreamTrack> {
+    const [track] = (await this.#getUserMedia([source], source)).getTracks();
+    if (track === undefined) throw new QuietroomError(`${source}-missing`);
+    return track;
+  }
+
+  /**
+   * Opens several with one question to the user. If that fails, each is tried
+   * alone, so that a missing camera does not cost the microphone.
+   */
+  openTogether(
+    sources: readonly PublicationSource[],
+  ): Record<PublicationSource, Promise<MediaStreamTrack>> {
+    const together = sources.length > 1 ? this.#openAll(sources) : undefined;
+    const take = async (source: PublicationSource): Promise<MediaStreamTrack> => {
+      if (together === undefined) return this.open(source);
+      let stream: MediaStream;
+      try {
+        stream = await together;
+      } catch (reason) {
+        if (isRefusal(reason) && !(await this.#isGranted(source))) {
+          throw deviceError(source, reason);
+        }
+        return this.open(source);
+      }
+      const track = stream.getTracks().find(({ kind }) => kind === KINDS[source]);
+      return track ?? this.open(source);
+    };
+    return { microphone: lazily(take, 'microphone'), camera: lazily(take, 'camera') };
+
+    function lazily(
+      open: (source: PublicationSource) => Promise<MediaStreamTrack>,
+      source: PublicationSource,
+    ): Promise<MediaStreamTrack> {
+      const opened = sources.includes(source)
+        ? open(source)
+        : Promise.reject(new QuietroomError(`${source}-missing`, 'not asked for'));
+      opened.catch(() => undefined);
+      return opened;
+    }
+  }
+
+  async #getUserMedia(
+    sources: readonly PublicationSource[],
+    blamed: PublicationSource,
+  ): Promise<MediaStream> {
+    try {
+      return await this.#openAll(sources);
+    } catch (reason) {
+      throw deviceError(blamed, reason);
+    }
+  }
+
+  #openAll(sources: readonly PublicationSource[]): Promise<MediaStream> {
+    const { mediaDevices } = this.#access;
+    if (mediaDevices === undefined) {
+      return Promise.reject(new DOMException('no mediaDevices', 'NotAllowedError'));
+    }
+    return mediaDevices.getUserMedia({
+      ...(sources.includes('microphone') && { audio: MICROPHONE_CONSTRAINTS }),
+      ...(sources.includes('camera') && { video: CAMERA_CONSTRAINTS }),
+    });
+  }
+
+  /** Whether opening `source` alone would put no second question to the user. */
+  async #isGranted(source: PublicationSource): Promise<boolean> {
+    try {
+      const status = await this.#access.permissions?.query({ name: source });
+      return status?.state === 'granted';
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Why a device could not be opened, by the names `getUserMedia` gives. */
+export function deviceError(source: PublicationSource, reason: unknown): QuietroomError {
+  const name = reason instanceof Error || reason instanceof DOMException ? reason.name : '';
+  const code: QuietroomErrorCode =
+    name === 'NotAllowedError' || name === 'SecurityError'
+      ? `${source}-refused`
+      : name === 'NotFoundError' || name === 'OverconstrainedError'
+        ? `${source}-missing`
+        : `${source}-busy`;
+  return new QuietroomError(code, reason);
+}
+
+function isRefusal(reason: unknown): boolean {
+  return deviceError('camera', reason).code === 'camera-refused';
+}
+
+const KINDS = { microphone: 'audio', camera: 'video' } as const;
+
+const MICROPHONE_CONSTRAINTS: MediaTrackConstraints = {
+  autoGainControl: true,
+  echoCancellation: true,
+  noiseSuppression: true,
+};
+
+const CAMERA_CONSTRAINTS: MediaTrackConstraints = {
+  width: { ideal: 1280 },
+  height: { ideal: 720 },
+  frameRate: { ideal: 30 },
+};

@@ -1,0 +1,135 @@
+import { QuietroomError } from '../error';
+import { Emitter } from '../events';
+import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import type { TrackOutput } from '../transport/peer';
+
+interface PublicationEvents {
+  /** {@link Publication.track} or {@link Publication.isSending} is another one. */
+  changed: [];
+  /** The device went away by itself. */
+  lost: [error: QuietroomError];
+}
+
+/** One device of ours: off, or on and sent as soon as there is an output. */
+export class Publication extends Emitter<PublicationEvents> {
+  readonly source: PublicationSource;
+  readonly #open: () => Promise<MediaStreamTrack>;
+  #output: TrackOutput | undefined;
+  #device: MediaStreamTrack | undefined;
+  #wanted = false;
+  #isOn = false;
+  #isSending = false;
+  #isClosed = false;
+  /** Changes one after the other, so that quick presses end at the last one's wish. */
+  #change: Promise<void> = Promise.resolve();
+
+  constructor(source: PublicationSource, open: () => Promise<MediaStreamTrack>) {
+    super();
+    this.source = source;
+    this.#open = open;
+  }
+
+  /** What is shown or heard of the device; absent while it is off. */
+  get track(): MediaStreamTrack | undefined {
+    return this.#isOn ? this.#device : undefined;
+  }
+
+  /** Whether the others get it. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
+  /**
+   * Turns the device on or off. Rejects with one of the `microphone-…` or
+   * `camera-…` errors, and stays off, if it cannot be opened. `opening` is a
+   * device that is being opened already.
+   */
+  setEnabled(enabled: boolean, opening?: Promise<MediaStreamTrack>): Promise<void> {
+    this.#wanted = enabled;
+    return this.#next(async () => {
+      if (enabled) await this.#turnOn(opening);
+      else await this.#turnOff();
+    });
+  }
+
+  /** Sends by `output` from now on; resolves when what is on is being sent. */
+  connect(output: TrackOutput): Promise<void> {
+    return this.#next(async () => {
+      this.#output = output;
+      if (this.track !== undefined) await this.#send(this.track);
+      this.emit('changed');
+    });
+  }
+
+  /** Lets the device go for good. */
+  close(): void {
+    this.#isClosed = true;
+    this.#wanted = false;
+    this.#output = undefined;
+    this.#isSending = false;
+    this.#release();
+  }
+
+  async #turnOn(opening?: Promise<MediaStreamTrack>): Promise<void> {
+    if (this.#isOn) return;
+    this.#device ??= this.#adopt(await (opening ?? this.#open()));
+    // A microphone stays open while it is off, and a late wish may have crossed the opening.
+    if (!this.#wanted || this.#device === undefined) return this.#turnOff();
+    this.#device.enabled = true;
+    this.#isOn = true;
+    this.emit('changed');
+    await this.#send(this.#device);
+    this.emit('changed');
+  }
+
+  async #turnOff(): Promise<void> {
+    this.#isOn = false;
+    this.#isSending = false;
+    if (this.#device !== undefined) this.#device.enabled = false;
+    // The camera's light must go out; a microphone must come back without a gap in speech.
+    if (this.source === 'camera') this.#release();
+    await this.#output?.send(null);
+    this.emit('changed');
+  }
+
+  async #send(track: MediaStreamTrack): Promise<void> {
+    const output = this.#output;
+    if (output === undefined) return;
+    await output.send(track);
+    if (this.#isClosed) return;
+    this.#isSending = true;
+  }
+
+  #adopt(device: MediaStreamTrack): MediaStreamTrack | undefined {
+    if (this.#isClosed) {
+      device.stop();
+      return undefined;
+    }
+    device.addEventListener('ended', () => {
+      this.#handleEnded(device);
+    });
+    return device;
+  }
+
+  #handleEnded(device: MediaStreamTrack): void {
+    if (this.#device !== device) return;
+    this.#device = undefined;
+    this.#wanted = false;
+    this.emit('lost', new QuietroomError(`${this.source}-missing`, 'the device ended'));
+    void this.#next(() => this.#turnOff()).catch(() => undefined);
+  }
+
+  #release(): void {
+    this.#device?.stop();
+    this.#device = undefined;
+    this.#isOn = false;
+  }
+
+  #next(step: () => Promise<void>): Promise<void> {
+    const done = this.#change.then(async () => {
+      if (!this.#isClosed) await step();
+    });
+    this.#change = done.catch(() => undefined);
+    return done;
+  }
+}

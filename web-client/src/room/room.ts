@@ -1,0 +1,384 @@
+import { browserEnvironment, type Environment } from '../browser/environment';
+import { requireTransformInterface } from '../browser/features';
+import { Transforms } from '../e2ee/transforms';
+import { QuietroomError, toQuietroomError } from '../error';
+import { Emitter } from '../events';
+import { Devices } from '../media/devices';
+import { Publication } from '../media/publish';
+import { signalingAddress } from '../signaling/address';
+import { SignalingConnection } from '../signaling/connection';
+import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { peerConfiguration } from '../transport/configuration';
+import { Peer } from '../transport/peer';
+import { LocalParticipant, type RemoteParticipant } from './participant';
+import { Roster } from './roster';
+import type { Track } from './track';
+
+/** How a room is joined. */
+export interface RoomOptions {
+  /** The signaling socket; by default `/v1/signal` of the server the page came from. */
+  readonly url?: string | URL | undefined;
+  /** The encryption worker's file; by default the one beside this library. */
+  readonly workerUrl?: string | URL | undefined;
+  /** Whether to come in with the microphone on; `true` by default. */
+  readonly microphone?: boolean | undefined;
+  /** Whether to come in with the camera on; `true` by default. */
+  readonly camera?: boolean | undefined;
+}
+
+/**
+ * `reconnecting`: media is interrupted and may come back by itself.
+ * `disconnected` is final; {@link Room.error} says why if it was no leave.
+ */
+export type RoomState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'disconnected';
+
+/** When the steps of joining were done, by `performance.now()`, in ms. */
+export interface RoomTimings {
+  joinCalled?: number;
+  /** The server let us in. */
+  signaled?: number;
+  /** The server's session description is in force. */
+  answered?: number;
+  /** Media can flow. */
+  connected?: number;
+}
+
+/** The events of a {@link Room}. */
+export interface RoomEvents {
+  stateChanged: [state: RoomState];
+  participantJoined: [participant: RemoteParticipant];
+  /** Somebody's devices or role changed. */
+  participantUpdated: [participant: RemoteParticipant];
+  participantLeft: [participant: RemoteParticipant];
+  /** Our own devices, id or role changed. */
+  localParticipantUpdated: [participant: LocalParticipant];
+  trackSubscribed: [track: Track, participant: RemoteParticipant];
+  trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** Something went wrong; it ended the stay only if {@link Room.error} is this error. */
+  error: [error: QuietroomError];
+}
+
+/** One stay in a room, from {@link Room.join} until it ends; for another stay make another one. */
+export class Room extends Emitter<RoomEvents> {
+  readonly localParticipant: LocalParticipant;
+  readonly timings: RoomTimings = {};
+  readonly #options: RoomOptions;
+  readonly #environment: Environment;
+  readonly #devices: Devices;
+  readonly #publications: Record<PublicationSource, Publication>;
+  readonly #roster = new Roster();
+  readonly #cleanups: (() => void)[] = [];
+  #state: RoomState = 'idle';
+  #error: QuietroomError | undefined;
+  #connection: SignalingConnection | undefined;
+  #peer: Peer | undefined;
+  #announced = '';
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
+
+  constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
+    super();
+    this.#options = options;
+    this.#environment = environment;
+    this.#devices = new Devices(environment.devices);
+    this.#publications = {
+      microphone: this.#createPublication('microphone'),
+      camera: this.#createPublication('camera'),
+    };
+    this.localParticipant = new LocalParticipant(
+      this.#publications.microphone,
+      this.#publications.camera,
+    );
+    this.#forwardRoster();
+  }
+
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  /** What ended the stay, if it was an error. */
+  get error(): QuietroomError | undefined {
+    return this.#error;
+  }
+
+  /** The others, in the order they came. */
+  get participants(): readonly RemoteParticipant[] {
+    return this.#roster.participants;
+  }
+
+  /**
+   * Enters the room that `token` names. Resolves when media can flow; rejects
+   * with a {@link QuietroomError}, and the stay is over, when it cannot or
+   * when {@link Room.leave} came first. A device that cannot be opened is an
+   * `error` event and no reason to fail.
+   */
+  join(token: string): Promise<void> {
+    if (this.#state !== 'idle') return Promise.reject(new QuietroomError('invalid-state'));
+    this.timings.joinCalled = this.#environment.now();
+    return new Promise((resolve, reject) => {
+      this.#settleJoin = { resolve, reject };
+      try {
+        this.#start(token);
+      } catch (reason) {
+        this.#end(toQuietroomError(reason, 'internal'));
+      }
+    });
+  }
+
+  /** Ends the stay at once; the others see it without delay. Idempotent. */
+  leave(): void {
+    this.#connection?.send({ type: 'leave' });
+    this.#end();
+  }
+
+  #start(token: string): void {
+    const environment = this.#environment;
+    const transformInterface = requireTransformInterface(environment.scope);
+    const address = signalingAddress(environment.page, this.#options.url);
+    this.#setState('connecting');
+    this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
+
+    const connection = new SignalingConnection(environment.openSocket(address));
+    this.#connection = connection;
+    this.#cleanups.push(() => {
+      connection.close();
+    });
+    connection.on('message', (message) => {
+      this.#handleMessage(message);
+    });
+    connection.on('closed', (error) => {
+      this.#end(error);
+    });
+    connection.send({ type: 'join', token });
+
+    const transforms = new Transforms(
+      environment.startWorker(this.#options.workerUrl),
+      transformInterface,
+    );
+    this.#cleanups.push(() => {
+      transforms.close();
+    });
+    transforms.on('failed', (error) => {
+      this.#end(error);
+    });
+    this.#limitWorkerStart(transforms);
+
+    const peer = new Peer(environment.createPeerConnection(peerConfiguration([])), transforms);
+    this.#peer = peer;
+    this.#cleanups.push(() => {
+      peer.close();
+    });
+    peer.on('connectionState', (state) => {
+      this.#handleConnectionState(state);
+    });
+
+    this.#cleanups.push(
+      environment.onPageHide(() => {
+        this.leave();
+      }),
+    );
+    this.#openDevices();
+    for (const source of SOURCES) {
+      this.#publications[source].connect(peer[source]).catch((reason: unknown) => {
+        this.#end(toQuietroomError(reason, 'encryption-failed'));
+      });
+    }
+  }
+
+  #handleMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'joined':
+        this.#handleJoined(message);
+        break;
+      case 'answer':
+        this.#handleAnswer(message.sdp);
+        break;
+      case 'participant-joined':
+      case 'participant-updated':
+        if (message.participant.id !== this.localParticipant.id) {
+          this.#roster.handleParticipant(message.participant);
+        }
+        break;
+      case 'participant-left':
+        this.#roster.handleParticipantLeft(message.participantId);
+        break;
+      case 'slots':
+        try {
+          this.#roster.handleAssignments(message.assignments);
+        } catch (reason) {
+          this.#end(new QuietroomError('protocol-violation', reason));
+        }
+        break;
+      case 'error': {
+        const error = new QuietroomError(message.code, message.message);
+        if (message.fatal) this.#end(error);
+        else this.emit('error', error);
+        break;
+      }
+    }
+  }
+
+  #handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
+    const peer = this.#peer;
+    if (peer === undefined || this.timings.signaled !== undefined) {
+      this.#end(new QuietroomError('protocol-violation', 'joined came twice'));
+      return;
+    }
+    this.timings.signaled = this.#environment.now();
+    this.localParticipant.handleJoined(message.participantId, message.role);
+    this.#roster.handleSlotTracks(peer.addSlots(message.slots));
+    peer.offer(message.iceServers).then(
+      (offer) => this.#connection?.send(offer),
+      (reason: unknown) => {
+        this.#end(new QuietroomError('unsupported-browser', reason));
+      },
+    );
+    this.emit('localParticipantUpdated', this.localParticipant);
+    for (const participant of message.participants) this.#roster.handleParticipant(participant);
+    this.#announceMedia();
+  }
+
+  #handleAnswer(sdp: string): void {
+    this.#peer?.answer(sdp).then(
+      () => {
+        if (this.#state === 'disconnected') return;
+        this.timings.answered ??= this.#environment.now();
+        if (this.timings.connected === undefined) {
+          this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
+        }
+      },
+      (reason: unknown) => {
+        this.#end(new QuietroomError('protocol-violation', reason));
+      },
+    );
+  }
+
+  #handleConnectionState(state: RTCPeerConnectionState): void {
+    switch (state) {
+      case 'connected':
+        this.timings.connected ??= this.#environment.now();
+        clearTimeout(this.#deadline);
+        this.#setState('connected');
+        this.#settleJoin?.resolve();
+        break;
+      case 'disconnected':
+        if (this.#state === 'connected') this.#setState('reconnecting');
+        break;
+      case 'failed': {
+        const wasConnected = this.timings.connected !== undefined;
+        this.#end(new QuietroomError(wasConnected ? 'media-disconnected' : 'media-unreachable'));
+        break;
+      }
+      case 'new':
+      case 'connecting':
+      case 'closed':
+        break;
+    }
+  }
+
+  #openDevices(): void {
+    const wanted = SOURCES.filter((source) => this.#options[source] ?? true);
+    const missing = wanted.filter((source) => this.#publications[source].track === undefined);
+    const opening = this.#devices.openTogether(missing);
+    for (const source of missing) {
+      this.#publications[source].setEnabled(true, opening[source]).catch((reason: unknown) => {
+        if (this.#state === 'disconnected') return;
+        this.emit('error', toQuietroomError(reason, `${source}-busy`));
+      });
+    }
+  }
+
+  #createPublication(source: PublicationSource): Publication {
+    const publication = new Publication(source, () => this.#devices.open(source));
+    publication.on('changed', () => {
+      this.#announceMedia();
+      this.emit('localParticipantUpdated', this.localParticipant);
+    });
+    publication.on('lost', (error) => {
+      this.emit('error', error);
+    });
+    return publication;
+  }
+
+  /** Tells the server which devices are being sent, if that is news. */
+  #announceMedia(): void {
+    if (this.timings.signaled === undefined) return;
+    const { microphone, camera } = this.#publications;
+    const announcement = {
+      type: 'media',
+      microphone: microphone.isSending,
+      camera: camera.isSending,
+    } as const;
+    const text = JSON.stringify(announcement);
+    if (text === this.#announced) return;
+    this.#announced = text;
+    this.#connection?.send(announcement);
+  }
+
+  #forwardRoster(): void {
+    const roster = this.#roster;
+    roster.on('participantJoined', (participant) => {
+      this.emit('participantJoined', participant);
+    });
+    roster.on('participantUpdated', (participant) => {
+      this.emit('participantUpdated', participant);
+    });
+    roster.on('participantLeft', (participant) => {
+      this.emit('participantLeft', participant);
+    });
+    roster.on('trackSubscribed', (track, participant) => {
+      this.emit('trackSubscribed', track, participant);
+    });
+    roster.on('trackUnsubscribed', (track, participant) => {
+      this.emit('trackUnsubscribed', track, participant);
+    });
+  }
+
+  #limitWorkerStart(transforms: Transforms): void {
+    const timer = setTimeout(() => {
+      this.#end(new QuietroomError('encryption-failed', 'the worker did not start'));
+    }, WORKER_TIMEOUT);
+    const stop = (): void => {
+      clearTimeout(timer);
+    };
+    transforms.ready.then(stop, stop);
+    this.#cleanups.push(stop);
+  }
+
+  #setDeadline(milliseconds: number, code: 'join-timeout' | 'media-unreachable'): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => {
+      this.#end(new QuietroomError(code));
+    }, milliseconds);
+  }
+
+  #setState(state: RoomState): void {
+    if (this.#state === state || this.#state === 'disconnected') return;
+    this.#state = state;
+    this.emit('stateChanged', state);
+  }
+
+  #end(error?: QuietroomError): void {
+    if (this.#state === 'disconnected') return;
+    this.#error = error;
+    clearTimeout(this.#deadline);
+    for (const source of SOURCES) this.#publications[source].close();
+    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+    this.#roster.clear();
+    this.#setState('disconnected');
+    if (error !== undefined) this.emit('error', error);
+    this.#settleJoin?.reject(error ?? new QuietroomError('left'));
+  }
+}
+
+const SOURCES = ['microphone', 'camera'] as const;
+
+/** From `join()` until the server's answer is in force, in ms. */
+const SIGNALING_TIMEOUT = 10_000;
+
+/** From the answer until media can flow, in ms. */
+const MEDIA_TIMEOUT = 15_000;
+
+/** Until the encryption worker has loaded, in ms. */
+const WORKER_TIMEOUT = 10_000;

@@ -1,0 +1,159 @@
+import type { ErrorCode } from './protocol/ErrorCode';
+import type { IceServer } from './protocol/IceServer';
+import type { Participant } from './protocol/Participant';
+import type { Role } from './protocol/Role';
+import type { ServerMessage } from './protocol/ServerMessage';
+import type { SlotAssignment } from './protocol/SlotAssignment';
+
+/**
+ * The server's message in a frame's `data`, or `undefined` if it is of a type
+ * that only a newer client knows.
+ *
+ * Throws a `TypeError` that names the field when it is not of the protocol.
+ */
+export function parseServerMessage(data: unknown): ServerMessage | undefined {
+  if (typeof data !== 'string') throw new TypeError('a message is not text');
+  let json: unknown;
+  try {
+    json = JSON.parse(data);
+  } catch {
+    throw new TypeError('a message is not JSON');
+  }
+  const message = record(json, 'message');
+  const type = text(message['type'], 'type');
+  switch (type as ServerMessage['type']) {
+    case 'joined':
+      return {
+        type: 'joined',
+        participantId: text(message['participantId'], 'participantId'),
+        role: role(message['role']),
+        participants: list(message['participants'], 'participants').map(participant),
+        slots: count(message['slots'], 'slots', MAX_SLOTS),
+        iceServers: list(message['iceServers'], 'iceServers').map(iceServer),
+      };
+    case 'answer':
+      return { type: 'answer', sdp: text(message['sdp'], 'sdp') };
+    case 'participant-joined':
+      return { type: 'participant-joined', participant: participant(message['participant']) };
+    case 'participant-updated':
+      return { type: 'participant-updated', participant: participant(message['participant']) };
+    case 'participant-left':
+      return {
+        type: 'participant-left',
+        participantId: text(message['participantId'], 'participantId'),
+      };
+    case 'slots':
+      return {
+        type: 'slots',
+        assignments: list(message['assignments'], 'assignments').map(assignment),
+      };
+    case 'error':
+      return {
+        type: 'error',
+        code: errorCode(message['code']),
+        message: text(message['message'], 'message'),
+        fatal: flag(message['fatal'], 'fatal'),
+      };
+    default:
+      return undefined;
+  }
+}
+
+function participant(value: unknown): Participant {
+  const fields = record(value, 'participant');
+  return {
+    id: text(fields['id'], 'participant.id'),
+    role: role(fields['role']),
+    microphone: flag(fields['microphone'], 'participant.microphone'),
+    camera: flag(fields['camera'], 'participant.camera'),
+  };
+}
+
+function assignment(value: unknown): SlotAssignment {
+  const fields = record(value, 'assignment');
+  const participantId = fields['participantId'];
+  return {
+    slot: count(fields['slot'], 'assignment.slot', MAX_SLOTS),
+    participantId: participantId === null ? null : text(participantId, 'assignment.participantId'),
+  };
+}
+
+function iceServer(value: unknown): IceServer {
+  const fields = record(value, 'iceServer');
+  return {
+    urls: list(fields['urls'], 'iceServer.urls').map((url) => text(url, 'iceServer.urls')),
+    username: text(fields['username'], 'iceServer.username'),
+    credential: text(fields['credential'], 'iceServer.credential'),
+  };
+}
+
+function role(value: unknown): Role {
+  const name = text(value, 'role');
+  if (!(name in ROLES)) throw new TypeError('role is unknown');
+  return name as Role;
+}
+
+/** A code this version does not know still means that something failed. */
+function errorCode(value: unknown): ErrorCode {
+  const name = text(value, 'code');
+  return name in ERROR_CODES ? (name as ErrorCode) : 'internal';
+}
+
+function record(value: unknown, field: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new TypeError(`${field} is not an object`);
+}
+
+function list(value: unknown, field: string): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new TypeError(`${field} is not a list`);
+}
+
+function text(value: unknown, field: string): string {
+  if (typeof value === 'string') return value;
+  throw new TypeError(`${field} is not text`);
+}
+
+function flag(value: unknown, field: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new TypeError(`${field} is not true or false`);
+}
+
+function count(value: unknown, field: string, limit: number): number {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= limit) {
+    return value as number;
+  }
+  throw new TypeError(`${field} is not a number from 0 to ${limit}`);
+}
+
+/** Far above any room; a browser asked for more transceivers would hang. */
+const MAX_SLOTS = 256;
+
+const ROLES: Record<Role, true> = Object.assign(
+  Object.create(null) as object,
+  {
+    host: true,
+    'co-host': true,
+    client: true,
+    observer: true,
+    interpreter: true,
+  } as const,
+);
+
+const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
+  Object.create(null) as object,
+  {
+    'invalid-token': true,
+    'token-expired': true,
+    'token-not-yet-valid': true,
+    'room-full': true,
+    'invalid-message': true,
+    'message-too-large': true,
+    'invalid-offer': true,
+    'media-disconnected': true,
+    'shutting-down': true,
+    internal: true,
+  } as const,
+);

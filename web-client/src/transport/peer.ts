@@ -1,0 +1,161 @@
+import type { Transforms } from '../e2ee/transforms';
+import { Emitter } from '../events';
+import type { ClientMessage } from '../signaling/protocol/ClientMessage';
+import type { IceServer } from '../signaling/protocol/IceServer';
+import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import { cameraEncodings, codecPreferences, isWantedHeaderExtension } from './codecs';
+import { peerConfiguration } from './configuration';
+
+/** The `offer` message. */
+export type Offer = Extract<ClientMessage, { type: 'offer' }>;
+
+/** A way out for one source's tracks. */
+export interface TrackOutput {
+  /**
+   * Sends `track` from now on, or nothing. A track goes out only when the
+   * worker has taken this sender's frames over; rejects with
+   * `encryption-failed` when it cannot.
+   */
+  send(track: MediaStreamTrack | null): Promise<void>;
+}
+
+/** The two tracks that a slot's occupant comes in by. */
+export interface SlotTracks {
+  readonly audio: MediaStreamTrack;
+  readonly video: MediaStreamTrack;
+}
+
+interface PeerEvents {
+  connectionState: [state: RTCPeerConnectionState];
+}
+
+/**
+ * The peer connection with the server. Its sections are made once: the
+ * microphone, the camera, then an audio and a video section for each slot.
+ */
+export class Peer extends Emitter<PeerEvents> {
+  readonly #connection: RTCPeerConnection;
+  readonly #transforms: Transforms;
+  readonly #publications: Record<PublicationSource, RTCRtpTransceiver>;
+  readonly #slots: { audio: RTCRtpTransceiver; video: RTCRtpTransceiver }[] = [];
+  readonly microphone: TrackOutput;
+  readonly camera: TrackOutput;
+
+  constructor(connection: RTCPeerConnection, transforms: Transforms) {
+    super();
+    this.#connection = connection;
+    this.#transforms = transforms;
+    const microphone = this.#addSender('audio', []);
+    const camera = this.#addSender('video', cameraEncodings());
+    this.#publications = {
+      microphone: microphone.transceiver,
+      camera: camera.transceiver,
+    };
+    this.microphone = microphone.output;
+    this.camera = camera.output;
+    connection.addEventListener('connectionstatechange', this.#handleConnectionState);
+  }
+
+  /** Adds `count` slots and returns their tracks, in the order of the slots. */
+  addSlots(count: number): SlotTracks[] {
+    return Array.from({ length: count }, () => {
+      const audio = this.#addReceiver('audio');
+      const video = this.#addReceiver('video');
+      this.#slots.push({ audio, video });
+      return { audio: audio.receiver.track, video: video.receiver.track };
+    });
+  }
+
+  /**
+   * Offers all sections. No candidates are waited for: the server is an
+   * ICE-lite agent and learns ours from the checks (RFC 8445 §7.3.1.3).
+   */
+  async offer(iceServers: readonly IceServer[]): Promise<Offer> {
+    if (iceServers.length > 0) this.#connection.setConfiguration(peerConfiguration(iceServers));
+    await this.#connection.setLocalDescription();
+    const sources: PublicationSource[] = ['microphone', 'camera'];
+    return {
+      type: 'offer',
+      sdp: this.#connection.localDescription?.sdp ?? '',
+      publications: sources.map((source) => ({
+        mid: sectionId(this.#publications[source]),
+        source,
+      })),
+      slots: this.#slots.map(({ audio, video }) => ({
+        audio: sectionId(audio),
+        video: sectionId(video),
+      })),
+    };
+  }
+
+  /** Takes the server's answer; rejects if it does not fit the offer. */
+  async answer(sdp: string): Promise<void> {
+    await this.#connection.setRemoteDescription({ type: 'answer', sdp });
+  }
+
+  close(): void {
+    this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
+    this.#connection.close();
+  }
+
+  readonly #handleConnectionState = (): void => {
+    this.emit('connectionState', this.#connection.connectionState);
+  };
+
+  #addSender(
+    kind: 'audio' | 'video',
+    sendEncodings: RTCRtpEncodingParameters[],
+  ): { transceiver: RTCRtpTransceiver; output: TrackOutput } {
+    const transceiver = this.#connection.addTransceiver(kind, {
+      direction: 'sendonly',
+      sendEncodings,
+    });
+    const { sender } = transceiver;
+    const installed = this.#transforms.install(sender, 'send', kind);
+    trimSection(transceiver, kind, RTCRtpSender.getCapabilities(kind));
+    const send = async (track: MediaStreamTrack | null): Promise<void> => {
+      if (track !== null) await installed;
+      await sender.replaceTrack(track);
+    };
+    return { transceiver, output: { send } };
+  }
+
+  #addReceiver(kind: 'audio' | 'video'): RTCRtpTransceiver {
+    const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' });
+    // Until it is installed nothing comes in; a failure ends the room by the `failed` event.
+    this.#transforms.install(transceiver.receiver, 'receive', kind).catch(() => undefined);
+    trimSection(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
+    return transceiver;
+  }
+}
+
+/** A method that TypeScript's library does not have yet. */
+interface HeaderExtensionsControl {
+  getHeaderExtensionsToNegotiate?(): { uri: string; direction: RTCRtpTransceiverDirection }[];
+  setHeaderExtensionsToNegotiate?(
+    extensions: { uri: string; direction: RTCRtpTransceiverDirection }[],
+  ): void;
+}
+
+function trimSection(
+  transceiver: RTCRtpTransceiver & HeaderExtensionsControl,
+  kind: 'audio' | 'video',
+  capabilities: RTCRtpCapabilities | null,
+): void {
+  const codecs = codecPreferences(kind, capabilities);
+  if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
+  const extensions = transceiver.getHeaderExtensionsToNegotiate?.();
+  if (extensions === undefined) return;
+  transceiver.setHeaderExtensionsToNegotiate?.(
+    extensions.map((extension) =>
+      isWantedHeaderExtension(extension.uri)
+        ? extension
+        : { ...extension, direction: 'stopped' as const },
+    ),
+  );
+}
+
+function sectionId(transceiver: RTCRtpTransceiver): string {
+  if (transceiver.mid === null) throw new Error('a section has no mid after the offer');
+  return transceiver.mid;
+}
