@@ -5,10 +5,19 @@
 //! socket, clock, thread or lock. [`driver`] is the thin layer that gives one
 //! worker a thread and its sockets.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the formats on the wire keep the low bits of larger numbers"
+)]
+
 pub mod driver;
 pub mod identity;
+mod publish;
+pub mod rtcp;
 pub mod rtp;
 pub mod srtp;
+mod subscribe;
 pub mod transport;
 pub mod worker;
 

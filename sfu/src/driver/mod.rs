@@ -1,10 +1,32 @@
-//! Threads and sockets around a worker.
+//! Threads and sockets around a worker: the only place of the media plane that
+//! makes system calls, reads a clock or crosses a thread.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the driver"
+)]
+
+mod thread;
+mod udp;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use dtls::DtlsCertificate;
+use thiserror::Error;
+
+use crate::rtcp::WallClock;
+use crate::transport::DtlsConfig;
+use crate::worker::Worker;
 use crate::worker::command::{Command, WorkerAddress};
 use crate::worker::event::Event;
+use thread::{Message, WorkerThread};
+use udp::Socket;
 
 /// What a worker's thread needs to start.
 #[derive(Clone, Debug)]
@@ -18,10 +40,27 @@ pub struct WorkerSettings {
     pub port: u16,
 }
 
+/// Why a worker could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    #[error("the DTLS certificate cannot be used: {0}")]
+    Certificate(String),
+}
+
 /// A running worker. Dropping it stops the thread.
 #[derive(Debug)]
 pub struct WorkerHandle {
     address: WorkerAddress,
+    messages: Sender<Message>,
+    waker: UnixStream,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl WorkerHandle {
@@ -31,11 +70,34 @@ impl WorkerHandle {
     /// # Errors
     /// The socket cannot be bound, or the thread not started.
     pub fn spawn(
-        _settings: &WorkerSettings,
-        _certificate: &dtls::DtlsCertificate,
-        _on_event: impl FnMut(Event) + Send + 'static,
-    ) -> io::Result<Self> {
-        Err(io::Error::from(io::ErrorKind::Unsupported))
+        settings: &WorkerSettings,
+        certificate: &DtlsCertificate,
+        on_event: impl FnMut(Event) + Send + 'static,
+    ) -> Result<Self, StartError> {
+        let sockets = bind(settings)?;
+        let dtls = DtlsConfig::new(certificate.clone())
+            .map_err(|error| StartError::Certificate(error.to_string()))?;
+        let address = WorkerAddress {
+            candidates: candidates(settings, &sockets),
+            fingerprint: dtls.fingerprint(),
+        };
+        let (waker, woken) = UnixStream::pair().map_err(StartError::Thread)?;
+        waker.set_nonblocking(true).map_err(StartError::Thread)?;
+        woken.set_nonblocking(true).map_err(StartError::Thread)?;
+        let (messages, inbox) = mpsc::channel();
+        let now = Instant::now();
+        let worker = Worker::new(now, dtls, wall_clock(now));
+        let mut thread = WorkerThread::new(worker, sockets, inbox, woken, on_event);
+        let thread = std::thread::Builder::new()
+            .name("sfu-worker".into())
+            .spawn(move || thread.run())
+            .map_err(StartError::Thread)?;
+        Ok(Self {
+            address,
+            messages,
+            waker,
+            thread: Some(thread),
+        })
     }
 
     /// Where the worker is reached.
@@ -44,5 +106,65 @@ impl WorkerHandle {
     }
 
     /// Hands the worker a command. Never blocks.
-    pub fn send(&self, _command: Command) {}
+    pub fn send(&self, command: Command) {
+        self.message(Message::Command(Box::new(command)));
+    }
+
+    fn message(&self, message: Message) {
+        // The thread ends only with this handle, and a full pipe means that
+        // it is about to wake already.
+        if self.messages.send(message).is_ok() {
+            let _ = io::Write::write(&mut &self.waker, &[0]);
+        }
+    }
 }
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.message(Message::Stop);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a media worker had failed");
+        }
+    }
+}
+
+fn bind(settings: &WorkerSettings) -> Result<Vec<Socket>, StartError> {
+    let mut port = settings.port;
+    let mut sockets = Vec::with_capacity(settings.addresses.len());
+    for &ip in &settings.addresses {
+        let address = SocketAddr::new(ip, port);
+        let socket =
+            Socket::bind(address).map_err(|source| StartError::Bind { address, source })?;
+        // A port that the system chose is the same on all addresses.
+        port = socket.local().port();
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+fn candidates(settings: &WorkerSettings, sockets: &[Socket]) -> Vec<SocketAddr> {
+    if settings.announced.is_empty() {
+        return sockets.iter().map(Socket::local).collect();
+    }
+    let port = sockets
+        .first()
+        .map_or(settings.port, |socket| socket.local().port());
+    settings
+        .announced
+        .iter()
+        .map(|&ip| SocketAddr::new(ip, port))
+        .collect()
+}
+
+fn wall_clock(now: Instant) -> WallClock {
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = since_1970.as_secs().wrapping_add(SECONDS_FROM_1900_TO_1970);
+    let fraction = (u64::from(since_1970.subsec_nanos()) << 32) / 1_000_000_000;
+    WallClock::new(now, (seconds << 32) | fraction)
+}
+
+const SECONDS_FROM_1900_TO_1970: u64 = 2_208_988_800;

@@ -15,7 +15,7 @@ pub struct ExtensionIds {
 }
 
 /// The elements of one packet's header extension.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Extensions<'a> {
     form: Form,
     bytes: &'a [u8],

@@ -44,7 +44,7 @@ fn rtp_packet(number: u16) -> Vec<u8> {
     packet.extend(number.to_be_bytes());
     packet.extend(1234_u32.to_be_bytes());
     packet.extend(SSRC.0.to_be_bytes());
-    packet.extend((0..200).map(|i| i as u8));
+    packet.extend(0..200_u8);
     packet
 }
 

@@ -4,11 +4,12 @@ pub mod demux;
 mod dtls;
 mod fingerprint;
 mod ice_credentials;
-pub mod ice_lite;
+mod ice_lite;
 mod path;
 pub mod stun;
 
-pub use dtls::{DtlsConfig, DtlsEvent, DtlsTransport};
+pub use dtls::{DtlsConfig, DtlsEvent, DtlsFailure, DtlsTransport};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use ice_credentials::IceCredentials;
+pub use ice_lite::IceLite;
 pub use path::Path;

@@ -238,9 +238,9 @@ mod tests {
         })
     }
 
-    fn check(datagram: &[u8]) -> Box<Check> {
+    fn check(datagram: &[u8]) -> Check {
         match receive(datagram) {
-            Received::Check(check) => check,
+            Received::Check(check) => *check,
             other => panic!("not a check: {other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::identity::{ParticipantId, RoomId, SlotId, Source};
+use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, PayloadType, Ssrc};
 use crate::transport::{Fingerprint, IceCredentials};
@@ -72,6 +72,7 @@ pub struct Slot {
     pub slot: SlotId,
     /// The media section's identification tag (RFC 9143).
     pub mid: String,
+    pub kind: MediaKind,
     /// The synchronization source of everything this slot ever sends.
     pub ssrc: Ssrc,
     /// The synchronization source of its retransmissions (RFC 4588).

@@ -1,4 +1,367 @@
 //! A worker: the rooms of one core, as a state machine.
+//!
+//! Its owner hands it datagrams, commands and the time, and takes from it
+//! datagrams to send, events, and the time at which it wants to be called
+//! next. After each batch of input, [`Worker::poll_transmit`] must be called
+//! until the batch comes back empty.
 
+pub mod batch;
 pub mod command;
 pub mod event;
+mod media;
+mod participant;
+mod routes;
+mod timers;
+mod transport;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use slab::Slab;
+
+use crate::identity::{ParticipantId, RoomId, Source};
+use crate::publish::Stream;
+use crate::rtcp::WallClock;
+use crate::subscribe::SlotState;
+use crate::transport::demux::Protocol;
+use crate::transport::{DtlsConfig, DtlsTransport, IceLite, Path};
+use batch::TransmitBatch;
+use command::{Command, MediaParameters, TransportParameters};
+use event::{DisconnectReason, Event};
+use participant::Participant;
+use routes::Routes;
+
+/// The rooms of one core.
+#[derive(Debug)]
+pub struct Worker {
+    dtls: DtlsConfig,
+    clock: WallClock,
+    participants: Slab<Participant>,
+    streams: Slab<Stream>,
+    rooms: HashMap<RoomId, Vec<usize>>,
+    by_id: HashMap<ParticipantId, usize>,
+    routes: Routes,
+    /// Participants with forwarded packets to be sent.
+    pending: VecDeque<usize>,
+    control: Control,
+    events: VecDeque<Event>,
+    next_tick: Instant,
+}
+
+impl Worker {
+    /// A worker without rooms. `clock` gives it wall-clock time for RTCP.
+    pub fn new(now: Instant, dtls: DtlsConfig, clock: WallClock) -> Self {
+        Self {
+            dtls,
+            clock,
+            participants: Slab::new(),
+            streams: Slab::new(),
+            rooms: HashMap::new(),
+            by_id: HashMap::new(),
+            routes: Routes::default(),
+            pending: VecDeque::new(),
+            control: Control::default(),
+            events: VecDeque::new(),
+            next_tick: now,
+        }
+    }
+
+    /// Takes a datagram. Its bytes are changed. Whatever is not of a known
+    /// participant, malformed or forged is dropped or answered as its
+    /// protocol says.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        let Some(protocol) = Protocol::of(datagram) else {
+            return;
+        };
+        if protocol == Protocol::Stun {
+            self.handle_stun(now, path, datagram);
+            return;
+        }
+        let Some(key) = self.routes.participant(&path) else {
+            return;
+        };
+        match protocol {
+            Protocol::Dtls => self.handle_dtls(now, key, path, datagram),
+            Protocol::Rtp => self.handle_rtp(now, key, datagram),
+            Protocol::Rtcp => self.handle_rtcp(now, key, datagram),
+            Protocol::Stun => {}
+        }
+    }
+
+    /// Carries out a command.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Join {
+                room,
+                participant,
+                transport,
+            } => self.join(now, room, participant, transport),
+            Command::Negotiate { participant, media } => {
+                if let Some(&key) = self.by_id.get(&participant) {
+                    self.negotiate(key, media);
+                }
+            }
+            Command::Assign {
+                subscriber,
+                slot,
+                source,
+            } => {
+                if let Some(&key) = self.by_id.get(&subscriber)
+                    && let Some(index) = self.participants[key].slot_index(slot)
+                {
+                    self.participants[key].slots[index].wanted = source;
+                    self.bind_slot(key, index);
+                }
+            }
+            Command::Leave { participant } => {
+                if let Some(&key) = self.by_id.get(&participant) {
+                    self.close(key);
+                    self.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.next_tick {
+            self.tick(now);
+            self.next_tick = now + timers::TICK;
+        }
+    }
+
+    /// When to call [`Worker::handle_timeout`] next; never, without
+    /// participants.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        (!self.participants.is_empty()).then_some(self.next_tick)
+    }
+
+    /// Adds to `batch` what is to be sent. What does not fit waits for the
+    /// next call, with the batch cleared.
+    pub fn poll_transmit(&mut self, batch: &mut TransmitBatch) {
+        self.control.drain_into(batch);
+        while batch.has_room()
+            && let Some(&key) = self.pending.front()
+        {
+            if self.participants[key].write_forwards(&self.streams, batch) {
+                self.pending.pop_front();
+            }
+        }
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn join(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        id: ParticipantId,
+        transport: TransportParameters,
+    ) {
+        if self.by_id.contains_key(&id) {
+            return;
+        }
+        let dtls = DtlsTransport::new(now, &self.dtls, transport.remote_fingerprint);
+        let ufrag = transport.local.ufrag.clone();
+        let ice = IceLite::new(now, transport.local, transport.remote);
+        let key = self
+            .participants
+            .insert(Participant::new(now, id, room, ice, dtls));
+        self.by_id.insert(id, key);
+        self.routes.add_user(ufrag, key);
+        self.rooms.entry(room).or_default().push(key);
+    }
+
+    fn negotiate(&mut self, key: usize, media: MediaParameters) {
+        let participant = &mut self.participants[key];
+        participant.extensions = media.extensions;
+        participant.publications = media.publications;
+        let gone: Vec<_> = participant
+            .streams
+            .iter()
+            .filter(|(ssrc, stream)| {
+                let source = self.streams[*stream].source;
+                !participant.publications.iter().any(|publication| {
+                    publication.source == source
+                        && (publication.ssrcs.is_empty() || publication.ssrcs.contains(ssrc))
+                })
+            })
+            .map(|(_, stream)| *stream)
+            .collect();
+        for stream in gone {
+            self.remove_stream(stream);
+        }
+        let mut old: Vec<_> = std::mem::take(&mut self.participants[key].slots)
+            .into_iter()
+            .map(Some)
+            .collect();
+        let mut moved = vec![None; old.len()];
+        let mut slots = Vec::with_capacity(media.slots.len());
+        for parameters in media.slots {
+            let same = old.iter().position(|slot| {
+                slot.as_ref().is_some_and(|slot| {
+                    slot.parameters.slot == parameters.slot
+                        && slot.parameters.ssrc == parameters.ssrc
+                })
+            });
+            let kept = same.and_then(|at| {
+                moved[at] = Some(slots.len());
+                old[at].take()
+            });
+            slots.push(match kept {
+                Some(mut slot) => {
+                    slot.parameters = parameters;
+                    slot
+                }
+                None => SlotState::new(parameters),
+            });
+        }
+        self.participants[key].slots = slots;
+        for (_, stream) in &mut self.streams {
+            stream.subscribers.retain_mut(|subscriber| {
+                if subscriber.participant != key {
+                    return true;
+                }
+                match moved[subscriber.slot] {
+                    Some(at) => {
+                        subscriber.slot = at;
+                        true
+                    }
+                    None => false,
+                }
+            });
+        }
+    }
+
+    /// The stream of `source` from `publisher`, if it is there and both are
+    /// in one room.
+    fn stream_for(&self, room: RoomId, publisher: ParticipantId, source: Source) -> Option<usize> {
+        let publisher = &self.participants[*self.by_id.get(&publisher)?];
+        if publisher.room != room {
+            return None;
+        }
+        publisher
+            .streams
+            .iter()
+            .map(|(_, stream)| *stream)
+            .find(|stream| self.streams[*stream].source == source)
+    }
+
+    /// Brings what is in a slot in line with who should be.
+    fn bind_slot(&mut self, key: usize, index: usize) {
+        let participant = &self.participants[key];
+        let slot = &participant.slots[index];
+        let stream = slot
+            .wanted
+            .and_then(|(publisher, source)| self.stream_for(participant.room, publisher, source))
+            .filter(|stream| {
+                self.streams[*stream].source.kind() == slot.kind()
+                    && self.streams[*stream].publisher != participant.id
+            });
+        if slot.stream == stream {
+            return;
+        }
+        if let Some(before) = slot.stream
+            && let Some(before) = self.streams.get_mut(before)
+        {
+            before
+                .subscribers
+                .retain(|subscriber| (subscriber.participant, subscriber.slot) != (key, index));
+        }
+        let slot = &mut self.participants[key].slots[index];
+        slot.bind(stream);
+        if let Some(stream) = stream {
+            self.streams[stream].add_subscriber(key, index);
+        }
+    }
+
+    fn remove_stream(&mut self, stream: usize) {
+        let removed = self.streams.remove(stream);
+        for subscriber in &removed.subscribers {
+            if let Some(participant) = self.participants.get_mut(subscriber.participant) {
+                participant.slots[subscriber.slot].bind(None);
+            }
+        }
+        if let Some(publisher) = self.by_id.get(&removed.publisher) {
+            self.participants[*publisher]
+                .streams
+                .retain(|(_, key)| *key != stream);
+        }
+        for key in &self.pending {
+            self.participants[*key].forget_forwards_of(stream);
+        }
+    }
+
+    fn remove(&mut self, key: usize) {
+        let streams: Vec<_> = self.participants[key]
+            .streams
+            .iter()
+            .map(|(_, stream)| *stream)
+            .collect();
+        for stream in streams {
+            self.remove_stream(stream);
+        }
+        for (_, stream) in &mut self.streams {
+            stream
+                .subscribers
+                .retain(|subscriber| subscriber.participant != key);
+        }
+        let participant = self.participants.remove(key);
+        self.by_id.remove(&participant.id);
+        self.pending.retain(|pending| *pending != key);
+        self.routes
+            .remove_user(&participant.ice.local().ufrag, &participant.paths);
+        if let Some(members) = self.rooms.get_mut(&participant.room) {
+            members.retain(|member| *member != key);
+            if members.is_empty() {
+                self.rooms.remove(&participant.room);
+            }
+        }
+    }
+
+    fn disconnect(&mut self, key: usize, reason: DisconnectReason) {
+        let participant = self.participants[key].id;
+        self.remove(key);
+        self.events.push_back(Event::Disconnected {
+            participant,
+            reason,
+        });
+    }
+}
+
+/// Datagrams that are not forwarded media: connectivity checks, DTLS, RTCP.
+#[derive(Debug, Default)]
+struct Control {
+    bytes: Vec<u8>,
+    datagrams: VecDeque<(Path, std::ops::Range<usize>)>,
+}
+
+impl Control {
+    fn push(&mut self, path: Path, datagram: &[u8]) {
+        if datagram.is_empty() {
+            return;
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(datagram);
+        self.datagrams.push_back((path, start..self.bytes.len()));
+    }
+
+    fn drain_into(&mut self, batch: &mut TransmitBatch) {
+        while batch.has_room()
+            && let Some((path, range)) = self.datagrams.pop_front()
+        {
+            batch.push(path, range.len(), |bytes| {
+                bytes.extend_from_slice(&self.bytes[range]);
+            });
+        }
+        if self.datagrams.is_empty() {
+            self.bytes.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

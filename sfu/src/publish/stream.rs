@@ -1,0 +1,108 @@
+//! One published stream: what came of it, and who takes it.
+
+use std::time::Instant;
+
+use super::{KeyFrameRequests, Packet, Ring};
+use crate::identity::{MediaKind, ParticipantId, Source};
+use crate::rtcp::Reception;
+use crate::rtp::header::Header;
+use crate::rtp::sequence::ExtendedSequence;
+use crate::rtp::{Codec, Ssrc, Timestamp, vp8};
+use crate::srtp::ReceivedSource;
+
+/// A synchronization source of a publisher.
+#[derive(Debug)]
+pub struct Stream {
+    pub publisher: ParticipantId,
+    pub source: Source,
+    pub codec: Codec,
+    pub ssrc: Ssrc,
+    pub srtp: ReceivedSource,
+    pub ring: Ring,
+    pub reception: Reception,
+    pub key_frames: KeyFrameRequests,
+    pub sender_report: Option<SenderReportReceived>,
+    pub subscribers: Vec<Subscriber>,
+}
+
+/// Where a stream goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscriber {
+    /// The worker's key of the participant.
+    pub participant: usize,
+    /// The index of the participant's slot.
+    pub slot: usize,
+}
+
+/// The clocks of the last sender report (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SenderReportReceived {
+    pub at: Instant,
+    /// The sender's wall clock, as an NTP timestamp.
+    pub ntp: u64,
+    /// The same moment in the stream's ticks.
+    pub timestamp: Timestamp,
+}
+
+impl Stream {
+    pub fn new(publisher: ParticipantId, source: Source, codec: Codec, ssrc: Ssrc) -> Self {
+        let capacity = match source.kind() {
+            MediaKind::Audio => AUDIO_RING,
+            MediaKind::Video => VIDEO_RING,
+        };
+        Self {
+            publisher,
+            source,
+            codec,
+            ssrc,
+            srtp: ReceivedSource::default(),
+            ring: Ring::new(capacity),
+            reception: Reception::new(codec.clock_rate()),
+            key_frames: KeyFrameRequests::default(),
+            sender_report: None,
+            subscribers: Vec::new(),
+        }
+    }
+
+    /// Adds a receiver, which needs a key frame if this is video.
+    pub fn add_subscriber(&mut self, participant: usize, slot: usize) {
+        self.subscribers.push(Subscriber { participant, slot });
+        if self.source.kind() == MediaKind::Video {
+            self.key_frames.want();
+        }
+    }
+
+    /// Takes a decrypted packet into the ring and gives what forwarding needs
+    /// to know of it, or `None` if it isn't one of this codec.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        header: &Header,
+        sequence: ExtendedSequence,
+        audio_level: Option<u8>,
+        payload: &[u8],
+    ) -> Option<Packet> {
+        self.reception.record(now, sequence, header.timestamp);
+        let vp8 = match self.codec {
+            Codec::Vp8 if !payload.is_empty() => Some(vp8::Descriptor::parse(payload)?),
+            Codec::Vp8 | Codec::Opus => None,
+        };
+        if vp8.is_some_and(|descriptor| descriptor.starts_key_frame) {
+            self.key_frames.satisfy();
+        }
+        let packet = Packet {
+            sequence,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            audio_level,
+            vp8,
+            payload_length: u16::try_from(payload.len()).ok()?,
+        };
+        self.ring.insert(packet, payload).then_some(packet)
+    }
+}
+
+/// Two thirds of a second of 20 ms packets.
+const AUDIO_RING: usize = 32;
+/// About two seconds of 720p at 2.5 Mbit/s.
+const VIDEO_RING: usize = 512;

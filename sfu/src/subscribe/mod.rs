@@ -1,0 +1,9 @@
+//! Slots: what a receiver is sent, with numbers that never break.
+
+mod rewrite;
+mod slot;
+mod train;
+
+pub use rewrite::SequenceMap;
+pub use slot::{Forward, SlotState};
+pub use train::{MAX_TRAIN, Segment, runs};

@@ -1,0 +1,120 @@
+//! Published sequence numbers turned into those a slot sends.
+
+use crate::rtp::sequence::ExtendedSequence;
+
+/// How a slot numbers the stream it carries: contiguously with what it sent
+/// before, and with no gap for packets that were not forwarded on purpose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SequenceMap {
+    /// From each published place on, what is added to it; oldest first.
+    segments: [Option<Segment>; SEGMENTS],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Segment {
+    from: ExtendedSequence,
+    /// Added to the published place, modulo 2^64.
+    offset: u64,
+}
+
+impl SequenceMap {
+    /// A map whose first packet, at `published`, is sent as `sent`.
+    pub fn starting(published: ExtendedSequence, sent: ExtendedSequence) -> Self {
+        let mut map = Self::default();
+        map.segments[0] = Some(Segment {
+            from: published,
+            offset: sent.0.wrapping_sub(published.0),
+        });
+        map
+    }
+
+    /// The place that `published` is sent at; `None` for what lies before the
+    /// map's start, or was passed over.
+    pub fn sent(&self, published: ExtendedSequence) -> Option<ExtendedSequence> {
+        let at = self
+            .segments
+            .iter()
+            .rposition(|segment| segment.is_some_and(|segment| segment.from <= published))?;
+        let segment = self.segments[at]?;
+        let sent = ExtendedSequence(published.0.wrapping_add(segment.offset));
+        // A packet that was passed over would collide with its successor.
+        let next = self.segments.get(at + 1).copied().flatten();
+        match next {
+            Some(next) if sent.0 >= next.from.0.wrapping_add(next.offset) => None,
+            _ => Some(sent),
+        }
+    }
+
+    /// Passes over the packet at `published`, which must be newer than all
+    /// that was sent: those after it close up.
+    pub fn skip(&mut self, published: ExtendedSequence) {
+        let Some(last) = self.segments.iter().rposition(Option::is_some) else {
+            return;
+        };
+        let Some(segment) = self.segments[last] else {
+            return;
+        };
+        let next = Segment {
+            from: published.plus(1),
+            offset: segment.offset.wrapping_sub(1),
+        };
+        if segment.from == published {
+            self.segments[last] = Some(next);
+        } else if last + 1 < SEGMENTS {
+            self.segments[last + 1] = Some(next);
+        } else {
+            self.segments.rotate_left(1);
+            self.segments[SEGMENTS - 1] = Some(next);
+        }
+    }
+}
+
+/// Packets passed over beyond this many are forgotten: late ones from before
+/// them are then not sent.
+const SEGMENTS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(map: &SequenceMap, published: u64) -> Option<u64> {
+        map.sent(ExtendedSequence(published)).map(|place| place.0)
+    }
+
+    #[test]
+    fn numbers_go_on_from_what_was_sent_before() {
+        let map = SequenceMap::starting(ExtendedSequence(500), ExtendedSequence(65_536));
+
+        assert_eq!(sent(&map, 499), None);
+        assert_eq!(sent(&map, 500), Some(65_536));
+        assert_eq!(sent(&map, 503), Some(65_539));
+    }
+
+    #[test]
+    fn a_packet_passed_over_leaves_no_gap_and_late_ones_keep_their_numbers() {
+        let mut map = SequenceMap::starting(ExtendedSequence(10), ExtendedSequence(100));
+
+        map.skip(ExtendedSequence(13));
+        map.skip(ExtendedSequence(14));
+
+        assert_eq!(sent(&map, 12), Some(102));
+        assert_eq!(sent(&map, 13), None);
+        assert_eq!(sent(&map, 14), None);
+        assert_eq!(sent(&map, 15), Some(103));
+        assert_eq!(sent(&map, 16), Some(104));
+    }
+
+    #[test]
+    fn no_two_packets_ever_share_a_number() {
+        let mut map = SequenceMap::starting(ExtendedSequence(0), ExtendedSequence(7));
+        for published in (1..200).filter(|p| p % 5 == 0 || p % 7 == 0) {
+            map.skip(ExtendedSequence(published));
+        }
+
+        let all: Vec<_> = (0..200)
+            .filter_map(|published| sent(&map, published))
+            .collect();
+
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    }
+}

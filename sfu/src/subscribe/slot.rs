@@ -1,0 +1,251 @@
+//! One slot of a receiver: the stream in it, and the numbers it has reached.
+
+use std::time::Instant;
+
+use super::SequenceMap;
+use crate::identity::{MediaKind, ParticipantId, Source};
+use crate::publish::{Packet, SenderReportReceived};
+use crate::rtcp::SentFigures;
+use crate::rtp::sequence::ExtendedSequence;
+use crate::rtp::vp8::Renumbering;
+use crate::rtp::{Codec, PayloadType, Ssrc, Timestamp};
+use crate::worker::command::Slot;
+
+/// What a slot sends, and what it has sent.
+#[derive(Debug)]
+pub struct SlotState {
+    pub parameters: Slot,
+    /// Who should be in the slot.
+    pub wanted: Option<(ParticipantId, Source)>,
+    /// The stream that is, by the worker's key.
+    pub stream: Option<usize>,
+    switch: Switch,
+    sent: Sent,
+}
+
+/// A packet decided on, to be written when the batch is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward {
+    /// The worker's key of the stream.
+    pub stream: usize,
+    /// The packet's place in the stream's ring.
+    pub published: ExtendedSequence,
+    pub sequence: ExtendedSequence,
+    pub ssrc: Ssrc,
+    pub payload_type: PayloadType,
+    pub timestamp: Timestamp,
+    pub renumbering: Renumbering,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Switch {
+    /// Nothing of the present stream was sent yet.
+    Pending,
+    Running(Mapping),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mapping {
+    sequence: SequenceMap,
+    /// Added to published timestamps, modulo 2^32.
+    timestamp: u32,
+    renumbering: Renumbering,
+}
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Sent {
+    highest: Option<ExtendedSequence>,
+    newest: Option<(Instant, Timestamp)>,
+    picture_id: u16,
+    base_layer_index: u8,
+    packets: u64,
+    octets: u64,
+}
+
+impl SlotState {
+    pub fn new(parameters: Slot) -> Self {
+        Self {
+            parameters,
+            wanted: None,
+            stream: None,
+            switch: Switch::Pending,
+            sent: Sent::default(),
+        }
+    }
+
+    /// The kind of media that may be put into the slot.
+    pub fn kind(&self) -> MediaKind {
+        self.parameters.kind
+    }
+
+    /// Puts `stream` into the slot, or nothing.
+    pub fn bind(&mut self, stream: Option<usize>) {
+        self.stream = stream;
+        self.switch = Switch::Pending;
+    }
+
+    /// Whether the slot can go on only with a key frame.
+    pub fn awaits_key_frame(&self) -> bool {
+        self.stream.is_some() && matches!(self.switch, Switch::Pending)
+    }
+
+    /// Decides on a packet of the bound stream: `None` if it is not sent.
+    pub fn forward(&mut self, now: Instant, codec: Codec, packet: &Packet) -> Option<Forward> {
+        let stream = self.stream?;
+        let payload_type = self.payload_type(codec)?;
+        if packet.payload_length == 0 {
+            self.absorb(packet);
+            return None;
+        }
+        let mapping = match self.switch {
+            Switch::Running(mapping) => mapping,
+            Switch::Pending if can_start(codec, packet) => {
+                let mapping = self.start(now, codec, packet);
+                self.switch = Switch::Running(mapping);
+                mapping
+            }
+            Switch::Pending => return None,
+        };
+        let sequence = mapping.sequence.sent(packet.sequence)?;
+        let timestamp = packet.timestamp.advanced(mapping.timestamp);
+        self.note(now, &mapping, packet, sequence, timestamp);
+        Some(Forward {
+            stream,
+            published: packet.sequence,
+            sequence,
+            ssrc: self.parameters.ssrc,
+            payload_type,
+            timestamp,
+            renumbering: mapping.renumbering,
+        })
+    }
+
+    /// The figures for a sender report at `now`, which `ntp` shows as wall
+    /// clock time. `theirs` is the publisher's last report, and
+    /// `clock_difference` what turns the publisher's wall clock into ours,
+    /// modulo 2^64.
+    pub fn report(
+        &self,
+        codec: Codec,
+        ntp: u64,
+        theirs: SenderReportReceived,
+        clock_difference: u64,
+    ) -> Option<SentFigures> {
+        let Switch::Running(mapping) = self.switch else {
+            return None;
+        };
+        let then = theirs.ntp.wrapping_add(clock_difference);
+        let elapsed = ntp.wrapping_sub(then).cast_signed();
+        let ticks = (i128::from(elapsed) * i128::from(codec.clock_rate())) >> 32;
+        Some(SentFigures {
+            ssrc: self.parameters.ssrc,
+            ntp,
+            timestamp: theirs
+                .timestamp
+                .advanced(mapping.timestamp)
+                .advanced(ticks as u32),
+            packets: self.sent.packets,
+            octets: self.sent.octets,
+        })
+    }
+
+    fn payload_type(&self, codec: Codec) -> Option<PayloadType> {
+        self.parameters
+            .codecs
+            .iter()
+            .find(|parameters| parameters.codec == codec)
+            .map(|parameters| parameters.payload_type)
+    }
+
+    /// Passes over a packet that carries nothing but a publisher's probing.
+    fn absorb(&mut self, packet: &Packet) {
+        if let Switch::Running(mapping) = &mut self.switch
+            && let Some(place) = mapping.sequence.sent(packet.sequence)
+            && self.sent.highest.is_none_or(|highest| place > highest)
+        {
+            mapping.sequence.skip(packet.sequence);
+        }
+    }
+
+    fn start(&self, now: Instant, codec: Codec, packet: &Packet) -> Mapping {
+        let sequence = match self.sent.highest {
+            Some(highest) => highest.plus(1),
+            None => ExtendedSequence(FIRST_SEQUENCE),
+        };
+        let timestamp = match self.sent.newest {
+            Some((then, newest)) => {
+                let elapsed = now.saturating_duration_since(then).as_micros();
+                let ticks = elapsed * u128::from(codec.clock_rate()) / 1_000_000;
+                newest.advanced((ticks as u32).max(least_step(codec)))
+            }
+            None => packet.timestamp,
+        };
+        let renumbering = match packet.vp8 {
+            Some(descriptor) if self.sent.highest.is_some() => Renumbering {
+                picture_id: descriptor.picture_id.map_or(0, |id| {
+                    self.sent.picture_id.wrapping_add(1).wrapping_sub(id.value)
+                }),
+                base_layer_index: descriptor.base_layer_index.map_or(0, |(index, _)| {
+                    self.sent
+                        .base_layer_index
+                        .wrapping_add(1)
+                        .wrapping_sub(index)
+                }),
+            },
+            _ => Renumbering::default(),
+        };
+        Mapping {
+            sequence: SequenceMap::starting(packet.sequence, sequence),
+            timestamp: timestamp.since(packet.timestamp),
+            renumbering,
+        }
+    }
+
+    fn note(
+        &mut self,
+        now: Instant,
+        mapping: &Mapping,
+        packet: &Packet,
+        sequence: ExtendedSequence,
+        timestamp: Timestamp,
+    ) {
+        self.sent.packets += 1;
+        self.sent.octets += u64::from(packet.payload_length);
+        if self.sent.highest.is_some_and(|highest| sequence <= highest) {
+            return;
+        }
+        self.sent.highest = Some(sequence);
+        self.sent.newest = Some((now, timestamp));
+        if let Some(descriptor) = packet.vp8 {
+            if let Some(id) = descriptor.picture_id {
+                self.sent.picture_id = mapping.renumbering.renumbered(id);
+            }
+            if let Some((index, _)) = descriptor.base_layer_index {
+                self.sent.base_layer_index =
+                    index.wrapping_add(mapping.renumbering.base_layer_index);
+            }
+        }
+    }
+}
+
+fn can_start(codec: Codec, packet: &Packet) -> bool {
+    match codec {
+        Codec::Opus => true,
+        Codec::Vp8 => packet
+            .vp8
+            .is_some_and(|descriptor| descriptor.starts_key_frame),
+    }
+}
+
+/// The least a timestamp advances when another stream takes the slot: one
+/// packet of audio, one picture at 30 a second.
+fn least_step(codec: Codec) -> u32 {
+    match codec {
+        Codec::Opus => 960,
+        Codec::Vp8 => 3000,
+    }
+}
+
+/// Where a slot's numbers start. Receivers take the first packet's roll-over
+/// counter for zero, so it is below the first wrap.
+const FIRST_SEQUENCE: u64 = 1;

@@ -1,0 +1,231 @@
+//! What a worker keeps of one participant.
+
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::batch::TransmitBatch;
+use super::command::Publication;
+use crate::identity::{ParticipantId, RoomId, SlotId};
+use crate::publish::Stream;
+use crate::rtcp::ArrivalRecorder;
+use crate::rtp::extensions::{ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, single_byte_element};
+use crate::rtp::header::{FIXED_LENGTH, Outgoing};
+use crate::rtp::{PayloadType, Ssrc};
+use crate::srtp::Session;
+use crate::subscribe::{Forward, Segment, SlotState, runs};
+use crate::transport::{DtlsTransport, IceLite, Path};
+
+#[derive(Debug)]
+pub(super) struct Participant {
+    pub(super) id: ParticipantId,
+    pub(super) room: RoomId,
+    pub(super) ice: IceLite,
+    pub(super) dtls: DtlsTransport,
+    pub(super) srtp: Option<Box<Session>>,
+    /// Paths that authentic checks came over, oldest first.
+    pub(super) paths: Vec<Path>,
+    pub(super) extensions: ExtensionIds,
+    pub(super) publications: Vec<Publication>,
+    /// The worker's keys of what this participant sends.
+    pub(super) streams: Vec<(Ssrc, usize)>,
+    pub(super) slots: Vec<SlotState>,
+    pub(super) arrivals: ArrivalRecorder,
+    pub(super) last_feedback: Instant,
+    pub(super) last_report: Instant,
+    /// Our wall clock less this participant's, as NTP timestamps modulo 2^64,
+    /// by its sender reports; the way here is part of it.
+    pub(super) clock_difference: Option<u64>,
+    forwards: Vec<Forward>,
+    segments: Vec<Segment>,
+}
+
+impl Participant {
+    pub(super) fn new(
+        now: Instant,
+        id: ParticipantId,
+        room: RoomId,
+        ice: IceLite,
+        dtls: DtlsTransport,
+    ) -> Self {
+        Self {
+            id,
+            room,
+            ice,
+            dtls,
+            srtp: None,
+            paths: Vec::new(),
+            extensions: ExtensionIds::default(),
+            publications: Vec::new(),
+            streams: Vec::new(),
+            slots: Vec::new(),
+            arrivals: ArrivalRecorder::new(now),
+            last_feedback: now,
+            last_report: now,
+            clock_difference: None,
+            forwards: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// Queues a packet to be written by [`Participant::write_forwards`].
+    /// Gives whether it is the first since that was last done.
+    pub(super) fn queue(&mut self, forward: Forward) -> bool {
+        let is_first = self.forwards.is_empty();
+        self.forwards.push(forward);
+        is_first
+    }
+
+    pub(super) fn forget_forwards_of(&mut self, stream: usize) {
+        self.forwards.retain(|forward| forward.stream != stream);
+    }
+
+    pub(super) fn slot_index(&self, slot: SlotId) -> Option<usize> {
+        self.slots
+            .iter()
+            .position(|state| state.parameters.slot == slot)
+    }
+
+    /// The source that a payload type and a synchronization source or MID
+    /// belong to, with the payload type's codec.
+    pub(super) fn publication(
+        &self,
+        ssrc: Ssrc,
+        mid: Option<&[u8]>,
+        payload_type: PayloadType,
+    ) -> Option<(&Publication, super::command::CodecParameters)> {
+        let publication = self
+            .publications
+            .iter()
+            .find(|publication| publication.ssrcs.contains(&ssrc))
+            .or_else(|| {
+                self.publications.iter().find(|publication| {
+                    publication.ssrcs.is_empty() && mid == Some(publication.mid.as_bytes())
+                })
+            })?;
+        let codec = publication
+            .codecs
+            .iter()
+            .find(|codec| codec.payload_type == payload_type)?;
+        Some((publication, *codec))
+    }
+
+    /// Protects the queued packets into `batch`, in trains. Gives whether all
+    /// were written; if not, the batch is full.
+    pub(super) fn write_forwards(
+        &mut self,
+        streams: &Slab<Stream>,
+        batch: &mut TransmitBatch,
+    ) -> bool {
+        let (Some(srtp), Some(path)) = (&self.srtp, self.ice.selected()) else {
+            self.forwards.clear();
+            return true;
+        };
+        let writer = Writer {
+            audio_level: self
+                .extensions
+                .audio_level
+                .filter(|id| (1..=14).contains(id)),
+            srtp,
+        };
+        self.segments.clear();
+        self.forwards.retain(|forward| {
+            let segment = writer.segment(streams, forward);
+            self.segments.extend(segment);
+            segment.is_some()
+        });
+        let mut written = 0;
+        for (run, length) in runs(&self.segments) {
+            if !batch.has_room() {
+                break;
+            }
+            written = run.end;
+            batch.push(path, length, |bytes| {
+                let last = run.end - 1;
+                for at in run {
+                    let padding = if at == last {
+                        0
+                    } else {
+                        length - self.segments[at].length
+                    };
+                    writer.write(streams, &self.forwards[at], padding, bytes);
+                }
+            });
+        }
+        self.forwards.drain(..written);
+        self.forwards.is_empty()
+    }
+}
+
+/// Writes packets as one receiver gets them.
+struct Writer<'a> {
+    audio_level: Option<u8>,
+    srtp: &'a Session,
+}
+
+impl Writer<'_> {
+    fn segment(&self, streams: &Slab<Stream>, forward: &Forward) -> Option<Segment> {
+        let stream = streams.get(forward.stream)?;
+        let (packet, payload) = stream.ring.get(forward.published)?;
+        let extension = match packet.audio_level.and(self.audio_level) {
+            Some(_) => SINGLE_BYTE_ELEMENT_LENGTH,
+            None => 0,
+        };
+        Some(Segment {
+            length: FIXED_LENGTH + extension + payload.len() + self.srtp.outbound.rtp_overhead(),
+            can_pad: packet.vp8.is_some(),
+        })
+    }
+
+    fn write(
+        &self,
+        streams: &Slab<Stream>,
+        forward: &Forward,
+        padding: usize,
+        bytes: &mut Vec<u8>,
+    ) {
+        let found = streams
+            .get(forward.stream)
+            .and_then(|stream| stream.ring.get(forward.published));
+        let Some((packet, payload)) = found else {
+            return;
+        };
+        let extension = self
+            .audio_level
+            .zip(packet.audio_level)
+            .map(|(id, level)| single_byte_element(id, level));
+        let start = bytes.len();
+        let header = Outgoing {
+            marker: packet.marker,
+            payload_type: forward.payload_type,
+            sequence_number: forward.sequence.number(),
+            timestamp: forward.timestamp,
+            ssrc: forward.ssrc,
+            has_extensions: extension.is_some(),
+            has_padding: padding > 0,
+        };
+        bytes.extend_from_slice(&header.to_bytes());
+        if let Some(extension) = extension {
+            bytes.extend_from_slice(&extension);
+        }
+        let header_length = bytes.len() - start;
+        let payload_start = bytes.len();
+        bytes.extend_from_slice(payload);
+        if let Some(descriptor) = &packet.vp8 {
+            forward
+                .renumbering
+                .apply(descriptor, &mut bytes[payload_start..]);
+        }
+        if let Ok(count @ 1..) = u8::try_from(padding) {
+            bytes.resize(bytes.len() + padding - 1, 0);
+            bytes.push(count);
+        }
+        bytes.resize(bytes.len() + self.srtp.outbound.rtp_overhead(), 0);
+        self.srtp.outbound.protect_rtp(
+            &mut bytes[start..],
+            header_length,
+            forward.ssrc,
+            forward.sequence,
+        );
+    }
+}

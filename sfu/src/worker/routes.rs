@@ -1,0 +1,47 @@
+//! Which participant a datagram is from.
+
+use std::collections::HashMap;
+
+use crate::transport::Path;
+
+/// Finds participants by the paths that their connectivity checks proved, and
+/// by the user names that checks carry.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    by_path: HashMap<Path, usize>,
+    by_ufrag: HashMap<String, usize>,
+}
+
+impl Routes {
+    /// Whose authentic check came over `path`.
+    pub(super) fn participant(&self, path: &Path) -> Option<usize> {
+        self.by_path.get(path).copied()
+    }
+
+    /// Who was given `ufrag` as our user name fragment.
+    pub(super) fn user(&self, ufrag: &str) -> Option<usize> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
+    pub(super) fn add_user(&mut self, ufrag: String, key: usize) {
+        self.by_ufrag.insert(ufrag, key);
+    }
+
+    /// Gives `path` to the participant at `key`. Gives whose it was before.
+    pub(super) fn add_path(&mut self, path: Path, key: usize) -> Option<usize> {
+        self.by_path
+            .insert(path, key)
+            .filter(|before| *before != key)
+    }
+
+    pub(super) fn remove_path(&mut self, path: &Path) {
+        self.by_path.remove(path);
+    }
+
+    pub(super) fn remove_user(&mut self, ufrag: &str, paths: &[Path]) {
+        self.by_ufrag.remove(ufrag);
+        for path in paths {
+            self.by_path.remove(path);
+        }
+    }
+}

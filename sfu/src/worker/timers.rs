@@ -1,0 +1,89 @@
+//! What a worker does as time passes.
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use super::event::DisconnectReason;
+use super::media::RTCP_SENDER;
+use crate::rtcp::{self, ReportBlock};
+
+impl Worker {
+    pub(super) fn tick(&mut self, now: Instant) {
+        let keys: Vec<_> = self.participants.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if self.participants[key].ice.has_expired(now) {
+                self.disconnect(key, DisconnectReason::ConsentExpired);
+                continue;
+            }
+            self.retransmit_dtls(now, key);
+            if !self.participants.contains(key) || self.participants[key].srtp.is_none() {
+                continue;
+            }
+            let participant = &mut self.participants[key];
+            if now >= participant.last_feedback + FEEDBACK {
+                participant.last_feedback = now;
+                self.send_feedback(key);
+            }
+            let participant = &mut self.participants[key];
+            if now >= participant.last_report + REPORT {
+                participant.last_report = now;
+                self.send_receiver_report(now, key);
+                self.send_sender_reports(now, key);
+            }
+        }
+        let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
+        for stream in streams {
+            self.request_key_frame(now, stream);
+        }
+    }
+
+    fn send_feedback(&mut self, key: usize) {
+        let participant = &mut self.participants[key];
+        let Some(&(media, _)) = participant.streams.first() else {
+            return;
+        };
+        if let Some(report) = participant.arrivals.report(RTCP_SENDER, media) {
+            self.send_rtcp(key, report);
+        }
+    }
+
+    fn send_receiver_report(&mut self, now: Instant, key: usize) {
+        let mut blocks = Vec::new();
+        for (ssrc, stream) in &self.participants[key].streams {
+            let stream = &mut self.streams[*stream];
+            let last = stream
+                .sender_report
+                .map(|report| (report.ntp, now.saturating_duration_since(report.at)));
+            if let Some(figures) = stream.reception.report() {
+                blocks.push(ReportBlock::new(*ssrc, figures, last));
+            }
+        }
+        if !blocks.is_empty() {
+            self.send_rtcp(key, rtcp::receiver_report(RTCP_SENDER, &blocks));
+        }
+    }
+
+    fn send_sender_reports(&mut self, now: Instant, key: usize) {
+        let ntp = self.clock.ntp(now);
+        for index in 0..self.participants[key].slots.len() {
+            let slot = &self.participants[key].slots[index];
+            let figures = slot.stream.and_then(|stream| {
+                let stream = &self.streams[stream];
+                let publisher = self.by_id.get(&stream.publisher)?;
+                let difference = self.participants[*publisher].clock_difference?;
+                slot.report(stream.codec, ntp, stream.sender_report?, difference)
+            });
+            if let Some(figures) = figures {
+                self.send_rtcp(key, rtcp::sender_report(&figures, CANONICAL_NAME));
+            }
+        }
+    }
+}
+
+/// How often a worker with participants looks at the time.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+/// How often publishers hear what came.
+const FEEDBACK: Duration = Duration::from_millis(60);
+const REPORT: Duration = Duration::from_secs(1);
+/// The same for all: it tells nobody anything.
+const CANONICAL_NAME: &str = "quietroom";

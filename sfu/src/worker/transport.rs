@@ -1,0 +1,107 @@
+//! Connectivity checks and handshakes.
+
+use std::time::Instant;
+
+use super::Worker;
+use super::event::{DisconnectReason, Event};
+use crate::transport::stun::{self, Received};
+use crate::transport::{DtlsEvent, Path};
+
+impl Worker {
+    pub(super) fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) {
+        let mut check = match stun::receive(datagram) {
+            Received::Check(check) => check,
+            Received::Refused(refusal) => {
+                self.control.push(path, &refusal);
+                return;
+            }
+            Received::Ignored => return,
+        };
+        let key = self.routes.user(&check.local_ufrag).filter(|key| {
+            self.participants[*key]
+                .ice
+                .is_from_peer(&check.remote_ufrag)
+        });
+        let Some(key) = key else {
+            self.control.push(path, &check.refuse_unknown_user());
+            return;
+        };
+        let participant = &mut self.participants[key];
+        match check.answer(&participant.ice.local().password, path.remote) {
+            Ok(answered) => {
+                self.control.push(path, &answered.response);
+                participant.ice.handle_check(now, path, answered.nominated);
+                self.add_path(key, path);
+            }
+            Err(refusal) => self.control.push(path, &refusal),
+        }
+    }
+
+    pub(super) fn handle_dtls(&mut self, now: Instant, key: usize, path: Path, datagram: &[u8]) {
+        let event = self.participants[key]
+            .dtls
+            .handle_datagram(now, datagram, |out| self.control.push(path, out));
+        self.handle_dtls_event(key, event);
+    }
+
+    pub(super) fn retransmit_dtls(&mut self, now: Instant, key: usize) {
+        let participant = &mut self.participants[key];
+        let Some(path) = participant.ice.selected() else {
+            return;
+        };
+        let event = participant
+            .dtls
+            .handle_timeout(now, |out| self.control.push(path, out));
+        self.handle_dtls_event(key, event);
+    }
+
+    /// Tells the peer that its stay is over.
+    pub(super) fn close(&mut self, key: usize) {
+        let participant = &mut self.participants[key];
+        if let Some(path) = participant.ice.selected() {
+            participant.dtls.close(|out| self.control.push(path, out));
+        }
+    }
+
+    fn handle_dtls_event(&mut self, key: usize, event: Option<DtlsEvent>) {
+        match event {
+            Some(DtlsEvent::Secured(profile, session)) => {
+                let participant = &mut self.participants[key];
+                participant.srtp = Some(session);
+                self.events.push_back(Event::Connected {
+                    participant: participant.id,
+                    profile,
+                });
+            }
+            Some(DtlsEvent::Failed(_)) => self.disconnect(key, DisconnectReason::DtlsFailed),
+            Some(DtlsEvent::Closed) => self.disconnect(key, DisconnectReason::Closed),
+            None => {}
+        }
+    }
+
+    fn add_path(&mut self, key: usize, path: Path) {
+        // An address may pass from one peer to another, as when a tab reloads.
+        if let Some(before) = self.routes.add_path(path, key) {
+            self.participants[before].paths.retain(|of| *of != path);
+        }
+        let participant = &mut self.participants[key];
+        if participant.paths.contains(&path) {
+            return;
+        }
+        participant.paths.push(path);
+        if participant.paths.len() > MAX_PATHS {
+            let selected = participant.ice.selected();
+            let oldest = participant
+                .paths
+                .iter()
+                .position(|path| Some(*path) != selected)
+                .unwrap_or(0);
+            let removed = participant.paths.remove(oldest);
+            self.routes.remove_path(&removed);
+        }
+    }
+}
+
+/// Paths remembered of one participant: each of its interfaces and relays
+/// toward each of ours.
+const MAX_PATHS: usize = 16;
