@@ -1,8 +1,8 @@
 import { onTestFailed } from 'vitest';
 
-import { Participant, type Person } from './participant.js';
-import type { PictureSize } from './picture.js';
-import { Server } from './server.js';
+import { Participant, type Person } from './participant';
+import type { PictureSize } from './picture';
+import { Server } from './server';
 
 /** One server and the people around it; `close` ends them all, whatever happened. */
 export class Gathering {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { BLUE, GREEN, Participant, RED } from './participant.js';
+import { BLUE, GREEN, Participant, RED } from './participant';
 
 /** The page under the instruments: the browser's own microphone and camera over a loop of two peer connections. */
 async function loop(participant: Participant, constraints: MediaStreamConstraints): Promise<void> {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { Gathering } from './gathering.js';
-import type { JoinTimings } from './observer.js';
-import { BLUE, GREEN, type Participant, RED } from './participant.js';
+import { Gathering } from './gathering';
+import type { JoinTimings } from './observer';
+import { BLUE, GREEN, type Participant, RED } from './participant';
 
 describe('joining a room where two people are', () => {
   const gathering = Gathering.byPrintedLink();

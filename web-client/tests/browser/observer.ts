@@ -1,3 +1,5 @@
+import type { QuietRoomElement, RemoteParticipant } from '../../src/index';
+
 /** What one remote participant looks and sounds like to the person at this page. */
 export interface Remote {
   readonly id: string;
@@ -24,22 +26,6 @@ export interface JoinTimings {
   readonly firstFrame: number;
   /** Milliseconds from `join` to each mark that the room keeps. */
   readonly marks: Record<string, number>;
-}
-
-/** The part of `<quiet-room>` that an embedding page sees, and the tests with it. */
-interface QuietRoomElement extends HTMLElement {
-  readonly room?: {
-    readonly state?: string;
-    readonly participants:
-      ReadonlyMap<string, ObservedParticipant> | readonly ObservedParticipant[];
-    readonly timings: Record<string, number | undefined>;
-  };
-}
-
-interface ObservedParticipant {
-  readonly id: string;
-  readonly audioTrack?: { readonly mediaStreamTrack: MediaStreamTrack };
-  readonly videoTrack?: { readonly mediaStreamTrack: MediaStreamTrack };
 }
 
 export interface Observer {
@@ -95,8 +81,8 @@ export function installObserver(): void {
     return document.querySelector('quiet-room');
   }
 
-  function participants(): ObservedParticipant[] {
-    return [...(element()?.room?.participants.values() ?? [])];
+  function participants(): RemoteParticipant[] {
+    return [...(element()?.room?.participants ?? [])];
   }
 
   /** `querySelectorAll` through every shadow root. */
@@ -123,11 +109,13 @@ export function installObserver(): void {
     );
   }
 
-  function video(participant: ObservedParticipant): HTMLVideoElement | undefined {
+  /** The element that shows the participant, unless something hides it or lies on it. */
+  function video(participant: RemoteParticipant): HTMLVideoElement | undefined {
     const shown = playing('video', participant.videoTrack?.mediaStreamTrack);
-    return shown?.checkVisibility({ opacityProperty: true, visibilityProperty: true }) === true
-      ? shown
-      : undefined;
+    if (shown === undefined) return undefined;
+    const { x, y, width, height } = shown.getBoundingClientRect();
+    const root = shown.getRootNode() as Document | ShadowRoot;
+    return root.elementFromPoint(x + width / 2, y + height / 2) === shown ? shown : undefined;
   }
 
   function look(shown: HTMLVideoElement): RemotePicture | null {
@@ -263,7 +251,7 @@ export function installObserver(): void {
 
     timings() {
       const marks = element()?.room?.timings;
-      const start = marks?.['joinCalled'];
+      const start = marks?.joinCalled;
       const seen = participants()
         .map(({ videoTrack }) => videoTrack && firstFrames.get(videoTrack.mediaStreamTrack))
         .filter((at) => at !== undefined);

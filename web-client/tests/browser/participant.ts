@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-import { installObserver, type JoinTimings, type Remote } from './observer.js';
-import { type Colour, type Painter, type PictureSize, plain, writePicture } from './picture.js';
-import { type Tone, writeTone } from './tone.js';
+import { installObserver, type JoinTimings, type Remote } from './observer';
+import { type Colour, type Painter, type PictureSize, plain, writePicture } from './picture';
+import { type Tone, writeTone } from './tone';
 
 /** Somebody who can be told apart by ear and by eye. */
 export interface Person extends Tone {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { Gathering } from './gathering.js';
-import { BLUE, GREEN, type Participant, RED } from './participant.js';
+import { Gathering } from './gathering';
+import { BLUE, GREEN, type Participant, RED } from './participant';
 
 describe('two rooms on one server', () => {
   const gathering = Gathering.byTokens();

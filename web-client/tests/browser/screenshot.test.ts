@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
-import { Gathering } from './gathering.js';
-import { BLUE, GREEN, type Person, RED } from './participant.js';
-import { portrait } from './picture.js';
+import { Gathering } from './gathering';
+import { BLUE, GREEN, type Person, RED } from './participant';
+import { portrait } from './picture';
 
 const path = process.env['QUIETROOM_SCREENSHOT'];
 
