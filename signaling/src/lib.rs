@@ -1,4 +1,14 @@
 //! Sign-in, rooms and session descriptions.
+//!
+//! [`access`], [`sdp`] and [`room`] are pure: no sockets, clocks or threads.
+//! [`socket`] joins them to websockets and to the media plane.
 
 pub mod access;
+mod media_plane;
 pub mod protocol;
+pub mod room;
+pub mod sdp;
+mod slot;
+pub mod socket;
+
+pub use media_plane::MediaPlane;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// A message from client to server.
-#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(
     tag = "type",
     rename_all = "kebab-case",
@@ -31,7 +31,7 @@ pub enum ClientMessage {
 }
 
 /// A media section the client sends on.
-#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct PublicationSection {
     /// The section's `a=mid`.
@@ -40,7 +40,7 @@ pub struct PublicationSection {
 }
 
 /// What a publication carries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum PublicationSource {
     Microphone,
@@ -49,7 +49,7 @@ pub enum PublicationSource {
 
 /// The two sections of a slot; both get one stream id, so that the browser
 /// keeps lips and sound together.
-#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotSections {
     /// The audio section's `a=mid`.

@@ -6,7 +6,7 @@ use ts_rs::TS;
 use super::ErrorCode;
 
 /// A message from server to client.
-#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(
     tag = "type",
     rename_all = "kebab-case",

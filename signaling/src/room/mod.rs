@@ -1,0 +1,13 @@
+//! A room: who is in it and who is seen where.
+//!
+//! [`Room`] is a state machine without sockets, clocks or random numbers:
+//! what happened goes in, a list of [`Effect`]s comes out. Admission (waiting
+//! room, lock, consent) belongs before [`Room::join`], delivery of MLS
+//! messages beside it; neither needs to know of slots.
+
+mod effect;
+mod slots;
+mod state;
+
+pub use effect::Effect;
+pub use state::{Devices, Room, RoomFull, Session};

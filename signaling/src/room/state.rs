@@ -1,0 +1,295 @@
+//! The room's state machine.
+
+use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
+use sfu::worker::command::{Command, MediaParameters, TransportParameters};
+use thiserror::Error;
+
+use super::Effect;
+use super::slots::Slots;
+use crate::protocol::{ErrorCode, Participant, Role, ServerMessage, SlotAssignment};
+use crate::slot::slot_id;
+
+/// The people in one room, each with a slot for every other.
+#[derive(Debug)]
+pub struct Room {
+    id: RoomId,
+    capacity: u16,
+    /// In the order in which they came.
+    members: Vec<Member>,
+}
+
+/// Nobody else fits in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the room is full")]
+pub struct RoomFull;
+
+/// Which devices somebody has on.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Devices {
+    pub microphone: bool,
+    pub camera: bool,
+}
+
+/// An answered offer, as far as the room passes it on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    /// The answer's text.
+    pub answer: String,
+    pub transport: TransportParameters,
+    pub media: MediaParameters,
+    /// How many slots, from 0 on, the client can receive in.
+    pub slots: u16,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: ParticipantId,
+    role: Role,
+    devices: Devices,
+    slots: Slots,
+    /// How many slots the worker knows of; `None` before the first offer.
+    negotiated: Option<u16>,
+}
+
+impl Room {
+    /// An empty room for at most `capacity` people.
+    pub fn new(id: RoomId, capacity: u16) -> Self {
+        Self {
+            id,
+            capacity,
+            members: Vec::new(),
+        }
+    }
+
+    /// Lets somebody in, and tells everyone who is in which slot.
+    ///
+    /// # Errors
+    /// As many are there as the room takes.
+    pub fn join(&mut self, id: ParticipantId, role: Role) -> Result<Vec<Effect>, RoomFull> {
+        if self.members.len() >= usize::from(self.capacity) {
+            return Err(RoomFull);
+        }
+        let mut joiner = Member {
+            id,
+            role,
+            devices: Devices::default(),
+            slots: Slots::new(self.capacity.saturating_sub(1)),
+            negotiated: None,
+        };
+        let mut effects = vec![Effect::Tell(
+            id,
+            ServerMessage::Joined {
+                participant_id: id.to_string(),
+                role,
+                participants: self.members.iter().map(Member::describe).collect(),
+                slots: joiner.slots.len(),
+                ice_servers: Vec::new(),
+            },
+        )];
+
+        let mut assignments = Vec::new();
+        for member in &mut self.members {
+            // A slot is free on both sides: each has one for all others.
+            if let Some(slot) = joiner.slots.fill(member.id) {
+                assignments.push(occupied(slot, member.id));
+            }
+            effects.push(Effect::Tell(
+                member.id,
+                ServerMessage::ParticipantJoined {
+                    participant: joiner.describe(),
+                },
+            ));
+            if let Some(slot) = member.slots.fill(id) {
+                effects.push(Effect::Tell(
+                    member.id,
+                    ServerMessage::Slots {
+                        assignments: vec![occupied(slot, id)],
+                    },
+                ));
+            }
+        }
+        if !assignments.is_empty() {
+            effects.push(Effect::Tell(id, ServerMessage::Slots { assignments }));
+        }
+        self.members.push(joiner);
+        Ok(effects)
+    }
+
+    /// Takes over what an offer and its answer agreed upon. Somebody who is
+    /// not there is ignored, here and below.
+    pub fn negotiate(&mut self, id: ParticipantId, session: Session) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let before = self.members[index].negotiated.replace(session.slots);
+
+        let mut effects = Vec::new();
+        if before.is_none() {
+            effects.push(Effect::Media(Command::Join {
+                room: self.id,
+                participant: id,
+                transport: session.transport,
+            }));
+        }
+        effects.push(Effect::Media(Command::Negotiate {
+            participant: id,
+            media: session.media,
+        }));
+        self.feed_new_slots(&self.members[index], before.unwrap_or(0), &mut effects);
+        if before.is_none() {
+            self.feed_others(&self.members[index], &mut effects);
+        }
+        effects.push(Effect::Tell(
+            id,
+            ServerMessage::Answer {
+                sdp: session.answer,
+            },
+        ));
+        effects
+    }
+
+    /// Notes which devices somebody has on, and tells the others.
+    pub fn set_devices(&mut self, id: ParticipantId, devices: Devices) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let member = &mut self.members[index];
+        if member.devices == devices {
+            return Vec::new();
+        }
+        member.devices = devices;
+        let participant = member.describe();
+        self.members
+            .iter()
+            .filter(|other| other.id != id)
+            .map(|other| {
+                let participant = participant.clone();
+                Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
+            })
+            .collect()
+    }
+
+    /// Ends somebody's stay: the client left, or its socket is gone.
+    pub fn leave(&mut self, id: ParticipantId) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let leaver = self.members.remove(index);
+
+        let mut effects = Vec::new();
+        for member in &mut self.members {
+            let slot = member.slots.clear(id);
+            if let Some(slot) = slot {
+                if leaver.negotiated.is_some() {
+                    member.assign(slot, None, &mut effects);
+                }
+                effects.push(Effect::Tell(
+                    member.id,
+                    ServerMessage::Slots {
+                        assignments: vec![SlotAssignment {
+                            slot,
+                            participant_id: None,
+                        }],
+                    },
+                ));
+            }
+            effects.push(Effect::Tell(
+                member.id,
+                ServerMessage::ParticipantLeft {
+                    participant_id: id.to_string(),
+                },
+            ));
+        }
+        if leaver.negotiated.is_some() {
+            effects.push(Effect::Media(Command::Leave { participant: id }));
+        }
+        effects
+    }
+
+    /// Ends the stay of somebody whose media the worker has given up.
+    pub fn media_disconnected(&mut self, id: ParticipantId) -> Vec<Effect> {
+        if self.position(id).is_none() {
+            return Vec::new();
+        }
+        let mut effects = self.leave(id);
+        effects.push(Effect::Tell(
+            id,
+            ServerMessage::Error {
+                code: ErrorCode::MediaDisconnected,
+                message: "the media connection failed or fell silent".into(),
+                fatal: true,
+            },
+        ));
+        effects.push(Effect::Close(id));
+        effects
+    }
+
+    /// Whether nobody is there.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    fn position(&self, id: ParticipantId) -> Option<usize> {
+        self.members.iter().position(|member| member.id == id)
+    }
+
+    /// Feeds a member's slots from `first` on with those who already send.
+    fn feed_new_slots(&self, member: &Member, first: u16, effects: &mut Vec<Effect>) {
+        for (slot, occupant) in member.slots.occupied() {
+            if slot >= first && self.is_negotiated(occupant) {
+                member.assign(slot, Some(occupant), effects);
+            }
+        }
+    }
+
+    /// Feeds everyone else's slot for somebody who can send from now on.
+    fn feed_others(&self, sender: &Member, effects: &mut Vec<Effect>) {
+        for member in self.members.iter().filter(|member| member.id != sender.id) {
+            if let Some(slot) = member.slots.find(sender.id) {
+                member.assign(slot, Some(sender.id), effects);
+            }
+        }
+    }
+
+    fn is_negotiated(&self, id: ParticipantId) -> bool {
+        self.members
+            .iter()
+            .any(|member| member.id == id && member.negotiated.is_some())
+    }
+}
+
+impl Member {
+    fn describe(&self) -> Participant {
+        Participant {
+            id: self.id.to_string(),
+            role: self.role,
+            microphone: self.devices.microphone,
+            camera: self.devices.camera,
+        }
+    }
+
+    /// Tells the worker who feeds a slot. Slots it does not know of yet wait
+    /// for the offer that brings them.
+    fn assign(&self, slot: u16, occupant: Option<ParticipantId>, effects: &mut Vec<Effect>) {
+        if self.negotiated.is_none_or(|count| slot >= count) {
+            return;
+        }
+        for (kind, source) in [
+            (MediaKind::Audio, Source::Microphone),
+            (MediaKind::Video, Source::Camera),
+        ] {
+            effects.push(Effect::Media(Command::Assign {
+                subscriber: self.id,
+                slot: slot_id(slot, kind),
+                source: occupant.map(|occupant| (occupant, source)),
+            }));
+        }
+    }
+}
+
+fn occupied(slot: u16, participant: ParticipantId) -> SlotAssignment {
+    SlotAssignment {
+        slot,
+        participant_id: Some(participant.to_string()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Writing an answer.
+
+use std::fmt::{self, Write};
+
+use sfu::rtp::{Codec, Ssrc};
+
+use super::codecs::Choice;
+use super::extensions::Extension;
+use super::negotiation::LocalTransport;
+use super::section::Section;
+
+/// What a section's answer says.
+#[derive(Debug)]
+pub(super) struct Accepted<'a> {
+    pub(super) codec: Choice<'a>,
+    pub(super) extensions: Vec<(u8, Extension)>,
+    pub(super) flow: Flow,
+}
+
+/// Which way media flows, from the server's side.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Flow {
+    Receive,
+    Send {
+        pair: u16,
+        ssrc: Ssrc,
+        /// Of retransmissions, should they have been negotiated.
+        rtx: Option<Ssrc>,
+    },
+}
+
+/// Collects the answers to an offer's sections, which must be given in order.
+#[derive(Debug)]
+pub(super) struct AnswerWriter<'a> {
+    local: &'a LocalTransport,
+    allow_mixed_extensions: bool,
+    bundle: String,
+    sections: Text,
+}
+
+impl<'a> AnswerWriter<'a> {
+    pub(super) fn new(local: &'a LocalTransport, allow_mixed_extensions: bool) -> Self {
+        Self {
+            local,
+            allow_mixed_extensions,
+            bundle: String::new(),
+            sections: Text::default(),
+        }
+    }
+
+    /// Refuses a section: a zero port (RFC 3264 §6), outside the bundle.
+    pub(super) fn reject(&mut self, section: &Section) {
+        let text = &mut self.sections;
+        text.line(format_args!(
+            "m={} 0 {} {}",
+            section.media(),
+            section.protocol(),
+            section.formats().join(" ")
+        ));
+        text.line(format_args!("c=IN IP4 0.0.0.0"));
+        text.line(format_args!("a=inactive"));
+        text.line(format_args!("a=mid:{}", section.mid));
+    }
+
+    /// Takes a section into the bundle.
+    pub(super) fn accept(&mut self, section: &Section, accepted: &Accepted) {
+        let first = self.bundle.is_empty();
+        self.bundle.push(' ');
+        self.bundle.push_str(section.mid);
+
+        let parameters = &accepted.codec.parameters;
+        let payload_type = parameters.payload_type.0;
+        let text = &mut self.sections;
+        let formats = match parameters.rtx {
+            Some(rtx) => format!("{payload_type} {}", rtx.0),
+            None => payload_type.to_string(),
+        };
+        text.line(format_args!(
+            "m={} 9 {} {formats}",
+            section.media(),
+            section.protocol()
+        ));
+        text.line(format_args!("c=IN IP4 0.0.0.0"));
+        text.line(format_args!("a=mid:{}", section.mid));
+        if first {
+            // A bundle's transport is described in its first section only
+            // (RFC 9143 §7.3).
+            write_transport(text, self.local);
+        }
+        text.line(format_args!("a=rtcp-mux"));
+        if section.has("rtcp-rsize") {
+            text.line(format_args!("a=rtcp-rsize"));
+        }
+        for (id, extension) in &accepted.extensions {
+            text.line(format_args!("a=extmap:{id} {}", extension.uri));
+        }
+        write_codec(text, &accepted.codec);
+        write_flow(text, accepted);
+    }
+
+    /// The whole answer. `version` grows by one with each answer of a stay.
+    pub(super) fn finish(self, version: u64) -> String {
+        let mut text = Text::default();
+        text.line(format_args!("v=0"));
+        text.line(format_args!(
+            "o=- {} {version} IN IP4 127.0.0.1",
+            self.local.session_id
+        ));
+        text.line(format_args!("s=-"));
+        text.line(format_args!("t=0 0"));
+        text.line(format_args!("a=group:BUNDLE{}", self.bundle));
+        text.line(format_args!("a=ice-lite"));
+        text.line(format_args!("a=msid-semantic: WMS *"));
+        if self.allow_mixed_extensions {
+            text.line(format_args!("a=extmap-allow-mixed"));
+        }
+        text.0 + &self.sections.0
+    }
+}
+
+fn write_transport(text: &mut Text, local: &LocalTransport) {
+    text.line(format_args!("a=ice-ufrag:{}", local.credentials.ufrag));
+    text.line(format_args!("a=ice-pwd:{}", local.credentials.password));
+    text.line(format_args!("a=fingerprint:sha-256 {}", local.fingerprint));
+    text.line(format_args!("a=setup:passive"));
+    for (index, candidate) in (0_u32..).zip(&local.candidates) {
+        // RFC 8445 §5.1.2.1: type preference 126 for a host, one component.
+        let priority = (126 << 24) | (65_535_u32.saturating_sub(index) << 8) | 255;
+        text.line(format_args!(
+            "a=candidate:{} 1 udp {priority} {} {} typ host",
+            index + 1,
+            candidate.ip(),
+            candidate.port()
+        ));
+    }
+    text.line(format_args!("a=end-of-candidates"));
+}
+
+fn write_codec(text: &mut Text, codec: &Choice) {
+    let payload_type = codec.parameters.payload_type.0;
+    let encoding = match codec.parameters.codec {
+        Codec::Opus => "opus/48000/2",
+        Codec::Vp8 => "VP8/90000",
+    };
+    text.line(format_args!("a=rtpmap:{payload_type} {encoding}"));
+    for feedback in &codec.feedback {
+        text.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
+    }
+    if let Some(format) = codec.format {
+        text.line(format_args!("a=fmtp:{payload_type} {format}"));
+    }
+    if let Some(rtx) = codec.parameters.rtx {
+        text.line(format_args!("a=rtpmap:{} rtx/90000", rtx.0));
+        text.line(format_args!("a=fmtp:{} apt={payload_type}", rtx.0));
+    }
+}
+
+fn write_flow(text: &mut Text, accepted: &Accepted) {
+    let Flow::Send { pair, ssrc, rtx } = accepted.flow else {
+        text.line(format_args!("a=recvonly"));
+        return;
+    };
+    text.line(format_args!("a=sendonly"));
+    // One stream id for both halves: browsers keep lips and sound together
+    // within a stream only.
+    let track = match accepted.codec.parameters.codec {
+        Codec::Opus => "audio",
+        Codec::Vp8 => "video",
+    };
+    text.line(format_args!("a=msid:slot-{pair} slot-{pair}-{track}"));
+    let rtx = rtx.filter(|_| accepted.codec.parameters.rtx.is_some());
+    if let Some(rtx) = rtx {
+        text.line(format_args!("a=ssrc-group:FID {} {}", ssrc.0, rtx.0));
+    }
+    for ssrc in [Some(ssrc), rtx].into_iter().flatten() {
+        text.line(format_args!("a=ssrc:{} cname:slot-{pair}", ssrc.0));
+    }
+}
+
+/// Lines that end as RFC 8866 §5 wants them.
+#[derive(Default, Debug)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: fmt::Arguments) {
+        self.0
+            .write_fmt(line)
+            .expect("writing to a string does not fail");
+        self.0.push_str("\r\n");
+    }
+}

@@ -1,0 +1,223 @@
+//! A participant's offers and answers over its stay.
+
+use std::net::SocketAddr;
+
+use sfu::identity::{MediaKind, Source};
+use sfu::rtp::Ssrc;
+use sfu::transport::{Fingerprint, IceCredentials};
+use sfu::worker::command::{MediaParameters, Publication, Slot, TransportParameters};
+
+use super::InvalidOffer;
+use super::answer::{Accepted, AnswerWriter, Flow};
+use super::offer::{self, Purpose, RemoteTransport};
+use super::section::{Direction, Section};
+use super::{codecs, extensions};
+use crate::protocol::{PublicationSection, PublicationSource, SlotSections};
+use crate::slot::slot_id;
+
+/// The server's end of a participant's transport.
+#[derive(Clone, Debug)]
+pub struct LocalTransport {
+    pub credentials: IceCredentials,
+    pub fingerprint: Fingerprint,
+    /// Host candidates, all UDP.
+    pub candidates: Vec<SocketAddr>,
+    /// For the `o=` line: below 2⁶³ (RFC 8829 §5.2.1).
+    pub session_id: u64,
+}
+
+/// The synchronization sources of one slot, for its whole life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotSources {
+    pub audio: Ssrc,
+    pub video: Ssrc,
+    /// Of the video's retransmissions.
+    pub video_rtx: Ssrc,
+}
+
+/// What stays the same between a participant's offers.
+#[derive(Debug)]
+pub struct Negotiation {
+    local: LocalTransport,
+    slots: Vec<SlotSources>,
+    remote: Option<RemoteTransport>,
+    version: u64,
+}
+
+/// An answered offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Negotiated {
+    /// The answer's text.
+    pub answer: String,
+    pub transport: TransportParameters,
+    pub media: MediaParameters,
+    /// How many slots the client offered, from 0 on.
+    pub slots: u16,
+}
+
+impl Negotiation {
+    /// Starts with as many slots as there are `slots`.
+    pub fn new(local: LocalTransport, slots: Vec<SlotSources>) -> Self {
+        Self {
+            local,
+            slots,
+            remote: None,
+            version: 0,
+        }
+    }
+
+    /// Answers an offer. Sections that are not named are rejected. A later
+    /// offer must keep the transport of the first: an ICE restart or another
+    /// certificate is refused, and the client joins again instead.
+    ///
+    /// # Errors
+    /// The offer is malformed or not of the shape this server speaks; the
+    /// negotiation is then unchanged.
+    pub fn answer(
+        &mut self,
+        sdp: &str,
+        publications: &[PublicationSection],
+        slots: &[SlotSections],
+    ) -> Result<Negotiated, InvalidOffer> {
+        let description = offer::parse(sdp)?;
+        let sections = offer::sections(&description)?;
+        let mut purposes = offer::purposes(publications, slots, self.slots.len())?;
+        let bundle = offer::bundle(&description);
+
+        let mut remote: Option<RemoteTransport> = None;
+        let mut media = MediaParameters::default();
+        let mut writer =
+            AnswerWriter::new(&self.local, description.has_attribute("extmap-allow-mixed"));
+        for section in &sections {
+            let Some(purpose) = purposes.remove(section.mid) else {
+                writer.reject(section);
+                continue;
+            };
+            let wrong = |reason| InvalidOffer::in_section(section.mid, reason);
+            check_shape(section, purpose).map_err(wrong)?;
+            if !bundle.contains(section.mid) {
+                return Err(wrong("it is not bundled"));
+            }
+            let transport = offer::transport(&description, section)?;
+            match &remote {
+                Some(bundled) if *bundled != transport => {
+                    return Err(wrong("its transport is not the bundle's"));
+                }
+                Some(_) => {}
+                None => remote = Some(transport),
+            }
+            let accepted = Accepted {
+                codec: codecs::choose(section, purpose.kind())?,
+                extensions: extensions::choose(section, purpose.kind(), &mut media.extensions)?,
+                flow: self.flow(purpose),
+            };
+            match purpose {
+                Purpose::Publication(source) => {
+                    media
+                        .publications
+                        .push(publication(section, source, &accepted)?);
+                }
+                Purpose::Slot(pair, kind) => {
+                    media.slots.push(self.slot(section, pair, kind, &accepted));
+                }
+            }
+            writer.accept(section, &accepted);
+        }
+        if !purposes.is_empty() {
+            return Err(InvalidOffer::new(
+                "a section that the client names is not there",
+            ));
+        }
+        let remote = remote.ok_or_else(|| InvalidOffer::new("the client names no section"))?;
+        if self.remote.as_ref().is_some_and(|before| *before != remote) {
+            return Err(InvalidOffer::new(
+                "its transport is a new one; leave and join again for that",
+            ));
+        }
+        media.slots.sort_unstable_by_key(|slot| slot.slot);
+
+        self.version += 1;
+        let negotiated = Negotiated {
+            answer: writer.finish(self.version),
+            transport: TransportParameters {
+                local: self.local.credentials.clone(),
+                remote: remote.credentials.clone(),
+                remote_fingerprint: remote.fingerprint,
+            },
+            media,
+            slots: u16::try_from(slots.len()).unwrap_or(u16::MAX),
+        };
+        self.remote = Some(remote);
+        Ok(negotiated)
+    }
+
+    fn flow(&self, purpose: Purpose) -> Flow {
+        match purpose {
+            Purpose::Publication(_) => Flow::Receive,
+            Purpose::Slot(pair, MediaKind::Audio) => Flow::Send {
+                pair,
+                ssrc: self.slots[usize::from(pair)].audio,
+                rtx: None,
+            },
+            Purpose::Slot(pair, MediaKind::Video) => Flow::Send {
+                pair,
+                ssrc: self.slots[usize::from(pair)].video,
+                rtx: Some(self.slots[usize::from(pair)].video_rtx),
+            },
+        }
+    }
+
+    fn slot(&self, section: &Section, pair: u16, kind: MediaKind, accepted: &Accepted) -> Slot {
+        let sources = self.slots[usize::from(pair)];
+        let parameters = accepted.codec.parameters;
+        let (ssrc, rtx_ssrc) = match kind {
+            MediaKind::Audio => (sources.audio, None),
+            MediaKind::Video => (sources.video, parameters.rtx.map(|_| sources.video_rtx)),
+        };
+        Slot {
+            slot: slot_id(pair, kind),
+            kind,
+            mid: section.mid.to_owned(),
+            ssrc,
+            rtx_ssrc,
+            codecs: vec![parameters],
+        }
+    }
+}
+
+fn publication(
+    section: &Section,
+    source: PublicationSource,
+    accepted: &Accepted,
+) -> Result<Publication, InvalidOffer> {
+    Ok(Publication {
+        source: match source {
+            PublicationSource::Microphone => Source::Microphone,
+            PublicationSource::Camera => Source::Camera,
+        },
+        mid: section.mid.to_owned(),
+        ssrcs: section.ssrcs()?,
+        codecs: vec![accepted.codec.parameters],
+    })
+}
+
+fn check_shape(section: &Section, purpose: Purpose) -> Result<(), &'static str> {
+    if section.kind() != Some(purpose.kind()) {
+        return Err("it is not of the kind of media the client names it for");
+    }
+    if section.is_stopped() {
+        return Err("it is stopped, but the client names it");
+    }
+    if section.protocol() != "UDP/TLS/RTP/SAVPF" {
+        return Err("its transport is not UDP/TLS/RTP/SAVPF");
+    }
+    if !section.has("rtcp-mux") {
+        return Err("it has no a=rtcp-mux");
+    }
+    match (purpose, section.direction()) {
+        (Purpose::Publication(_), Direction::SendOnly)
+        | (Purpose::Slot(..), Direction::ReceiveOnly) => Ok(()),
+        (Purpose::Publication(_), _) => Err("a publication must be sendonly"),
+        (Purpose::Slot(..), _) => Err("a slot must be recvonly"),
+    }
+}

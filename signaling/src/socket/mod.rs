@@ -1,0 +1,12 @@
+//! The websocket service: one socket and one task for each participant, and
+//! the register of rooms that they share.
+
+mod origin;
+mod outbox;
+mod register;
+mod secret;
+mod service;
+mod session;
+
+pub use origin::AllowedOrigins;
+pub use service::{Service, Settings, Timing};

@@ -1,0 +1,172 @@
+//! The rooms of this node, and everybody in them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use sfu::identity::{ParticipantId, RoomId};
+use sfu::worker::command::WorkerAddress;
+
+use super::outbox::Outbox;
+use crate::MediaPlane;
+use crate::access::Admission;
+use crate::protocol::{ErrorCode, ServerMessage};
+use crate::room::{Effect, Room, RoomFull};
+
+/// Rooms come with their first participant and go with their last. A room
+/// stays on the worker that had the fewest participants when it came.
+pub(super) struct Register {
+    plane: Arc<dyn MediaPlane>,
+    capacity: u16,
+    rooms: HashMap<String, OpenRoom>,
+    stays: HashMap<ParticipantId, Stay>,
+    /// Participants on each worker.
+    loads: Vec<usize>,
+    next_room: u64,
+}
+
+struct OpenRoom {
+    room: Room,
+    id: RoomId,
+    worker: usize,
+}
+
+struct Stay {
+    room: String,
+    outbox: Outbox,
+}
+
+/// What a newcomer's session must know.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) room: RoomId,
+    pub(super) worker: WorkerAddress,
+}
+
+impl Register {
+    pub(super) fn new(plane: Arc<dyn MediaPlane>, capacity: u16) -> Self {
+        Self {
+            loads: vec![0; plane.workers()],
+            plane,
+            capacity,
+            rooms: HashMap::new(),
+            stays: HashMap::new(),
+            next_room: 1,
+        }
+    }
+
+    /// Lets somebody into the room its token names, under an id that is new.
+    pub(super) fn join(
+        &mut self,
+        id: ParticipantId,
+        admission: &Admission,
+        outbox: Outbox,
+    ) -> Result<Seat, RoomFull> {
+        let open = match self.rooms.entry(admission.room.clone()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let worker = (0..self.loads.len())
+                    .min_by_key(|worker| self.loads[*worker])
+                    .unwrap_or(0);
+                let room = RoomId(self.next_room);
+                self.next_room += 1;
+                entry.insert(OpenRoom {
+                    room: Room::new(room, self.capacity),
+                    id: room,
+                    worker,
+                })
+            }
+        };
+        let effects = open.room.join(id, admission.role)?;
+        let (room, worker) = (open.id, open.worker);
+        self.loads[worker] += 1;
+        let stay = Stay {
+            room: admission.room.clone(),
+            outbox,
+        };
+        self.stays.insert(id, stay);
+        self.apply(worker, effects);
+        Ok(Seat {
+            room,
+            worker: self.plane.address(worker).clone(),
+        })
+    }
+
+    /// Changes somebody's room. Nothing happens when it has left.
+    pub(super) fn update(
+        &mut self,
+        id: ParticipantId,
+        change: impl FnOnce(&mut Room) -> Vec<Effect>,
+    ) {
+        let Some(open) = self
+            .stays
+            .get(&id)
+            .and_then(|stay| self.rooms.get_mut(&stay.room))
+        else {
+            return;
+        };
+        let effects = change(&mut open.room);
+        let worker = open.worker;
+        self.apply(worker, effects);
+    }
+
+    /// Ends somebody's stay. Nothing happens when it has ended.
+    pub(super) fn leave(&mut self, id: ParticipantId) {
+        self.update(id, |room| room.leave(id));
+        let Some(stay) = self.stays.remove(&id) else {
+            return;
+        };
+        stay.outbox.close();
+        if let Entry::Occupied(open) = self.rooms.entry(stay.room) {
+            let load = &mut self.loads[open.get().worker];
+            *load = load.saturating_sub(1);
+            if open.get().room.is_empty() {
+                open.remove();
+            }
+        }
+    }
+
+    /// Ends all stays: the server is going down.
+    pub(super) fn close_all(&mut self) {
+        let ids: Vec<_> = self.stays.keys().copied().collect();
+        for stay in self.stays.values() {
+            stay.outbox.push(&ServerMessage::Error {
+                code: ErrorCode::ShuttingDown,
+                message: "the server is shutting down".into(),
+                fatal: true,
+            });
+            stay.outbox.close();
+        }
+        for id in ids {
+            self.leave(id);
+        }
+    }
+
+    fn apply(&self, worker: usize, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Tell(id, message) => {
+                    if let Some(stay) = self.stays.get(&id) {
+                        stay.outbox.push(&message);
+                    }
+                }
+                Effect::Media(command) => self.plane.send(worker, command),
+                Effect::Close(id) => {
+                    if let Some(stay) = self.stays.get(&id) {
+                        stay.outbox.close();
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Register {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Register")
+            .field("rooms", &self.rooms.len())
+            .field("participants", &self.stays.len())
+            .field("loads", &self.loads)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,82 @@
+//! Random values from the operating system.
+
+use std::collections::HashSet;
+
+use sfu::identity::ParticipantId;
+use sfu::rtp::Ssrc;
+use sfu::transport::IceCredentials;
+
+use crate::sdp::SlotSources;
+
+pub(super) fn participant_id() -> ParticipantId {
+    ParticipantId(number())
+}
+
+/// For an `o=` line, whose numbers browsers read as signed.
+pub(super) fn session_id() -> u64 {
+    number() >> 1
+}
+
+/// 96 bits of name and 144 of password (RFC 8445 §5.3 asks for 24 and 128).
+pub(super) fn ice_credentials() -> IceCredentials {
+    IceCredentials {
+        ufrag: ice_chars::<16>(),
+        password: ice_chars::<24>(),
+    }
+}
+
+/// Synchronization sources for as many slots, all different and none zero.
+pub(super) fn slot_sources(slots: u16) -> Vec<SlotSources> {
+    let mut taken = HashSet::new();
+    let mut fresh = || loop {
+        let ssrc = Ssrc(u32::from_ne_bytes(bytes()));
+        if ssrc.0 != 0 && taken.insert(ssrc) {
+            return ssrc;
+        }
+    };
+    (0..slots)
+        .map(|_| SlotSources {
+            audio: fresh(),
+            video: fresh(),
+            video_rtx: fresh(),
+        })
+        .collect()
+}
+
+fn number() -> u64 {
+    u64::from_ne_bytes(bytes())
+}
+
+fn ice_chars<const N: usize>() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes::<N>()
+        .into_iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 64)]))
+        .collect()
+}
+
+fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random numbers");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_promised_form() {
+        let credentials = ice_credentials();
+        assert_eq!(credentials.ufrag.len(), 16);
+        assert_eq!(credentials.password.len(), 24);
+        assert_ne!(credentials, ice_credentials());
+        assert!(session_id() < 1 << 63);
+
+        let sources: HashSet<_> = slot_sources(24)
+            .into_iter()
+            .flat_map(|slot| [slot.audio, slot.video, slot.video_rtx])
+            .collect();
+        assert_eq!(sources.len(), 72);
+    }
+}

@@ -1,0 +1,200 @@
+//! The service as a whole.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sfu::worker::event::Event;
+use tokio::sync::watch;
+
+use super::origin::AllowedOrigins;
+use super::register::Register;
+use super::session;
+use crate::MediaPlane;
+use crate::access::KeySet;
+use crate::protocol::SUBPROTOCOL;
+
+/// What may be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub allowed_origins: AllowedOrigins,
+    /// People in a room at most, 2 to 25.
+    pub capacity: u16,
+    pub timing: Timing,
+}
+
+/// How patient the service is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timing {
+    /// From the open socket to the `join` message.
+    pub join_deadline: Duration,
+    /// Between pings.
+    pub ping_interval: Duration,
+    /// Without a sign of life, and for a message to be taken.
+    pub silence_limit: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            join_deadline: Duration::from_secs(10),
+            ping_interval: Duration::from_secs(5),
+            silence_limit: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Everything the sockets share. Clones are one service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    keys: KeySet,
+    register: Mutex<Register>,
+    going_down: watch::Sender<bool>,
+    /// Open sockets, joined or not.
+    sockets: watch::Sender<usize>,
+}
+
+impl Service {
+    pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
+        let register = Mutex::new(Register::new(plane, settings.capacity));
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                keys,
+                register,
+                going_down: watch::Sender::new(false),
+                sockets: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// The routes: `/v1/signal`.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/v1/signal", get(open))
+            .with_state(self.clone())
+    }
+
+    /// Takes in what a worker says.
+    pub fn handle_media_event(&self, event: Event) {
+        match event {
+            Event::Connected {
+                participant,
+                profile,
+            } => tracing::info!(%participant, ?profile, "media connected"),
+            Event::Disconnected {
+                participant,
+                reason,
+            } => {
+                tracing::info!(%participant, ?reason, "media disconnected");
+                self.register()
+                    .update(participant, |room| room.media_disconnected(participant));
+            }
+        }
+    }
+
+    /// Tells everybody that the server is going down, and takes nobody in any
+    /// more. Sockets close by themselves once they have been told.
+    pub fn shut_down(&self) {
+        self.shared.going_down.send_replace(true);
+        self.register().close_all();
+    }
+
+    /// Waits until no socket is open.
+    pub async fn closed(&self) {
+        let mut sockets = self.shared.sockets.subscribe();
+        // The sender lives as long as `self`.
+        let _ = sockets.wait_for(|open| *open == 0).await;
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        self.shared.settings.timing
+    }
+
+    pub(super) fn capacity(&self) -> u16 {
+        self.shared.settings.capacity
+    }
+
+    pub(super) fn keys(&self) -> &KeySet {
+        &self.shared.keys
+    }
+
+    /// Waits until the server is going down.
+    pub(super) async fn going_down(&self) {
+        let mut going_down = self.shared.going_down.subscribe();
+        // The sender lives as long as `self`.
+        let _ = going_down.wait_for(|down| *down).await;
+    }
+
+    pub(super) fn is_going_down(&self) -> bool {
+        *self.shared.going_down.borrow()
+    }
+
+    /// The register, for a moment: nobody waits while holding it.
+    pub(super) fn register(&self) -> MutexGuard<'_, Register> {
+        self.shared
+            .register
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn open(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    if !service.shared.settings.allowed_origins.admit(&headers) {
+        return (
+            StatusCode::FORBIDDEN,
+            "this page's origin may not connect here; see http.allowed_origins\n",
+        )
+            .into_response();
+    }
+    let upgrade = upgrade.protocols([SUBPROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        return (
+            StatusCode::BAD_REQUEST,
+            format!("ask for the websocket subprotocol {SUBPROTOCOL}\n"),
+        )
+            .into_response();
+    }
+    upgrade
+        .max_message_size(2 * session::MAX_MESSAGE_BYTES)
+        .max_frame_size(2 * session::MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| async move {
+            let _open = OpenSocket::new(&service);
+            session::run(socket, service.clone()).await;
+        })
+}
+
+/// Counts a socket for as long as it lives.
+struct OpenSocket(Service);
+
+impl OpenSocket {
+    fn new(service: &Service) -> Self {
+        service.shared.sockets.send_modify(|open| *open += 1);
+        Self(service.clone())
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.shared.sockets.send_modify(|open| *open -= 1);
+    }
+}

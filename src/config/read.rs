@@ -1,0 +1,212 @@
+//! Reading the settings' file.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::Config;
+
+/// Why a file of settings was refused: one line for the operator.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    #[error("--config {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{}:{line}: {message}", path.display())]
+    Syntax {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
+    #[error("{}:{line}: {setting}: {message}", path.display())]
+    Setting {
+        path: PathBuf,
+        line: usize,
+        /// With its section, such as `media.port`.
+        setting: String,
+        message: String,
+    },
+    #[error("{}: {message}", path.display())]
+    Combination {
+        path: PathBuf,
+        message: &'static str,
+    },
+}
+
+/// Reads a file. What it does not say is as by default.
+///
+/// # Errors
+/// The file cannot be read, is not TOML, or has an unknown setting or a bad
+/// value.
+pub(crate) fn read(path: &Path) -> Result<Config, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text, path)
+}
+
+fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let line = |error: &toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        1 + text
+            .bytes()
+            .take(start)
+            .filter(|byte| *byte == b'\n')
+            .count()
+    };
+    let deserializer = toml::Deserializer::parse(text).map_err(|error| ConfigError::Syntax {
+        path: path.to_owned(),
+        line: line(&error),
+        message: one_line(error.message()),
+    })?;
+    let config: Config =
+        serde_path_to_error::deserialize(deserializer).map_err(|error| ConfigError::Setting {
+            path: path.to_owned(),
+            line: line(error.inner()),
+            setting: error.path().to_string(),
+            message: one_line(error.inner().message()),
+        })?;
+    let tls = &config.http.tls;
+    if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
+        return Err(ConfigError::Combination {
+            path: path.to_owned(),
+            message: "http.tls: set both certificate and key, or neither",
+        });
+    }
+    Ok(config)
+}
+
+fn one_line(message: &str) -> String {
+    message.replace('\n', "; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_said_is_the_defaults() {
+        assert_eq!(parsed(""), Ok(Config::default()));
+        assert_eq!(parsed("[media]\n"), Ok(Config::default()));
+    }
+
+    #[test]
+    fn what_is_said_holds() {
+        let config = parsed(
+            "[http]\nlisten = \"[::]:443\"\n[rooms]\ncapacity = 25\n[log]\nlevel = \"debug\"\n",
+        )
+        .expect("all is good");
+
+        assert_eq!(config.http.listen.to_string(), "[::]:443");
+        assert_eq!(config.rooms.capacity.0, 25);
+        assert_eq!(config.media, Config::default().media);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_those_known() {
+        assert_eq!(
+            refusal("[media]\nprot = 1\n"),
+            "f.toml:2: media.prot: unknown field `prot`, expected one of \
+             `addresses`, `announced`, `port`, `workers`"
+        );
+        assert_eq!(
+            refusal("[meida]\n"),
+            "f.toml:1: meida: unknown field `meida`, expected one of \
+             `http`, `media`, `access`, `rooms`, `log`"
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_refused() {
+        assert_eq!(
+            refusal("[media]\nport = \"8443\"\n"),
+            "f.toml:2: media.port: invalid type: string \"8443\", \
+             expected a whole number from 0 to 65535"
+        );
+        assert_eq!(
+            refusal("[http]\nbehind_tls_proxy = 1\n"),
+            "f.toml:2: http.behind_tls_proxy: invalid type: integer `1`, expected a boolean"
+        );
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused() {
+        for value in ["1", "26", "-1", "99999999999"] {
+            assert_eq!(
+                refusal(&format!("[rooms]\ncapacity = {value}\n")),
+                format!(
+                    "f.toml:2: rooms.capacity: invalid value: integer `{value}`, \
+                     expected a whole number from 2 to 25"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_address_is_refused() {
+        assert_eq!(
+            refusal("\n[http]\nlisten = \"localhost:8080\"\n"),
+            "f.toml:3: http.listen: invalid value: string \"localhost:8080\", expected an IP \
+             address and a port, such as \"127.0.0.1:8080\" or \"[::]:443\""
+        );
+        for address in ["0.0.0.0", "example.org", "1.2.3", "ff02::1"] {
+            let message = refusal(&format!("[media]\naddresses = [\"{address}\"]\n"));
+            assert!(
+                message.starts_with(&format!(
+                    "f.toml:2: media.addresses: invalid value: string \"{address}\", \
+                     expected IP addresses of this machine"
+                )),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_origin_is_refused() {
+        for origin in [
+            "clinic.example",
+            "https://",
+            "https://a/b",
+            "*",
+            "https://*.a",
+        ] {
+            let message = refusal(&format!("[http]\nallowed_origins = [\"{origin}\"]\n"));
+            assert!(message.contains("https://clinic.example"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_bad_level_is_refused_with_those_known() {
+        assert_eq!(
+            refusal("[log]\nlevel = \"loud\"\n"),
+            "f.toml:2: log.level: unknown variant `loud`, expected one of \
+             `error`, `warn`, `info`, `debug`, `trace`"
+        );
+    }
+
+    #[test]
+    fn half_a_certificate_is_refused() {
+        assert_eq!(
+            refusal("[http.tls]\nkey = \"a\"\n"),
+            "f.toml: http.tls: set both certificate and key, or neither"
+        );
+    }
+
+    #[test]
+    fn what_is_not_toml_is_refused_with_its_line() {
+        assert!(refusal("[http]\n= 1").starts_with("f.toml:2: "));
+        assert!(refusal("[http").starts_with("f.toml:1: "));
+        let message = refusal("a = 1\na = 2");
+        assert!(message.contains("duplicate key"), "{message}");
+    }
+
+    fn parsed(text: &str) -> Result<Config, String> {
+        parse(text, Path::new("f.toml")).map_err(|error| error.to_string())
+    }
+
+    fn refusal(text: &str) -> String {
+        parsed(text).expect_err("the text is wrong")
+    }
+}

@@ -1,0 +1,296 @@
+//! `quietroom serve`: joins the parts into a server.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::map_response;
+use axum::routing::get;
+use sfu::driver::{self, WorkerHandle, WorkerSettings};
+use sfu::worker::event::Event;
+use signaling::access::{DevelopmentKey, KeySet, KeySetError};
+use signaling::protocol::Role;
+use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::config::{self, Config};
+use crate::ports::{self, HttpPort};
+use crate::{client_files, logging, media_addresses, token};
+
+/// Runs the server.
+///
+/// Without settings it serves this machine only, under a throw-away key, and
+/// prints one link to a demo room.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// The file of settings (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Why the server did not start: one line that names the setting and the mend.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("http.listen: TCP port {} of {} is in use; choose another, or end what uses it", .0.port(), .0.ip())]
+    HttpPortInUse(SocketAddr),
+    #[error("http.listen: cannot listen on {address}: {source}")]
+    HttpListen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error(
+        "http.listen: {0} is reachable from other machines, and browsers need TLS there; \
+         set http.tls, or http.behind_tls_proxy if a proxy adds it"
+    )]
+    PlainHttp(SocketAddr),
+    #[error(
+        "access.jwks: not set, and http.listen ({0}) is reachable from other machines; \
+         name the file with the clinic's public keys"
+    )]
+    NoKeys(SocketAddr),
+    #[error("access.jwks {}: {source}", path.display())]
+    KeyFile { path: PathBuf, source: io::Error },
+    #[error("access.jwks {}: {source}", path.display())]
+    Keys { path: PathBuf, source: KeySetError },
+    #[error(
+        "media.port: UDP port {} of {} is in use; choose another, 0 for any, \
+         or end what uses it",
+        .0.port(),
+        .0.ip()
+    )]
+    MediaPortInUse(SocketAddr),
+    #[error("media.addresses: cannot listen on {address}: {source}")]
+    MediaListen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("a media worker cannot be started: {0}")]
+    Worker(driver::StartError),
+    #[error("media.port: {workers} workers from {first} on go beyond 65535")]
+    MediaPortRange { first: u16, workers: u16 },
+    #[error("the certificate for media cannot be made: {0}")]
+    Certificate(String),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let config = match &arguments.config {
+        Some(path) => config::read(path)?,
+        None => Config::default(),
+    };
+    logging::start(config.log.level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(serve(&config));
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    let access = access(config)?;
+    let tls = tls(config)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let port = bind(config.http.listen, tls).await?;
+    let address = port.local_address()?;
+    let (events, mut received) = mpsc::unbounded_channel();
+    let workers = workers(config, &events)?;
+    let media: Vec<_> = workers
+        .iter()
+        .flat_map(|worker| &worker.address().candidates)
+        .collect();
+    tracing::debug!(?media, "media workers listen");
+
+    let settings = Settings {
+        allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
+        capacity: config.rooms.capacity.0,
+        timing: Timing::default(),
+    };
+    let service = Service::new(settings, access.keys, Arc::new(workers));
+    tokio::spawn({
+        let service = service.clone();
+        async move {
+            while let Some(event) = received.recv().await {
+                service.handle_media_event(event);
+            }
+        }
+    });
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(port.serve(router(&service), stopped));
+    let mut signals = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    welcome(scheme, address, access.demo_token.as_deref());
+
+    tokio::select! {
+        _ = signals.0.recv() => {}
+        _ = signals.1.recv() => {}
+    }
+    tracing::info!("shutting down");
+    service.shut_down();
+    let _ = stop.send(true);
+    let done = async {
+        let _ = serving.await;
+        service.closed().await;
+    };
+    let _ = timeout(SHUTDOWN_DEADLINE, done).await;
+    Ok(())
+}
+
+struct Access {
+    keys: KeySet,
+    /// Only with a throw-away key, whose private half is gone by now.
+    demo_token: Option<String>,
+}
+
+fn access(config: &Config) -> Result<Access, StartError> {
+    let path = &config.access.jwks;
+    if !path.as_os_str().is_empty() {
+        return Ok(Access {
+            keys: read_keys(path)?,
+            demo_token: None,
+        });
+    }
+    if !config.http.listen.ip().is_loopback() {
+        return Err(StartError::NoKeys(config.http.listen));
+    }
+    let key = DevelopmentKey::generate();
+    let keys = KeySet::from_json(&key.to_jwks()).map_err(|source| StartError::Keys {
+        path: path.clone(),
+        source,
+    })?;
+    let subject = token::random_id();
+    let demo_token = token::mint(&key, "demo", Role::Host, &subject, DEMO_LIFETIME);
+    Ok(Access {
+        keys,
+        demo_token: Some(demo_token),
+    })
+}
+
+fn read_keys(path: &Path) -> Result<KeySet, StartError> {
+    let json = fs::read_to_string(path).map_err(|source| StartError::KeyFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    KeySet::from_json(&json).map_err(|source| StartError::Keys {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn tls(
+    config: &Config,
+) -> Result<Option<Arc<tokio_rustls::rustls::ServerConfig>>, Box<dyn std::error::Error>> {
+    let files = &config.http.tls;
+    if !files.certificate.as_os_str().is_empty() {
+        return Ok(Some(ports::server_config(&files.certificate, &files.key)?));
+    }
+    let listen = config.http.listen;
+    if listen.ip().is_loopback() || config.http.behind_tls_proxy {
+        Ok(None)
+    } else {
+        Err(StartError::PlainHttp(listen).into())
+    }
+}
+
+async fn bind(
+    address: SocketAddr,
+    tls: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+) -> Result<HttpPort, StartError> {
+    HttpPort::bind(address, tls)
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => StartError::HttpPortInUse(address),
+            _ => StartError::HttpListen { address, source },
+        })
+}
+
+fn workers(
+    config: &Config,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Result<Vec<WorkerHandle>, Box<dyn std::error::Error>> {
+    // One for the node and not one a person: it says nothing about anybody.
+    let certificate = dtls::certificate::generate_self_signed_certificate()
+        .map_err(|error| StartError::Certificate(error.to_string()))?;
+    let addresses = if config.media.addresses.is_empty() {
+        media_addresses::by_default(config.http.listen.ip().is_loopback())?
+    } else {
+        config.media.addresses.clone()
+    };
+    let count = match config.media.workers.0 {
+        0 => thread::available_parallelism().map_or(1, |cores| {
+            u16::try_from(cores.get()).unwrap_or(u16::MAX).min(256)
+        }),
+        count => count,
+    };
+    let first = config.media.port.0;
+    if first != 0 && first.checked_add(count - 1).is_none() {
+        return Err(StartError::MediaPortRange {
+            first,
+            workers: count,
+        }
+        .into());
+    }
+    let mut workers = Vec::with_capacity(usize::from(count));
+    for index in 0..count {
+        let port = if first == 0 { 0 } else { first + index };
+        let settings = WorkerSettings {
+            addresses: addresses.clone(),
+            announced: config.media.announced.clone(),
+            port,
+        };
+        let events = events.clone();
+        let worker = WorkerHandle::spawn(&settings, &certificate, move |event| {
+            // Nobody listens any more only when the process ends.
+            let _ = events.send(event);
+        });
+        workers.push(worker.map_err(|error| match error {
+            driver::StartError::Bind { address, source } => match source.kind() {
+                io::ErrorKind::AddrInUse => StartError::MediaPortInUse(address),
+                _ => StartError::MediaListen { address, source },
+            },
+            error => StartError::Worker(error),
+        })?);
+    }
+    Ok(workers)
+}
+
+fn router(service: &Service) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(service.router())
+        .merge(client_files::router())
+        .layer(map_response(client_files::secure))
+}
+
+fn welcome(scheme: &str, address: SocketAddr, demo_token: Option<&str>) {
+    let host = if address.ip().is_loopback() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    };
+    match demo_token {
+        Some(token) => {
+            println!(
+                "Quietroom is ready, for this machine only. Open this link in two or three tabs:"
+            );
+            println!();
+            println!("  {scheme}://{host}/#token={token}");
+            println!();
+        }
+        None => println!("Quietroom is ready on {scheme}://{host}/"),
+    }
+}
+
+const DEMO_LIFETIME: Duration = Duration::from_hours(12);
+
+/// From the signal to the end, whoever is still there.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(4);
