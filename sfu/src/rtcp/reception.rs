@@ -60,8 +60,8 @@ impl Reception {
             let elapsed = self.ticks(now.saturating_duration_since(then).as_micros());
             let apart = timestamp.since(before);
             let difference = elapsed.wrapping_sub(apart).cast_signed().unsigned_abs();
-            self.jitter_sixteenths += u64::from(difference);
-            self.jitter_sixteenths -= (self.jitter_sixteenths + 8) >> 4;
+            let decay = (self.jitter_sixteenths + 8) >> 4;
+            self.jitter_sixteenths = self.jitter_sixteenths + u64::from(difference) - decay;
         }
         self.last = Some((now, timestamp));
     }
@@ -146,7 +146,7 @@ mod tests {
 
         assert_eq!(even.report().map(|figures| figures.jitter), Some(0));
         let jitter = uneven.report().map_or(0, |figures| figures.jitter);
-        assert!((450..=480).contains(&jitter), "{jitter} ticks");
+        assert!((475..=480).contains(&jitter), "{jitter} ticks");
     }
 
     #[test]
