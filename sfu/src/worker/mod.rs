@@ -362,6 +362,3 @@ impl Control {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,18 @@
+//! Whole sessions on virtual time: real participants' protocol code on one
+//! side, a worker on the other, and a seeded model of a network between.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the clock is read once, as virtual time's zero"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "the formats on the wire keep the low bits of larger numbers"
+)]
+
+mod link;
+mod peer;
+mod session;
+
+mod forwarding;

@@ -1,0 +1,345 @@
+//! A participant's browser, as far as the worker sees it.
+
+// The DTLS crate takes its settings behind an `Arc`.
+#![allow(clippy::disallowed_types)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dtls::{Config, Dtls, DtlsCertificate, Output, SrtpProfile, certificate};
+use ring::digest;
+use rtc_stun::attributes::{ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
+use rtc_stun::crypto::providers::RingCrypto;
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
+use sfu::identity::ParticipantId;
+use sfu::rtcp;
+use sfu::rtp::header::{Header, Outgoing};
+use sfu::rtp::sequence::ExtendedSequence;
+use sfu::rtp::{PayloadType, Ssrc, Timestamp};
+use sfu::srtp::{Profile, ReceivedSource, Session};
+use sfu::transport::{Fingerprint, IceCredentials};
+
+/// A packet of media as the participant got it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReceivedPacket {
+    pub at: Instant,
+    pub ssrc: Ssrc,
+    pub payload_type: PayloadType,
+    pub sequence_number: u16,
+    pub timestamp: Timestamp,
+    pub marker: bool,
+    pub audio_level: Option<u8>,
+    pub payload: Vec<u8>,
+}
+
+pub struct Peer {
+    pub id: ParticipantId,
+    pub address: SocketAddr,
+    pub ice: IceCredentials,
+    pub server_ice: IceCredentials,
+    pub fingerprint: Fingerprint,
+    pub received: Vec<ReceivedPacket>,
+    pub control: Vec<rtcp::Received>,
+    /// Bytes of every decrypted compound packet.
+    pub reports: Vec<Vec<u8>>,
+    /// Set when the participant has vanished: it neither sends nor answers.
+    pub is_gone: bool,
+    pub profile: Option<Profile>,
+    dtls: Dtls,
+    dtls_deadline: Option<Instant>,
+    is_checked: bool,
+    has_started_dtls: bool,
+    session: Option<Session>,
+    next_check: Instant,
+    sources: Vec<(Ssrc, ReceivedSource)>,
+    outbox: Vec<Vec<u8>>,
+    transport_sequence: u16,
+    checks: u32,
+}
+
+impl Peer {
+    pub fn new(now: Instant, id: ParticipantId, address: SocketAddr) -> Self {
+        let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
+        let fingerprint = fingerprint(&certificate);
+        let config = Config::builder()
+            .flight_start_rto(Duration::from_millis(50))
+            .flight_retries(10)
+            .build()
+            .expect("valid settings");
+        let mut dtls = Dtls::new_12(Arc::new(config), certificate, now);
+        dtls.set_active(true);
+        Self {
+            id,
+            address,
+            ice: credentials("peer", id),
+            server_ice: credentials("node", id),
+            fingerprint,
+            received: Vec::new(),
+            control: Vec::new(),
+            reports: Vec::new(),
+            is_gone: false,
+            profile: None,
+            dtls,
+            dtls_deadline: None,
+            is_checked: false,
+            has_started_dtls: false,
+            session: None,
+            next_check: now,
+            sources: Vec::new(),
+            outbox: Vec::new(),
+            transport_sequence: 0,
+            checks: 0,
+        }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// What is to be sent now.
+    pub fn take_outbox(&mut self) -> Vec<Vec<u8>> {
+        if self.is_gone {
+            self.outbox.clear();
+        }
+        std::mem::take(&mut self.outbox)
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.next_check {
+            self.next_check = now
+                + if self.is_checked {
+                    Duration::from_millis(2500)
+                } else {
+                    Duration::from_millis(50)
+                };
+            let check = self.check();
+            self.outbox.push(check);
+        }
+        let is_due = self.dtls_deadline.is_some_and(|at| now >= at);
+        if self.is_checked && (!self.has_started_dtls || is_due) {
+            self.has_started_dtls = true;
+            self.dtls.handle_timeout(now).expect("no time-out");
+            self.poll_dtls();
+        }
+    }
+
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        if self.is_gone {
+            return;
+        }
+        match (datagram[0], datagram[1]) {
+            (0..=3, _) => {
+                let mut message = Message::new();
+                message.unmarshal_binary(datagram).expect("STUN");
+                if message.typ == BINDING_SUCCESS {
+                    self.is_checked = true;
+                    self.handle_timeout(now);
+                }
+            }
+            (20..=63, _) => {
+                self.dtls.handle_timeout(now).expect("no time-out");
+                if self.dtls.handle_packet(datagram).is_ok() {
+                    self.poll_dtls();
+                }
+            }
+            (_, 192..=223) => self.handle_rtcp(datagram),
+            _ => self.handle_rtp(now, datagram),
+        }
+    }
+
+    /// Sends a packet of media with a transport-wide number and, for audio, a
+    /// level.
+    pub fn send_rtp(
+        &mut self,
+        ssrc: Ssrc,
+        payload_type: PayloadType,
+        sequence: ExtendedSequence,
+        timestamp: Timestamp,
+        marker: bool,
+        payload: &[u8],
+    ) {
+        let packet = self.protected_rtp(ssrc, payload_type, sequence, timestamp, marker, payload);
+        self.outbox.extend(packet);
+    }
+
+    /// As [`Peer::send_rtp`], but gives the packet instead of sending it.
+    pub fn protected_rtp(
+        &mut self,
+        ssrc: Ssrc,
+        payload_type: PayloadType,
+        sequence: ExtendedSequence,
+        timestamp: Timestamp,
+        marker: bool,
+        payload: &[u8],
+    ) -> Option<Vec<u8>> {
+        let session = self.session.as_ref()?;
+        let header = Outgoing {
+            marker,
+            payload_type,
+            sequence_number: sequence.number(),
+            timestamp,
+            ssrc,
+            has_extensions: true,
+            has_padding: false,
+        };
+        let mut packet = header.to_bytes().to_vec();
+        let [high, low] = self.transport_sequence.to_be_bytes();
+        self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        packet.extend([0xBE, 0xDE, 0, 2]);
+        packet.extend([TRANSPORT_SEQUENCE_ID << 4 | 1, high, low]);
+        packet.extend([AUDIO_LEVEL_ID << 4, AUDIO_LEVEL, 0, 0, 0]);
+        let header_length = packet.len();
+        packet.extend(payload);
+        packet.resize(packet.len() + session.outbound.rtp_overhead(), 0);
+        session
+            .outbound
+            .protect_rtp(&mut packet, header_length, ssrc, sequence);
+        Some(packet)
+    }
+
+    pub fn send_rtcp(&mut self, mut compound: Vec<u8>) {
+        if let Some(session) = &mut self.session {
+            session.outbound.protect_rtcp(&mut compound);
+            self.outbox.push(compound);
+        }
+    }
+
+    pub fn send_raw(&mut self, datagram: Vec<u8>) {
+        self.outbox.push(datagram);
+    }
+
+    /// The packets that came into the slot of `ssrc`.
+    pub fn received_on(&self, ssrc: Ssrc) -> Vec<&ReceivedPacket> {
+        self.received
+            .iter()
+            .filter(|packet| packet.ssrc == ssrc)
+            .collect()
+    }
+
+    pub fn check(&mut self) -> Vec<u8> {
+        self.checks += 1;
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&self.checks.to_be_bytes());
+        let username = format!("{}:{}", self.server_ice.ufrag, self.ice.ufrag);
+        let setters: [Box<dyn Setter>; 7] = [
+            Box::new(TransactionId(id)),
+            Box::new(BINDING_REQUEST),
+            attribute(ATTR_USERNAME, username.into_bytes()),
+            attribute(ATTR_PRIORITY, vec![0x6E, 0, 0, 1]),
+            attribute(ATTR_USE_CANDIDATE, Vec::new()),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
+                self.server_ice.password.clone(),
+                &RingCrypto,
+            )),
+            Box::new(FINGERPRINT),
+        ];
+        let mut message = Message::new();
+        message.build(&setters).expect("a STUN message");
+        message.raw
+    }
+
+    fn poll_dtls(&mut self) {
+        let mut buffer = vec![0; 4096];
+        loop {
+            match self.dtls.poll_output(&mut buffer) {
+                Output::Packet(packet) => self.outbox.push(packet.to_vec()),
+                Output::Timeout(at) => {
+                    self.dtls_deadline = Some(at);
+                    return;
+                }
+                Output::KeyingMaterial(material, profile) => {
+                    let profile = match profile {
+                        SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
+                        SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
+                        _ => Profile::Aes128CmHmacSha1_80,
+                    };
+                    self.profile = Some(profile);
+                    self.session =
+                        Some(Session::for_dtls_client(profile, &material).expect("the length"));
+                }
+                Output::BufferTooSmall { needed } => buffer.resize(needed, 0),
+                _ => {}
+            }
+        }
+    }
+
+    fn handle_rtcp(&mut self, datagram: &[u8]) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        let mut compound = datagram.to_vec();
+        if let Ok(length) = session.inbound.unprotect_rtcp(&mut compound) {
+            compound.truncate(length);
+            rtcp::read(&compound, |item| self.control.push(item));
+            self.reports.push(compound);
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, datagram: &[u8]) {
+        let Some(session) = &self.session else {
+            return;
+        };
+        let mut packet = datagram.to_vec();
+        let header = Header::parse(&packet).expect("an RTP header");
+        let at = match self.sources.iter().position(|(of, _)| *of == header.ssrc) {
+            Some(at) => at,
+            None => {
+                self.sources.push((header.ssrc, ReceivedSource::default()));
+                self.sources.len() - 1
+            }
+        };
+        let unprotected = session.inbound.unprotect_rtp(
+            &mut packet,
+            header.length,
+            header.ssrc,
+            header.sequence_number,
+            &mut self.sources[at].1,
+        );
+        let Ok((length, _)) = unprotected else {
+            return;
+        };
+        packet.truncate(length);
+        self.received.push(ReceivedPacket {
+            at: now,
+            ssrc: header.ssrc,
+            payload_type: header.payload_type,
+            sequence_number: header.sequence_number,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            audio_level: header
+                .extensions(&packet)
+                .find(AUDIO_LEVEL_ID)
+                .and_then(|data| data.first().copied()),
+            payload: header.payload(&packet).expect("honest padding").to_vec(),
+        });
+    }
+}
+
+fn credentials(side: &str, id: ParticipantId) -> IceCredentials {
+    IceCredentials {
+        ufrag: format!("{side}{id}"),
+        password: format!("{side}-password-of-{id}"),
+    }
+}
+
+fn attribute(typ: rtc_stun::attributes::AttrType, value: Vec<u8>) -> Box<dyn Setter> {
+    Box::new(RawAttribute {
+        typ,
+        length: 0,
+        value,
+    })
+}
+
+fn fingerprint(certificate: &DtlsCertificate) -> Fingerprint {
+    let hash = digest::digest(&digest::SHA256, &certificate.certificate);
+    Fingerprint(hash.as_ref().try_into().expect("32 bytes"))
+}
+
+/// The peers' numbering of header extensions.
+pub const AUDIO_LEVEL_ID: u8 = 3;
+pub const TRANSPORT_SEQUENCE_ID: u8 = 5;
+/// Voice, 30 dB below the loudest.
+pub const AUDIO_LEVEL: u8 = 0x80 | 30;

@@ -1,0 +1,418 @@
+//! A worker, its participants, and what travels between them.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use dtls::certificate;
+use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
+use sfu::rtcp::{self, WallClock};
+use sfu::rtp::extensions::ExtensionIds;
+use sfu::rtp::sequence::ExtendedSequence;
+use sfu::rtp::{Codec, PayloadType, Ssrc, Timestamp};
+use sfu::transport::{DtlsConfig, Path};
+use sfu::worker::Worker;
+use sfu::worker::batch::TransmitBatch;
+use sfu::worker::command::{
+    CodecParameters, Command, MediaParameters, Publication, Slot, TransportParameters,
+};
+use sfu::worker::event::Event;
+
+use super::link::{Direction, Link, Random};
+use super::peer::{AUDIO_LEVEL_ID, Peer, TRANSPORT_SEQUENCE_ID};
+
+/// A session on virtual time.
+pub struct Session {
+    pub now: Instant,
+    pub worker: Worker,
+    pub peers: BTreeMap<ParticipantId, Peer>,
+    pub events: Vec<Event>,
+    pub random: Random,
+    links: BTreeMap<ParticipantId, (Direction, Direction)>,
+    sending: BTreeMap<ParticipantId, Sending>,
+    in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
+    flights: u64,
+    batch: TransmitBatch,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Flight {
+    ToWorker(SocketAddr, Vec<u8>),
+    ToPeer(SocketAddr, Vec<u8>),
+}
+
+/// What a participant's devices have produced.
+#[derive(Clone, Default)]
+pub struct Sending {
+    pub audio: u64,
+    pub frames: u64,
+    pub packets: u64,
+    pub key_frames: u64,
+    pub is_on: bool,
+    pub packets_a_frame: u64,
+    started: Option<Instant>,
+    next_report: Option<Instant>,
+}
+
+impl Session {
+    pub fn new(seed: u64) -> Self {
+        let now = Instant::now();
+        let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
+        let dtls = DtlsConfig::new(certificate).expect("valid settings");
+        Self {
+            now,
+            worker: Worker::new(now, dtls, WallClock::new(now, 1 << 40)),
+            peers: BTreeMap::new(),
+            events: Vec::new(),
+            random: Random::new(seed),
+            links: BTreeMap::new(),
+            sending: BTreeMap::new(),
+            in_flight: BinaryHeap::new(),
+            flights: 0,
+            batch: TransmitBatch::new(),
+        }
+    }
+
+    /// Lets a participant into `room`, with a microphone, a camera and
+    /// `slots` pairs of slots.
+    pub fn join(&mut self, room: RoomId, id: ParticipantId, slots: u16, link: Link) {
+        let port = 10_000 + u16::try_from(id.0).expect("a small id");
+        let peer = Peer::new(self.now, id, SocketAddr::from(([192, 0, 2, 1], port)));
+        self.command(Command::Join {
+            room,
+            participant: id,
+            transport: TransportParameters {
+                local: peer.server_ice.clone(),
+                remote: peer.ice.clone(),
+                remote_fingerprint: peer.fingerprint,
+            },
+        });
+        self.command(Command::Negotiate {
+            participant: id,
+            media: media(id, slots),
+        });
+        self.links
+            .insert(id, (Direction::new(link), Direction::new(link)));
+        self.sending.insert(
+            id,
+            Sending {
+                packets_a_frame: 3,
+                ..Sending::default()
+            },
+        );
+        self.peers.insert(id, peer);
+    }
+
+    /// Puts both of `publisher`'s streams into a pair of slots.
+    pub fn watch(&mut self, subscriber: ParticipantId, pair: u16, publisher: ParticipantId) {
+        for (slot, source) in [
+            (audio_slot(pair), Source::Microphone),
+            (video_slot(pair), Source::Camera),
+        ] {
+            self.command(Command::Assign {
+                subscriber,
+                slot,
+                source: Some((publisher, source)),
+            });
+        }
+    }
+
+    pub fn command(&mut self, command: Command) {
+        self.worker.handle_command(self.now, command);
+        self.flush();
+    }
+
+    pub fn leave(&mut self, id: ParticipantId) {
+        self.command(Command::Leave { participant: id });
+        self.forget(id);
+    }
+
+    /// Takes a participant out of the simulation without telling the worker.
+    pub fn forget(&mut self, id: ParticipantId) {
+        self.peers.remove(&id);
+        self.links.remove(&id);
+        self.sending.remove(&id);
+    }
+
+    pub fn set_link(&mut self, id: ParticipantId, link: Link) {
+        self.links
+            .insert(id, (Direction::new(link), Direction::new(link)));
+    }
+
+    /// Turns a participant's microphone and camera on.
+    pub fn start_media(&mut self, id: ParticipantId) {
+        let sending = self.sending.get_mut(&id).expect("a participant");
+        sending.is_on = true;
+        sending.started = Some(self.now);
+        sending.next_report = Some(self.now);
+    }
+
+    pub fn stop_media(&mut self, id: ParticipantId) {
+        self.sending.get_mut(&id).expect("a participant").is_on = false;
+    }
+
+    pub fn sending(&mut self, id: ParticipantId) -> &mut Sending {
+        self.sending.get_mut(&id).expect("a participant")
+    }
+
+    pub fn peer(&mut self, id: ParticipantId) -> &mut Peer {
+        self.peers.get_mut(&id).expect("a participant")
+    }
+
+    /// Hands the worker a datagram from an address, at once.
+    pub fn inject(&mut self, from: SocketAddr, mut datagram: Vec<u8>) {
+        let path = Path {
+            local: server(),
+            remote: from,
+        };
+        self.worker.handle_datagram(self.now, path, &mut datagram);
+        self.flush();
+    }
+
+    /// Lets the given time pass, a millisecond at a time.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while self.now < end {
+            self.now += STEP;
+            self.produce();
+            self.deliver();
+            for peer in self.peers.values_mut() {
+                peer.handle_timeout(self.now);
+            }
+            self.send_from_peers();
+            if self.worker.next_timeout().is_some_and(|at| at <= self.now) {
+                self.worker.handle_timeout(self.now);
+            }
+            self.flush();
+        }
+    }
+
+    /// Runs until all participants are connected.
+    pub fn connect(&mut self) {
+        for _ in 0..20_000 {
+            if self.peers.values().all(Peer::is_connected) {
+                return;
+            }
+            self.run(STEP);
+        }
+        panic!("not all participants connected");
+    }
+
+    fn produce(&mut self) {
+        for (id, sending) in &mut self.sending {
+            let peer = self.peers.get_mut(id).expect("a peer for each");
+            let (true, Some(started), true) = (sending.is_on, sending.started, peer.is_connected())
+            else {
+                continue;
+            };
+            let elapsed = (self.now - started).as_millis() as u64;
+            if elapsed.is_multiple_of(20) {
+                let payload = [b"audio".as_slice(), &id.0.to_be_bytes(), &[7; 60]].concat();
+                let sequence = ExtendedSequence(100 + sending.audio);
+                let timestamp = Timestamp((sending.audio * 960) as u32);
+                sending.audio += 1;
+                peer.send_rtp(
+                    audio_ssrc(*id),
+                    AUDIO_PT,
+                    sequence,
+                    timestamp,
+                    false,
+                    &payload,
+                );
+            }
+            if elapsed.is_multiple_of(33) {
+                let wants_key = peer.control.drain(..).any(|item| {
+                    item == rtcp::Received::KeyFrameRequest {
+                        ssrc: video_ssrc(*id),
+                    }
+                });
+                let is_key = wants_key || sending.frames == 0;
+                sending.key_frames += u64::from(is_key);
+                send_frame(*id, peer, sending, is_key);
+            }
+            if sending.next_report.is_some_and(|at| self.now >= at) {
+                sending.next_report = Some(self.now + Duration::from_secs(1));
+                for (ssrc, rate) in [(audio_ssrc(*id), 48), (video_ssrc(*id), 90)] {
+                    peer.send_rtcp(rtcp::sender_report(
+                        &rtcp::SentFigures {
+                            ssrc,
+                            ntp: (7 << 32) + ((elapsed << 32) / 1000),
+                            timestamp: Timestamp((elapsed * rate) as u32),
+                            packets: sending.packets,
+                            octets: 0,
+                        },
+                        "peer",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn send_from_peers(&mut self) {
+        for (id, peer) in &mut self.peers {
+            let (up, _) = self.links.get_mut(id).expect("a link for each");
+            for datagram in peer.take_outbox() {
+                for at in up.arrivals(self.now, &mut self.random) {
+                    self.flights += 1;
+                    let flight = Flight::ToWorker(peer.address, datagram.clone());
+                    self.in_flight.push(Reverse((at, self.flights, flight)));
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some(Reverse((at, ..))) = self.in_flight.peek()
+            && *at <= self.now
+        {
+            let Some(Reverse((_, _, flight))) = self.in_flight.pop() else {
+                return;
+            };
+            match flight {
+                Flight::ToWorker(remote, mut datagram) => {
+                    let path = Path {
+                        local: server(),
+                        remote,
+                    };
+                    self.worker.handle_datagram(self.now, path, &mut datagram);
+                }
+                Flight::ToPeer(address, datagram) => {
+                    let peer = self.peers.values_mut().find(|peer| peer.address == address);
+                    if let Some(peer) = peer {
+                        peer.handle_datagram(self.now, &datagram);
+                    }
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        loop {
+            self.batch.clear();
+            self.worker.poll_transmit(&mut self.batch);
+            if self.batch.is_empty() {
+                break;
+            }
+            for (path, datagram) in self.batch.datagrams() {
+                let Some(peer) = self.peers.values().find(|peer| peer.address == path.remote)
+                else {
+                    continue;
+                };
+                let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
+                for at in down.arrivals(self.now, &mut self.random) {
+                    self.flights += 1;
+                    let flight = Flight::ToPeer(path.remote, datagram.to_vec());
+                    self.in_flight.push(Reverse((at, self.flights, flight)));
+                }
+            }
+        }
+        while let Some(event) = self.worker.poll_event() {
+            self.events.push(event);
+        }
+    }
+}
+
+fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key: bool) {
+    let count = sending.packets_a_frame;
+    for index in 0..count {
+        let start = if index == 0 { 0x10 } else { 0 };
+        let [high, low] = (sending.frames as u16 | 0x8000).to_be_bytes();
+        let mut payload = vec![0x80 | start, 0x80, high, low, u8::from(!is_key)];
+        payload.extend(b"video");
+        payload.extend(id.0.to_be_bytes());
+        payload.extend(sending.frames.to_be_bytes());
+        // A frame's packets differ by a byte, as a browser's do.
+        payload.resize(900 + (index % 2) as usize, 0x55);
+        peer.send_rtp(
+            video_ssrc(id),
+            VIDEO_PT,
+            ExtendedSequence(1000 + sending.packets),
+            Timestamp((sending.frames * 3000) as u32),
+            index + 1 == count,
+            &payload,
+        );
+        sending.packets += 1;
+    }
+    sending.frames += 1;
+}
+
+fn media(id: ParticipantId, slots: u16) -> MediaParameters {
+    let audio = vec![CodecParameters {
+        codec: Codec::Opus,
+        payload_type: AUDIO_PT,
+        rtx: None,
+    }];
+    let video = vec![CodecParameters {
+        codec: Codec::Vp8,
+        payload_type: VIDEO_PT,
+        rtx: None,
+    }];
+    let publication = |source: Source, mid: &str, ssrc, codecs: &Vec<_>| Publication {
+        source,
+        mid: mid.into(),
+        ssrcs: vec![ssrc],
+        codecs: codecs.clone(),
+    };
+    MediaParameters {
+        extensions: ExtensionIds {
+            audio_level: Some(AUDIO_LEVEL_ID),
+            transport_sequence_number: Some(TRANSPORT_SEQUENCE_ID),
+            ..ExtensionIds::default()
+        },
+        publications: vec![
+            publication(Source::Microphone, "0", audio_ssrc(id), &audio),
+            publication(Source::Camera, "1", video_ssrc(id), &video),
+        ],
+        slots: (0..2 * slots)
+            .map(|index| {
+                let kind = if index % 2 == 0 {
+                    MediaKind::Audio
+                } else {
+                    MediaKind::Video
+                };
+                Slot {
+                    slot: SlotId(index),
+                    mid: (index + 2).to_string(),
+                    kind,
+                    ssrc: slot_ssrc(id, SlotId(index)),
+                    rtx_ssrc: None,
+                    codecs: match kind {
+                        MediaKind::Audio => audio.clone(),
+                        MediaKind::Video => video.clone(),
+                    },
+                }
+            })
+            .collect(),
+    }
+}
+
+pub fn audio_slot(pair: u16) -> SlotId {
+    SlotId(2 * pair)
+}
+
+pub fn video_slot(pair: u16) -> SlotId {
+    SlotId(2 * pair + 1)
+}
+
+/// What a participant receives in one of its slots has this source.
+pub fn slot_ssrc(id: ParticipantId, slot: SlotId) -> Ssrc {
+    Ssrc(0x5000_0000 + (id.0 as u32) * 0x100 + u32::from(slot.0))
+}
+
+pub fn audio_ssrc(id: ParticipantId) -> Ssrc {
+    Ssrc(0xA000_0000 + id.0 as u32)
+}
+
+pub fn video_ssrc(id: ParticipantId) -> Ssrc {
+    Ssrc(0xB000_0000 + id.0 as u32)
+}
+
+/// The worker's only address.
+pub fn server() -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 1], 443))
+}
+
+pub const AUDIO_PT: PayloadType = PayloadType(111);
+pub const VIDEO_PT: PayloadType = PayloadType(96);
+const STEP: Duration = Duration::from_millis(1);
