@@ -46,10 +46,12 @@ export class Publication extends Emitter<PublicationEvents> {
    */
   setEnabled(enabled: boolean, opening?: Promise<MediaStreamTrack>): Promise<void> {
     this.#wanted = enabled;
-    return this.#next(async () => {
+    const changed = this.#next(async () => {
       if (enabled) await this.#turnOn(opening);
       else await this.#turnOff();
     });
+    if (opening !== undefined) void this.#stopUnlessTaken(opening, changed);
+    return changed;
   }
 
   /** Sends by `output` from now on; resolves when what is on is being sent. */
@@ -98,6 +100,15 @@ export class Publication extends Emitter<PublicationEvents> {
     await output.send(track);
     if (this.#isClosed) return;
     this.#isSending = true;
+  }
+
+  /** A device that nobody took would keep its light on. */
+  async #stopUnlessTaken(
+    opening: Promise<MediaStreamTrack>,
+    changed: Promise<void>,
+  ): Promise<void> {
+    const [opened] = await Promise.allSettled([opening, changed]);
+    if (opened.status === 'fulfilled' && opened.value !== this.#device) opened.value.stop();
   }
 
   #adopt(device: MediaStreamTrack): MediaStreamTrack | undefined {

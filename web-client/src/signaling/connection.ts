@@ -8,10 +8,7 @@ import type { ServerMessage } from './protocol/ServerMessage';
 export const SUBPROTOCOL = 'quietroom.v1';
 
 /** The part of `WebSocket` that is used. */
-export type SignalingSocket = Pick<
-  WebSocket,
-  'readyState' | 'protocol' | 'send' | 'close' | 'addEventListener'
->;
+export type SignalingSocket = Pick<WebSocket, 'protocol' | 'send' | 'close' | 'addEventListener'>;
 
 interface SignalingEvents {
   message: [message: ServerMessage];

@@ -1,0 +1,240 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { Room, type RoomOptions } from '../room/room';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { QuietRoomElement } from './quiet-room';
+
+const BEN = { id: 'ben', role: 'client', microphone: false, camera: true } as const;
+const JOINED: ServerMessage = {
+  type: 'joined',
+  participantId: 'me',
+  role: 'host',
+  participants: [BEN],
+  slots: 1,
+  iceServers: [],
+};
+
+class TestedElement extends QuietRoomElement {
+  readonly stays: { environment: FakeEnvironment; options: RoomOptions }[] = [];
+  prepare: (environment: FakeEnvironment) => void = () => undefined;
+
+  override createRoom(options: RoomOptions): Room {
+    const environment = new FakeEnvironment();
+    this.prepare(environment);
+    this.stays.push({ environment, options });
+    return new Room(options, environment);
+  }
+}
+customElements.define('tested-room', TestedElement);
+
+let element: TestedElement;
+let play: ReturnType<typeof vi.fn<() => Promise<void>>>;
+
+beforeEach(() => {
+  stubGlobals();
+  vi.stubGlobal(
+    'MediaStream',
+    class {
+      constructor(readonly tracks: unknown[]) {}
+      getTracks = () => this.tracks;
+    },
+  );
+  play = vi.fn(() => Promise.resolve());
+  vi.spyOn(HTMLMediaElement.prototype, 'play').mockImplementation(play);
+  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
+    configurable: true,
+    writable: true,
+    value: null,
+  });
+  element = new TestedElement();
+});
+
+afterEach(() => {
+  element.remove();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+async function rendered(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  await element.updateComplete;
+}
+
+async function enter(): Promise<FakeEnvironment> {
+  element.token = 'the token';
+  document.body.append(element);
+  await rendered();
+  const { environment } = element.stays.at(-1)!;
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await rendered();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await rendered();
+  environment.connection.become('connected');
+  await rendered();
+  return environment;
+}
+
+function find(selector: string): HTMLElement | null {
+  return element.renderRoot.querySelector<HTMLElement>(selector);
+}
+
+function text(selector: string): string {
+  return find(selector)?.textContent.replace(/\s+/g, ' ').trim() ?? '';
+}
+
+function labels(): string[] {
+  return [...element.renderRoot.querySelectorAll('quiet-room-tile')].map(
+    (tile) => (tile as unknown as { label: string }).label,
+  );
+}
+
+test('without a token nothing is joined', async () => {
+  document.body.append(element);
+  await rendered();
+
+  expect(element.stays).toEqual([]);
+});
+
+test('it joins with token, url and worker url', async () => {
+  element.token = 'the token';
+  element.url = 'wss://media.example/v1/signal';
+  element.workerUrl = '/worker.js';
+  document.body.append(element);
+  await rendered();
+
+  expect(element.stays).toHaveLength(1);
+  expect(element.stays[0]?.options).toMatchObject({
+    url: 'wss://media.example/v1/signal',
+    workerUrl: '/worker.js',
+  });
+  expect(text('.status')).toBe('Connecting…');
+});
+
+test('everyone has a tile, the own one last', async () => {
+  await enter();
+
+  expect(labels()).toEqual(['Participant', 'You']);
+  expect(text('.status')).toBe('One other person is here.');
+});
+
+test('a slot that empties blanks the tile at once', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+  const video = find('[data-participant=ben]')?.shadowRoot?.querySelector('video');
+  expect(video?.srcObject).not.toBeNull();
+
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: null }] });
+
+  expect(video?.srcObject).toBeNull();
+});
+
+test('a camera that is off shows the figure, not the last picture', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+  const tile = find('[data-participant=ben]')!;
+  Object.assign(tile, { hasPicture: true });
+
+  environment.socket.say({ type: 'participant-updated', participant: { ...BEN, camera: false } });
+  await rendered();
+
+  expect(tile).toHaveProperty('hasPicture', false);
+  expect(tile.shadowRoot?.querySelector('video')?.srcObject).toBeNull();
+});
+
+test('a voice plays by an element of its own and stops with its participant', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+  expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(1);
+
+  environment.socket.say({ type: 'participant-left', participantId: 'ben' });
+  await rendered();
+
+  expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(0);
+  expect(labels()).toEqual(['You']);
+});
+
+test('refused playback shows one big button that plays', async () => {
+  const environment = await enter();
+  play.mockRejectedValue(new DOMException('', 'NotAllowedError'));
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+  expect(text('.hear')).toBe('Tap to hear the others');
+
+  play.mockReset().mockResolvedValue();
+  find('.hear')?.click();
+  await rendered();
+
+  expect(play).toHaveBeenCalled();
+  expect(find('.hear')).toBeNull();
+});
+
+test('the buttons say what a press does', async () => {
+  await enter();
+  expect(text('.microphone')).toBe('Mute');
+  expect(text('.camera')).toBe('Stop camera');
+
+  find('.microphone')?.click();
+  find('.camera')?.click();
+  await rendered();
+
+  expect(text('.microphone')).toBe('Unmute');
+  expect(text('.camera')).toBe('Start camera');
+  expect(element.room?.localParticipant.microphoneEnabled).toBe(false);
+});
+
+test('a device that cannot be opened is told with its mend', async () => {
+  element.prepare = ({ getUserMedia }) => {
+    getUserMedia.mockRejectedValue(new DOMException('', 'NotFoundError'));
+  };
+  await enter();
+
+  expect(text('.notice')).toBe('No camera was found. Plug one in, then turn the camera on.');
+  expect(text('.status')).toBe('One other person is here.');
+});
+
+test('leaving shows so, and joining again is another stay', async () => {
+  await enter();
+
+  find('button.leave')?.click();
+  await rendered();
+  expect(text('.ended h2')).toBe('You have left');
+
+  find('.rejoin')?.click();
+  await rendered();
+  expect(element.stays).toHaveLength(2);
+  expect(text('.status')).toBe('Connecting…');
+});
+
+test('an end by an error says why and what helps', async () => {
+  const environment = await enter();
+
+  environment.socket.say({ type: 'error', code: 'shutting-down', message: '', fatal: true });
+  await rendered();
+
+  expect(text('.ended')).toContain('The server is being restarted. Join again in a minute.');
+});
+
+test('taken out of the page, it leaves', async () => {
+  const environment = await enter();
+
+  element.remove();
+
+  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
+  expect(environment.camera.readyState).toBe('ended');
+});
+
+test('another token is another stay', async () => {
+  const environment = await enter();
+
+  element.token = 'another';
+  await rendered();
+
+  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
+  expect(element.stays).toHaveLength(2);
+});

@@ -1,0 +1,28 @@
+/** A device's track without a device. */
+export class FakeTrack extends EventTarget {
+  enabled = true;
+  readyState: 'live' | 'ended' = 'live';
+
+  constructor(readonly kind: 'audio' | 'video') {
+    super();
+  }
+
+  stop(): void {
+    this.readyState = 'ended';
+  }
+
+  /** The device goes away by itself. */
+  unplug(): void {
+    this.stop();
+    this.dispatchEvent(new Event('ended'));
+  }
+
+  asTrack(): MediaStreamTrack {
+    return this as unknown as MediaStreamTrack;
+  }
+}
+
+/** A stream of such tracks, as `getUserMedia` gives it. */
+export function fakeStream(...tracks: FakeTrack[]): MediaStream {
+  return { getTracks: () => tracks } as unknown as MediaStream;
+}

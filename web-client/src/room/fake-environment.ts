@@ -1,0 +1,138 @@
+import { vi } from 'vitest';
+import type { Environment } from '../browser/environment';
+import { FakeWorker } from '../e2ee/fake-worker';
+import { FakeTrack, fakeStream } from '../media/fake-track';
+import { FakeSocket } from '../signaling/fake-socket';
+
+/** A browser of which only what a room sees is there. */
+export class FakeEnvironment implements Environment {
+  readonly scope = {
+    isSecureContext: true,
+    RTCPeerConnection: vi.fn(),
+    RTCRtpScriptTransform: vi.fn(),
+  };
+  readonly page = 'https://clinic.example/';
+  readonly worker = new FakeWorker();
+  readonly socket = new FakeSocket();
+  readonly connection = new FakePeerConnection();
+  readonly microphone = new FakeTrack('audio');
+  readonly camera = new FakeTrack('video');
+  readonly getUserMedia = vi.fn<(constraints?: MediaStreamConstraints) => Promise<MediaStream>>(
+    () => Promise.resolve(fakeStream(this.microphone, this.camera)),
+  );
+  readonly devices = { mediaDevices: { getUserMedia: this.getUserMedia } };
+  configuration: RTCConfiguration | undefined;
+  socketAddress: string | undefined;
+  hidePage: (() => void) | undefined;
+  #now = 0;
+
+  now(): number {
+    return ++this.#now;
+  }
+
+  openSocket(address: URL): FakeSocket {
+    this.socketAddress = address.href;
+    return this.socket;
+  }
+
+  createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection {
+    this.configuration = configuration;
+    return this.connection as unknown as RTCPeerConnection;
+  }
+
+  startWorker(): FakeWorker {
+    return this.worker;
+  }
+
+  onPageHide(listener: () => void): () => void {
+    this.hidePage = listener;
+    return () => {
+      this.hidePage = undefined;
+    };
+  }
+
+  /** The worker loads and takes over the transforms made so far. */
+  startTransforms(): void {
+    this.worker.report({ type: 'ready' });
+    this.connection.transceivers.forEach((_, index) => {
+      this.worker.report({ type: 'transform-ready', id: index + 1 });
+    });
+  }
+}
+
+/** What the browser's global scope must have for a peer to be built. */
+export function stubGlobals(): void {
+  vi.stubGlobal('RTCRtpScriptTransform', vi.fn());
+  const capabilities = { getCapabilities: () => null };
+  vi.stubGlobal('RTCRtpSender', capabilities);
+  vi.stubGlobal('RTCRtpReceiver', capabilities);
+  vi.stubGlobal('MediaStream', vi.fn());
+}
+
+/** A peer connection that connects at the test's word. */
+export class FakePeerConnection extends EventTarget {
+  readonly transceivers: FakeTransceiver[] = [];
+  connectionState: RTCPeerConnectionState = 'new';
+  localDescription: { sdp: string } | null = null;
+  configuration: RTCConfiguration | undefined;
+  answer: string | undefined;
+  isClosed = false;
+  refuseAnswer = false;
+
+  addTransceiver(kind: 'audio' | 'video', init: RTCRtpTransceiverInit): FakeTransceiver {
+    const transceiver = new FakeTransceiver(kind, init.direction ?? 'sendrecv');
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  setConfiguration(configuration: RTCConfiguration): void {
+    this.configuration = configuration;
+  }
+
+  setLocalDescription(): Promise<void> {
+    this.transceivers.forEach((transceiver, index) => {
+      transceiver.mid = String(index);
+    });
+    this.localDescription = { sdp: 'offer' };
+    return Promise.resolve();
+  }
+
+  setRemoteDescription({ sdp }: RTCSessionDescriptionInit): Promise<void> {
+    if (this.refuseAnswer) return Promise.reject(new Error('does not fit'));
+    this.answer = sdp;
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state;
+    this.dispatchEvent(new Event('connectionstatechange'));
+  }
+}
+
+class FakeTransceiver {
+  mid: string | null = null;
+  readonly sender = {
+    track: null as MediaStreamTrack | null,
+    transform: null,
+    replaceTrack(track: MediaStreamTrack | null): Promise<void> {
+      this.track = track;
+      return Promise.resolve();
+    },
+  };
+  readonly receiver;
+
+  constructor(
+    readonly kind: 'audio' | 'video',
+    readonly direction: RTCRtpTransceiverDirection,
+  ) {
+    this.receiver = { transform: null, track: new FakeTrack(kind).asTrack() };
+  }
+
+  setCodecPreferences(): void {
+    // A fake has no codecs.
+  }
+}

@@ -1,0 +1,372 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { QuietroomError } from '../error';
+import { fakeStream } from '../media/fake-track';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { FakeEnvironment, stubGlobals } from './fake-environment';
+import { Room, type RoomOptions } from './room';
+
+const BEN = { id: 'ben', role: 'client', microphone: true, camera: true } as const;
+const JOINED: ServerMessage = {
+  type: 'joined',
+  participantId: 'me',
+  role: 'host',
+  participants: [BEN],
+  slots: 2,
+  iceServers: [],
+};
+
+let environment: FakeEnvironment;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stubGlobals();
+  environment = new FakeEnvironment();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+interface Stay {
+  readonly room: Room;
+  readonly joining: Promise<void>;
+  readonly log: string[];
+  readonly errors: QuietroomError[];
+}
+
+function begin(options: RoomOptions = {}): Stay {
+  const room = new Room(options, environment);
+  const log: string[] = [];
+  const errors: QuietroomError[] = [];
+  room.on('stateChanged', (state) => log.push(state));
+  room.on('participantJoined', ({ id }) => log.push(`${id} joined`));
+  room.on('participantLeft', ({ id }) => log.push(`${id} left`));
+  room.on('trackSubscribed', ({ kind }, { id }) => log.push(`${kind} of ${id}`));
+  room.on('trackUnsubscribed', ({ kind }, { id }) => log.push(`no ${kind} of ${id}`));
+  room.on('error', (error) => errors.push(error));
+  const joining = room.join('the token');
+  joining.catch(() => undefined);
+  return { room, joining, log, errors };
+}
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+async function connect(options: RoomOptions = {}): Promise<Stay> {
+  const stay = begin(options);
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await settle();
+  environment.connection.become('connected');
+  await stay.joining;
+  return stay;
+}
+
+function sent(type: string): unknown[] {
+  return environment.socket.sent.filter((message) => message.type === type);
+}
+
+test('a join goes through token, offer, answer and media, in this order', async () => {
+  const { room } = await connect();
+
+  expect(environment.socketAddress).toBe('wss://clinic.example/v1/signal');
+  expect(environment.socket.sent[0]).toEqual({ type: 'join', token: 'the token' });
+  expect(sent('offer')).toEqual([
+    {
+      type: 'offer',
+      sdp: 'offer',
+      publications: [
+        { mid: '0', source: 'microphone' },
+        { mid: '1', source: 'camera' },
+      ],
+      slots: [
+        { audio: '2', video: '3' },
+        { audio: '4', video: '5' },
+      ],
+    },
+  ]);
+  expect(environment.connection.answer).toBe('answer');
+  expect(room.state).toBe('connected');
+  expect(room.localParticipant).toMatchObject({ id: 'me', role: 'host' });
+  expect(room.timings).toEqual({ joinCalled: 1, signaled: 2, answered: 3, connected: 4 });
+});
+
+test('the peer connection holds frames back until transforms are set', async () => {
+  await connect();
+
+  expect(environment.configuration).toMatchObject({ encodedInsertableStreams: true });
+});
+
+test('no track is sent and no device announced before the worker took the transforms', async () => {
+  begin();
+  environment.socket.accept();
+  environment.worker.report({ type: 'ready' });
+  environment.socket.say(JOINED);
+  await settle();
+
+  const [microphone] = environment.connection.transceivers;
+  expect(microphone?.sender.track).toBeNull();
+  expect(sent('media')).toEqual([{ type: 'media', microphone: false, camera: false }]);
+
+  environment.startTransforms();
+  await settle();
+  expect(microphone?.sender.track).toBe(environment.microphone);
+  expect(sent('media').at(-1)).toEqual({ type: 'media', microphone: true, camera: true });
+});
+
+test('a worker that never starts ends the join', async () => {
+  const { room, joining } = begin();
+  environment.socket.accept();
+  environment.socket.say(JOINED);
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await vi.advanceTimersByTimeAsync(10_000);
+
+  await expect(joining).rejects.toMatchObject({ code: 'encryption-failed' });
+  expect(room.state).toBe('disconnected');
+});
+
+test('a worker that dies ends the stay', async () => {
+  const { room } = await connect();
+
+  environment.worker.crash('out of memory');
+
+  expect(room.error?.code).toBe('encryption-failed');
+  expect(environment.connection.isClosed).toBe(true);
+});
+
+test('an unfit browser is told so before anything is opened', async () => {
+  Object.assign(environment.scope, { RTCRtpScriptTransform: undefined });
+
+  const { joining } = begin();
+
+  await expect(joining).rejects.toMatchObject({ code: 'unsupported-browser' });
+  expect(environment.socketAddress).toBeUndefined();
+  expect(environment.getUserMedia).not.toHaveBeenCalled();
+});
+
+test('a refused device is an error event and no reason not to join', async () => {
+  environment.getUserMedia.mockRejectedValue(new DOMException('', 'NotAllowedError'));
+
+  const { room, errors } = await connect();
+
+  expect(room.state).toBe('connected');
+  expect(errors.map(({ code }) => code)).toEqual(['microphone-refused', 'camera-refused']);
+  expect(sent('media').at(-1)).toEqual({ type: 'media', microphone: false, camera: false });
+});
+
+test('devices stay shut when asked to', async () => {
+  await connect({ microphone: false, camera: false });
+
+  expect(environment.getUserMedia).not.toHaveBeenCalled();
+});
+
+test('turning the camera off is told to the server', async () => {
+  const { room } = await connect();
+
+  await room.localParticipant.setCameraEnabled(false);
+
+  expect(sent('media').at(-1)).toEqual({ type: 'media', microphone: true, camera: false });
+  expect(room.localParticipant.videoTrack).toBeUndefined();
+});
+
+test('a slot’s tracks are the participant’s, whichever is told first', async () => {
+  const { room, log } = await connect();
+  log.length = 0;
+
+  environment.socket.say({
+    type: 'slots',
+    assignments: [
+      { slot: 0, participantId: 'ben' },
+      { slot: 1, participantId: 'cid' },
+    ],
+  });
+  environment.socket.say({ type: 'participant-joined', participant: { ...BEN, id: 'cid' } });
+
+  expect(log).toEqual([
+    'audio of ben',
+    'video of ben',
+    'cid joined',
+    'audio of cid',
+    'video of cid',
+  ]);
+  const [, , , , audio, video] = environment.connection.transceivers;
+  expect(room.participants[1]?.audioTrack?.mediaStreamTrack).toBe(audio?.receiver.track);
+  expect(room.participants[1]?.videoTrack?.mediaStreamTrack).toBe(video?.receiver.track);
+});
+
+test('somebody who leaves takes the tracks along, and their elements are blank', async () => {
+  vi.stubGlobal(
+    'MediaStream',
+    class {
+      constructor(readonly tracks: unknown[]) {}
+      getTracks = () => this.tracks;
+    },
+  );
+  const { room, log } = await connect();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  const element = { srcObject: null } as HTMLMediaElement;
+  room.participants[0]?.videoTrack?.attach(element);
+  expect(element.srcObject).not.toBeNull();
+  log.length = 0;
+
+  environment.socket.say({ type: 'participant-left', participantId: 'ben' });
+
+  expect(element.srcObject).toBeNull();
+  expect(log).toEqual(['no audio of ben', 'no video of ben', 'ben left']);
+  expect(room.participants).toEqual([]);
+});
+
+test('a slot that was never offered ends the stay', async () => {
+  const { room } = await connect();
+
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 2, participantId: 'ben' }] });
+
+  expect(room.error?.code).toBe('protocol-violation');
+});
+
+test('a fatal error of the server ends the join with its code', async () => {
+  const { joining, errors } = begin();
+  environment.socket.accept();
+
+  environment.socket.say({ type: 'error', code: 'token-expired', message: 'exp', fatal: true });
+
+  await expect(joining).rejects.toMatchObject({ code: 'token-expired', cause: 'exp' });
+  expect(errors).toHaveLength(1);
+});
+
+test('an error that is not fatal is only reported', async () => {
+  const { room, errors } = await connect();
+
+  environment.socket.say({ type: 'error', code: 'internal', message: '', fatal: false });
+
+  expect(errors.map(({ code }) => code)).toEqual(['internal']);
+  expect(room.state).toBe('connected');
+});
+
+test.each([
+  ['does not open', () => undefined],
+  [
+    'opens and says nothing',
+    () => {
+      environment.socket.accept();
+    },
+  ],
+])('a server that %s is given up after 10 s', async (_, act) => {
+  const { joining } = begin();
+  environment.startTransforms();
+  act();
+
+  await vi.advanceTimersByTimeAsync(9_999);
+  expect(environment.socket.closedWith).toBeUndefined();
+  await vi.advanceTimersByTimeAsync(1);
+
+  await expect(joining).rejects.toMatchObject({ code: 'join-timeout' });
+});
+
+test('media that cannot get through is given up after 15 s', async () => {
+  const { joining } = begin();
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await vi.advanceTimersByTimeAsync(15_000);
+
+  await expect(joining).rejects.toMatchObject({ code: 'media-unreachable' });
+});
+
+test('an answer that does not fit ends the join', async () => {
+  const { joining } = begin();
+  environment.connection.refuseAnswer = true;
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await settle();
+
+  environment.socket.say({ type: 'answer', sdp: 'nonsense' });
+
+  await expect(joining).rejects.toMatchObject({ code: 'protocol-violation' });
+});
+
+test('an interruption of media shows and passes', async () => {
+  const { log } = await connect();
+  log.length = 0;
+
+  environment.connection.become('disconnected');
+  environment.connection.become('connected');
+
+  expect(log).toEqual(['reconnecting', 'connected']);
+});
+
+test('media that is lost for good ends the stay', async () => {
+  const { room } = await connect();
+
+  environment.connection.become('failed');
+
+  expect(room.error?.code).toBe('media-disconnected');
+});
+
+test('a lost socket ends the stay: the server has let us go', async () => {
+  const { room, log } = await connect();
+
+  environment.socket.drop();
+
+  expect(room.error?.code).toBe('signaling-closed');
+  expect(log.slice(-2)).toEqual(['ben left', 'disconnected']);
+});
+
+test('leaving says so, closes all and is no error', async () => {
+  const { room } = await connect();
+
+  room.leave();
+  room.leave();
+
+  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
+  expect(sent('leave')).toHaveLength(1);
+  expect(environment.socket.closedWith).toBe(1000);
+  expect(environment.connection.isClosed).toBe(true);
+  expect(environment.worker.isTerminated).toBe(true);
+  expect(environment.microphone.readyState).toBe('ended');
+  expect(environment.camera.readyState).toBe('ended');
+  expect(room.state).toBe('disconnected');
+  expect(room.error).toBeUndefined();
+});
+
+test('a page that goes away leaves', async () => {
+  await connect();
+
+  environment.hidePage?.();
+
+  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
+});
+
+test('leaving while joining rejects the join and releases late devices', async () => {
+  let give: (stream: MediaStream) => void = () => undefined;
+  environment.getUserMedia.mockReturnValue(
+    new Promise((resolve) => {
+      give = resolve;
+    }),
+  );
+  const { room, joining, errors } = begin();
+  room.leave();
+  give(fakeStream(environment.microphone, environment.camera));
+  await settle();
+
+  await expect(joining).rejects.toMatchObject({ code: 'left' });
+  expect(environment.camera.readyState).toBe('ended');
+  expect(environment.microphone.readyState).toBe('ended');
+  expect(errors).toEqual([]);
+});
+
+test('a room is for one stay', async () => {
+  const { room } = await connect();
+
+  await expect(room.join('again')).rejects.toMatchObject({ code: 'invalid-state' });
+  expect(room.state).toBe('connected');
+});

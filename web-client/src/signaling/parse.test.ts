@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { parseServerMessage } from './parse';
+
+const JOINED = {
+  type: 'joined',
+  participantId: 'a1',
+  role: 'host',
+  participants: [{ id: 'b2', role: 'client', microphone: true, camera: false }],
+  slots: 7,
+  iceServers: [{ urls: ['turn:example.org'], username: 'u', credential: 'c' }],
+};
+
+test.each([
+  JOINED,
+  { type: 'answer', sdp: 'v=0' },
+  { type: 'participant-joined', participant: JOINED.participants[0] },
+  { type: 'participant-updated', participant: JOINED.participants[0] },
+  { type: 'participant-left', participantId: 'b2' },
+  {
+    type: 'slots',
+    assignments: [
+      { slot: 0, participantId: 'b2' },
+      { slot: 1, participantId: null },
+    ],
+  },
+  { type: 'error', code: 'room-full', message: 'full', fatal: true },
+])('$type is read as it is', (message) => {
+  expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
+});
+
+test('fields of a newer version are left out', () => {
+  const message = { type: 'answer', sdp: 'v=0', colour: 'green' };
+
+  expect(parseServerMessage(JSON.stringify(message))).toEqual({ type: 'answer', sdp: 'v=0' });
+});
+
+test('a message of a newer version is passed over', () => {
+  expect(parseServerMessage('{"type":"weather"}')).toBeUndefined();
+});
+
+test('an error code of a newer version is still an error', () => {
+  const text = JSON.stringify({ type: 'error', code: 'on-fire', message: '', fatal: true });
+
+  expect(parseServerMessage(text)).toMatchObject({ code: 'internal', fatal: true });
+});
+
+test.each([
+  ['bytes', new ArrayBuffer(2), 'not text'],
+  ['no JSON', '{', 'not JSON'],
+  ['a list', '[]', 'message is not an object'],
+  ['no type', '{}', 'type is not text'],
+  ['a number for SDP', '{"type":"answer","sdp":1}', 'sdp is not text'],
+  ['half a participant', '{"type":"participant-joined","participant":{"id":"x"}}', 'role'],
+  ['an unknown role', JSON.stringify({ ...JOINED, role: 'toString' }), 'role is unknown'],
+  ['negative slots', JSON.stringify({ ...JOINED, slots: -1 }), 'slots'],
+  ['slots that would hang a browser', JSON.stringify({ ...JOINED, slots: 60_000 }), 'slots'],
+  ['half a slot', '{"type":"slots","assignments":[{"slot":0.5,"participantId":null}]}', 'slot'],
+  ['a forgotten occupant', '{"type":"slots","assignments":[{"slot":0}]}', 'participantId'],
+])('%s is refused with the reason', (_, data, reason) => {
+  expect(() => parseServerMessage(data)).toThrow(reason);
+});
