@@ -82,7 +82,7 @@ impl Direction {
     }
 }
 
-/// A small generator whose seed is the whole run (SplitMix64).
+/// A small generator whose seed is the whole run (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -284,13 +284,11 @@ impl Peer {
         };
         let mut packet = datagram.to_vec();
         let header = Header::parse(&packet).expect("an RTP header");
-        let at = match self.sources.iter().position(|(of, _)| *of == header.ssrc) {
-            Some(at) => at,
-            None => {
-                self.sources.push((header.ssrc, ReceivedSource::default()));
-                self.sources.len() - 1
-            }
-        };
+        let known = self.sources.iter().position(|(of, _)| *of == header.ssrc);
+        let at = known.unwrap_or_else(|| {
+            self.sources.push((header.ssrc, ReceivedSource::default()));
+            self.sources.len() - 1
+        });
         let unprotected = session.inbound.unprotect_rtp(
             &mut packet,
             header.length,
@@ -342,4 +340,4 @@ fn fingerprint(certificate: &DtlsCertificate) -> Fingerprint {
 pub const AUDIO_LEVEL_ID: u8 = 3;
 pub const TRANSPORT_SEQUENCE_ID: u8 = 5;
 /// Voice, 30 dB below the loudest.
-pub const AUDIO_LEVEL: u8 = 0x80 | 30;
+pub const AUDIO_LEVEL: u8 = 0x80 | 0x1E;
