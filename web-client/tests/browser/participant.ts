@@ -159,12 +159,18 @@ function whoIsSeen({ picture }: Remote): string {
 
 function whoIsHeard({ sound }: Remote): string {
   if (sound === null) return 'nobody';
-  const floor = sound.levels[PROBES.indexOf(UNPLAYED_HZ)] ?? 0;
-  const audible = PEOPLE.filter(({ frequency }) => {
-    const level = sound.levels[PROBES.indexOf(frequency)] ?? -200;
-    return level > AUDIBLE_DBFS && level > floor + STANDING_OUT_DB;
-  });
-  return audible.length === 0 ? 'nobody' : audible.map(({ name }) => name).join(' and ');
+  const level = (frequency: number): number => sound.levels[PROBES.indexOf(frequency)] ?? -200;
+  const loudest = Math.max(...PEOPLE.map(({ frequency }) => level(frequency)));
+  const threshold = Math.max(
+    AUDIBLE_DBFS,
+    level(UNPLAYED_HZ) + STANDING_OUT_DB,
+    loudest - SIDEBAND_DB,
+  );
+  const audible = PEOPLE.filter(({ frequency }) => level(frequency) >= threshold);
+  if (audible.length > 0) return audible.map(({ name }) => name).join(' and ');
+  return loudest < AUDIBLE_DBFS
+    ? 'nobody'
+    : `noise (${sound.levels.map(Math.round).join(', ')} dBFS)`;
 }
 
 const DEFAULT_SIZE: PictureSize = { width: 640, height: 360, frames: 15 };
@@ -175,6 +181,8 @@ const PROBES: readonly number[] = [...PEOPLE.map(({ frequency }) => frequency), 
 const LISTEN_MS = 1_200;
 const AUDIBLE_DBFS = -60;
 const STANDING_OUT_DB = 20;
+/** The browser's changing gain makes sidebands, 35 dB under the tone and less; a second voice is within 10 dB. */
+const SIDEBAND_DB = 25;
 /** Of 255; VP8 at a low bitrate and the change of colour space move a plain colour by less than 15. */
 const COLOUR_TOLERANCE = 40;
 

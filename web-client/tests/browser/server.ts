@@ -52,7 +52,7 @@ export class Server {
       const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
       if (withKeys) {
         await mint(folder, 'nobody');
-        config.push(`[access]`, `jwks = ${JSON.stringify(`${keyFile(folder)}.jwks.json`)}`);
+        config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
       }
       await writeFile(join(folder, 'quietroom.toml'), `${config.join('\n')}\n`);
       process = spawn(BINARY, ['serve', '--config', join(folder, 'quietroom.toml')], {
