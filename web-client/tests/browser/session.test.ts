@@ -27,7 +27,7 @@ describe('three people who open the printed link', () => {
 
   async function expectEveryoneMeetsEveryone(): Promise<void> {
     await Promise.all([red, green, blue].map((participant) => participant.meets(2)));
-    // The first second of a tone may be faint, until the browser's echo canceller knows the sound.
+    // The browsers' own sound processing takes a few seconds to settle; the level wanders until then.
     await expect
       .poll(() => Promise.all([red, green, blue].map((participant) => participant.tiles())), {
         timeout: HEARING_MS,
