@@ -1,13 +1,33 @@
 import { expect, test } from 'vitest';
-import { gridColumns } from './grid';
+import { gridLayout } from './grid';
+
+const DESKTOP = [1280, 620] as const;
+const PHONE = [374, 630] as const;
 
 test.each([
-  ['one person has all of it', 1, 1280, 700, 1],
-  ['two stand side by side on a desktop', 2, 1280, 700, 2],
-  ['two stand on each other on a phone', 2, 390, 700, 1],
-  ['four make a square', 4, 1280, 700, 2],
-  ['five on a phone take two columns', 5, 390, 700, 2],
-  ['an area not laid out yet has one column', 3, 0, 0, 1],
-])('%s', (_, count, width, height, expected) => {
-  expect(gridColumns(count, width, height)).toBe(expected);
+  ['one person has all of a desktop', 1, DESKTOP, 1],
+  ['two stand side by side on a desktop', 2, DESKTOP, 2],
+  ['the third goes below on a desktop, rather than all being cut narrow', 3, DESKTOP, 2],
+  ['nine make a square', 9, DESKTOP, 3],
+  ['two stand on each other on a phone', 2, PHONE, 1],
+  ['three stand on each other on a phone', 3, PHONE, 1],
+  ['five on a phone take two columns', 5, PHONE, 2],
+])('%s', (_, count, [width, height], columns) => {
+  expect(gridLayout(count, width, height, 12).columns).toBe(columns);
+});
+
+test.each([1, 2, 3, 4, 5, 8, 12, 25])('%d tiles fit their area, gaps included', (count) => {
+  for (const [width, height] of [DESKTOP, PHONE]) {
+    const { columns, tileWidth, tileHeight } = gridLayout(count, width, height, 12);
+    const rows = Math.ceil(count / columns);
+
+    expect(columns * tileWidth + (columns - 1) * 12).toBeLessThanOrEqual(width);
+    expect(rows * tileHeight + (rows - 1) * 12).toBeLessThanOrEqual(height);
+    expect(tileWidth / tileHeight).toBeGreaterThanOrEqual(0.98);
+    expect(tileWidth / tileHeight).toBeLessThanOrEqual(1.82);
+  }
+});
+
+test('an area that is not laid out yet gives tiles no size', () => {
+  expect(gridLayout(3, 0, 0, 12)).toEqual({ columns: 1, tileWidth: 0, tileHeight: 0 });
 });

@@ -1,17 +1,29 @@
+/** How tiles are laid out; sizes in px. */
+export interface GridLayout {
+  readonly columns: number;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+}
+
 /**
- * In how many columns `count` tiles are shown largest, in an area of `width`
- * by `height` px, if each is to hold a picture of 4:3.
+ * The layout in which `count` tiles of one size, `gap` px apart, are largest
+ * in an area of `width` by `height` px. A tile is at most 16:9 wide; it is at
+ * least 4:3, or square in an upright area, so that little of a person is cut.
  */
-export function gridColumns(count: number, width: number, height: number): number {
-  let best = 1;
-  let bestScale = 0;
+export function gridLayout(count: number, width: number, height: number, gap: number): GridLayout {
+  const narrowest = height > width ? 1 : 4 / 3;
+  let best: GridLayout = { columns: 1, tileWidth: 0, tileHeight: 0 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const scale = Math.min(width / columns / 4, height / rows / 3);
-    if (scale > bestScale) {
-      best = columns;
-      bestScale = scale;
+    const cellWidth = Math.max(0, (width - gap * (columns - 1)) / columns);
+    const cellHeight = Math.max(0, (height - gap * (rows - 1)) / rows);
+    const tileWidth = Math.floor(Math.min(cellWidth, cellHeight * WIDEST));
+    const tileHeight = Math.floor(Math.min(cellHeight, tileWidth / narrowest));
+    if (tileWidth * tileHeight > best.tileWidth * best.tileHeight) {
+      best = { columns, tileWidth, tileHeight };
     }
   }
   return best;
 }
+
+const WIDEST = 16 / 9;

@@ -2,7 +2,7 @@ import { html, LitElement, nothing, type PropertyValues, type TemplateResult } f
 import type { QuietroomError } from '../error';
 import { AudioPlayback } from '../media/autoplay';
 import { Room, type RoomOptions } from '../room/room';
-import { gridColumns } from './grid';
+import { gridLayout } from './grid';
 import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
@@ -282,9 +282,11 @@ export class QuietRoomElement extends LitElement {
   #layOut(): void {
     const grid = this.renderRoot.querySelector<HTMLElement>('.grid');
     if (grid === null) return;
-    const { width, height } = grid.getBoundingClientRect();
-    const columns = gridColumns(grid.childElementCount, width, height);
-    grid.style.setProperty('--columns', String(columns));
+    const gap = parseFloat(getComputedStyle(grid).columnGap) || 0;
+    const { childElementCount, clientWidth, clientHeight } = grid;
+    const layout = gridLayout(childElementCount, clientWidth, clientHeight, gap);
+    grid.style.setProperty('--tile-width', `${layout.tileWidth}px`);
+    grid.style.setProperty('--tile-height', `${layout.tileHeight}px`);
   }
 }
 

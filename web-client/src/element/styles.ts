@@ -25,19 +25,20 @@ export const roomStyles = css`
   }
   .grid {
     flex: 1;
-    display: grid;
-    grid-template-columns: repeat(var(--columns, 1), minmax(0, 1fr));
-    grid-auto-rows: minmax(0, 1fr);
+    display: flex;
+    flex-wrap: wrap;
+    place-content: center;
     gap: 12px;
     min-height: 0;
     margin: 0;
     padding: 0;
+    overflow: hidden;
     list-style: none;
   }
   .grid li {
     display: grid;
-    min-width: 0;
-    min-height: 0;
+    width: var(--tile-width);
+    height: var(--tile-height);
   }
   .lines {
     display: grid;
