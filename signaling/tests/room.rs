@@ -1,0 +1,435 @@
+//! Who is seen where, told to clients and to the media plane alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::transport::{Fingerprint, IceCredentials};
+use sfu::worker::command::{Command, MediaParameters, TransportParameters};
+use signaling::protocol::{ErrorCode, Role, ServerMessage, SlotAssignment};
+use signaling::room::{Devices, Effect, Room, RoomFull, Session};
+
+const A: ParticipantId = ParticipantId(0xA);
+const B: ParticipantId = ParticipantId(0xB);
+const C: ParticipantId = ParticipantId(0xC);
+
+#[test]
+fn a_newcomer_learns_who_is_there_and_in_which_slot() {
+    let mut room = room(3);
+    join(&mut room, A);
+    room.set_devices(A, on());
+    join(&mut room, B);
+
+    let effects = join(&mut room, C);
+
+    let ServerMessage::Joined {
+        participants,
+        slots,
+        ..
+    } = &told(&effects, C)[0]
+    else {
+        panic!("joined comes first");
+    };
+    let there: Vec<_> = participants
+        .iter()
+        .map(|other| (other.id.as_str(), other.camera))
+        .collect();
+    assert_eq!(
+        there,
+        [("000000000000000a", true), ("000000000000000b", false)]
+    );
+    assert_eq!(*slots, 2);
+    assert_eq!(assignments(&effects, C), [(0, Some(A)), (1, Some(B))]);
+    assert_eq!(assignments(&effects, A), [(1, Some(C))]);
+}
+
+#[test]
+fn a_full_room_takes_nobody_until_somebody_leaves() {
+    let mut room = room(2);
+    join(&mut room, A);
+    join(&mut room, B);
+
+    assert_eq!(room.join(C, Role::Client), Err(RoomFull));
+
+    room.leave(A);
+    assert!(room.join(C, Role::Client).is_ok());
+}
+
+#[test]
+fn media_flows_only_between_those_who_have_negotiated() {
+    let mut room = room(3);
+    join(&mut room, A);
+    join(&mut room, B);
+
+    let first = room.negotiate(A, session(2));
+    assert!(fed(&first).is_empty());
+
+    let second = room.negotiate(B, session(2));
+    assert_eq!(
+        fed(&second),
+        [
+            (B, SlotId(0), Some((A, Source::Microphone))),
+            (B, SlotId(1), Some((A, Source::Camera))),
+            (A, SlotId(0), Some((B, Source::Microphone))),
+            (A, SlotId(1), Some((B, Source::Camera))),
+        ]
+    );
+}
+
+#[test]
+fn the_worker_hears_of_a_participant_before_it_is_told_of_its_media() {
+    let mut room = room(2);
+    join(&mut room, A);
+
+    let effects = room.negotiate(A, session(1));
+
+    assert!(matches!(
+        effects[..],
+        [
+            Effect::Media(Command::Join { participant: A, .. }),
+            Effect::Media(Command::Negotiate { participant: A, .. }),
+            Effect::Tell(A, ServerMessage::Answer { .. }),
+        ]
+    ));
+    let again = room.negotiate(A, session(1));
+    assert!(matches!(
+        again[..],
+        [
+            Effect::Media(Command::Negotiate { .. }),
+            Effect::Tell(A, ServerMessage::Answer { .. }),
+        ]
+    ));
+}
+
+#[test]
+fn slots_offered_later_are_fed_then() {
+    let mut room = room(3);
+    join(&mut room, A);
+    room.negotiate(A, session(2));
+    join(&mut room, B);
+    room.negotiate(B, session(2));
+    join(&mut room, C);
+    let few = room.negotiate(C, session(1));
+    assert_eq!(fed_to(&few, C), [SlotId(0), SlotId(1)]);
+
+    let more = room.negotiate(C, session(2));
+
+    assert_eq!(fed_to(&more, C), [SlotId(2), SlotId(3)]);
+    assert_eq!(fed(&more).len(), 2);
+}
+
+#[test]
+fn a_leaver_empties_its_slots_at_once() {
+    let mut room = room(2);
+    join(&mut room, A);
+    room.negotiate(A, session(1));
+    join(&mut room, B);
+    room.negotiate(B, session(1));
+
+    let effects = room.leave(B);
+
+    assert_eq!(fed(&effects), [(A, SlotId(0), None), (A, SlotId(1), None)]);
+    assert_eq!(assignments(&effects, A), [(0, None)]);
+    assert!(effects.contains(&Effect::Tell(
+        A,
+        ServerMessage::ParticipantLeft {
+            participant_id: B.to_string()
+        }
+    )));
+    assert!(effects.contains(&Effect::Media(Command::Leave { participant: B })));
+    assert!(room.leave(B).is_empty());
+    room.leave(A);
+    assert!(room.is_empty());
+}
+
+#[test]
+fn lost_media_ends_the_stay_with_its_reason() {
+    let mut room = room(2);
+    join(&mut room, A);
+    room.negotiate(A, session(1));
+    join(&mut room, B);
+
+    let effects = room.media_disconnected(A);
+
+    let last = &effects[effects.len() - 2..];
+    assert!(matches!(
+        last,
+        [
+            Effect::Tell(
+                A,
+                ServerMessage::Error {
+                    code: ErrorCode::MediaDisconnected,
+                    fatal: true,
+                    ..
+                }
+            ),
+            Effect::Close(A),
+        ]
+    ));
+    assert_eq!(assignments(&effects, B), [(0, None)]);
+    assert!(room.media_disconnected(A).is_empty());
+}
+
+#[test]
+fn devices_are_told_to_others_when_they_change() {
+    let mut room = room(3);
+    join(&mut room, A);
+    join(&mut room, B);
+
+    let effects = room.set_devices(A, on());
+
+    assert!(told(&effects, A).is_empty());
+    let [ServerMessage::ParticipantUpdated { participant }] = &told(&effects, B)[..] else {
+        panic!("one update is told");
+    };
+    assert!(participant.microphone && participant.camera);
+    assert!(room.set_devices(A, on()).is_empty());
+}
+
+/// Random joins, offers, leaves and losses, seen as a client and as a worker
+/// see them: both follow the messages only, and must agree at each step.
+#[test]
+fn everyone_is_in_one_slot_of_everyone_else() {
+    for seed in 1..=200 {
+        let mut random = Random(seed * 0x9E37_79B9);
+        let capacity = 2 + random.below(7);
+        let mut room = room(capacity);
+        let mut reference = Reference::new(capacity);
+        let mut next = 1;
+        for _ in 0..120 {
+            let somebody = reference.pick(&mut random);
+            match (random.below(5), somebody) {
+                (0 | 1, _) => {
+                    let id = ParticipantId(next);
+                    next += 1;
+                    match room.join(id, Role::Client) {
+                        Ok(effects) => {
+                            reference.seen.insert(id, BTreeMap::new());
+                            reference.follow(&effects);
+                        }
+                        Err(RoomFull) => {
+                            assert_eq!(reference.seen.len(), usize::from(capacity));
+                        }
+                    }
+                }
+                (2 | 3, Some(id)) => {
+                    let effects = room.negotiate(id, session(capacity - 1));
+                    reference.follow(&effects);
+                }
+                (_, Some(id)) => {
+                    let effects = if random.below(2) == 0 {
+                        room.leave(id)
+                    } else {
+                        room.media_disconnected(id)
+                    };
+                    reference.forget(id);
+                    reference.follow(&effects);
+                }
+                (_, None) => {}
+            }
+            reference.check();
+        }
+    }
+}
+
+struct Reference {
+    capacity: u16,
+    /// Each client's slots as it was told.
+    seen: BTreeMap<ParticipantId, BTreeMap<u16, ParticipantId>>,
+    /// The worker's participants, and who feeds which media section.
+    at_worker: BTreeSet<ParticipantId>,
+    fed: BTreeMap<(ParticipantId, SlotId), (ParticipantId, Source)>,
+}
+
+impl Reference {
+    fn new(capacity: u16) -> Self {
+        Self {
+            capacity,
+            seen: BTreeMap::new(),
+            at_worker: BTreeSet::new(),
+            fed: BTreeMap::new(),
+        }
+    }
+
+    fn pick(&self, random: &mut Random) -> Option<ParticipantId> {
+        let count = u16::try_from(self.seen.len()).expect("a room is small");
+        let nth = random.below(count.max(1));
+        self.seen.keys().nth(usize::from(nth)).copied()
+    }
+
+    fn forget(&mut self, id: ParticipantId) {
+        self.seen.remove(&id);
+    }
+
+    fn follow(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Tell(id, ServerMessage::Slots { assignments }) => {
+                    let slots = self.seen.get_mut(id).expect("only those there are told");
+                    for SlotAssignment {
+                        slot,
+                        participant_id,
+                    } in assignments
+                    {
+                        let before = slots.remove(slot);
+                        match participant_id {
+                            Some(other) => {
+                                assert_eq!(before, None, "a slot in use is not given away");
+                                slots.insert(*slot, parse(other));
+                            }
+                            None => assert!(before.is_some(), "an empty slot is not emptied"),
+                        }
+                    }
+                }
+                Effect::Media(Command::Join { participant, .. }) => {
+                    assert!(self.at_worker.insert(*participant));
+                }
+                Effect::Media(Command::Assign {
+                    subscriber,
+                    slot,
+                    source,
+                }) => {
+                    assert!(self.at_worker.contains(subscriber));
+                    match source {
+                        Some(source) => {
+                            assert!(self.at_worker.contains(&source.0));
+                            self.fed.insert((*subscriber, *slot), *source);
+                        }
+                        None => {
+                            self.fed.remove(&(*subscriber, *slot));
+                        }
+                    }
+                }
+                Effect::Media(Command::Leave { participant }) => {
+                    assert!(self.at_worker.remove(participant));
+                    self.fed
+                        .retain(|(subscriber, _), _| subscriber != participant);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn check(&self) {
+        let everyone: BTreeSet<_> = self.seen.keys().copied().collect();
+        for (id, slots) in &self.seen {
+            let shown: BTreeSet<_> = slots.values().copied().collect();
+            assert_eq!(shown.len(), slots.len(), "nobody is shown twice");
+            let mut others = everyone.clone();
+            others.remove(id);
+            assert_eq!(shown, others, "all others are shown, and nobody else");
+            assert!(slots.keys().all(|slot| *slot < self.capacity - 1));
+        }
+        let mut expected = BTreeMap::new();
+        for (subscriber, slots) in &self.seen {
+            for (slot, publisher) in slots {
+                if self.at_worker.contains(subscriber) && self.at_worker.contains(publisher) {
+                    let audio = (*subscriber, SlotId(slot * 2));
+                    let video = (*subscriber, SlotId(slot * 2 + 1));
+                    expected.insert(audio, (*publisher, Source::Microphone));
+                    expected.insert(video, (*publisher, Source::Camera));
+                }
+            }
+        }
+        assert_eq!(
+            self.fed, expected,
+            "the worker shows what clients were told"
+        );
+    }
+}
+
+/// Marsaglia's xorshift: a seed is one run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u16) -> u16 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u16::try_from(self.0 % u64::from(bound)).expect("the bound is a u16")
+    }
+}
+
+fn room(capacity: u16) -> Room {
+    Room::new(RoomId(1), capacity)
+}
+
+fn join(room: &mut Room, id: ParticipantId) -> Vec<Effect> {
+    room.join(id, Role::Client).expect("there is space")
+}
+
+fn on() -> Devices {
+    Devices {
+        microphone: true,
+        camera: true,
+    }
+}
+
+fn session(slots: u16) -> Session {
+    let credentials = IceCredentials {
+        ufrag: String::new(),
+        password: String::new(),
+    };
+    Session {
+        answer: "v=0".into(),
+        transport: TransportParameters {
+            local: credentials.clone(),
+            remote: credentials,
+            remote_fingerprint: Fingerprint([0; 32]),
+        },
+        media: MediaParameters::default(),
+        slots,
+    }
+}
+
+fn told(effects: &[Effect], to: ParticipantId) -> Vec<ServerMessage> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Tell(id, message) if *id == to => Some(message.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn assignments(effects: &[Effect], to: ParticipantId) -> Vec<(u16, Option<ParticipantId>)> {
+    told(effects, to)
+        .into_iter()
+        .filter_map(|message| match message {
+            ServerMessage::Slots { assignments } => Some(assignments),
+            _ => None,
+        })
+        .flatten()
+        .map(|assignment| {
+            let participant = assignment.participant_id.as_deref().map(parse);
+            (assignment.slot, participant)
+        })
+        .collect()
+}
+
+type Feed = (ParticipantId, SlotId, Option<(ParticipantId, Source)>);
+
+fn fed(effects: &[Effect]) -> Vec<Feed> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Media(Command::Assign {
+                subscriber,
+                slot,
+                source,
+            }) => Some((*subscriber, *slot, *source)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn fed_to(effects: &[Effect], subscriber: ParticipantId) -> Vec<SlotId> {
+    fed(effects)
+        .into_iter()
+        .filter(|(id, _, _)| *id == subscriber)
+        .map(|(_, slot, _)| slot)
+        .collect()
+}
+
+fn parse(id: &str) -> ParticipantId {
+    ParticipantId(u64::from_str_radix(id, 16).expect("ids are hexadecimal"))
+}
