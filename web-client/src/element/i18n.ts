@@ -23,6 +23,7 @@ export interface Messages {
   readonly left: string;
   readonly leftDetail: string;
   readonly failed: string;
+  readonly notJoined: string;
 }
 
 const ROLES: Record<Role, string> = {
@@ -56,4 +57,5 @@ export const english: Messages = {
   left: 'You have left',
   leftDetail: 'Your microphone and camera are off.',
   failed: 'The session was interrupted',
+  notJoined: 'You could not join',
 };

@@ -188,13 +188,19 @@ test('the buttons say what a press does', async () => {
   expect(element.room?.localParticipant.microphoneEnabled).toBe(false);
 });
 
-test('a device that cannot be opened is told with its mend', async () => {
+test('each device that cannot be opened is told with its mend', async () => {
   element.prepare = ({ getUserMedia }) => {
     getUserMedia.mockRejectedValue(new DOMException('', 'NotFoundError'));
   };
   await enter();
 
-  expect(text('.notice')).toBe('No camera was found. Plug one in, then turn the camera on.');
+  const notices = [...element.renderRoot.querySelectorAll('.notice')].map(
+    ({ textContent }) => textContent,
+  );
+  expect(notices).toEqual([
+    'No microphone was found. Plug one in, then turn the microphone on.',
+    'No camera was found. Plug one in, then turn the camera on.',
+  ]);
   expect(text('.status')).toBe('One other person is here.');
 });
 
@@ -218,6 +224,18 @@ test('an end by an error says why and what helps', async () => {
   await rendered();
 
   expect(text('.ended')).toContain('The server is being restarted. Join again in a minute.');
+});
+
+test('a join that fails is not called an interruption', async () => {
+  element.token = 'the token';
+  document.body.append(element);
+  await rendered();
+
+  element.stays[0]?.environment.socket.drop();
+  await rendered();
+
+  expect(text('.ended h2')).toBe('You could not join');
+  expect(text('.ended')).toContain('The server cannot be reached.');
 });
 
 test('taken out of the page, it leaves', async () => {

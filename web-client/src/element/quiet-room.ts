@@ -1,5 +1,5 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { QuietroomError } from '../error';
+import { toQuietroomError, type QuietroomError } from '../error';
 import { AudioPlayback } from '../media/autoplay';
 import { Room, type RoomOptions } from '../room/room';
 import { gridLayout } from './grid';
@@ -33,7 +33,8 @@ export class QuietRoomElement extends LitElement {
     this.#layOut();
   });
   #room: Room | undefined;
-  #notice: QuietroomError | undefined;
+  /** What does not work just now, by what it is about. */
+  readonly #notices = new Map<string, QuietroomError>();
 
   constructor() {
     super();
@@ -131,11 +132,9 @@ export class QuietRoomElement extends LitElement {
       }
       <div class="lines" role="status" aria-live="polite">
         <p class="status">${this.#statusText(room)}</p>
-        ${
-          this.#notice === undefined
-            ? nothing
-            : html`<p class="notice">${this.#notice.message} ${this.#notice.mend}</p>`
-        }
+        ${[...this.#notices.values()].map(
+          (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
+        )}
       </div>
       ${this.#renderControls(room)}
     `;
@@ -167,11 +166,16 @@ export class QuietRoomElement extends LitElement {
     const { error } = room;
     return html`
       <div class="ended" role="status" aria-live="polite">
-        <h2>${error === undefined ? messages.left : messages.failed}</h2>
+        <h2>${this.#endTitle(room)}</h2>
         <p>${error === undefined ? messages.leftDetail : `${error.message} ${error.mend}`}</p>
         <button class="primary rejoin" @click=${this.#handleRejoin}>${messages.joinAgain}</button>
       </div>
     `;
+  }
+
+  #endTitle({ error, timings }: Room): string {
+    if (error === undefined) return this.#messages.left;
+    return timings.connected === undefined ? this.#messages.notJoined : this.#messages.failed;
   }
 
   #statusText(room: Room): string {
@@ -208,7 +212,7 @@ export class QuietRoomElement extends LitElement {
   #leave(): void {
     this.#room?.leave();
     this.#room = undefined;
-    this.#notice = undefined;
+    this.#notices.clear();
     this.#playback.clear();
     this.requestUpdate();
   }
@@ -231,7 +235,7 @@ export class QuietRoomElement extends LitElement {
       update();
     });
     room.on('error', (error) => {
-      if (room.error !== error) this.#notice = error;
+      if (room.error !== error) this.#notices.set(subject(error), error);
       update();
     });
   }
@@ -239,12 +243,14 @@ export class QuietRoomElement extends LitElement {
   readonly #handleMicrophone = (): void => {
     const { localParticipant } = this.#room ?? {};
     if (localParticipant === undefined) return;
+    this.#notices.delete('microphone');
     this.#try(localParticipant.setMicrophoneEnabled(!localParticipant.microphoneEnabled));
   };
 
   readonly #handleCamera = (): void => {
     const { localParticipant } = this.#room ?? {};
     if (localParticipant === undefined) return;
+    this.#notices.delete('camera');
     this.#try(localParticipant.setCameraEnabled(!localParticipant.cameraEnabled));
   };
 
@@ -264,10 +270,10 @@ export class QuietRoomElement extends LitElement {
   };
 
   #try(change: Promise<void>): void {
-    this.#notice = undefined;
     this.requestUpdate();
     change.catch((reason: unknown) => {
-      this.#notice = reason as QuietroomError;
+      const error = toQuietroomError(reason, 'internal');
+      this.#notices.set(subject(error), error);
       this.requestUpdate();
     });
   }
@@ -288,6 +294,11 @@ export class QuietRoomElement extends LitElement {
     grid.style.setProperty('--tile-width', `${layout.tileWidth}px`);
     grid.style.setProperty('--tile-height', `${layout.tileHeight}px`);
   }
+}
+
+/** The device an error is about, or `room`. */
+function subject({ code }: QuietroomError): string {
+  return /^(microphone|camera)-/.exec(code)?.[1] ?? 'room';
 }
 
 customElements.define('quiet-room', QuietRoomElement);
