@@ -1,9 +1,11 @@
 //! Streams as their publishers send them.
 
 mod keyframe;
+mod nack;
 mod ring;
 mod stream;
 
 pub use keyframe::KeyFrameRequests;
+pub use nack::{Gap, MissingPackets};
 pub use ring::{Packet, Ring};
 pub use stream::{SenderReportReceived, Stream};

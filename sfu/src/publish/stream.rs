@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use super::{KeyFrameRequests, Packet, Ring};
+use super::{Gap, KeyFrameRequests, MissingPackets, Packet, Ring};
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
 use crate::rtp::header::Header;
 use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Codec, Ssrc, Timestamp, vp8};
-use crate::srtp::ReceivedSource;
 
 /// A synchronization source of a publisher.
 #[derive(Debug)]
@@ -17,9 +16,9 @@ pub struct Stream {
     pub source: Source,
     pub codec: Codec,
     pub ssrc: Ssrc,
-    pub srtp: ReceivedSource,
     pub ring: Ring,
     pub reception: Reception,
+    pub missing: MissingPackets,
     pub key_frames: KeyFrameRequests,
     pub sender_report: Option<SenderReportReceived>,
     pub subscribers: Vec<Subscriber>,
@@ -55,9 +54,9 @@ impl Stream {
             source,
             codec,
             ssrc,
-            srtp: ReceivedSource::default(),
             ring: Ring::new(capacity),
             reception: Reception::new(codec.clock_rate()),
+            missing: MissingPackets::default(),
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
             subscribers: Vec::new(),
@@ -72,17 +71,28 @@ impl Stream {
         }
     }
 
+    /// Notes that the packet at `sequence` came, and tells what is missing
+    /// before it. Sound is not repaired: it would come too late.
+    pub fn note_arrival(&mut self, now: Instant, sequence: ExtendedSequence) -> Gap {
+        if self.source.kind() == MediaKind::Audio {
+            return Gap::None;
+        }
+        let gap = self.missing.record(now, sequence);
+        if gap == Gap::TooLong && !self.subscribers.is_empty() {
+            self.key_frames.want();
+        }
+        gap
+    }
+
     /// Takes a decrypted packet into the ring and gives what forwarding needs
     /// to know of it, or `None` if it isn't one of this codec.
     pub fn receive(
         &mut self,
-        now: Instant,
         header: &Header,
         sequence: ExtendedSequence,
         audio_level: Option<u8>,
         payload: &[u8],
     ) -> Option<Packet> {
-        self.reception.record(now, sequence, header.timestamp);
         let vp8 = match self.codec {
             Codec::Vp8 if !payload.is_empty() => Some(vp8::Descriptor::parse(payload)?),
             Codec::Vp8 | Codec::Opus => None,

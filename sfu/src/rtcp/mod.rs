@@ -1,13 +1,32 @@
 //! RTCP (RFC 3550 §6, RFC 4585): what is read and what is written.
 
+use std::time::Duration;
+
 mod feedback;
 mod reception;
 mod reports;
 mod transport_wide;
 mod wall_clock;
 
-pub use feedback::{Received, picture_loss_indication, read};
+pub use feedback::{Received, nack, picture_loss_indication, read};
 pub use reception::{Figures, Reception};
 pub use reports::{ReportBlock, SentFigures, receiver_report, sender_report};
 pub use transport_wide::ArrivalRecorder;
 pub use wall_clock::WallClock;
+
+/// The round trip that a report block shows at `ntp`, our wall clock now
+/// (RFC 3550 §6.4.1); `None` if it echoes no report, or an impossible one.
+pub fn round_trip(ntp: u64, last_sender_report: u32, delay: u32) -> Option<Duration> {
+    if last_sender_report == 0 {
+        return None;
+    }
+    let units = wall_clock::middle(ntp)
+        .wrapping_sub(last_sender_report)
+        .wrapping_sub(delay);
+    let microseconds = u64::from(units) * 1_000_000 / 65_536;
+    // Clocks run at slightly different speeds, so a very short trip can come
+    // out negative, which looks very long.
+    (microseconds < LONGEST_ROUND_TRIP_US).then(|| Duration::from_micros(microseconds))
+}
+
+const LONGEST_ROUND_TRIP_US: u64 = 60_000_000;

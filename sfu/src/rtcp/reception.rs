@@ -24,6 +24,8 @@ pub struct Reception {
 pub struct Figures {
     /// Lost of those expected since the last report, in 1/256.
     pub fraction_lost: u8,
+    /// Lost of those expected since the last report.
+    pub lost_since_last: u64,
     /// Packets lost since the beginning; duplicates can make it negative.
     pub total_lost: i64,
     pub highest: ExtendedSequence,
@@ -78,6 +80,7 @@ impl Reception {
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction = (lost_now << 8).checked_div(expected_now).unwrap_or(0);
         Some(Figures {
+            lost_since_last: lost_now,
             fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
             total_lost: expected.cast_signed() - self.received.cast_signed(),
             highest: self.highest,

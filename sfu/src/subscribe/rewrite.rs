@@ -45,6 +45,15 @@ impl SequenceMap {
         }
     }
 
+    /// The published packet that was sent as `sent`.
+    pub fn published(&self, sent: ExtendedSequence) -> Option<ExtendedSequence> {
+        self.segments.iter().flatten().rev().find_map(|segment| {
+            let published = ExtendedSequence(sent.0.wrapping_sub(segment.offset));
+            let is_it = published >= segment.from && self.sent(published) == Some(sent);
+            is_it.then_some(published)
+        })
+    }
+
     /// Passes over the packet at `published`, which must be newer than all
     /// that was sent: those after it close up.
     pub fn skip(&mut self, published: ExtendedSequence) {
@@ -102,6 +111,18 @@ mod tests {
         assert_eq!(sent(&map, 14), None);
         assert_eq!(sent(&map, 15), Some(103));
         assert_eq!(sent(&map, 16), Some(104));
+    }
+
+    #[test]
+    fn what_was_sent_leads_back_to_what_was_published() {
+        let mut map = SequenceMap::starting(ExtendedSequence(10), ExtendedSequence(100));
+        map.skip(ExtendedSequence(13));
+
+        for published in [10, 11, 12, 14, 15] {
+            let place = map.sent(ExtendedSequence(published)).expect("is sent");
+            assert_eq!(map.published(place), Some(ExtendedSequence(published)));
+        }
+        assert_eq!(map.published(ExtendedSequence(99)), None);
     }
 
     #[test]

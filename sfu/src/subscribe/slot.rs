@@ -1,15 +1,15 @@
 //! One slot of a receiver: the stream in it, and the numbers it has reached.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::SequenceMap;
+use super::{RepairLog, SequenceMap};
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::publish::{Packet, SenderReportReceived};
 use crate::rtcp::SentFigures;
 use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::vp8::Renumbering;
 use crate::rtp::{Codec, PayloadType, Ssrc, Timestamp};
-use crate::worker::command::Slot;
+use crate::worker::command::{CodecParameters, Slot};
 
 /// What a slot sends, and what it has sent.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct SlotState {
     pub stream: Option<usize>,
     switch: Switch,
     sent: Sent,
+    repair: RepairLog,
 }
 
 /// A packet decided on, to be written when the batch is sent.
@@ -35,6 +36,9 @@ pub struct Forward {
     pub payload_type: PayloadType,
     pub timestamp: Timestamp,
     pub renumbering: Renumbering,
+    /// For a retransmission, the sequence number it was first sent with
+    /// (RFC 4588 §4).
+    pub original: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,7 @@ impl SlotState {
             stream: None,
             switch: Switch::Pending,
             sent: Sent::default(),
+            repair: RepairLog::default(),
         }
     }
 
@@ -92,7 +97,7 @@ impl SlotState {
     /// Decides on a packet of the bound stream: `None` if it is not sent.
     pub fn forward(&mut self, now: Instant, codec: Codec, packet: &Packet) -> Option<Forward> {
         let stream = self.stream?;
-        let payload_type = self.payload_type(codec)?;
+        let payload_type = self.codec(codec)?.payload_type;
         if packet.payload_length == 0 {
             self.absorb(packet);
             return None;
@@ -117,6 +122,45 @@ impl SlotState {
             payload_type,
             timestamp,
             renumbering: mapping.renumbering,
+            original: None,
+        })
+    }
+
+    /// Decides on a packet that its receiver misses, by the number it was sent
+    /// with. `None` if it cannot or need not be sent again: it was never sent,
+    /// the peer takes no retransmissions, or one is on its way. `get` finds
+    /// the published packet.
+    pub fn repair(
+        &mut self,
+        now: Instant,
+        codec: Codec,
+        number: u16,
+        round_trip: Duration,
+        get: impl FnOnce(ExtendedSequence) -> Option<Packet>,
+    ) -> Option<Forward> {
+        let stream = self.stream?;
+        let Switch::Running(mapping) = self.switch else {
+            return None;
+        };
+        let ssrc = self.parameters.rtx_ssrc?;
+        let payload_type = self.codec(codec)?.rtx?;
+        let sent = self.sent.highest?.nearest(number);
+        if sent > self.sent.highest? {
+            return None;
+        }
+        let packet = get(mapping.sequence.published(sent)?)?;
+        if !self.repair.start(now, sent, round_trip) {
+            return None;
+        }
+        Some(Forward {
+            stream,
+            published: packet.sequence,
+            sequence: self.repair.next_sequence(),
+            ssrc,
+            payload_type,
+            timestamp: packet.timestamp.advanced(mapping.timestamp),
+            renumbering: mapping.renumbering,
+            original: Some(sent.number()),
         })
     }
 
@@ -149,12 +193,9 @@ impl SlotState {
         })
     }
 
-    fn payload_type(&self, codec: Codec) -> Option<PayloadType> {
-        self.parameters
-            .codecs
-            .iter()
-            .find(|parameters| parameters.codec == codec)
-            .map(|parameters| parameters.payload_type)
+    fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
+        let mut codecs = self.parameters.codecs.iter();
+        codecs.find(|parameters| parameters.codec == codec)
     }
 
     /// Passes over a packet that carries nothing but a publisher's probing.

@@ -47,6 +47,12 @@ impl IceLite {
         self.selected
     }
 
+    /// Lets consent last longer, since the time that passed was not the
+    /// peer's silence.
+    pub fn extend(&mut self, by: Duration) {
+        self.consent_until += by;
+    }
+
     /// Where to send, once a path works.
     pub fn selected(&self) -> Option<Path> {
         self.selected

@@ -39,6 +39,22 @@ pub enum Received {
     Ignored,
 }
 
+/// Our own user name fragment in what may be a connectivity check, found
+/// without verifying anything.
+pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
+    let mut attributes = datagram.get(MESSAGE_HEADER_SIZE..)?;
+    while let Some((head, rest)) = attributes.split_first_chunk::<4>() {
+        let typ = u16::from_be_bytes([head[0], head[1]]);
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        if typ == ATTR_USERNAME.value() {
+            let text = std::str::from_utf8(rest.get(..length)?).ok()?;
+            return text.split_once(':').map(|(local, _)| local);
+        }
+        attributes = rest.get(length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
 /// Reads a datagram. Whatever has no valid FINGERPRINT is ignored: ICE
 /// requires one (RFC 8445 §7.1).
 pub fn receive(datagram: &[u8]) -> Received {
@@ -272,6 +288,7 @@ mod tests {
             (&*check.local_ufrag, &*check.remote_ufrag),
             ("ours", "theirs")
         );
+        assert_eq!(local_ufrag(&datagram), Some("ours"));
         assert!(answered.nominated);
         let (typ, _, mut message) = read(&answered.response);
         assert_eq!(typ, BINDING_SUCCESS);

@@ -37,6 +37,11 @@ impl TransmitBatch {
         self.trains.clear();
     }
 
+    /// The bytes of all trains together.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.trains.is_empty()
     }

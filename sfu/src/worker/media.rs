@@ -3,27 +3,35 @@
 use std::time::Instant;
 
 use super::Worker;
-use crate::publish::{SenderReportReceived, Stream};
+use super::participant::Inbound;
+use crate::identity::{ParticipantId, RoomId, Source};
+use crate::publish::{Gap, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
+use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Ssrc, Timestamp};
-use crate::srtp::ReceivedSource;
+use crate::srtp::{ReceivedSource, UnprotectError};
 
 impl Worker {
     pub(super) fn handle_rtp(&mut self, now: Instant, key: usize, datagram: &mut [u8]) {
+        let received_bytes = datagram.len() as u64;
         let participant = &mut self.participants[key];
-        let (Some(srtp), Some(header)) = (&participant.srtp, Header::parse(datagram)) else {
+        let Some(srtp) = &participant.srtp else {
+            self.statistics.dropped.too_early += 1;
+            return;
+        };
+        let Some(header) = Header::parse(datagram) else {
+            self.statistics.dropped.malformed += 1;
             return;
         };
         let known = participant
-            .streams
-            .iter()
-            .find(|(ssrc, _)| *ssrc == header.ssrc)
-            .map(|(_, stream)| *stream);
+            .inbound
+            .iter_mut()
+            .find(|inbound| inbound.ssrc == header.ssrc);
         let mut unknown = ReceivedSource::default();
-        let source = match known {
-            Some(stream) => &mut self.streams[stream].srtp,
-            None => &mut unknown,
+        let (inbound, source) = match known {
+            Some(inbound) => (Some((inbound.stream, inbound.is_repair)), &mut inbound.srtp),
+            None => (None, &mut unknown),
         };
         let unprotected = srtp.inbound.unprotect_rtp(
             datagram,
@@ -32,10 +40,17 @@ impl Worker {
             header.sequence_number,
             source,
         );
-        let Ok((length, sequence)) = unprotected else {
-            return;
+        let (length, sequence) = match unprotected {
+            Ok(unprotected) => unprotected,
+            Err(error) => {
+                self.count_unprotect_error(error);
+                return;
+            }
         };
+        self.statistics.packets_received += 1;
+        self.statistics.bytes_received += received_bytes;
         let packet = &datagram[..length];
+        let participant = &mut self.participants[key];
         let mut audio_level = None;
         let mut mid = None;
         for (id, data) in header.extensions(packet) {
@@ -50,62 +65,54 @@ impl Worker {
                 mid = Some(data);
             }
         }
-        let stream = match known {
-            Some(stream) => stream,
-            None => match self.learn_stream(key, &header, mid, unknown) {
-                Some(stream) => stream,
-                None => return,
-            },
+        let inbound = inbound.or_else(|| self.learn_source(key, &header, mid, unknown));
+        let Some((stream, is_repair)) = inbound else {
+            self.statistics.dropped.unknown_source += 1;
+            return;
         };
         let Some(payload) = header.payload(packet) else {
+            self.statistics.dropped.malformed += 1;
             return;
         };
-        let published = &mut self.streams[stream];
-        let Some(packet) = published.receive(now, &header, sequence, audio_level, payload) else {
-            return;
-        };
-        for subscriber in &published.subscribers {
-            let participant = &mut self.participants[subscriber.participant];
-            if participant.srtp.is_none() {
-                continue;
-            }
-            let slot = &mut participant.slots[subscriber.slot];
-            if let Some(forward) = slot.forward(now, published.codec, &packet) {
-                if participant.queue(forward) {
-                    self.pending.push_back(subscriber.participant);
-                }
-            } else if slot.awaits_key_frame() {
-                published.key_frames.want();
-            }
+        if is_repair {
+            self.receive_repair(now, key, stream, &header, payload);
+        } else {
+            self.streams[stream]
+                .reception
+                .record(now, sequence, header.timestamp);
+            self.receive_media(now, stream, &header, sequence, audio_level, payload);
         }
-        self.request_key_frame(now, stream);
     }
 
     pub(super) fn handle_rtcp(&mut self, now: Instant, key: usize, datagram: &mut [u8]) {
         let participant = &mut self.participants[key];
         let Some(srtp) = &mut participant.srtp else {
+            self.statistics.dropped.too_early += 1;
             return;
         };
-        let Ok(length) = srtp.inbound.unprotect_rtcp(datagram) else {
-            return;
+        let length = match srtp.inbound.unprotect_rtcp(datagram) {
+            Ok(length) => length,
+            Err(error) => {
+                self.count_unprotect_error(error);
+                return;
+            }
         };
-        let mut wanted = Vec::new();
         rtcp::read(&datagram[..length], |received| match received {
             rtcp::Received::SenderReport {
                 ssrc,
                 ntp,
                 timestamp,
             } => self.handle_sender_report(now, key, ssrc, ntp, timestamp),
-            rtcp::Received::KeyFrameRequest { ssrc } => wanted.push(ssrc),
-        });
-        for ssrc in wanted {
-            let slots = &self.participants[key].slots;
-            let slot = slots.iter().find(|slot| slot.parameters.ssrc == ssrc);
-            if let Some(stream) = slot.and_then(|slot| slot.stream) {
-                self.streams[stream].key_frames.want();
-                self.request_key_frame(now, stream);
+            rtcp::Received::KeyFrameRequest { ssrc } => {
+                self.handle_key_frame_request(now, key, ssrc);
             }
-        }
+            rtcp::Received::Nack { ssrc, number } => self.handle_nack(now, key, ssrc, number),
+            rtcp::Received::ReportBlock {
+                last_sender_report,
+                delay,
+                ..
+            } => self.handle_report_block(now, key, last_sender_report, delay),
+        });
     }
 
     /// Asks the publisher for a key frame, if one is wanted and it is time.
@@ -116,6 +123,7 @@ impl Worker {
         }
         let ssrc = published.ssrc;
         if let Some(&publisher) = self.by_id.get(&published.publisher) {
+            self.statistics.key_frame_requests_sent += 1;
             self.send_rtcp(publisher, rtcp::picture_loss_indication(RTCP_SENDER, ssrc));
         }
     }
@@ -129,6 +137,81 @@ impl Worker {
         }
     }
 
+    /// Keeps a published packet and sends it on.
+    fn receive_media(
+        &mut self,
+        now: Instant,
+        stream: usize,
+        header: &Header,
+        sequence: ExtendedSequence,
+        audio_level: Option<u8>,
+        payload: &[u8],
+    ) {
+        let published = &mut self.streams[stream];
+        let gap = published.note_arrival(now, sequence);
+        if let Some(packet) = published.receive(header, sequence, audio_level, payload) {
+            for subscriber in &published.subscribers {
+                let participant = &mut self.participants[subscriber.participant];
+                if participant.srtp.is_none() {
+                    continue;
+                }
+                let slot = &mut participant.slots[subscriber.slot];
+                if let Some(forward) = slot.forward(now, published.codec, &packet) {
+                    if participant.queue(forward) {
+                        self.pending.push_back(subscriber.participant);
+                    }
+                } else if slot.awaits_key_frame() {
+                    published.key_frames.want();
+                }
+            }
+        } else {
+            self.statistics.dropped.malformed += 1;
+        }
+        if gap == Gap::Repairable {
+            self.request_missing(now, stream);
+        }
+        self.request_key_frame(now, stream);
+    }
+
+    /// Takes a publisher's retransmission for the packet it repeats
+    /// (RFC 4588 §4).
+    fn receive_repair(
+        &mut self,
+        now: Instant,
+        key: usize,
+        stream: usize,
+        header: &Header,
+        payload: &[u8],
+    ) {
+        // Without a payload it only probes the path's capacity.
+        let Some((number, payload)) = payload.split_first_chunk() else {
+            return;
+        };
+        let published = &self.streams[stream];
+        let Some(highest) = published.reception.highest() else {
+            return;
+        };
+        let sequence = highest.nearest(u16::from_be_bytes(*number));
+        if !published.missing.contains(sequence) {
+            return;
+        }
+        if let Some(at) = published.missing.only_request(sequence) {
+            let round_trip = now.saturating_duration_since(at);
+            self.participants[key].repair.measure(round_trip);
+        }
+        self.receive_media(now, stream, header, sequence, None, payload);
+    }
+
+    fn handle_key_frame_request(&mut self, now: Instant, key: usize, ssrc: Ssrc) {
+        self.statistics.key_frame_requests_received += 1;
+        let slots = &self.participants[key].slots;
+        let slot = slots.iter().find(|slot| slot.parameters.ssrc == ssrc);
+        if let Some(stream) = slot.and_then(|slot| slot.stream) {
+            self.streams[stream].key_frames.want();
+            self.request_key_frame(now, stream);
+        }
+    }
+
     fn handle_sender_report(
         &mut self,
         now: Instant,
@@ -138,8 +221,7 @@ impl Worker {
         timestamp: Timestamp,
     ) {
         let participant = &mut self.participants[key];
-        let known = participant.streams.iter().find(|(of, _)| *of == ssrc);
-        let Some(&(_, stream)) = known else {
+        let Some(stream) = participant.stream_of(ssrc) else {
             return;
         };
         self.streams[stream].sender_report = Some(SenderReportReceived {
@@ -158,39 +240,42 @@ impl Worker {
         }
     }
 
-    /// Makes a stream of a source whose first packet was just authenticated.
-    /// A publication has one; what else is sent for it is dropped.
-    fn learn_stream(
+    /// Gives a source whose first packet was just authenticated its stream,
+    /// and tells whether it repeats another. A publication has one source of
+    /// each kind; what else is sent for it is dropped.
+    fn learn_source(
         &mut self,
         key: usize,
         header: &Header,
         mid: Option<&[u8]>,
         srtp: ReceivedSource,
-    ) -> Option<usize> {
+    ) -> Option<(usize, bool)> {
         let participant = &self.participants[key];
         let (publication, codec) =
             participant.publication(header.ssrc, mid, header.payload_type)?;
-        let source = publication.source;
-        if self
-            .stream_for(participant.room, participant.id, source)
-            .is_some()
-        {
-            return None;
+        let is_repair = codec.rtx == Some(header.payload_type);
+        let (room, id, source) = (participant.room, participant.id, publication.source);
+        let stream = match self.stream_for(room, id, source) {
+            Some(stream) if is_repair && !participant.has_repair(stream) => stream,
+            None if !is_repair => {
+                let stream = Stream::new(id, source, codec.codec, header.ssrc);
+                self.streams.insert(stream)
+            }
+            _ => return None,
+        };
+        self.participants[key].inbound.push(Inbound {
+            ssrc: header.ssrc,
+            stream,
+            is_repair,
+            srtp,
+        });
+        if !is_repair {
+            self.bind_waiting(room, (id, source));
         }
-        let mut stream = Stream::new(participant.id, source, codec.codec, header.ssrc);
-        stream.srtp = srtp;
-        let (room, id) = (participant.room, participant.id);
-        let stream = self.streams.insert(stream);
-        self.participants[key].streams.push((header.ssrc, stream));
-        self.bind_waiting(room, (id, source));
-        Some(stream)
+        Some((stream, is_repair))
     }
 
-    fn bind_waiting(
-        &mut self,
-        room: crate::identity::RoomId,
-        source: (crate::identity::ParticipantId, crate::identity::Source),
-    ) {
+    fn bind_waiting(&mut self, room: RoomId, source: (ParticipantId, Source)) {
         let members = self.rooms.get(&room).cloned().unwrap_or_default();
         for member in members {
             for index in 0..self.participants[member].slots.len() {
@@ -199,6 +284,16 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn count_unprotect_error(&mut self, error: UnprotectError) {
+        let dropped = &mut self.statistics.dropped;
+        *match error {
+            UnprotectError::TooShort => &mut dropped.malformed,
+            UnprotectError::Replayed => &mut dropped.replayed,
+            UnprotectError::Forged => &mut dropped.forged,
+            UnprotectError::TooManySources => &mut dropped.unknown_source,
+        } += 1;
     }
 }
 

@@ -6,11 +6,14 @@
 //! until the batch comes back empty.
 
 pub mod batch;
+mod budget;
 pub mod command;
 pub mod event;
 mod media;
 mod participant;
+mod repair;
 mod routes;
+pub mod statistics;
 mod timers;
 mod transport;
 
@@ -26,10 +29,12 @@ use crate::subscribe::SlotState;
 use crate::transport::demux::Protocol;
 use crate::transport::{DtlsConfig, DtlsTransport, IceLite, Path};
 use batch::TransmitBatch;
+use budget::Budget;
 use command::{Command, MediaParameters, TransportParameters};
 use event::{DisconnectReason, Event};
 use participant::Participant;
 use routes::Routes;
+use statistics::Statistics;
 
 /// The rooms of one core.
 #[derive(Debug)]
@@ -45,6 +50,9 @@ pub struct Worker {
     pending: VecDeque<usize>,
     control: Control,
     events: VecDeque<Event>,
+    statistics: Statistics,
+    /// Answers to checks that are no participant's.
+    refusals: Budget,
     next_tick: Instant,
 }
 
@@ -62,6 +70,8 @@ impl Worker {
             pending: VecDeque::new(),
             control: Control::default(),
             events: VecDeque::new(),
+            statistics: Statistics::default(),
+            refusals: Budget::new(now, REFUSALS_A_MILLISECOND, MOST_REFUSALS),
             next_tick: now,
         }
     }
@@ -71,6 +81,7 @@ impl Worker {
     /// protocol says.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         let Some(protocol) = Protocol::of(datagram) else {
+            self.statistics.dropped.unknown_protocol += 1;
             return;
         };
         if protocol == Protocol::Stun {
@@ -78,6 +89,7 @@ impl Worker {
             return;
         }
         let Some(key) = self.routes.participant(&path) else {
+            self.statistics.dropped.unknown_path += 1;
             return;
         };
         match protocol {
@@ -143,7 +155,7 @@ impl Worker {
         while batch.has_room()
             && let Some(&key) = self.pending.front()
         {
-            if self.participants[key].write_forwards(&self.streams, batch) {
+            if self.participants[key].write_forwards(&self.streams, batch, &mut self.statistics) {
                 self.pending.pop_front();
             }
         }
@@ -152,6 +164,15 @@ impl Worker {
     /// The next event, oldest first.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// What was counted so far.
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            rooms: self.rooms.len() as u64,
+            participants: self.participants.len() as u64,
+            ..self.statistics
+        }
     }
 
     fn join(
@@ -163,6 +184,9 @@ impl Worker {
     ) {
         if self.by_id.contains_key(&id) {
             return;
+        }
+        if self.participants.is_empty() {
+            self.next_tick = now;
         }
         let dtls = DtlsTransport::new(now, &self.dtls, transport.remote_fingerprint);
         let ufrag = transport.local.ufrag.clone();
@@ -180,16 +204,14 @@ impl Worker {
         participant.extensions = media.extensions;
         participant.publications = media.publications;
         let gone: Vec<_> = participant
-            .streams
-            .iter()
-            .filter(|(ssrc, stream)| {
-                let source = self.streams[*stream].source;
+            .streams()
+            .filter(|stream| {
+                let Stream { source, ssrc, .. } = &self.streams[*stream];
                 !participant.publications.iter().any(|publication| {
-                    publication.source == source
+                    publication.source == *source
                         && (publication.ssrcs.is_empty() || publication.ssrcs.contains(ssrc))
                 })
             })
-            .map(|(_, stream)| *stream)
             .collect();
         for stream in gone {
             self.remove_stream(stream);
@@ -244,9 +266,7 @@ impl Worker {
             return None;
         }
         publisher
-            .streams
-            .iter()
-            .map(|(_, stream)| *stream)
+            .streams()
             .find(|stream| self.streams[*stream].source == source)
     }
 
@@ -287,8 +307,8 @@ impl Worker {
         }
         if let Some(publisher) = self.by_id.get(&removed.publisher) {
             self.participants[*publisher]
-                .streams
-                .retain(|(_, key)| *key != stream);
+                .inbound
+                .retain(|inbound| inbound.stream != stream);
         }
         for key in &self.pending {
             self.participants[*key].forget_forwards_of(stream);
@@ -296,11 +316,7 @@ impl Worker {
     }
 
     fn remove(&mut self, key: usize) {
-        let streams: Vec<_> = self.participants[key]
-            .streams
-            .iter()
-            .map(|(_, stream)| *stream)
-            .collect();
+        let streams: Vec<_> = self.participants[key].streams().collect();
         for stream in streams {
             self.remove_stream(stream);
         }
@@ -331,6 +347,10 @@ impl Worker {
         });
     }
 }
+
+/// Enough for a peer that mistook its password, too few to be worth a flood.
+const REFUSALS_A_MILLISECOND: u32 = 1;
+const MOST_REFUSALS: u32 = 100;
 
 /// Datagrams that are not forwarded media: connectivity checks, DTLS, RTCP.
 #[derive(Debug, Default)]

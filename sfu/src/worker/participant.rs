@@ -6,13 +6,15 @@ use slab::Slab;
 
 use super::batch::TransmitBatch;
 use super::command::Publication;
+use super::repair::Repair;
+use super::statistics::Statistics;
 use crate::identity::{ParticipantId, RoomId, SlotId};
 use crate::publish::Stream;
 use crate::rtcp::ArrivalRecorder;
 use crate::rtp::extensions::{ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, single_byte_element};
 use crate::rtp::header::{FIXED_LENGTH, Outgoing};
 use crate::rtp::{PayloadType, Ssrc};
-use crate::srtp::Session;
+use crate::srtp::{ReceivedSource, Session};
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::{DtlsTransport, IceLite, Path};
 
@@ -27,8 +29,8 @@ pub(super) struct Participant {
     pub(super) paths: Vec<Path>,
     pub(super) extensions: ExtensionIds,
     pub(super) publications: Vec<Publication>,
-    /// The worker's keys of what this participant sends.
-    pub(super) streams: Vec<(Ssrc, usize)>,
+    /// What this participant sends.
+    pub(super) inbound: Vec<Inbound>,
     pub(super) slots: Vec<SlotState>,
     pub(super) arrivals: ArrivalRecorder,
     pub(super) last_feedback: Instant,
@@ -36,8 +38,20 @@ pub(super) struct Participant {
     /// Our wall clock less this participant's, as NTP timestamps modulo 2^64,
     /// by its sender reports; the way here is part of it.
     pub(super) clock_difference: Option<u64>,
+    pub(super) repair: Repair,
     forwards: Vec<Forward>,
     segments: Vec<Segment>,
+}
+
+/// A synchronization source of a participant.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) ssrc: Ssrc,
+    /// The worker's key of the stream it belongs to.
+    pub(super) stream: usize,
+    /// It carries the stream's retransmissions (RFC 4588).
+    pub(super) is_repair: bool,
+    pub(super) srtp: ReceivedSource,
 }
 
 impl Participant {
@@ -57,12 +71,13 @@ impl Participant {
             paths: Vec::new(),
             extensions: ExtensionIds::default(),
             publications: Vec::new(),
-            streams: Vec::new(),
+            inbound: Vec::new(),
             slots: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
             last_feedback: now,
             last_report: now,
             clock_difference: None,
+            repair: Repair::new(now),
             forwards: Vec::new(),
             segments: Vec::new(),
         }
@@ -86,6 +101,26 @@ impl Participant {
             .position(|state| state.parameters.slot == slot)
     }
 
+    /// The worker's key of the stream that `ssrc` is the source of.
+    pub(super) fn stream_of(&self, ssrc: Ssrc) -> Option<usize> {
+        let mut inbound = self.inbound.iter();
+        inbound
+            .find(|inbound| inbound.ssrc == ssrc && !inbound.is_repair)
+            .map(|inbound| inbound.stream)
+    }
+
+    /// The worker's keys of the streams this participant sends.
+    pub(super) fn streams(&self) -> impl Iterator<Item = usize> + '_ {
+        let media = self.inbound.iter().filter(|inbound| !inbound.is_repair);
+        media.map(|inbound| inbound.stream)
+    }
+
+    /// Whether the source of a stream's retransmissions is known.
+    pub(super) fn has_repair(&self, stream: usize) -> bool {
+        let mut inbound = self.inbound.iter();
+        inbound.any(|inbound| inbound.stream == stream && inbound.is_repair)
+    }
+
     /// The source that a payload type and a synchronization source or MID
     /// belong to, with the payload type's codec.
     pub(super) fn publication(
@@ -106,7 +141,7 @@ impl Participant {
         let codec = publication
             .codecs
             .iter()
-            .find(|codec| codec.payload_type == payload_type)?;
+            .find(|codec| codec.payload_type == payload_type || codec.rtx == Some(payload_type))?;
         Some((publication, *codec))
     }
 
@@ -116,6 +151,7 @@ impl Participant {
         &mut self,
         streams: &Slab<Stream>,
         batch: &mut TransmitBatch,
+        statistics: &mut Statistics,
     ) -> bool {
         let (Some(srtp), Some(path)) = (&self.srtp, self.ice.selected()) else {
             self.forwards.clear();
@@ -140,6 +176,8 @@ impl Participant {
                 break;
             }
             written = run.end;
+            statistics.packets_sent += run.len() as u64;
+            let before = batch.byte_count();
             batch.push(path, length, |bytes| {
                 let last = run.end - 1;
                 for at in run {
@@ -151,6 +189,7 @@ impl Participant {
                     writer.write(streams, &self.forwards[at], padding, bytes);
                 }
             });
+            statistics.bytes_sent += (batch.byte_count() - before) as u64;
         }
         self.forwards.drain(..written);
         self.forwards.is_empty()
@@ -172,7 +211,11 @@ impl Writer<'_> {
             None => 0,
         };
         Some(Segment {
-            length: FIXED_LENGTH + extension + payload.len() + self.srtp.outbound.rtp_overhead(),
+            length: FIXED_LENGTH
+                + extension
+                + forward.original.map_or(0, |_| ORIGINAL_NUMBER)
+                + payload.len()
+                + self.srtp.outbound.rtp_overhead(),
             can_pad: packet.vp8.is_some(),
         })
     }
@@ -209,6 +252,9 @@ impl Writer<'_> {
             bytes.extend_from_slice(&extension);
         }
         let header_length = bytes.len() - start;
+        if let Some(original) = forward.original {
+            bytes.extend_from_slice(&original.to_be_bytes());
+        }
         let payload_start = bytes.len();
         bytes.extend_from_slice(payload);
         if let Some(descriptor) = &packet.vp8 {
@@ -229,3 +275,7 @@ impl Writer<'_> {
         );
     }
 }
+
+/// A retransmission's payload starts with the number it was first sent with
+/// (RFC 4588 §4).
+const ORIGINAL_NUMBER: usize = 2;

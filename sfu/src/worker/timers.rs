@@ -9,6 +9,14 @@ use crate::rtcp::{self, ReportBlock};
 
 impl Worker {
     pub(super) fn tick(&mut self, now: Instant) {
+        // When the whole machine was held up, what the peers sent meanwhile is
+        // still to be read.
+        let late = now.saturating_duration_since(self.next_tick);
+        if late > HELD_UP {
+            for (_, participant) in &mut self.participants {
+                participant.ice.extend(late);
+            }
+        }
         let keys: Vec<_> = self.participants.iter().map(|(key, _)| key).collect();
         for key in keys {
             if self.participants[key].ice.has_expired(now) {
@@ -33,13 +41,14 @@ impl Worker {
         }
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
+            self.request_missing(now, stream);
             self.request_key_frame(now, stream);
         }
     }
 
     fn send_feedback(&mut self, key: usize) {
         let participant = &mut self.participants[key];
-        let Some(&(media, _)) = participant.streams.first() else {
+        let Some(media) = participant.inbound.first().map(|inbound| inbound.ssrc) else {
             return;
         };
         if let Some(report) = participant.arrivals.report(RTCP_SENDER, media) {
@@ -49,13 +58,14 @@ impl Worker {
 
     fn send_receiver_report(&mut self, now: Instant, key: usize) {
         let mut blocks = Vec::new();
-        for (ssrc, stream) in &self.participants[key].streams {
-            let stream = &mut self.streams[*stream];
+        for stream in self.participants[key].streams() {
+            let stream = &mut self.streams[stream];
             let last = stream
                 .sender_report
                 .map(|report| (report.ntp, now.saturating_duration_since(report.at)));
             if let Some(figures) = stream.reception.report() {
-                blocks.push(ReportBlock::new(*ssrc, figures, last));
+                self.statistics.packets_lost += figures.lost_since_last;
+                blocks.push(ReportBlock::new(stream.ssrc, figures, last));
             }
         }
         if !blocks.is_empty() {
@@ -84,6 +94,8 @@ impl Worker {
 pub(super) const TICK: Duration = Duration::from_millis(20);
 /// How often publishers hear what came.
 const FEEDBACK: Duration = Duration::from_millis(60);
+/// Later than any load makes a tick.
+const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);
 /// The same for all: it tells nobody anything.
 const CANONICAL_NAME: &str = "quietroom";

@@ -9,13 +9,24 @@ use crate::transport::{DtlsEvent, Path};
 
 impl Worker {
     pub(super) fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) {
+        // Whatever a flood brings, this costs little: only what names a user
+        // of ours is read in full, and few others are answered.
+        let is_ours =
+            stun::local_ufrag(datagram).is_some_and(|ufrag| self.routes.user(ufrag).is_some());
+        if !is_ours && !self.refusals.spend(now) {
+            self.statistics.dropped.stun += 1;
+            return;
+        }
         let mut check = match stun::receive(datagram) {
             Received::Check(check) => check,
             Received::Refused(refusal) => {
                 self.control.push(path, &refusal);
                 return;
             }
-            Received::Ignored => return,
+            Received::Ignored => {
+                self.statistics.dropped.stun += 1;
+                return;
+            }
         };
         let key = self.routes.user(&check.local_ufrag).filter(|key| {
             self.participants[*key]
@@ -33,7 +44,12 @@ impl Worker {
                 participant.ice.handle_check(now, path, answered.nominated);
                 self.add_path(key, path);
             }
-            Err(refusal) => self.control.push(path, &refusal),
+            Err(refusal) => {
+                self.statistics.dropped.stun += 1;
+                if self.refusals.spend(now) {
+                    self.control.push(path, &refusal);
+                }
+            }
         }
     }
 
@@ -73,7 +89,10 @@ impl Worker {
                     profile,
                 });
             }
-            Some(DtlsEvent::Failed(_)) => self.disconnect(key, DisconnectReason::DtlsFailed),
+            Some(DtlsEvent::Failed(failure)) => {
+                self.statistics.count_dtls_failure(failure);
+                self.disconnect(key, DisconnectReason::DtlsFailed);
+            }
             Some(DtlsEvent::Closed) => self.disconnect(key, DisconnectReason::Closed),
             None => {}
         }

@@ -1,0 +1,106 @@
+//! Lost packets: asked for at their publisher, sent again to their receivers.
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use super::budget::Budget;
+use super::media::RTCP_SENDER;
+use crate::rtcp;
+use crate::rtp::Ssrc;
+
+/// How long a way to a participant and back takes, and how much may still be
+/// sent to it again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repair {
+    round_trip: Option<Duration>,
+    budget: Budget,
+}
+
+impl Repair {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            round_trip: None,
+            budget: Budget::new(now, REPAIRS_A_MILLISECOND, MOST_REPAIRS),
+        }
+    }
+
+    /// The round trip, smoothed; a guess before the first measurement.
+    pub(super) fn round_trip(&self) -> Duration {
+        self.round_trip.unwrap_or(FIRST_ROUND_TRIP)
+    }
+
+    /// Takes a measurement into the average (RFC 6298 §2).
+    pub(super) fn measure(&mut self, round_trip: Duration) {
+        self.round_trip = Some(match self.round_trip {
+            Some(before) => before * 7 / 8 + round_trip / 8,
+            None => round_trip,
+        });
+    }
+}
+
+impl Worker {
+    /// Sends a packet again to a receiver that misses it.
+    pub(super) fn handle_nack(&mut self, now: Instant, key: usize, ssrc: Ssrc, number: u16) {
+        self.statistics.nacks_received += 1;
+        let participant = &mut self.participants[key];
+        let mut slots = participant.slots.iter_mut();
+        let Some(slot) = slots.find(|slot| slot.parameters.ssrc == ssrc) else {
+            return;
+        };
+        let Some(stream) = slot.stream.map(|stream| &self.streams[stream]) else {
+            return;
+        };
+        if !participant.repair.budget.spend(now) {
+            return;
+        }
+        let round_trip = participant.repair.round_trip();
+        let forward = slot.repair(now, stream.codec, number, round_trip, |published| {
+            stream.ring.get(published).map(|(packet, _)| *packet)
+        });
+        if let Some(forward) = forward {
+            self.statistics.retransmitted += 1;
+            if participant.queue(forward) {
+                self.pending.push_back(key);
+            }
+        }
+    }
+
+    /// Asks a stream's publisher for what is missing and due.
+    pub(super) fn request_missing(&mut self, now: Instant, stream: usize) {
+        let published = &mut self.streams[stream];
+        if published.missing.is_empty() {
+            return;
+        }
+        let Some(&key) = self.by_id.get(&published.publisher) else {
+            return;
+        };
+        let round_trip = self.participants[key].repair.round_trip();
+        let mut numbers = Vec::new();
+        published
+            .missing
+            .poll(now, round_trip, |number| numbers.push(number));
+        if !numbers.is_empty() {
+            self.statistics.nacks_sent += numbers.len() as u64;
+            let ssrc = published.ssrc;
+            self.send_rtcp(key, rtcp::nack(RTCP_SENDER, ssrc, &numbers));
+        }
+    }
+
+    pub(super) fn handle_report_block(
+        &mut self,
+        now: Instant,
+        key: usize,
+        last_sender_report: u32,
+        delay: u32,
+    ) {
+        let ntp = self.clock.ntp(now);
+        if let Some(round_trip) = rtcp::round_trip(ntp, last_sender_report, delay) {
+            self.participants[key].repair.measure(round_trip);
+        }
+    }
+}
+
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// One a millisecond is some 9 Mbit/s.
+const REPAIRS_A_MILLISECOND: u32 = 1;
+const MOST_REPAIRS: u32 = 500;

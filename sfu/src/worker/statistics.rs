@@ -1,0 +1,64 @@
+//! What a worker has counted since it started.
+
+use crate::transport::DtlsFailure;
+
+/// Counters, all of them only ever growing, except where said.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Statistics {
+    /// Rooms at present.
+    pub rooms: u64,
+    /// Participants at present.
+    pub participants: u64,
+    /// Authentic RTP packets.
+    pub packets_received: u64,
+    /// Bytes of these as they came, without UDP and IP headers.
+    pub bytes_received: u64,
+    /// RTP packets sent on, retransmissions among them.
+    pub packets_sent: u64,
+    /// Bytes of these as sent.
+    pub bytes_sent: u64,
+    /// Packets that publishers' streams lacked when they were next reported on.
+    pub packets_lost: u64,
+    /// Packets asked for again.
+    pub nacks_sent: u64,
+    /// Packets that receivers asked for again.
+    pub nacks_received: u64,
+    pub retransmitted: u64,
+    pub key_frame_requests_sent: u64,
+    pub key_frame_requests_received: u64,
+    pub dtls_wrong_certificate: u64,
+    pub dtls_no_srtp_profile: u64,
+    pub dtls_protocol: u64,
+    pub dropped: Dropped,
+}
+
+/// Datagrams that were dropped, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Dropped {
+    /// Of no protocol that shares a media port.
+    pub unknown_protocol: u64,
+    /// From an address that no check vouches for.
+    pub unknown_path: u64,
+    /// STUN that is no check of a participant here, or is beyond the rate at
+    /// which such are answered.
+    pub stun: u64,
+    /// Media before the handshake was done.
+    pub too_early: u64,
+    /// Not RTP or RTCP inside.
+    pub malformed: u64,
+    /// Not protected with the session's keys.
+    pub forged: u64,
+    pub replayed: u64,
+    /// Of a source or payload type that was not negotiated.
+    pub unknown_source: u64,
+}
+
+impl Statistics {
+    pub(super) fn count_dtls_failure(&mut self, failure: DtlsFailure) {
+        *match failure {
+            DtlsFailure::WrongCertificate => &mut self.dtls_wrong_certificate,
+            DtlsFailure::NoSrtpProfile => &mut self.dtls_no_srtp_profile,
+            DtlsFailure::Protocol => &mut self.dtls_protocol,
+        } += 1;
+    }
+}
