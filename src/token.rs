@@ -1,5 +1,6 @@
 //! `quietroom token`: tokens for development.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error
         &subject,
         arguments.ttl,
     );
-    println!("{token}");
+    writeln!(io::stdout(), "{token}")?;
     Ok(())
 }
 

@@ -1,0 +1,660 @@
+//! A real server and real websockets, over a media plane that only listens.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use sfu::identity::ParticipantId;
+use sfu::transport::Fingerprint;
+use sfu::worker::command::{Command, WorkerAddress};
+use sfu::worker::event::{DisconnectReason, Event};
+use signaling::MediaPlane;
+use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
+use signaling::protocol::Role;
+use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+#[tokio::test]
+async fn two_participants_see_each_other_come_and_go() {
+    let server = Server::start().await;
+    let mut first = server.join("r").await;
+    let mut second = server.join("r").await;
+
+    assert_eq!(second.joined["participants"][0]["id"], first.id());
+    let came = first.expect("participant-joined").await;
+    assert_eq!(came["participant"]["id"], second.id());
+    let slots = first.expect("slots").await;
+    assert_eq!(
+        slots["assignments"],
+        json!([{"slot": 0, "participantId": second.id()}])
+    );
+
+    first
+        .send(&json!({"type": "media", "microphone": true, "camera": false}))
+        .await;
+    second.expect("slots").await;
+    let update = second.expect("participant-updated").await;
+    assert_eq!(update["participant"]["microphone"], true);
+    assert_eq!(update["participant"]["camera"], false);
+
+    second.send(&json!({"type": "leave"})).await;
+    second.expect_end().await;
+    let slots = first.expect("slots").await;
+    assert_eq!(
+        slots["assignments"],
+        json!([{"slot": 0, "participantId": null}])
+    );
+    let left = first.expect("participant-left").await;
+    assert_eq!(left["participantId"], second.id());
+}
+
+#[tokio::test]
+async fn a_dropped_socket_ends_the_stay_at_once() {
+    let server = Server::start().await;
+    let mut first = server.join("r").await;
+    let second = server.join("r").await;
+    first.expect("participant-joined").await;
+    first.expect("slots").await;
+
+    drop(second);
+
+    first.expect("slots").await;
+    first.expect("participant-left").await;
+}
+
+#[tokio::test]
+async fn rooms_do_not_mix() {
+    let server = Server::start().await;
+    let mut first = server.join("a").await;
+    let second = server.join("b").await;
+
+    assert_eq!(second.joined["participants"], json!([]));
+    first.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn rooms_spread_over_workers() {
+    let server = Server::start().await;
+    let mut participants = Vec::new();
+    for room in ["a", "b", "c", "d"] {
+        let mut participant = server.join(room).await;
+        participant.offer().await;
+        participant.expect("answer").await;
+        participants.push(participant);
+    }
+
+    let mut workers: Vec<_> = server
+        .plane
+        .commands()
+        .iter()
+        .filter(|(_, command)| matches!(command, Command::Join { .. }))
+        .map(|(worker, _)| *worker)
+        .collect();
+    workers.sort_unstable();
+    assert_eq!(workers, [0, 0, 1, 1]);
+}
+
+#[tokio::test]
+async fn an_offer_is_answered_and_reaches_the_worker() {
+    let server = Server::start().await;
+    let mut participant = server.join("r").await;
+
+    participant.offer().await;
+
+    let answer = participant.expect("answer").await;
+    let sdp = answer["sdp"].as_str().expect("an answer has SDP");
+    assert!(sdp.contains("a=candidate:1 1 udp 2130706431 192.0.2.1 8443 typ host\r\n"));
+    let id = participant.number();
+    let commands = server.plane.commands();
+    let [
+        (_, Command::Join { participant, .. }),
+        (_, Command::Negotiate { media, .. }),
+    ] = &commands[..]
+    else {
+        panic!("the worker hears of the transport and then of the media");
+    };
+    assert_eq!(*participant, id);
+    assert_eq!(media.slots.len(), 4);
+}
+
+#[tokio::test]
+async fn lost_media_ends_the_socket_with_its_reason() {
+    let server = Server::start().await;
+    let mut participant = server.join("r").await;
+
+    server.service.handle_media_event(Event::Disconnected {
+        participant: participant.number(),
+        reason: DisconnectReason::ConsentExpired,
+    });
+
+    participant.expect_fatal("media-disconnected").await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_good_is_refused_with_its_reason() {
+    let server = Server::start().await;
+    let now = UnixTime::now();
+    let old = server.token_at("r", UnixTime(now.0 - 7_200));
+    let early = server.token_at("r", UnixTime(now.0 + 3_600));
+    let forged = DevelopmentKey::generate().mint(&new_token("r", now));
+    let mut stripped = server.token("r");
+    stripped.truncate(stripped.rfind('.').expect("a token has dots") + 1);
+
+    for (token, code) in [
+        (old, "token-expired"),
+        (early, "token-not-yet-valid"),
+        (forged, "invalid-token"),
+        (stripped, "invalid-token"),
+        ("garbage".into(), "invalid-token"),
+        (String::new(), "invalid-token"),
+        ("x".repeat(9_000), "invalid-token"),
+    ] {
+        let mut socket = server.connect().await;
+        socket.send(&json!({"type": "join", "token": token})).await;
+        socket.expect_fatal(code).await;
+    }
+    assert!(server.plane.commands().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_room_is_refused() {
+    let server = Server::start().await;
+    let mut inside = Vec::new();
+    for _ in 0..3 {
+        inside.push(server.join("r").await);
+    }
+
+    let mut socket = server.connect().await;
+    let token = server.token("r");
+    socket.send(&json!({"type": "join", "token": token})).await;
+
+    socket.expect_fatal("room-full").await;
+}
+
+#[tokio::test]
+async fn nothing_but_join_may_come_first() {
+    let server = Server::start().await;
+    for text in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "garbage",
+        "{\"type\":\"leave\"}",
+        "{\"type\":\"join\"}",
+        "{\"type\":\"join\",\"token\":1}",
+        "{\"type\":\"dance\"}",
+    ] {
+        let mut socket = server.connect().await;
+        socket.send_raw(Message::text(text)).await;
+        socket.expect_fatal("invalid-message").await;
+    }
+}
+
+#[tokio::test]
+async fn deep_json_is_refused() {
+    let server = Server::start().await;
+    let mut socket = server.connect().await;
+
+    socket.send_raw(Message::text("[".repeat(100_000))).await;
+
+    socket.expect_fatal("invalid-message").await;
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_closed() {
+    let server = Server::start().await;
+    let mut socket = server.connect().await;
+
+    socket.expect_fatal("invalid-message").await;
+}
+
+#[tokio::test]
+async fn unknown_fields_are_ignored() {
+    let server = Server::start().await;
+    let mut socket = server.connect().await;
+    let token = server.token("r");
+
+    socket
+        .send(&json!({"type": "join", "token": token, "later": {"version": 2}}))
+        .await;
+
+    socket.expect("joined").await;
+}
+
+#[tokio::test]
+async fn a_mistake_after_joining_is_told_and_survived() {
+    let server = Server::start().await;
+    let mut participant = server.join("r").await;
+
+    participant
+        .send_raw(Message::text("{\"type\":\"dance\"}"))
+        .await;
+    let error = participant.expect("error").await;
+    assert_eq!(error["code"], "invalid-message");
+    assert_eq!(error["fatal"], false);
+
+    let token = server.token("r");
+    participant
+        .send(&json!({"type": "join", "token": token}))
+        .await;
+    let error = participant.expect("error").await;
+    assert_eq!(error["fatal"], false);
+
+    participant.offer().await;
+    participant.expect("answer").await;
+}
+
+#[tokio::test]
+async fn a_first_offer_that_cannot_be_answered_ends_the_stay() {
+    let server = Server::start().await;
+    let mut participant = server.join("r").await;
+
+    participant
+        .send(&json!({"type": "offer", "sdp": "v=0", "publications": [], "slots": []}))
+        .await;
+
+    participant.expect_fatal("invalid-offer").await;
+}
+
+#[tokio::test]
+async fn a_later_offer_that_cannot_be_answered_does_not() {
+    let server = Server::start().await;
+    let mut participant = server.join("r").await;
+    participant.offer().await;
+    participant.expect("answer").await;
+
+    participant
+        .send(&json!({"type": "offer", "sdp": "v=0", "publications": [], "slots": []}))
+        .await;
+
+    let error = participant.expect("error").await;
+    assert_eq!(error["code"], "invalid-offer");
+    assert_eq!(error["fatal"], false);
+}
+
+#[tokio::test]
+async fn binary_messages_are_refused() {
+    let server = Server::start().await;
+    let mut stranger = server.connect().await;
+    let mut participant = server.join("r").await;
+
+    stranger.send_raw(Message::binary(vec![0; 10])).await;
+    participant.send_raw(Message::binary(vec![0; 10])).await;
+
+    stranger.expect_fatal("invalid-message").await;
+    participant.expect_fatal("invalid-message").await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused() {
+    let server = Server::start().await;
+    let large = Message::text("x".repeat(256 * 1024 + 1));
+
+    let mut stranger = server.connect().await;
+    stranger.send_raw(large.clone()).await;
+    stranger.expect_fatal("message-too-large").await;
+
+    let mut participant = server.join("r").await;
+    participant.send_raw(large).await;
+    let error = participant.expect("error").await;
+    assert_eq!(error["code"], "message-too-large");
+}
+
+#[tokio::test]
+async fn a_huge_message_ends_the_socket() {
+    let server = Server::start().await;
+    let mut socket = server.connect().await;
+
+    let huge = Message::text("x".repeat(4 * 1024 * 1024));
+    let _ = timeout(PATIENCE, socket.stream.send(huge)).await;
+
+    socket.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_keep_up_is_closed_and_the_room_goes_on() {
+    // So patient that only what is queued can be the reason.
+    let server = Server::start_with(Timing {
+        silence_limit: 10 * PATIENCE,
+        ..Timing::default()
+    })
+    .await;
+    let mut talker = server.join("r").await;
+    let slow = server.join_with_small_buffers("r").await;
+    talker.expect("participant-joined").await;
+    talker.expect("slots").await;
+
+    let talking = async {
+        let mut on = false;
+        loop {
+            on = !on;
+            for _ in 0..200 {
+                on = !on;
+                let text = json!({"type": "media", "microphone": on, "camera": on});
+                let message = Message::text(text.to_string());
+                talker
+                    .stream
+                    .feed(message)
+                    .await
+                    .expect("the talker is heard");
+            }
+            talker.stream.flush().await.expect("the talker is heard");
+            if let Ok(message) = timeout(Duration::from_millis(1), talker.receive()).await {
+                return message;
+            }
+        }
+    };
+    let message = timeout(PATIENCE, talking)
+        .await
+        .expect("the slow one is closed");
+
+    assert_eq!(message["type"], "slots");
+    let left = talker.expect("participant-left").await;
+    assert_eq!(left["participantId"], slow.id());
+}
+
+#[tokio::test]
+async fn a_silent_client_is_closed() {
+    let server = Server::start().await;
+    let mut alive = server.join("r").await;
+    let silent = server.join("r").await;
+    alive.expect("participant-joined").await;
+    alive.expect("slots").await;
+
+    // A client that is not polled answers no ping.
+    let left = async {
+        alive.expect("slots").await;
+        alive.expect("participant-left").await
+    };
+    let left = timeout(PATIENCE, left)
+        .await
+        .expect("the silent one is closed");
+
+    assert_eq!(left["participantId"], silent.id());
+}
+
+#[tokio::test]
+async fn the_subprotocol_must_be_named() {
+    let server = Server::start().await;
+    for protocol in [None, Some("quietroom.v2")] {
+        let status = server.refused(protocol, None).await;
+        assert_eq!(status, 400, "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_hosts_are_refused() {
+    let server = Server::start().await;
+
+    let status = server
+        .refused(Some("quietroom.v1"), Some("https://evil.example"))
+        .await;
+
+    assert_eq!(status, 403);
+}
+
+#[tokio::test]
+async fn a_server_that_goes_down_says_so_and_waits_for_nobody_long() {
+    let server = Server::start().await;
+    let mut stranger = server.connect().await;
+    let mut participant = server.join("r").await;
+
+    server.service.shut_down();
+
+    stranger.expect_fatal("shutting-down").await;
+    participant.expect_fatal("shutting-down").await;
+    timeout(PATIENCE, server.service.closed())
+        .await
+        .expect("all sockets are closed");
+
+    let mut late = server.connect().await;
+    late.expect_fatal("shutting-down").await;
+}
+
+struct Server {
+    address: SocketAddr,
+    key: DevelopmentKey,
+    plane: Arc<Listener>,
+    service: Service,
+}
+
+/// A media plane of two workers that notes its commands.
+struct Listener {
+    address: WorkerAddress,
+    commands: Mutex<Vec<(usize, Command)>>,
+}
+
+impl Listener {
+    fn commands(&self) -> Vec<(usize, Command)> {
+        self.commands.lock().expect("no test panics here").clone()
+    }
+}
+
+impl MediaPlane for Listener {
+    fn workers(&self) -> usize {
+        2
+    }
+
+    fn address(&self, _worker: usize) -> &WorkerAddress {
+        &self.address
+    }
+
+    fn send(&self, worker: usize, command: Command) {
+        self.commands
+            .lock()
+            .expect("no test panics here")
+            .push((worker, command));
+    }
+}
+
+impl Server {
+    async fn start() -> Self {
+        Self::start_with(Timing {
+            join_deadline: Duration::from_millis(1_500),
+            ping_interval: Duration::from_millis(300),
+            silence_limit: Duration::from_millis(1_500),
+        })
+        .await
+    }
+
+    async fn start_with(timing: Timing) -> Self {
+        let key = DevelopmentKey::generate();
+        let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
+        let plane = Arc::new(Listener {
+            address: WorkerAddress {
+                candidates: vec!["192.0.2.1:8443".parse().expect("an address")],
+                fingerprint: Fingerprint([7; 32]),
+            },
+            commands: Mutex::default(),
+        });
+        let settings = Settings {
+            allowed_origins: AllowedOrigins::default(),
+            capacity: 3,
+            timing,
+        };
+        let service = Service::new(settings, keys, plane.clone());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("the loopback has ports");
+        let address = listener.local_addr().expect("it is bound");
+        let router = service.router();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            address,
+            key,
+            plane,
+            service,
+        }
+    }
+
+    fn token(&self, room: &str) -> String {
+        self.token_at(room, UnixTime::now())
+    }
+
+    fn token_at(&self, room: &str, issued_at: UnixTime) -> String {
+        self.key.mint(&new_token(room, issued_at))
+    }
+
+    async fn connect(&self) -> Client {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        self.connect_by(socket).await
+    }
+
+    async fn connect_by(&self, socket: TcpSocket) -> Client {
+        let stream = socket.connect(self.address).await.expect("it listens");
+        let request = self.request(Some("quietroom.v1"), None);
+        let (stream, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .expect("the server speaks websocket");
+        Client {
+            stream,
+            joined: Value::Null,
+        }
+    }
+
+    async fn join(&self, room: &str) -> Client {
+        let client = self.connect().await;
+        self.admit(client, room).await
+    }
+
+    async fn join_with_small_buffers(&self, room: &str) -> Client {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        socket
+            .set_recv_buffer_size(4_096)
+            .expect("the size is allowed");
+        let client = self.connect_by(socket).await;
+        self.admit(client, room).await
+    }
+
+    async fn admit(&self, mut client: Client, room: &str) -> Client {
+        let token = self.token(room);
+        client.send(&json!({"type": "join", "token": token})).await;
+        client.joined = client.expect("joined").await;
+        client
+    }
+
+    /// The status of a handshake that fails.
+    async fn refused(&self, protocol: Option<&str>, origin: Option<&str>) -> u16 {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        let request = self.request(protocol, origin);
+        match tokio_tungstenite::client_async(request, stream).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            other => panic!("the handshake should fail with a status: {other:?}"),
+        }
+    }
+
+    fn request(
+        &self,
+        protocol: Option<&str>,
+        origin: Option<&str>,
+    ) -> tokio_tungstenite::tungstenite::handshake::client::Request {
+        let mut request = format!("ws://{}/v1/signal", self.address)
+            .into_client_request()
+            .expect("the address is good");
+        let headers = request.headers_mut();
+        if let Some(protocol) = protocol {
+            let value = protocol.parse().expect("it fits a header");
+            headers.insert("sec-websocket-protocol", value);
+        }
+        if let Some(origin) = origin {
+            headers.insert("origin", origin.parse().expect("it fits a header"));
+        }
+        request
+    }
+}
+
+struct Client {
+    stream: WebSocketStream<TcpStream>,
+    joined: Value,
+}
+
+impl Client {
+    fn id(&self) -> &str {
+        self.joined["participantId"]
+            .as_str()
+            .expect("it has joined")
+    }
+
+    fn number(&self) -> ParticipantId {
+        ParticipantId(u64::from_str_radix(self.id(), 16).expect("ids are hexadecimal"))
+    }
+
+    async fn send(&mut self, message: &Value) {
+        self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    async fn send_raw(&mut self, message: Message) {
+        self.stream.send(message).await.expect("the socket is open");
+    }
+
+    async fn offer(&mut self) {
+        let mut offer: Value =
+            serde_json::from_str(include_str!("fixtures/chromium-trimmed-2.json"))
+                .expect("the fixture is JSON");
+        offer["type"] = "offer".into();
+        self.send(&offer).await;
+    }
+
+    /// The next message, whatever it is.
+    async fn receive(&mut self) -> Value {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text).expect("messages are JSON");
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("a message should come, not {other:?}"),
+            }
+        }
+    }
+
+    async fn expect(&mut self, kind: &str) -> Value {
+        let message = timeout(PATIENCE, self.receive())
+            .await
+            .unwrap_or_else(|_| panic!("{kind} should come"));
+        assert_eq!(message["type"], kind, "{message}");
+        message
+    }
+
+    async fn expect_fatal(&mut self, code: &str) {
+        let error = self.expect("error").await;
+        assert_eq!(error["code"], code, "{error}");
+        assert_eq!(error["fatal"], true, "{error}");
+        self.expect_end().await;
+    }
+
+    async fn expect_end(&mut self) {
+        let end = async {
+            while let Some(Ok(message)) = self.stream.next().await {
+                assert!(!message.is_text(), "nothing follows: {message}");
+            }
+        };
+        timeout(PATIENCE, end).await.expect("the socket is closed");
+    }
+
+    async fn expect_nothing(&mut self) {
+        let message = timeout(Duration::from_millis(200), self.receive()).await;
+        assert!(message.is_err(), "{message:?}");
+    }
+}
+
+fn new_token(room: &str, issued_at: UnixTime) -> NewToken<'_> {
+    NewToken {
+        subject: "s",
+        room,
+        role: Role::Client,
+        issued_at,
+        lifetime_seconds: 3_600,
+        token_id: "t",
+    }
+}
+
+/// Far beyond what anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
