@@ -41,6 +41,7 @@ fn chromium_is_understood() {
     assert_eq!(camera.codecs[0].rtx, Some(PayloadType(97)));
     // The retransmissions' source is not one of a stream.
     assert_eq!(camera.ssrcs.len(), 1);
+    assert_eq!(camera.rtx_ssrcs.len(), 1);
 
     let slots: Vec<_> = media
         .slots

@@ -13,6 +13,11 @@
 
 mod link;
 mod peer;
+mod repair;
 mod session;
 
+mod churn;
 mod forwarding;
+mod hostility;
+mod loss;
+mod transport;
