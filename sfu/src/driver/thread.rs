@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use super::gauge::Meter;
 use super::udp::{ReceiveBatch, Socket, wait_readable};
 use crate::transport::Path;
 use crate::worker::Worker;
@@ -24,6 +25,7 @@ pub(super) struct WorkerThread<F> {
     sockets: Vec<Socket>,
     inbox: Receiver<Message>,
     woken: UnixStream,
+    meter: Meter,
     on_event: F,
     received: ReceiveBatch,
     transmit: TransmitBatch,
@@ -35,6 +37,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         sockets: Vec<Socket>,
         inbox: Receiver<Message>,
         woken: UnixStream,
+        meter: Meter,
         on_event: F,
     ) -> Self {
         Self {
@@ -42,6 +45,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             sockets,
             inbox,
             woken,
+            meter,
             on_event,
             received: ReceiveBatch::new(),
             transmit: TransmitBatch::new(),
@@ -51,7 +55,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         loop {
+            self.meter.rest(Instant::now(), || self.worker.statistics());
             self.wait();
+            self.meter.wake(Instant::now());
             if self.handle_messages() == Continue::No {
                 return;
             }

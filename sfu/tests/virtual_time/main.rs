@@ -16,6 +16,7 @@ mod peer;
 mod repair;
 mod session;
 
+mod allocation;
 mod churn;
 mod forwarding;
 mod hostility;
