@@ -8,6 +8,7 @@
 )]
 
 mod gauge;
+mod messages;
 mod thread;
 mod udp;
 
@@ -93,10 +94,12 @@ impl WorkerHandle {
         let worker = Worker::new(now, dtls, wall_clock(now));
         let gauge = Gauge::default();
         let meter = Meter::new(gauge.clone(), now);
-        let mut thread = WorkerThread::new(worker, sockets, inbox, woken, meter, on_event);
         let thread = std::thread::Builder::new()
             .name("sfu-worker".into())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                // The batches' memory must be this thread's own.
+                WorkerThread::new(worker, sockets, inbox, woken, meter, on_event).run();
+            })
             .map_err(StartError::Thread)?;
         Ok(Self {
             address,

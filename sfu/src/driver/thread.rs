@@ -7,7 +7,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::gauge::Meter;
-use super::udp::{ReceiveBatch, Socket, wait_readable};
+use super::messages::{ReceiveBatch, SendMessages};
+use super::udp::{Socket, wait_readable};
 use crate::transport::Path;
 use crate::worker::Worker;
 use crate::worker::batch::TransmitBatch;
@@ -29,6 +30,7 @@ pub(super) struct WorkerThread<F> {
     on_event: F,
     received: ReceiveBatch,
     transmit: TransmitBatch,
+    messages: SendMessages,
 }
 
 impl<F: FnMut(Event)> WorkerThread<F> {
@@ -49,6 +51,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             on_event,
             received: ReceiveBatch::new(),
             transmit: TransmitBatch::new(),
+            messages: SendMessages::new(),
         }
     }
 
@@ -119,7 +122,12 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 }
                 if since_flush >= DATAGRAMS_A_FLUSH {
                     since_flush = 0;
-                    flush(&mut self.worker, &self.sockets, &mut self.transmit);
+                    flush(
+                        &mut self.worker,
+                        &self.sockets,
+                        &mut self.transmit,
+                        &mut self.messages,
+                    );
                 }
             }
             self.flush();
@@ -127,14 +135,24 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     }
 
     fn flush(&mut self) {
-        flush(&mut self.worker, &self.sockets, &mut self.transmit);
+        flush(
+            &mut self.worker,
+            &self.sockets,
+            &mut self.transmit,
+            &mut self.messages,
+        );
         while let Some(event) = self.worker.poll_event() {
             (self.on_event)(event);
         }
     }
 }
 
-fn flush(worker: &mut Worker, sockets: &[Socket], batch: &mut TransmitBatch) {
+fn flush(
+    worker: &mut Worker,
+    sockets: &[Socket],
+    batch: &mut TransmitBatch,
+    messages: &mut SendMessages,
+) {
     loop {
         batch.clear();
         worker.poll_transmit(batch);
@@ -142,7 +160,7 @@ fn flush(worker: &mut Worker, sockets: &[Socket], batch: &mut TransmitBatch) {
             return;
         }
         for socket in sockets {
-            socket.send(batch);
+            socket.send(batch, messages);
         }
     }
 }
