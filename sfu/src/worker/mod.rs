@@ -367,11 +367,11 @@ impl Worker {
 /// What a worker keeps, for finding leaks.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Footprint {
-    participants: usize,
-    streams: usize,
-    subscriptions: usize,
-    rooms: usize,
-    routes: usize,
+    pub participants: usize,
+    pub streams: usize,
+    pub subscriptions: usize,
+    pub rooms: usize,
+    pub routes: usize,
 }
 
 /// Enough for a peer that mistook its password, too few to be worth a flood.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dtls::certificate;
@@ -21,6 +22,7 @@ pub struct Call {
     members: Vec<(Peer, UdpSocket)>,
     start: Instant,
     audio: u64,
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// How long the packets of one stretch took from one participant to the other.
@@ -57,8 +59,10 @@ impl fmt::Display for Delays {
 }
 
 impl Call {
-    /// Two participants connect.
+    /// Two participants connect. There is one call at a time: they are timed,
+    /// and their descriptors counted.
     pub fn start() -> Self {
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
         let settings = WorkerSettings {
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
@@ -72,6 +76,7 @@ impl Call {
             members: Vec::new(),
             start,
             audio: 0,
+            _alone: alone,
         };
         for id in [SENDER, RECEIVER] {
             call.join(id);
@@ -123,6 +128,18 @@ impl Call {
             }
         }
         delays
+    }
+
+    /// Lets another participant join, connect, and leave.
+    pub fn visit(&mut self, id: ParticipantId) {
+        self.join(id);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.members[2].0.is_connected() {
+            assert!(Instant::now() < deadline, "not connected");
+            self.step();
+        }
+        self.worker.send(Command::Leave { participant: id });
+        self.members.pop();
     }
 
     fn send_one(&mut self) {
@@ -204,6 +221,7 @@ fn media() -> MediaParameters {
     }
 }
 
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const SENDER: ParticipantId = ParticipantId(1);
 const RECEIVER: ParticipantId = ParticipantId(2);
 const MEDIA_SSRC: Ssrc = Ssrc(0xA0D10);

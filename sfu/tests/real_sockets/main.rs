@@ -25,6 +25,7 @@ mod flood;
 use std::time::Duration;
 
 use call::Call;
+use sfu::identity::ParticipantId;
 
 #[test]
 fn media_crosses_real_sockets() {
@@ -51,6 +52,38 @@ fn a_flood_of_strangers_does_not_stop_the_media() {
     assert!(sent > 10_000, "{sent} datagrams of flood");
     let share = delays.received.len() as f64 / delays.sent as f64;
     assert!(share > 0.9, "{share} came, {delays:?}");
+}
+
+#[test]
+fn who_comes_and_goes_leaves_no_descriptor_and_no_thread_behind() {
+    come_and_go(20);
+}
+
+#[test]
+#[ignore = "takes a while; `make soak` runs it"]
+fn five_hundred_who_come_and_go_leave_nothing_behind() {
+    come_and_go(500);
+}
+
+fn come_and_go(times: u64) {
+    let mut call = Call::start();
+    let before = (entries("/proc/self/fd"), entries("/proc/self/task"));
+
+    for id in 0..times {
+        call.visit(ParticipantId(1000 + id));
+    }
+
+    let delays = call.run(Duration::from_secs(1));
+    assert_eq!(call.worker.statistics().participants, 2);
+    assert_eq!(
+        (entries("/proc/self/fd"), entries("/proc/self/task")),
+        before
+    );
+    assert!(delays.received.len() + 3 >= delays.sent, "{delays}");
+}
+
+fn entries(folder: &str) -> usize {
+    std::fs::read_dir(folder).expect("a Linux system").count()
 }
 
 /// The long form, with figures: `make soak` runs it in a release build.
