@@ -14,6 +14,7 @@ use axum::routing::get;
 use sfu::driver::{self, WorkerHandle, WorkerSettings};
 use sfu::worker::event::Event;
 use signaling::access::{DevelopmentKey, KeySet, KeySetError};
+use signaling::limits::{Limits, TrustedProxies};
 use signaling::protocol::Role;
 use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
 use thiserror::Error;
@@ -110,7 +111,9 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
 
     let settings = Settings {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
+        trusted_proxies: TrustedProxies::default(),
         capacity: config.rooms.capacity.0,
+        limits: Limits::default(),
         timing: Timing::default(),
     };
     let service = Service::new(settings, access.keys, Arc::new(workers));

@@ -15,6 +15,11 @@ pub enum ErrorCode {
     TokenNotYetValid,
     /// Nobody else fits in.
     RoomFull,
+    /// The server has as many rooms or participants as it takes; try later.
+    ServerFull,
+    /// The client does something too often. If the error is not fatal, what
+    /// came too fast was dropped.
+    RateLimited,
     /// The message is not of the protocol, or not what is due now.
     InvalidMessage,
     /// The message is larger than the server takes.
