@@ -1,0 +1,5 @@
+//! What people and programs are told.
+
+pub mod json;
+pub mod live;
+pub mod table;

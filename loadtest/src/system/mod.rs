@@ -1,0 +1,6 @@
+//! System calls: sockets in batches, cores, and a network of our own.
+
+pub mod affinity;
+pub mod namespace;
+pub mod segmentation;
+pub mod udp;
