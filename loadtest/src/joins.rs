@@ -9,7 +9,7 @@ use crate::client::engine::{Id, Progress};
 use crate::client::participant::{Plan, Stage};
 use crate::measure::quantile::quantile;
 use crate::scenario::{Person, Scenario};
-use crate::target::{Server, Stay, TargetError};
+use crate::target::{Arrival, KeptOpen, Plans, Server};
 use crate::trial::{Machine, Ports, TrialError};
 
 /// How the joins of a test went.
@@ -34,11 +34,6 @@ impl Joins {
     pub fn a_second(&self) -> f64 {
         self.count as f64 / self.time.as_secs_f64().max(1e-3)
     }
-
-    /// A quantile of the whole way, in milliseconds.
-    pub fn total_quantile(&self, part: f64) -> Option<f64> {
-        quantile(&self.total, part)
-    }
 }
 
 /// Starts joins at their rate and keeps track of them.
@@ -51,7 +46,6 @@ pub struct Joiner {
     waiting: Vec<usize>,
     interval: Duration,
     next: tokio::time::Instant,
-    full_part: f64,
     receivers: usize,
     ports: Ports,
     joins: Joins,
@@ -66,7 +60,8 @@ struct Track {
     is_full: bool,
     attempts: usize,
     started: Option<Instant>,
-    signaled: Option<Instant>,
+    /// Once its signaling is through.
+    stay: Option<KeptOpen>,
     plans: Vec<Id>,
     is_in: bool,
 }
@@ -74,6 +69,7 @@ struct Track {
 #[derive(Debug)]
 struct PlanTrack {
     owner: usize,
+    negotiated: Instant,
     receives: bool,
     checked: Option<Instant>,
     secured: Option<Instant>,
@@ -93,7 +89,7 @@ impl Joiner {
                     is_full: person.receives > 0 && is_full(receivers - 1, machine.full_part),
                     attempts: 0,
                     started: None,
-                    signaled: None,
+                    stay: None,
                     plans: Vec::new(),
                     is_in: false,
                 }
@@ -106,7 +102,6 @@ impl Joiner {
             plans: Vec::new(),
             interval: Duration::from_secs_f64(1.0 / machine.joins_a_second),
             next: tokio::time::Instant::now(),
-            full_part: machine.full_part,
             receivers,
             ports: Ports::new(),
             joins: Joins::default(),
@@ -149,11 +144,8 @@ impl Joiner {
         (!must_wait).then_some(self.next)
     }
 
-    /// Starts the next join; its result goes to `arrived`.
-    pub fn start_next(
-        &mut self,
-        arrived: &UnboundedSender<(usize, Result<Stay, TargetError>)>,
-    ) {
+    /// Starts the next join; what comes of it goes to `arrived`.
+    pub fn start_next(&mut self, arrived: &UnboundedSender<Arrival>) {
         let Some(index) = self.waiting.pop() else {
             return;
         };
@@ -166,48 +158,47 @@ impl Joiner {
         let (server, person, is_full) = (Arc::clone(&self.server), track.person, track.is_full);
         let arrived = arrived.clone();
         tokio::spawn(async move {
-            let result = server.join(person, is_full).await;
+            let plans = Plans::new(index, arrived.clone());
+            let result = server.join(person, is_full, &plans).await;
             // Without a listener the test is over.
-            let _ = arrived.send((index, result));
+            let _ = arrived.send(Arrival::Done(index, result));
         });
     }
 
-    /// Notes that a person's signaling is done; gives the plan its number.
-    pub fn has_signaled(&mut self, index: usize, plan: &Plan) -> Id {
+    /// Notes that a transport is negotiated; gives it its number.
+    pub fn has_negotiated(&mut self, index: usize, plan: &Plan) -> Id {
         let id = self.plans.len();
         self.ports.insert(plan.socket.local().port());
         self.plans.push(PlanTrack {
             owner: index,
+            negotiated: Instant::now(),
             receives: plan.receives,
             checked: None,
             secured: None,
             media: None,
         });
-        let track = &mut self.people[index];
-        track.signaled = Some(Instant::now());
-        track.plans.push(id);
+        self.people[index].plans.push(id);
         id
     }
 
-    pub fn has_progressed(&mut self, step: Progress) {
+    /// Notes that a person's signaling is through.
+    pub fn has_signaled(&mut self, index: usize, stay: KeptOpen) {
+        self.people[index].stay = Some(stay);
+        self.note_arrival(index, Instant::now());
+    }
+
+    /// Notes a step; gives the transports that are of no use any more.
+    pub fn has_progressed(&mut self, step: Progress) -> Vec<Id> {
         let plan = &mut self.plans[step.id];
         let index = plan.owner;
         match step.stage {
             Stage::Checked => plan.checked = Some(step.at),
             Stage::Secured => plan.secured = Some(step.at),
             Stage::Media => plan.media = Some(step.at),
-            Stage::Failed(reason) => {
-                self.joins.client_failures += 1;
-                let track = &mut self.people[index];
-                self.last_failure = Some(reason);
-                if track.attempts < ATTEMPTS && !track.is_in {
-                    track.plans.clear();
-                    self.waiting.push(index);
-                }
-                return;
-            }
+            Stage::Failed(reason) => return self.begin_anew(index, reason),
         }
         self.note_arrival(index, step.at);
+        Vec::new()
     }
 
     /// Why not everybody got in.
@@ -241,15 +232,23 @@ impl Joiner {
         self.joins.clone()
     }
 
-    /// The part of receivers that are full clients.
-    pub fn full_part(&self) -> f64 {
-        self.full_part.min(self.receivers as f64)
+    fn begin_anew(&mut self, index: usize, reason: String) -> Vec<Id> {
+        self.joins.client_failures += 1;
+        self.last_failure = Some(reason);
+        let track = &mut self.people[index];
+        if track.attempts >= ATTEMPTS || track.is_in {
+            return Vec::new();
+        }
+        track.stay = None;
+        self.waiting.push(index);
+        std::mem::take(&mut track.plans)
     }
 
     fn note_arrival(&mut self, index: usize, at: Instant) {
         let track = &mut self.people[index];
         let plans: Vec<_> = track.plans.iter().map(|id| &self.plans[*id]).collect();
-        let is_in = plans
+        let is_through = track.stay.is_some() && !plans.is_empty();
+        let is_in = is_through && plans
             .iter()
             .all(|plan| plan.secured.is_some() && (!plan.receives || plan.media.is_some()));
         if track.is_in || !is_in {
@@ -265,8 +264,7 @@ impl Joiner {
         // are who is asked about.
         let counts = track.person.receives > 0 || self.receivers == 0;
         let last = plans.last();
-        let (Some(started), Some(signaled), Some(plan), true) =
-            (track.started, track.signaled, last, counts)
+        let (Some(started), Some(plan), true) = (track.started, last, counts)
         else {
             return;
         };
@@ -277,8 +275,8 @@ impl Joiner {
         let joins = &mut self.joins;
         joins
             .signaling
-            .extend(milliseconds(Some(started), Some(signaled)));
-        joins.ice.extend(milliseconds(Some(signaled), plan.checked));
+            .extend(milliseconds(Some(started), Some(plan.negotiated)));
+        joins.ice.extend(milliseconds(Some(plan.negotiated), plan.checked));
         joins.dtls.extend(milliseconds(plan.checked, plan.secured));
         joins.media.extend(milliseconds(plan.secured, plan.media));
         joins.total.extend(milliseconds(Some(started), Some(at)));

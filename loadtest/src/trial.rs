@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until};
 
 use crate::client::dtls::Identity;
 use crate::client::engine::{Engine, Progress};
-use crate::client::participant::Stage;
 use crate::client::srtp::Profile;
 use crate::client::tally::Tally;
 use crate::joins::{Joins, Joiner};
@@ -21,7 +20,7 @@ use crate::report::live::Live;
 use crate::scenario::Scenario;
 use crate::system::namespace::Network;
 use crate::target::floor::Cost;
-use crate::target::{Server, Setting, Stay, Target, TargetError};
+use crate::target::{Arrival, Server, Setting, Target, TargetError};
 
 /// Where and how tests run.
 #[derive(Clone, Debug)]
@@ -48,6 +47,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// How long media flowed while it was counted.
     pub time: Duration,
+    /// The time in which processor time was counted: somewhat longer.
+    pub cpu_time: Duration,
     pub cpu: CpuUsed,
     /// Of the load's own cores.
     pub load_cpu: Duration,
@@ -126,7 +127,7 @@ impl Outcome {
     /// The part of the server's cores' time that others took.
     pub fn foreign_part(&self) -> f64 {
         let foreign = self.cpu.cores.saturating_sub(self.cpu.server);
-        foreign.as_secs_f64() / self.time.as_secs_f64()
+        foreign.as_secs_f64() / self.cpu_time.as_secs_f64()
     }
 
     /// Resident bytes that came with each participant.
@@ -175,7 +176,7 @@ pub async fn run(
     let memory_before = Memory::of(pid)?;
 
     let mut joiner = Joiner::new(scenario, machine, Arc::clone(&server));
-    let stays = enter(&mut joiner, &engines, &mut progress, live).await?;
+    enter(&mut joiner, &engines, &mut progress, live).await?;
     live.say(&format!("{target}, {scenario}: everybody is in, warming up"));
     sleep(WARM_UP).await;
     let memory = Memory::of(pid)?;
@@ -199,6 +200,7 @@ pub async fn run(
     sleep(DRAIN).await;
     let tally = sum(&engines).await;
     let cpu = CpuSample::take(pid, &machine.server_cores)?.since(&cpu_before);
+    let cpu_time = start.elapsed();
     let load_cpu = CpuSample::take(std::process::id(), &machine.load_cores)?.since(&load_before);
     let drops = Drops::now(joiner.ports())?.since(drops_before);
     let memory = Memory {
@@ -210,7 +212,7 @@ pub async fn run(
         Server::Floor(floor) => Some(floor.finish()?),
         _ => None,
     };
-    let outcome = Outcome {
+    Ok(Outcome {
         target,
         version: server.version().to_owned(),
         settings: server.settings().to_owned(),
@@ -218,6 +220,7 @@ pub async fn run(
         joins: joiner.joins(),
         tally,
         time,
+        cpu_time,
         cpu,
         load_cpu: load_cpu.cores,
         drops,
@@ -225,10 +228,7 @@ pub async fn run(
         memory,
         samples,
         send_cost,
-    };
-    drop(stays);
-    drop(engines);
-    Ok(outcome)
+    })
 }
 
 fn start_engines(
@@ -249,40 +249,33 @@ async fn enter(
     engines: &[Engine],
     progress: &mut mpsc::UnboundedReceiver<Progress>,
     live: &mut Live,
-) -> Result<Vec<Stay>, TrialError> {
-    let (arrived_sender, mut arrived) = mpsc::unbounded_channel();
+) -> Result<(), TrialError> {
+    let (arrivals, mut arrived) = mpsc::unbounded_channel();
+    let engine = |id: usize| &engines[id % engines.len()];
     let deadline = tokio::time::Instant::now() + joiner.patience();
-    let mut stays = Vec::new();
     while !joiner.is_done() {
         let next = joiner.next_start();
         tokio::select! {
-            () = async { match next { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
-                joiner.start_next(&arrived_sender);
+            () = sleep_until(next.unwrap_or(deadline)), if next.is_some() => {
+                joiner.start_next(&arrivals);
             }
-            Some((person, result)) = arrived.recv() => {
-                let mut stay: Stay = match result {
-                    Ok(stay) => stay,
-                    Err(error) => return Err(error.into()),
-                };
-                for plan in stay.plans.drain(..) {
-                    let id = joiner.has_signaled(person, &plan);
-                    engines[id % engines.len()].add(id, plan);
+            Some(arrival) = arrived.recv() => match arrival {
+                Arrival::Plan(person, plan) => {
+                    let id = joiner.has_negotiated(person, &plan);
+                    engine(id).add(id, *plan);
                 }
-                stays.push(stay);
-            }
-            Ok(Some(step)) = timeout_at(deadline, progress.recv()) => {
-                if let Stage::Failed(_) = step.stage {
-                    engines[step.id % engines.len()].remove(step.id);
+                Arrival::Done(person, stay) => joiner.has_signaled(person, stay?),
+            },
+            Some(step) = progress.recv() => {
+                for id in joiner.has_progressed(step) {
+                    engine(id).remove(id);
                 }
-                joiner.has_progressed(step);
             }
-            () = sleep_until(deadline) => {
-                return Err(joiner.failure());
-            }
+            () = sleep_until(deadline) => return Err(joiner.failure()),
         }
         live.update(&format!("{} of {} are in", joiner.entered(), joiner.total()));
     }
-    Ok(stays)
+    Ok(())
 }
 
 /// Looks once a second at how it goes.

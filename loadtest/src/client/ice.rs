@@ -1,10 +1,11 @@
-//! The controlling side of ICE (RFC 8445) with one candidate pair.
+//! A full ICE agent (RFC 8445) with one candidate pair.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rtc_stun::attributes::{
-    ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType, RawAttribute,
+    ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME,
+    AttrType, RawAttribute,
 };
 use rtc_stun::crypto::providers::RingCrypto;
 use rtc_stun::fingerprint::FINGERPRINT;
@@ -32,37 +33,50 @@ impl Credentials {
     }
 }
 
+/// Who decides on the pair: the offerer, unless the peer is ICE-lite
+/// (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    Controlling,
+    Controlled,
+}
+
 /// Checks that go on for as long as the session does.
 #[derive(Debug)]
 pub struct Ice {
+    role: Role,
     local: Credentials,
     remote: Credentials,
     tie_breaker: [u8; 8],
     transaction: [u8; 12],
     next_check: Instant,
     checks: u32,
+    is_answered: bool,
+    is_nominated: bool,
     is_connected: bool,
 }
 
 /// What a STUN message leads to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// The pair works; said once.
-    Connected,
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Outcomes {
     /// Send this back.
-    Answer(Vec<u8>),
-    Nothing,
+    pub answer: Option<Vec<u8>>,
+    /// The pair works and is agreed upon; said once.
+    pub is_connected: bool,
 }
 
 impl Ice {
-    pub fn new(now: Instant, local: Credentials, remote: Credentials) -> Self {
+    pub fn new(now: Instant, role: Role, local: Credentials, remote: Credentials) -> Self {
         Self {
+            role,
             local,
             remote,
             tie_breaker: random::bytes(),
             transaction: [0; 12],
             next_check: now,
             checks: 0,
+            is_answered: false,
+            is_nominated: role == Role::Controlling,
             is_connected: false,
         }
     }
@@ -81,38 +95,40 @@ impl Ice {
         self.checks += 1;
         self.transaction = random::bytes();
         let username = format!("{}:{}", self.remote.ufrag, self.local.ufrag);
-        message(
-            &[
-                Box::new(TransactionId(self.transaction)),
-                Box::new(BINDING_REQUEST),
-                attribute(ATTR_USERNAME, username.into_bytes()),
-                attribute(ATTR_PRIORITY, PEER_REFLEXIVE_PRIORITY.to_be_bytes().into()),
-                attribute(ATTR_ICE_CONTROLLING, self.tie_breaker.into()),
-                attribute(ATTR_USE_CANDIDATE, Vec::new()),
-            ],
-            &self.remote.password,
-        )
+        let mut parts: Vec<Box<dyn Setter>> = vec![
+            Box::new(TransactionId(self.transaction)),
+            Box::new(BINDING_REQUEST),
+            attribute(ATTR_USERNAME, username.into_bytes()),
+            attribute(ATTR_PRIORITY, PEER_REFLEXIVE_PRIORITY.to_be_bytes().into()),
+        ];
+        let tie_breaker = self.tie_breaker.into();
+        match self.role {
+            Role::Controlling => {
+                parts.push(attribute(ATTR_ICE_CONTROLLING, tie_breaker));
+                parts.push(attribute(ATTR_USE_CANDIDATE, Vec::new()));
+            }
+            Role::Controlled => parts.push(attribute(ATTR_ICE_CONTROLLED, tie_breaker)),
+        }
+        message(&parts, &self.remote.password)
     }
 
     /// Takes a STUN message of the peer, which is at `remote`.
-    pub fn handle(&mut self, datagram: &[u8], remote: SocketAddr) -> Outcome {
+    pub fn handle(&mut self, datagram: &[u8], remote: SocketAddr) -> Outcomes {
         let mut received = Message::new();
         if received.unmarshal_binary(datagram).is_err() {
-            return Outcome::Nothing;
+            return Outcomes::default();
         }
+        let mut answer = None;
         if received.typ == BINDING_SUCCESS {
             let is_ours = received.transaction_id.0 == self.transaction;
-            if !is_ours || !is_authentic(&mut received, &self.remote.password) {
-                return Outcome::Nothing;
+            if is_ours && is_authentic(&mut received, &self.remote.password) {
+                self.is_answered = true;
             }
-            if self.is_connected {
-                return Outcome::Nothing;
-            }
-            self.is_connected = true;
-            return Outcome::Connected;
-        }
-        if received.typ == BINDING_REQUEST && is_authentic(&mut received, &self.local.password) {
-            let answer = message(
+        } else if received.typ == BINDING_REQUEST
+            && is_authentic(&mut received, &self.local.password)
+        {
+            self.is_nominated |= received.contains(ATTR_USE_CANDIDATE);
+            answer = message(
                 &[
                     Box::new(TransactionId(received.transaction_id.0)),
                     Box::new(BINDING_SUCCESS),
@@ -123,9 +139,13 @@ impl Ice {
                 ],
                 &self.local.password,
             );
-            return answer.map_or(Outcome::Nothing, Outcome::Answer);
         }
-        Outcome::Nothing
+        let is_new = !self.is_connected && self.is_answered && self.is_nominated;
+        self.is_connected |= is_new;
+        Outcomes {
+            answer,
+            is_connected: is_new,
+        }
     }
 }
 
@@ -178,25 +198,30 @@ mod tests {
     fn pair(now: Instant) -> (Ice, Ice) {
         let (a, b) = (Credentials::random(), Credentials::random());
         (
-            Ice::new(now, a.clone(), b.clone()),
-            Ice::new(now, b, a),
+            Ice::new(now, Role::Controlling, a.clone(), b.clone()),
+            Ice::new(now, Role::Controlled, b, a),
         )
     }
 
     #[test]
-    fn a_check_that_is_answered_connects_once() {
+    fn both_sides_connect_once_each_was_answered() {
         let now = Instant::now();
         let (mut a, mut b) = pair(now);
         let address = ADDRESS.parse().unwrap();
 
         let check = a.poll(now).unwrap();
         assert_eq!(a.poll(now), None);
-        let Outcome::Answer(answer) = b.handle(&check, address) else {
-            panic!("no answer");
-        };
+        let at_b = b.handle(&check, address);
+        assert!(!at_b.is_connected);
+        let at_a = a.handle(&at_b.answer.unwrap(), address);
+        assert!(at_a.is_connected);
+        let check = b.poll(now).unwrap();
+        let at_a = a.handle(&check, address);
+        assert!(!at_a.is_connected);
+        let answer = at_a.answer.unwrap();
 
-        assert_eq!(a.handle(&answer, address), Outcome::Connected);
-        assert_eq!(a.handle(&answer, address), Outcome::Nothing);
+        assert!(b.handle(&answer, address).is_connected);
+        assert!(!b.handle(&answer, address).is_connected);
         assert!(a.poll(now + CONSENT).is_some());
     }
 
@@ -208,13 +233,11 @@ mod tests {
         let address = ADDRESS.parse().unwrap();
 
         let check = stranger.poll(now).unwrap();
-        let Outcome::Answer(answer) = other.handle(&check, address) else {
-            panic!("no answer");
-        };
+        let answer = other.handle(&check, address).answer.unwrap();
         a.poll(now).unwrap();
 
-        assert_eq!(a.handle(&check, address), Outcome::Nothing);
-        assert_eq!(a.handle(&answer, address), Outcome::Nothing);
-        assert_eq!(a.handle(&[0, 1, 2], address), Outcome::Nothing);
+        assert_eq!(a.handle(&check, address), Outcomes::default());
+        assert_eq!(a.handle(&answer, address), Outcomes::default());
+        assert_eq!(a.handle(&[0, 1, 2], address), Outcomes::default());
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::checks::Checks;
 use super::dtls::{self, Fingerprint, Handshake, Identity};
 use super::feedback::{self, Arrivals};
-use super::ice::{self, Credentials, Ice, Outcome};
+use super::ice::{self, Credentials, Ice, Role};
 use super::publisher::{Publication, Publisher, Transport, wall_time};
 use super::reception::Reception;
 use super::srtp::{MasterKey, Profile, Session};
@@ -39,6 +39,7 @@ pub struct Plan {
 pub enum Security {
     /// As in WebRTC.
     Handshake {
+        role: Role,
         local: Credentials,
         remote: Credentials,
         fingerprint: Fingerprint,
@@ -141,12 +142,13 @@ impl Participant {
         };
         match plan.security {
             Security::Handshake {
+                role,
                 local,
                 remote,
                 fingerprint,
                 profiles,
             } => {
-                participant.ice = Some(Ice::new(now, local, remote));
+                participant.ice = Some(Ice::new(now, role, local, remote));
                 participant.fingerprint = Some(fingerprint);
                 participant.profiles = profiles;
             }
@@ -168,11 +170,6 @@ impl Participant {
     /// Whether the whole of each datagram is wanted.
     pub fn needs_whole_datagrams(&self) -> bool {
         self.checks.is_some() || self.is_urgent()
-    }
-
-    /// The port that its datagrams come to.
-    pub fn port(&self) -> u16 {
-        self.transport.socket.local().port()
     }
 
     /// The steps of the join taken since the last call.
@@ -302,14 +299,15 @@ impl Participant {
 
     fn handle(&mut self, now: Instant, identity: &Identity, datagram: &Datagram) {
         if ice::is_stun(datagram.bytes) {
-            let outcome = self
-                .ice
-                .as_mut()
-                .map(|ice| ice.handle(datagram.bytes, self.remote));
-            match outcome {
-                Some(Outcome::Connected) => self.start_handshake(now, identity),
-                Some(Outcome::Answer(answer)) => self.transport.socket.send(&answer),
-                Some(Outcome::Nothing) | None => {}
+            let Some(ice) = &mut self.ice else {
+                return;
+            };
+            let outcomes = ice.handle(datagram.bytes, self.remote);
+            if let Some(answer) = outcomes.answer {
+                self.transport.socket.send(&answer);
+            }
+            if outcomes.is_connected {
+                self.start_handshake(now, identity);
             }
         } else if dtls::is_dtls(datagram.bytes) {
             self.handle_dtls(now, datagram.bytes);

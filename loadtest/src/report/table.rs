@@ -152,7 +152,7 @@ pub fn details(outcome: &Outcome) -> String {
         "delay",
         format!("p50 {} ms, p99 {} ms, p99.9 {} ms", delay(0.5), delay(0.99), delay(0.999)),
     );
-    let share = |time: std::time::Duration| time.as_secs_f64() / outcome.time.as_secs_f64() * 100.0;
+    let share = |time: std::time::Duration| time.as_secs_f64() / outcome.cpu_time.as_secs_f64() * 100.0;
     line(
         "processor",
         format!(

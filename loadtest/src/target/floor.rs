@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::process::{end, spawn_confined};
 use super::quietroom::{one_layer, three_layers};
-use super::{Setting, Stay, TargetError};
+use super::{KeptOpen, Plans, Setting, TargetError};
 use crate::client::participant::{PayloadTypes, Plan, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
 use crate::client::srtp::{MasterKey, Profile};
@@ -62,7 +62,12 @@ impl Floor {
         })
     }
 
-    pub fn join(&self, person: Person, is_full: bool) -> Result<Stay, TargetError> {
+    pub fn join(
+        &self,
+        person: Person,
+        is_full: bool,
+        plans: &Plans,
+    ) -> Result<KeptOpen, TargetError> {
         let socket = Socket::bind(self.setting.network.address)?;
         let (ours, theirs) = (new_key(), new_key());
         let mut publications = Vec::new();
@@ -95,23 +100,21 @@ impl Floor {
                 salt: theirs.salt.clone(),
             }))?;
         }
-        Ok(Stay {
-            plans: vec![Plan {
-                socket,
-                remote: self.address,
-                security: Security::Preset(Profile::AeadAes256Gcm, ours, theirs),
-                publications,
-                receives: person.receives > 0,
-                is_full,
-                payload_types: PayloadTypes {
-                    video: Some(96),
-                    repair: None,
-                },
-                transport_number_id: None,
-                seed: person.index as u64,
-            }],
-            signaling: None,
-        })
+        plans.add(Plan {
+            socket,
+            remote: self.address,
+            security: Security::Preset(Profile::AeadAes256Gcm, ours, theirs),
+            publications,
+            receives: person.receives > 0,
+            is_full,
+            payload_types: PayloadTypes {
+                video: Some(96),
+                repair: None,
+            },
+            transport_number_id: None,
+            seed: person.index as u64,
+        });
+        Ok(KeptOpen::default())
     }
 
     pub fn process_id(&self) -> u32 {

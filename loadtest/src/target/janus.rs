@@ -15,8 +15,8 @@ use tokio::time::{sleep, timeout};
 
 use super::process::{Folder, Process, find_program};
 use super::quietroom::{flow, free_port, one_layer, publication, three_layers};
-use super::{KeptOpen, Setting, Stay, TargetError};
-use crate::client::ice::Credentials;
+use super::{KeptOpen, Plans, Setting, TargetError};
+use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
 use crate::random;
@@ -88,20 +88,23 @@ impl Janus {
         Ok(janus)
     }
 
-    pub async fn join(&self, person: Person, is_full: bool) -> Result<Stay, TargetError> {
+    pub async fn join(
+        &self,
+        person: Person,
+        is_full: bool,
+        plans: &Plans,
+    ) -> Result<KeptOpen, TargetError> {
         let mut handle = Handle::open(self.address).await?;
-        let mut plans = Vec::new();
         if person.publishes {
-            plans.push(self.publish(&mut handle, person).await?);
+            plans.add(self.publish(&mut handle, person).await?);
         }
         if person.receives > 0 {
-            handle.attach().await?;
-            plans.push(self.subscribe(&mut handle, person, is_full).await?);
+            if person.publishes {
+                handle.attach().await?;
+            }
+            plans.add(self.subscribe(&mut handle, person, is_full).await?);
         }
-        Ok(Stay {
-            plans,
-            signaling: Some(KeptOpen::new(tokio::spawn(handle.keep_open()))),
-        })
+        Ok(KeptOpen::new(tokio::spawn(handle.keep_open())))
     }
 
     pub fn process_id(&self) -> u32 {
@@ -163,7 +166,7 @@ impl Janus {
             .collect();
         let id = answered["plugindata"]["data"]["id"].clone();
         self.feeds.add(person, id);
-        self.plan(socket, local, &answer, person, |plan| {
+        self.plan(socket, local, &answer, Role::Controlling, person, |plan| {
             plan.publications = publications?;
             Ok(())
         })
@@ -183,7 +186,7 @@ impl Janus {
             "ptype": "subscriber",
             "streams": streams,
         });
-        let offered = description(&handle.request(request, None).await?)?;
+        let offered = description(&handle.request_when_ready(request).await?)?;
         let (socket, local) = self.local_end()?;
         let answer = sdp::receiving_answer(&local, &offered);
         let answer = json!({ "type": "answer", "sdp": answer });
@@ -197,7 +200,7 @@ impl Janus {
             .sections
             .iter()
             .find(|section| section.kind == Kind::Video);
-        self.plan(socket, local, &offered, person, |plan| {
+        self.plan(socket, local, &offered, Role::Controlled, person, |plan| {
             plan.receives = true;
             plan.is_full = is_full;
             plan.payload_types = PayloadTypes {
@@ -225,6 +228,7 @@ impl Janus {
         socket: Socket,
         local: LocalEnd,
         theirs: &Description,
+        role: Role,
         person: Person,
         fill: impl FnOnce(&mut Plan) -> Result<(), TargetError>,
     ) -> Result<Plan, TargetError> {
@@ -237,6 +241,7 @@ impl Janus {
             socket,
             remote: *remote,
             security: Security::Handshake {
+                role,
                 local: local.credentials,
                 remote: theirs.credentials.clone(),
                 fingerprint: theirs.fingerprint,
@@ -332,6 +337,21 @@ impl Handle {
         match data["error"].as_str() {
             Some(error) => Err(TargetError::Signaling(error.to_owned())),
             None => Ok(answer),
+        }
+    }
+
+    /// Sends a request again and again while publishers have no media yet.
+    async fn request_when_ready(&mut self, body: Value) -> Result<Value, TargetError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.request(body.clone(), None).await {
+                Err(TargetError::Signaling(error))
+                    if error.starts_with("No such feed") && Instant::now() < deadline =>
+                {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                result => return result,
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 use crate::client::dtls::Identity;
@@ -81,28 +82,48 @@ pub enum Server {
     Janus(janus::Janus),
 }
 
-/// Somebody's place in a session, for as long as it is kept.
-#[derive(Debug)]
-pub struct Stay {
-    /// One transport, or one each for sending and receiving.
-    pub plans: Vec<Plan>,
-    /// What keeps the signaling connection open.
-    pub signaling: Option<KeptOpen>,
+/// Takes transports as soon as they are negotiated: one for each participant,
+/// or one each for sending and receiving.
+#[derive(Clone, Debug)]
+pub struct Plans {
+    person: usize,
+    sender: UnboundedSender<Arrival>,
 }
 
-/// A task that ends when this is dropped.
+/// A step of somebody's signaling.
 #[derive(Debug)]
-pub struct KeptOpen(JoinHandle<()>);
+pub enum Arrival {
+    Plan(usize, Box<Plan>),
+    /// It is through, and stays in for as long as this is kept.
+    Done(usize, Result<KeptOpen, TargetError>),
+}
+
+impl Plans {
+    pub fn new(person: usize, sender: UnboundedSender<Arrival>) -> Self {
+        Self { person, sender }
+    }
+
+    pub fn add(&self, plan: Plan) {
+        // Without a listener the test is over.
+        let _ = self.sender.send(Arrival::Plan(self.person, Box::new(plan)));
+    }
+}
+
+/// A task, if there is one, that ends when this is dropped.
+#[derive(Debug, Default)]
+pub struct KeptOpen(Option<JoinHandle<()>>);
 
 impl KeptOpen {
     pub fn new(task: JoinHandle<()>) -> Self {
-        Self(task)
+        Self(Some(task))
     }
 }
 
 impl Drop for KeptOpen {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 
@@ -132,11 +153,16 @@ impl Server {
     ///
     /// # Errors
     /// The server refuses, or says what cannot be understood.
-    pub async fn join(&self, person: Person, is_full: bool) -> Result<Stay, TargetError> {
+    pub async fn join(
+        &self,
+        person: Person,
+        is_full: bool,
+        plans: &Plans,
+    ) -> Result<KeptOpen, TargetError> {
         match self {
-            Self::Floor(floor) => floor.join(person, is_full),
-            Self::Quietroom(quietroom) => quietroom.join(person, is_full).await,
-            Self::Janus(janus) => janus.join(person, is_full).await,
+            Self::Floor(floor) => floor.join(person, is_full, plans),
+            Self::Quietroom(quietroom) => quietroom.join(person, is_full, plans).await,
+            Self::Janus(janus) => janus.join(person, is_full, plans).await,
         }
     }
 
@@ -164,10 +190,5 @@ impl Server {
             Self::Quietroom(quietroom) => quietroom.settings(),
             Self::Janus(janus) => janus.settings(),
         }
-    }
-
-    /// Whether a receiver's media is one simulcast layer of several.
-    pub fn takes_simulcast(&self) -> bool {
-        !matches!(self, Self::Floor(_))
     }
 }

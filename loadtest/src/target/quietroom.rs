@@ -15,8 +15,8 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
 use super::process::{Folder, Process, find_program};
-use super::{KeptOpen, Setting, Stay, TargetError};
-use crate::client::ice::Credentials;
+use super::{KeptOpen, Plans, Setting, TargetError};
+use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
 use crate::random;
@@ -45,17 +45,18 @@ impl Quietroom {
         let address = free_port()?;
         let scenario = &setting.scenario;
         let people = scenario.publishers + scenario.receivers_a_publisher();
-        let settings = format!("workers = {}, capacity = {}", setting.cores.len(), people.max(2));
+        // Somebody who begins anew may come before the server saw them go.
+        let capacity = people + people / 10 + 2;
+        let settings = format!("workers = {}, capacity = {capacity}", setting.cores.len());
         let config = format!(
             "[http]\nlisten = \"{address}\"\n\
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
              [access]\njwks = {:?}\n\
-             [rooms]\ncapacity = {}\n\
+             [rooms]\ncapacity = {capacity}\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,
             setting.cores.len(),
             keys,
-            people.max(2),
         );
         let file = folder.path().join("quietroom.toml");
         fs::write(&file, config)?;
@@ -83,7 +84,12 @@ impl Quietroom {
         })
     }
 
-    pub async fn join(&self, person: Person, is_full: bool) -> Result<Stay, TargetError> {
+    pub async fn join(
+        &self,
+        person: Person,
+        is_full: bool,
+        plans: &Plans,
+    ) -> Result<KeptOpen, TargetError> {
         let token = self.token(person);
         let mut socket =
             JsonSocket::connect(source(person), self.address, "/v1/signal", SUBPROTOCOL).await?;
@@ -125,6 +131,8 @@ impl Quietroom {
             socket: media,
             remote: *remote,
             security: Security::Handshake {
+                // It is ICE-lite.
+                role: Role::Controlling,
                 local: local.credentials,
                 remote: answer.credentials.clone(),
                 fingerprint: answer.fingerprint,
@@ -141,11 +149,10 @@ impl Quietroom {
                 .and_then(|section| section.extensions.transport_sequence_number),
             seed: person.index as u64,
         };
-        let kept = tokio::spawn(async move { while socket.receive().await.is_ok() {} });
-        Ok(Stay {
-            plans: vec![plan],
-            signaling: Some(KeptOpen::new(kept)),
-        })
+        plans.add(plan);
+        Ok(KeptOpen::new(tokio::spawn(async move {
+            while socket.receive().await.is_ok() {}
+        })))
     }
 
     pub fn process_id(&self) -> u32 {
