@@ -11,6 +11,7 @@ mod client;
 mod command;
 mod forwarder;
 mod joins;
+mod link;
 mod measure;
 mod media;
 mod random;

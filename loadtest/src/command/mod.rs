@@ -1,8 +1,11 @@
 //! The command line.
 
+mod compare;
 mod floor;
+mod link;
 mod options;
 mod run;
+mod saturate;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -24,6 +27,9 @@ pub struct CommandLine {
 enum Command {
     Run(run::Arguments),
     Floor(floor::Arguments),
+    Saturate(saturate::Arguments),
+    Compare(compare::Arguments),
+    Link(link::Arguments),
     /// What `floor` starts.
     #[command(hide = true)]
     Forward(Forward),
@@ -43,6 +49,9 @@ impl CommandLine {
         match self.command {
             Command::Run(arguments) => run::run(&arguments),
             Command::Floor(arguments) => floor::run(&arguments),
+            Command::Saturate(arguments) => saturate::run(&arguments),
+            Command::Compare(arguments) => compare::run(&arguments),
+            Command::Link(arguments) => link::run(&arguments),
             Command::Forward(arguments) => {
                 let sending = if arguments.singly {
                     Sending::Singly
