@@ -111,6 +111,12 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 		$(NPM) run --silent test:browser; \
 	done
 
+.PHONY: bench
+bench: rust-version ## Compare with a bare forwarder and other servers (under 3 minutes); writes target/bench.html
+	@cargo build --release --locked -p quietroom -p loadtest
+	@target/release/loadtest compare --short --html target/bench.html --json target/bench.json
+	@echo "The page is target/bench.html"
+
 .PHONY: client
 client: rust-version $(CLIENT) ## Build the web client
 

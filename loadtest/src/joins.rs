@@ -7,7 +7,6 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::client::engine::{Id, Progress};
 use crate::client::participant::{Plan, Stage};
-use crate::measure::quantile::quantile;
 use crate::scenario::{Person, Scenario};
 use crate::target::{Arrival, KeptOpen, Plans, Server};
 use crate::trial::{Machine, Ports, TrialError};
@@ -207,7 +206,10 @@ impl Joiner {
         let lacks = |of: fn(&PlanTrack) -> bool| self.plans.iter().filter(|plan| of(plan)).count();
         let reason = self.last_failure.clone().unwrap_or_else(|| {
             [
-                stuck("without an answer to checks", lacks(|p| p.checked.is_none())),
+                stuck(
+                    "without an answer to checks",
+                    lacks(|p| p.checked.is_none()),
+                ),
                 stuck(
                     "in the DTLS handshake",
                     lacks(|p| p.checked.is_some() && p.secured.is_none()),
@@ -248,9 +250,10 @@ impl Joiner {
         let track = &mut self.people[index];
         let plans: Vec<_> = track.plans.iter().map(|id| &self.plans[*id]).collect();
         let is_through = track.stay.is_some() && !plans.is_empty();
-        let is_in = is_through && plans
-            .iter()
-            .all(|plan| plan.secured.is_some() && (!plan.receives || plan.media.is_some()));
+        let is_in = is_through
+            && plans
+                .iter()
+                .all(|plan| plan.secured.is_some() && (!plan.receives || plan.media.is_some()));
         if track.is_in || !is_in {
             return;
         }
@@ -264,19 +267,22 @@ impl Joiner {
         // are who is asked about.
         let counts = track.person.receives > 0 || self.receivers == 0;
         let last = plans.last();
-        let (Some(started), Some(plan), true) = (track.started, last, counts)
-        else {
+        let (Some(started), Some(plan), true) = (track.started, last, counts) else {
             return;
         };
         let milliseconds = |from: Option<Instant>, to: Option<Instant>| {
-            let time = to.zip(from).map(|(to, from)| to.saturating_duration_since(from));
+            let time = to
+                .zip(from)
+                .map(|(to, from)| to.saturating_duration_since(from));
             time.map(|time| time.as_secs_f64() * 1000.0)
         };
         let joins = &mut self.joins;
         joins
             .signaling
             .extend(milliseconds(Some(started), Some(plan.negotiated)));
-        joins.ice.extend(milliseconds(Some(plan.negotiated), plan.checked));
+        joins
+            .ice
+            .extend(milliseconds(Some(plan.negotiated), plan.checked));
         joins.dtls.extend(milliseconds(plan.checked, plan.secured));
         joins.media.extend(milliseconds(plan.secured, plan.media));
         joins.total.extend(milliseconds(Some(started), Some(at)));

@@ -33,9 +33,13 @@ pub struct OfferedSection {
 pub enum Flow {
     Receive,
     /// One source.
-    Send { ssrc: u32 },
+    Send {
+        ssrc: u32,
+    },
     /// Simulcast, by these restriction ids.
-    SendLayers { rids: Vec<String> },
+    SendLayers {
+        rids: Vec<String>,
+    },
 }
 
 /// What a peer's description says.
@@ -381,7 +385,10 @@ mod tests {
         assert_eq!(audio.extensions.audio_level, Some(1));
         assert_eq!(audio.extensions.rid, None);
         let video = description.section("v").unwrap();
-        assert_eq!((video.payload_type, video.repair_type), (Some(96), Some(97)));
+        assert_eq!(
+            (video.payload_type, video.repair_type),
+            (Some(96), Some(97))
+        );
         assert_eq!(video.extensions.rid, Some(10));
         assert!(video.takes_simulcast);
     }
@@ -417,6 +424,10 @@ mod tests {
     fn rejected_sections_and_other_candidates_are_left_out() {
         assert_eq!(candidate("1 1 tcp 1 127.0.0.1 9 typ host"), None);
         assert_eq!(candidate("1 2 udp 1 127.0.0.1 9 typ host"), None);
-        assert!(Section::new("video 0 UDP/TLS/RTP/SAVPF 96").unwrap().is_rejected);
+        assert!(
+            Section::new("video 0 UDP/TLS/RTP/SAVPF 96")
+                .unwrap()
+                .is_rejected
+        );
     }
 }

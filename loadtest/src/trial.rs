@@ -12,7 +12,7 @@ use crate::client::dtls::Identity;
 use crate::client::engine::{Engine, Progress};
 use crate::client::srtp::Profile;
 use crate::client::tally::Tally;
-use crate::joins::{Joins, Joiner};
+use crate::joins::{Joiner, Joins};
 use crate::measure::cpu::{CpuSample, CpuUsed};
 use crate::measure::drops::Drops;
 use crate::measure::memory::Memory;
@@ -141,7 +141,12 @@ impl Outcome {
 
     /// The SRTP profiles in use.
     pub fn profiles(&self) -> String {
-        let names: Vec<_> = self.tally.profiles.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = self
+            .tally
+            .profiles
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         names.join(", ")
     }
 
@@ -177,8 +182,10 @@ pub async fn run(
 
     let mut joiner = Joiner::new(scenario, machine, Arc::clone(&server));
     enter(&mut joiner, &engines, &mut progress, live).await?;
-    live.say(&format!("{target}, {scenario}: everybody is in, warming up"));
-    sleep(WARM_UP).await;
+    live.say(&format!(
+        "{target}, {scenario}: everybody is in, warming up"
+    ));
+    sleep(WARM_UP.min(scenario.duration / 2)).await;
     let memory = Memory::of(pid)?;
 
     for engine in &engines {
@@ -273,7 +280,11 @@ async fn enter(
             }
             () = sleep_until(deadline) => return Err(joiner.failure()),
         }
-        live.update(&format!("{} of {} are in", joiner.entered(), joiner.total()));
+        live.update(&format!(
+            "{} of {} are in",
+            joiner.entered(),
+            joiner.total()
+        ));
     }
     Ok(())
 }
@@ -334,6 +345,6 @@ fn missing(due: u64, received: u64) -> f64 {
 /// The ports of the load's own sockets.
 pub type Ports = HashSet<u16>;
 
-const WARM_UP: Duration = Duration::from_millis(1000);
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Long enough for all that is on its way, on any link of ours.
 const DRAIN: Duration = Duration::from_millis(300);

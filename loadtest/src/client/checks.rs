@@ -115,8 +115,8 @@ impl Checks {
         if this.place != before.place + 1 {
             return true;
         }
-        let same_frame = this.mark.stream == before.mark.stream
-            && this.mark.frame == before.mark.frame;
+        let same_frame =
+            this.mark.stream == before.mark.stream && this.mark.frame == before.mark.frame;
         if same_frame {
             this.mark.packet == before.mark.packet + 1 && this.timestamp == before.timestamp
         } else {

@@ -124,11 +124,11 @@ impl Handshake {
             .with_flight_interval(FLIGHT_INTERVAL)
             // Peers are known by their fingerprint, not by an authority.
             .with_insecure_skip_verify(true)
-            .with_verify_peer_certificate(Some(Arc::new(move |certificates, _| {
-                match certificates.first() {
-                    Some(first) if Fingerprint::of(first) == expected => Ok(()),
-                    _ => Err(Error::Other("the certificate is another".into())),
-                }
+            .with_verify_peer_certificate(Some(Arc::new(move |certificates, _| match certificates
+                .first()
+            {
+                Some(first) if Fingerprint::of(first) == expected => Ok(()),
+                _ => Err(Error::Other("the certificate is another".into())),
             })))
             .build(true, Some(remote))?;
         let mut endpoint = Endpoint::new(local, TransportProtocol::UDP, None);
@@ -215,7 +215,10 @@ mod tests {
     fn a_fingerprint_is_read_as_it_is_written() {
         let fingerprint = Fingerprint(std::array::from_fn(|index| index as u8 * 7));
 
-        assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
+        assert_eq!(
+            Fingerprint::parse(&fingerprint.to_string()),
+            Some(fingerprint)
+        );
         assert_eq!(Fingerprint::parse("AB:CD"), None);
         assert_eq!(Fingerprint::parse(&format!("{fingerprint}:00")), None);
     }

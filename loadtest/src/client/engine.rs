@@ -227,7 +227,12 @@ impl Loop {
 
     fn sleep(&self, until: Instant) {
         let media = (!self.is_paused)
-            .then(|| self.participants.iter().filter_map(|(_, p)| p.next_due()).min())
+            .then(|| {
+                self.participants
+                    .iter()
+                    .filter_map(|(_, p)| p.next_due())
+                    .min()
+            })
             .flatten();
         let until = media.map_or(until, |at| at.min(until));
         let rest = until.saturating_duration_since(Instant::now());

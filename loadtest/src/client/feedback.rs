@@ -47,9 +47,7 @@ pub fn receiver_report(sender: u32, figures: &[Figures]) -> Vec<u8> {
     report.extend(sender.to_be_bytes());
     for figures in figures {
         report.extend(figures.ssrc.to_be_bytes());
-        report.extend(
-            (u32::from(figures.fraction_lost) << 24 | figures.total_lost).to_be_bytes(),
-        );
+        report.extend((u32::from(figures.fraction_lost) << 24 | figures.total_lost).to_be_bytes());
         report.extend(figures.highest.to_be_bytes());
         // Neither jitter nor a round trip is measured here.
         report.extend([0; 12]);
@@ -111,7 +109,10 @@ impl Arrivals {
         let mut last = base * REFERENCE_UNIT / DELTA_UNIT;
         let mut next = first;
         for (number, at) in arrivals {
-            symbols.resize(symbols.len() + usize::try_from(number - next).ok()?, NOT_RECEIVED);
+            symbols.resize(
+                symbols.len() + usize::try_from(number - next).ok()?,
+                NOT_RECEIVED,
+            );
             next = number + 1;
             let ticks = at.0 / DELTA_UNIT;
             let delta = ticks.wrapping_sub(last).cast_signed();

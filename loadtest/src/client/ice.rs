@@ -10,9 +10,7 @@ use rtc_stun::attributes::{
 use rtc_stun::crypto::providers::RingCrypto;
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{
-    BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId,
-};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
 use rtc_stun::xoraddr::XorMappedAddress;
 
 use crate::random;
@@ -185,7 +183,7 @@ fn attribute(typ: AttrType, value: Vec<u8>) -> Box<dyn Setter> {
 /// RFC 8445 §5.1.2: type preference 110, local preference 65,535, component 1.
 const PEER_REFLEXIVE_PRIORITY: u32 = 110 << 24 | 65_535 << 8 | 255;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-const LAST_RETRY: Duration = Duration::from_millis(1000);
+const LAST_RETRY: Duration = Duration::from_secs(1);
 /// RFC 7675 §5.1 wants about five seconds; browsers take half.
 const CONSENT: Duration = Duration::from_millis(2500);
 

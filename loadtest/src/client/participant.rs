@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::checks::Checks;
+use super::checks::{Checks, Findings};
 use super::dtls::{self, Fingerprint, Handshake, Identity};
 use super::feedback::{self, Arrivals};
 use super::ice::{self, Credentials, Ice, Role};
-use super::publisher::{Publication, Publisher, Transport, wall_time};
+use super::publisher::{Publication, Publisher, Sent, Transport, wall_time};
 use super::reception::Reception;
 use super::srtp::{MasterKey, Profile, Session};
 use super::tally::Tally;
@@ -179,9 +179,7 @@ impl Participant {
 
     /// When media is to be sent next.
     pub fn next_due(&self) -> Option<Instant> {
-        if self.session.is_none() {
-            return None;
-        }
+        self.session.as_ref()?;
         self.publishers.iter().map(Publisher::next_due).min()
     }
 
@@ -257,10 +255,10 @@ impl Participant {
         self.reception.reset();
         self.repairs = 0;
         for publisher in &mut self.publishers {
-            publisher.sent = Default::default();
+            publisher.sent = Sent::default();
         }
         if let Some(checks) = &mut self.checks {
-            checks.findings = Default::default();
+            checks.findings = Findings::default();
         }
     }
 
@@ -324,7 +322,14 @@ impl Participant {
             return;
         };
         let local = self.transport.socket.local();
-        match Handshake::start(now, identity, fingerprint, &self.profiles, local, self.remote) {
+        match Handshake::start(
+            now,
+            identity,
+            fingerprint,
+            &self.profiles,
+            local,
+            self.remote,
+        ) {
             Ok(handshake) => {
                 self.state = State::Handshaking(handshake);
                 self.flush_handshake();

@@ -413,4 +413,4 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(1);
 const NAMED_PACKETS: u32 = 200;
 /// Voice activity, 30 dB below the loudest (RFC 6464 §3).
-const VOICE: u8 = 0x80 | 30;
+const VOICE: u8 = 0x80 | 0x1E;

@@ -195,7 +195,10 @@ mod tests {
     #[test]
     fn numbers_may_wrap_and_change_places() {
         assert_eq!(counts([65_534, 0, 65_535, 2, 1]), (5, 5, 0));
-        assert_eq!(counts((0..200_000_u32).map(|n| n as u16)), (200_000, 200_000, 0));
+        assert_eq!(
+            counts((0..200_000_u32).map(|n| n as u16)),
+            (200_000, 200_000, 0)
+        );
     }
 
     #[test]

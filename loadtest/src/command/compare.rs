@@ -51,7 +51,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let rounds = if arguments.short { 1 } else { arguments.rounds };
     let mut live = arguments.machine.live();
     let mut absent = BTreeMap::new();
-    let results = block_on(measure(&scenarios, rounds, &machine, &mut absent, &mut live))??;
+    let results = block_on(measure(
+        &scenarios,
+        rounds,
+        &machine,
+        &mut absent,
+        &mut live,
+    ))??;
     let mut records = Vec::new();
     let mut is_refused = false;
     for (index, scenario) in scenarios.iter().enumerate() {
@@ -61,19 +67,23 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         let mut shown = Vec::new();
         for target in TARGETS {
             if let Some(mut record) = middle(of(target)) {
-                record.ratio_to_floor = floor.map(|floor| record.cpu_ns_per_forwarded_packet / floor);
+                record.ratio_to_floor =
+                    floor.map(|floor| record.cpu_ns_per_forwarded_packet / floor);
                 shown.push(record);
             }
         }
         print!("{}", table::results(&shown));
-        if let (Some(trains), Some(singly)) =
-            (middle_outcome(of(Target::Floor)), middle_outcome(of(Target::FloorSingly)))
-        {
+        if let (Some(trains), Some(singly)) = (
+            middle_outcome(of(Target::Floor)),
+            middle_outcome(of(Target::FloorSingly)),
+        ) {
             let (ratio, text) = compare_sending(trains, singly);
             println!("{text}");
             if ratio > GREATEST_RATIO {
                 is_refused |= !scenario.video.simulcast;
-                println!("  floor         REFUSED: trains save too little here; the machine is busy");
+                println!(
+                    "  floor         REFUSED: trains save too little here; the machine is busy"
+                );
             }
         }
         for target in TARGETS {
@@ -93,7 +103,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             println!("{} {}: {}", record.target, record.version, record.settings);
         }
     }
-    arguments.report.write(&records)?;
+    let shown = results.values().filter_map(|outcomes| outcomes.first());
+    arguments.report.write(&records, shown)?;
     Ok(if is_refused {
         ExitCode::FAILURE
     } else {
@@ -170,9 +181,8 @@ fn middle(outcomes: &[Outcome]) -> Option<Record> {
     let records: Vec<_> = outcomes.iter().map(Record::new).collect();
     let mut record = Record::new(middle_outcome(outcomes)?);
     let over = |of: fn(&Record) -> f64| median(&records.iter().map(of).collect::<Vec<_>>());
-    let over_some = |of: fn(&Record) -> Option<f64>| {
-        median(&records.iter().filter_map(of).collect::<Vec<_>>())
-    };
+    let over_some =
+        |of: fn(&Record) -> Option<f64>| median(&records.iter().filter_map(of).collect::<Vec<_>>());
     record.core_ns_per_forwarded_packet = over(|r| r.core_ns_per_forwarded_packet)?;
     record.forwarded_packets_per_second = over(|r| r.forwarded_packets_per_second)?;
     record.forwarded_bits_per_second = over(|r| r.forwarded_bits_per_second)?;
@@ -188,7 +198,11 @@ fn middle(outcomes: &[Outcome]) -> Option<Record> {
 }
 
 fn size(text: &str) -> Result<(usize, usize), String> {
-    let number = |text: &str| text.parse().ok().filter(|number| (1..=1000).contains(number));
+    let number = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|number| (1..=1000).contains(number))
+    };
     text.split_once('x')
         .and_then(|(publishers, subscribers)| Some((number(publishers)?, number(subscribers)?)))
         .ok_or_else(|| "write publishers x receivers, such as 1x50".into())

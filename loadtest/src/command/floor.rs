@@ -47,7 +47,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     println!("{text}");
     let mut record = Record::new(&trains);
     record.ratio_to_floor = Some(1.0);
-    arguments.report.write(&[record, Record::new(&singly)])?;
+    arguments
+        .report
+        .write(&[record, Record::new(&singly)], [&trains, &singly])?;
     if ratio > GREATEST_RATIO {
         eprintln!(
             "loadtest: the floor is refused: its trains cost {ratio:.2} of datagrams sent \
@@ -64,7 +66,8 @@ pub fn compare_sending(trains: &Outcome, singly: &Outcome) -> (f64, String) {
         let cost = outcome.send_cost.unwrap_or_default();
         cost.send_nanoseconds as f64 / cost.packets.max(1) as f64
     };
-    let length = |cost: Option<Cost>| cost.unwrap_or_default().train_length_hundredths as f64 / 100.0;
+    let length =
+        |cost: Option<Cost>| cost.unwrap_or_default().train_length_hundredths as f64 / 100.0;
     let (in_train, alone) = (trains.nanoseconds_a_packet(), singly.nanoseconds_a_packet());
     let ratio = in_train / alone;
     let text = format!(

@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 
 use crate::client::dtls::Identity;
 use crate::client::srtp::Profile;
+use crate::report::html::{self, Course};
 use crate::report::json::{self, Record};
 use crate::report::live::Live;
 use crate::scenario::{Arrival, Scenario, Video};
 use crate::system::affinity;
 use crate::system::namespace::Network;
-use crate::trial::Machine;
+use crate::trial::{Machine, Outcome};
 
 /// What publishers send.
 #[derive(Args, Clone, Debug)]
@@ -85,6 +86,9 @@ pub struct ReportOptions {
     /// Write the results as a JSON array
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -140,7 +144,11 @@ impl MachineOptions {
             .or(cores.last().copied())
             .filter(|core| cores.contains(core))
             .ok_or_else(|| format!("--server-core: choose one of {cores:?}"))?;
-        let mut load: Vec<_> = cores.iter().copied().filter(|core| *core != server).collect();
+        let mut load: Vec<_> = cores
+            .iter()
+            .copied()
+            .filter(|core| *core != server)
+            .collect();
         if load.is_empty() {
             eprintln!("loadtest: only one core: the server and the load share it");
             load.push(server);
@@ -173,13 +181,34 @@ impl MachineOptions {
 }
 
 impl ReportOptions {
+    /// `shown` are the tests whose course over time is plotted.
+    ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(&self, records: &[Record]) -> Result<(), Box<dyn Error>> {
+    pub fn write<'a>(
+        &self,
+        records: &[Record],
+        shown: impl IntoIterator<Item = &'a Outcome>,
+    ) -> Result<(), Box<dyn Error>> {
+        let at = |path: &PathBuf, error| format!("{}: {error}", path.display());
         if let Some(path) = &self.json {
-            json::write(path, records).map_err(|error| format!("{}: {error}", path.display()))?;
+            json::write(path, records).map_err(|error| at(path, error))?;
+        }
+        if let Some(path) = &self.html {
+            let courses: Vec<_> = shown.into_iter().map(course).collect();
+            html::write(path, records, &courses).map_err(|error| at(path, error))?;
         }
         Ok(())
+    }
+}
+
+fn course(outcome: &Outcome) -> Course {
+    let samples = outcome.samples.iter();
+    Course {
+        name: format!("{}, {}", outcome.target, outcome.scenario.name()),
+        samples: samples
+            .map(|sample| (sample.at.as_secs_f64(), sample.packets_a_second, sample.cpu))
+            .collect(),
     }
 }
 

@@ -58,6 +58,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     ))??;
     println!("{scenario}");
     print!("{}", table::details(&outcome));
-    arguments.report.write(&[Record::new(&outcome)])?;
+    arguments
+        .report
+        .write(&[Record::new(&outcome)], [&outcome])?;
     Ok(ExitCode::SUCCESS)
 }

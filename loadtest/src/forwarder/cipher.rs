@@ -124,7 +124,9 @@ mod tests {
         let header = Header::parse(&plain).unwrap();
 
         let mut protected = other.protect(&plain).unwrap().to_vec();
-        let length = inbound.open(&mut protected, header.length, 77, 500).unwrap();
+        let length = inbound
+            .open(&mut protected, header.length, 77, 500)
+            .unwrap();
         assert_eq!(protected[..length], plain);
 
         let mut sealed = plain.clone();

@@ -50,7 +50,11 @@ pub fn run(address: SocketAddr, sending: Sending) -> io::Result<()> {
             forwarder.send(&socket, sending)?;
         }
     }
-    writeln!(io::stdout(), "{}", serde_json::to_string(&forwarder.cost())?)
+    writeln!(
+        io::stdout(),
+        "{}",
+        serde_json::to_string(&forwarder.cost())?
+    )
 }
 
 #[derive(Default)]
@@ -208,9 +212,8 @@ impl Receiver {
     fn write(&mut self, packets: &[Packet], plain: &[u8]) {
         self.buffer.clear();
         self.trains.clear();
-        let wanted = |packet: &&Packet| {
-            packet.room == self.room && packet.participant != self.participant
-        };
+        let wanted =
+            |packet: &&Packet| packet.room == self.room && packet.participant != self.participant;
         let mut mine = packets.iter().filter(wanted).peekable();
         while let Some(first) = mine.next() {
             let mut run = [*first; MAX_TRAIN];

@@ -68,7 +68,7 @@ impl Direction {
             return Some(now);
         };
         let start = self.busy_until.max(now);
-        if start - now > self.quality.queue {
+        if start > now + self.quality.queue {
             return None;
         }
         self.busy_until = start + Duration::from_secs_f64(bytes as f64 * 8.0 / rate as f64);
@@ -78,7 +78,7 @@ impl Direction {
     fn deliver(&mut self, through: Duration, position: f64) -> Duration {
         let Quality { delay, jitter, .. } = self.quality;
         let earliest = delay.saturating_sub(jitter);
-        let at = through + earliest + (delay + jitter - earliest).mul_f64(position);
+        let at = through + earliest + (delay + jitter).saturating_sub(earliest).mul_f64(position);
         self.last_delivery = self.last_delivery.max(at);
         self.last_delivery
     }
@@ -113,7 +113,7 @@ mod tests {
         (0..count)
             .map(|number| {
                 let now = Duration::from_millis(1) * number;
-                direction.admit(now, 1000).map(|at| at - now)
+                direction.admit(now, 1000).map(|at| at.saturating_sub(now))
             })
             .collect()
     }
@@ -135,7 +135,10 @@ mod tests {
     fn as_much_is_lost_as_was_asked_for() {
         let quality = Quality { loss: 0.05, ..GOOD };
 
-        let lost = fates(quality, 1, 20_000).iter().filter(|fate| fate.is_none()).count();
+        let lost = fates(quality, 1, 20_000)
+            .iter()
+            .filter(|fate| fate.is_none())
+            .count();
 
         assert!((900..1100).contains(&lost), "{lost}");
     }
@@ -152,7 +155,7 @@ mod tests {
         for number in 0..1000 {
             let now = Duration::from_millis(30) * number;
             let at = direction.admit(now, 100).unwrap();
-            let delay = at - now;
+            let delay = at.saturating_sub(now);
             assert!(delay >= Duration::from_millis(30) && delay <= Duration::from_millis(50));
             assert!(at >= last);
             last = at;

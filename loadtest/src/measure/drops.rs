@@ -70,7 +70,9 @@ mod tests {
 
         let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         for _ in 0..20_000 {
-            sender.send_to(&[0; 1200], socket.local_addr().unwrap()).unwrap();
+            sender
+                .send_to(&[0; 1200], socket.local_addr().unwrap())
+                .unwrap();
         }
 
         assert!(Drops::now(&ours).unwrap().since(before).load > 0);

@@ -33,10 +33,6 @@ impl Histogram {
         self.count += other.count;
     }
 
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The time that `part` of all recorded ones do not exceed, to about two
     /// per cent; `None` without any.
     pub fn quantile(&self, part: f64) -> Option<Duration> {
@@ -86,7 +82,10 @@ mod tests {
         for microseconds in (0..20_000).chain([1_000_000, 3_599_999_999]) {
             let edge = upper_edge(bucket(microseconds));
             assert!(edge >= microseconds, "{microseconds}");
-            assert!(edge as f64 <= microseconds as f64 * 1.02 + 1.0, "{microseconds}");
+            assert!(
+                edge as f64 <= microseconds as f64 * 1.02 + 1.0,
+                "{microseconds}"
+            );
         }
     }
 
@@ -110,7 +109,7 @@ mod tests {
         b.record(Duration::from_millis(9));
         a.merge(&b);
 
-        assert_eq!(a.count(), 2);
+        assert_eq!(a.count, 2);
         assert!(a.quantile(1.0).unwrap() >= Duration::from_millis(9));
     }
 

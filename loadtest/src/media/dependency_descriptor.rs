@@ -104,9 +104,11 @@ mod tests {
             frame_number: 1,
         };
 
+        // Spelled out after the syntax of A.8.2: the mandatory fields, then
+        // 10000 000000 00000 | 00 11 10 10 | 0 1 0000 0 | 1 0000 0001 | 0.
         assert_eq!(
             descriptor.to_bytes(),
-            [0xC0, 0x00, 0x01, 0x80, 0x00, 0x3A, 0x40, 0x84]
+            [0xC0, 0x00, 0x01, 0x80, 0x00, 0x3A, 0x41, 0x01, 0x00]
         );
     }
 }

@@ -13,7 +13,7 @@ pub struct VideoFrame {
     pub number: u32,
     pub is_key_frame: bool,
     pub key: KeyId,
-    /// SFrame's counter; never twice the same under one key.
+    /// `SFrame`'s counter; never twice the same under one key.
     pub counter: u64,
     /// Bytes, with all but RTP's headers.
     pub size: usize,
@@ -43,7 +43,11 @@ impl VideoFrame {
                 payload.extend(vp8::clear_bytes(self.is_key_frame));
                 sframe::write_header(self.key, self.counter, &mut payload);
             }
-            fill(&mut payload, size.max(smallest), self.counter ^ u64::from(packet));
+            fill(
+                &mut payload,
+                size.max(smallest),
+                self.counter ^ u64::from(packet),
+            );
             let mark = Mark {
                 stream: self.stream,
                 frame: self.number,
@@ -90,9 +94,9 @@ fn fill(payload: &mut Vec<u8>, length: usize, seed: u64) {
     payload.truncate(length);
 }
 
-/// Constant, as in private sessions: 32 kbit/s, SFrame's header and tag.
+/// Constant, as in private sessions: 32 kbit/s, `SFrame`'s header and tag.
 const AUDIO_BYTES: usize = 80 + 24;
-/// Room for descriptor, clear bytes, SFrame's header and the mark.
+/// Room for descriptor, clear bytes, `SFrame`'s header and the mark.
 const SMALLEST_VIDEO: usize = vp8::Descriptor::LENGTH + 1 + 17 + Mark::LENGTH;
 
 #[cfg(test)]

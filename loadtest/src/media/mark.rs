@@ -80,7 +80,9 @@ fn checksum(body: &[u8], end: &[u8]) -> u64 {
         let mut words = part.chunks_exact(8);
         for word in &mut words {
             let word = word.try_into().map_or(0, u64::from_be_bytes);
-            sum = (sum ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
+            sum = (sum ^ word)
+                .wrapping_mul(0x0000_0100_0000_01B3)
+                .rotate_left(23);
         }
         for &byte in words.remainder() {
             sum = (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);

@@ -1,4 +1,4 @@
-//! The end-to-end layer as a server sees it: SFrame (RFC 9605) headers that
+//! The end-to-end layer as a server sees it: `SFrame` (RFC 9605) headers that
 //! are right, around bytes that only look encrypted.
 
 /// Who encrypts a frame, under which epoch, and for which source.
@@ -18,7 +18,7 @@ impl KeyId {
     }
 }
 
-/// Appends an SFrame header (RFC 9605 §4.3).
+/// Appends an `SFrame` header (RFC 9605 §4.3).
 pub fn write_header(key: KeyId, counter: u64, out: &mut Vec<u8>) {
     let (key, counter) = (key.value(), counter);
     let at = out.len();
@@ -31,15 +31,13 @@ pub fn write_header(key: KeyId, counter: u64, out: &mut Vec<u8>) {
 /// Four bits for a number: itself, or 8 and its length less one, with the
 /// number appended.
 fn field(number: u64, out: &mut Vec<u8>) -> u8 {
-    match u8::try_from(number) {
-        Ok(small @ 0..=7) => small,
-        _ => {
-            let bytes = number.to_be_bytes();
-            let zeros = number.leading_zeros() as usize / 8;
-            out.extend(&bytes[zeros..]);
-            8 | (7 - zeros) as u8
-        }
+    if let Ok(small @ 0..=7) = u8::try_from(number) {
+        return small;
     }
+    let bytes = number.to_be_bytes();
+    let zeros = number.leading_zeros() as usize / 8;
+    out.extend(&bytes[zeros..]);
+    8 | (7 - zeros) as u8
 }
 
 #[cfg(test)]

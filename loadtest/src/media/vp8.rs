@@ -61,10 +61,7 @@ mod tests {
             base_layer_index: 9,
         };
 
-        assert_eq!(
-            descriptor.to_bytes(),
-            [0x90, 0xE0, 0x92, 0x34, 0x09, 0x00]
-        );
+        assert_eq!(descriptor.to_bytes(), [0x90, 0xE0, 0x92, 0x34, 0x09, 0x00]);
         assert_eq!(descriptor_length(&descriptor.to_bytes()), Some(6));
     }
 

@@ -76,7 +76,11 @@ pub struct DropCounts {
 impl Record {
     pub fn new(outcome: &Outcome) -> Self {
         let delays = &outcome.tally.findings.delays;
-        let delay = |part| delays.quantile(part).map(|time| time.as_secs_f64() * 1000.0);
+        let delay = |part| {
+            delays
+                .quantile(part)
+                .map(|time| time.as_secs_f64() * 1000.0)
+        };
         let joins = &outcome.joins;
         let received = outcome.tally.received.max(1) as f64;
         Self {

@@ -49,7 +49,9 @@ fn enter() -> io::Result<()> {
     }
     let address = format!("{PRIVATE_ADDRESS}/24");
     ip(&["link", "set", "lo", "up"])?;
-    ip(&["link", "add", "media0", "type", "veth", "peer", "name", "media1"])?;
+    ip(&[
+        "link", "add", "media0", "type", "veth", "peer", "name", "media1",
+    ])?;
     ip(&["address", "add", &address, "dev", "media0"])?;
     ip(&["link", "set", "media0", "up"])?;
     ip(&["link", "set", "media1", "up"])

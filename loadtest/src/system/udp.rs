@@ -231,7 +231,9 @@ fn timestamp(control: &Control, length: usize) -> Option<WallTime> {
         let bytes = control.0[at..at + 8].try_into().ok()?;
         u64::try_from(i64::from_ne_bytes(bytes)).ok()
     };
-    Some(WallTime(number(header)? * 1_000_000_000 + number(header + 8)?))
+    Some(WallTime(
+        number(header)? * 1_000_000_000 + number(header + 8)?,
+    ))
 }
 
 fn header(vector: &mut libc::iovec) -> libc::mmsghdr {

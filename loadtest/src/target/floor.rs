@@ -73,7 +73,11 @@ impl Floor {
         let mut publications = Vec::new();
         if person.publishes {
             let video = self.setting.scenario.video;
-            let layers = if video.simulcast { three_layers() } else { one_layer() };
+            let layers = if video.simulcast {
+                three_layers()
+            } else {
+                one_layer()
+            };
             publications.push(publication("v", Source::Camera(Camera(video)), 96, layers));
             if self.setting.scenario.audio {
                 publications.push(publication("a", Source::Microphone, 111, one_layer()));
@@ -133,7 +137,12 @@ impl Floor {
     /// # Errors
     /// It has ended before, with an error of its own.
     pub fn finish(&self) -> Result<Cost, TargetError> {
-        drop(self.orders.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.orders
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         let mut line = String::new();
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.read_line(&mut line)?;
@@ -158,12 +167,7 @@ impl Drop for Floor {
     }
 }
 
-fn publication(
-    mid: &str,
-    source: Source,
-    payload_type: u8,
-    layers: Vec<LayerId>,
-) -> Publication {
+fn publication(mid: &str, source: Source, payload_type: u8, layers: Vec<LayerId>) -> Publication {
     Publication {
         source,
         mid: mid.to_owned(),

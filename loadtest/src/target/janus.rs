@@ -141,7 +141,11 @@ impl Janus {
             sources.push(("a", Kind::Audio, Source::Microphone, one_layer()));
         }
         let video = scenario.video;
-        let layers = if video.simulcast { three_layers() } else { one_layer() };
+        let layers = if video.simulcast {
+            three_layers()
+        } else {
+            one_layer()
+        };
         sources.push(("v", Kind::Video, Source::Camera(Camera(video)), layers));
         let sections: Vec<_> = sources
             .iter()
@@ -236,7 +240,9 @@ impl Janus {
             .candidates
             .iter()
             .find(|candidate| candidate.ip() == self.setting.network.address)
-            .ok_or(TargetError::Description("it has no candidate of our network"))?;
+            .ok_or(TargetError::Description(
+                "it has no candidate of our network",
+            ))?;
         let mut plan = Plan {
             socket,
             remote: *remote,
@@ -262,7 +268,10 @@ impl Janus {
 impl Feeds {
     fn add(&self, person: Person, id: Value) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(person.room).or_default().push((person.index, id));
+        known
+            .entry(person.room)
+            .or_default()
+            .push((person.index, id));
         drop(known);
         self.changed.notify_waiters();
     }
@@ -297,7 +306,7 @@ impl Feeds {
 struct Handle {
     socket: JsonSocket,
     session: Value,
-    handle: Value,
+    plugin: Value,
 }
 
 impl Handle {
@@ -307,7 +316,7 @@ impl Handle {
         let mut handle = Self {
             socket,
             session: Value::Null,
-            handle: Value::Null,
+            plugin: Value::Null,
         };
         let made = handle.command(json!({ "janus": "create" })).await?;
         handle.session = made["data"]["id"].clone();
@@ -318,7 +327,7 @@ impl Handle {
     async fn attach(&mut self) -> Result<(), TargetError> {
         let attach = json!({ "janus": "attach", "plugin": "janus.plugin.videoroom" });
         let made = self.command(attach).await?;
-        self.handle = made["data"]["id"].clone();
+        self.plugin = made["data"]["id"].clone();
         Ok(())
     }
 
@@ -326,7 +335,7 @@ impl Handle {
     async fn request(&mut self, body: Value, jsep: Option<Value>) -> Result<Value, TargetError> {
         let mut message = json!({
             "janus": "message",
-            "handle_id": self.handle,
+            "handle_id": self.plugin,
             "body": body,
         });
         if let Some(jsep) = jsep {

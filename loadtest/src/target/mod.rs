@@ -138,9 +138,7 @@ impl Server {
             Target::FloorSingly => {
                 Self::Floor(floor::Floor::start(setting, floor::Sending::Singly)?)
             }
-            Target::Quietroom => {
-                Self::Quietroom(quietroom::Quietroom::start(setting).await?)
-            }
+            Target::Quietroom => Self::Quietroom(quietroom::Quietroom::start(setting).await?),
             Target::Janus => Self::Janus(janus::Janus::start(setting, None).await?),
             Target::JanusEventLoops => {
                 let loops = setting.cores.len();

@@ -1,6 +1,9 @@
 //! Server processes, confined to their cores, ended with the test.
 
-#![allow(unsafe_code, reason = "settings between fork and exec have no safe interface")]
+#![allow(
+    unsafe_code,
+    reason = "settings between fork and exec have no safe interface"
+)]
 
 use std::fs;
 use std::io;

@@ -51,12 +51,12 @@ impl Quietroom {
         let config = format!(
             "[http]\nlisten = \"{address}\"\n\
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
-             [access]\njwks = {:?}\n\
+             [access]\njwks = \"{}\"\n\
              [rooms]\ncapacity = {capacity}\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,
             setting.cores.len(),
-            keys,
+            keys.display(),
         );
         let file = folder.path().join("quietroom.toml");
         fs::write(&file, config)?;
@@ -112,7 +112,7 @@ impl Quietroom {
         };
         let offer = Offer::new(person, &self.setting);
         let description = sdp::offer(&local, &offer.sections);
-        socket.send(&offer.message(description)).await?;
+        socket.send(&offer.message(&description)).await?;
         let answer = reply(&mut socket, "answer").await?;
         let sdp = answer["sdp"].as_str().unwrap_or_default();
         let answer = Description::parse(sdp).map_err(TargetError::Description)?;
@@ -207,7 +207,11 @@ impl Offer {
                 offer.publish("a", Kind::Audio, Source::Microphone, one_layer());
             }
             let video = setting.scenario.video;
-            let layers = if video.simulcast { three_layers() } else { one_layer() };
+            let layers = if video.simulcast {
+                three_layers()
+            } else {
+                one_layer()
+            };
             offer.publish("v", Kind::Video, Source::Camera(Camera(video)), layers);
         }
         for slot in 0..person.receives {
@@ -231,7 +235,7 @@ impl Offer {
         self.publications.push((mid.to_owned(), source, layers));
     }
 
-    fn message(&self, sdp: String) -> Value {
+    fn message(&self, sdp: &str) -> Value {
         let publications: Vec<_> = self
             .publications
             .iter()
@@ -302,7 +306,10 @@ pub(super) fn flow(layers: &[LayerId]) -> Flow {
     match layers {
         [LayerId { ssrc, rid: None }] => Flow::Send { ssrc: *ssrc },
         layers => Flow::SendLayers {
-            rids: layers.iter().filter_map(|layer| layer.rid.clone()).collect(),
+            rids: layers
+                .iter()
+                .filter_map(|layer| layer.rid.clone())
+                .collect(),
         },
     }
 }
