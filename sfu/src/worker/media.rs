@@ -124,7 +124,7 @@ impl Worker {
         let ssrc = published.ssrc;
         if let Some(&publisher) = self.by_id.get(&published.publisher) {
             self.statistics.key_frame_requests_sent += 1;
-            self.send_rtcp(publisher, rtcp::picture_loss_indication(RTCP_SENDER, ssrc));
+            self.send_rtcp(publisher, rtcp::picture_loss_indication(rtcp::SENDER, ssrc));
         }
     }
 
@@ -296,7 +296,3 @@ impl Worker {
         } += 1;
     }
 }
-
-/// The synchronization source of our own reports and requests. It sends no
-/// media; browsers use the same number for theirs.
-pub(super) const RTCP_SENDER: Ssrc = Ssrc(1);
