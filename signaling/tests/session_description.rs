@@ -285,6 +285,20 @@ fn a_later_offer_with_another_transport_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_slot_is_never_taken_back() {
+    let good = offer("chromium-trimmed-2");
+    let mut negotiation = negotiation();
+    negotiate(&mut negotiation, &good).expect("it is good");
+    let mut fewer = good.clone();
+    fewer.slots.pop();
+
+    let refusal = negotiate(&mut negotiation, &fewer).expect_err("a slot is missing");
+
+    assert!(refusal.to_string().contains("fewer slots"), "{refusal}");
+    assert!(negotiate(&mut negotiation, &good).is_ok());
+}
+
+#[test]
 fn each_fault_is_named() {
     let cases: &[(&str, &str, &str)] = &[
         ("a=rtcp-mux\r\n", "", "rtcp-mux"),
