@@ -1,9 +1,11 @@
 //! A running server among strangers, with people in a room who go on.
 
+#![allow(clippy::float_cmp, reason = "counts are whole, and so exact")]
+
 mod node;
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -137,6 +139,44 @@ async fn five_hundred_stays_leave_nothing_behind() {
     assert_eq!(after["quietroom_joins_total{outcome=\"joined\"}"], 600.0);
 }
 
+#[tokio::test]
+async fn behind_a_trusted_proxy_clients_are_limited_one_by_one() {
+    let strict = "[limits]\njoins_per_second = 1\njoin_burst = 2\n";
+    let trusting = format!("trusted_proxies = [\"127.0.0.1\"]\n{strict}");
+    for (name, settings, status_of_second) in [
+        ("distrust", strict, "429"),
+        ("trust", trusting.as_str(), "101"),
+    ] {
+        let node = Node::start(name, settings, "warn");
+
+        for expected in ["101", "101", "429"] {
+            assert_eq!(open_for(&node, "192.0.2.1"), expected, "{name}");
+        }
+        assert_eq!(open_for(&node, "192.0.2.2"), status_of_second, "{name}");
+        let figures = node.scrape();
+        assert!(figures["quietroom_joins_total{outcome=\"rate-limited\"}"] >= 1.0);
+    }
+}
+
+/// The status of a handshake that a proxy passes on.
+fn open_for(node: &Node, client: &str) -> String {
+    let mut stream = TcpStream::connect(node.clients).expect("it listens");
+    write!(
+        stream,
+        "GET /v1/signal HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: quietroom.v1\r\n\
+         X-Forwarded-For: 198.51.100.1, {client}\r\n\r\n"
+    )
+    .expect("it is sent");
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .expect("it answers");
+    let status = line.split(' ').nth(1);
+    status.expect("an answer has a status").to_owned()
+}
+
 /// Two people in a room who hear one another all the time.
 struct Conversation {
     stop: oneshot::Sender<()>,
@@ -246,7 +286,7 @@ async fn insult(node: &Node) {
         b"GET /v1/signal HTTP/9.9\r\n\r\n",
         b"GET /v1/signal HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
         &[0; 4_096],
-        &[b'x'; 1_000_000],
+        &vec![b'x'; 1_000_000],
     ] {
         let mut stream = TcpStream::connect(node.clients).expect("it listens");
         // It may be refused before all is sent.

@@ -1,5 +1,7 @@
 //! The figures of a running server.
 
+#![allow(clippy::float_cmp, reason = "counts are whole, and so exact")]
+
 mod node;
 
 use std::collections::BTreeSet;

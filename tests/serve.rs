@@ -24,6 +24,19 @@ fn one_link_is_printed_and_the_server_ends_cleanly() {
 }
 
 #[test]
+fn the_link_is_of_the_address_that_is_listened_on() {
+    let other = LOCAL.replace("127.0.0.1:0", "127.0.0.2:0");
+
+    let server = Server::start("other_loopback", &other);
+
+    assert!(
+        server.link.starts_with("http://127.0.0.2:"),
+        "{}",
+        server.link
+    );
+}
+
+#[test]
 fn pages_come_with_headers_that_confine_them() {
     let server = Server::start("headers", LOCAL);
 

@@ -31,7 +31,7 @@ pub struct Node {
 
 impl Node {
     /// `name` is the test's own; `settings` are added to those that every
-    /// server here has; `level` is that of the log.
+    /// server here has, and begin with what is of `[http]`; `level` is that of the log.
     pub fn start(name: &str, settings: &str, level: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("node")
@@ -42,10 +42,11 @@ impl Node {
         fs::write(&jwks, key.to_jwks()).expect("it is writable");
         let metrics = free_port();
         let config = format!(
-            "[http]\nlisten = \"127.0.0.1:0\"\n\
-             [media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
-             [access]\njwks = {jwks:?}\n\
-             [metrics]\nlisten = \"{metrics}\"\n{settings}"
+            "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
+             [access]\njwks = \"{}\"\n\
+             [metrics]\nlisten = \"{metrics}\"\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n{settings}",
+            jwks.display()
         );
         let config_file = folder.join("quietroom.toml");
         fs::write(&config_file, config).expect("it is writable");
@@ -63,7 +64,7 @@ impl Node {
             .lines()
             .map_while(Result::ok)
             .find(|line| line.contains("http://"))
-            .unwrap_or_else(|| panic!("the server starts; see {folder:?}"));
+            .unwrap_or_else(|| panic!("the server starts; see {}", folder.display()));
         let after_host = line.rsplit_once(':').expect("the line has a port").1;
         let port = after_host.trim_end_matches('/').parse();
         Self {
