@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -215,7 +215,7 @@ fn access(config: &Config) -> Result<Access, StartError> {
         source,
     })?;
     let subject = token::random_id();
-    let demo_token = token::mint(&key, "demo", Role::Host, &subject, DEMO_LIFETIME);
+    let demo_token = token::mint(&key, "demo", Role::Client, &subject, DEMO_LIFETIME);
     Ok(Access {
         keys,
         demo_token: Some(demo_token),
@@ -346,7 +346,8 @@ fn router(service: &Service) -> Router {
 }
 
 fn welcome(scheme: &str, address: SocketAddr, demo_token: Option<&str>) {
-    let host = if address.ip().is_loopback() {
+    // Another address of the loopback is not what browsers call localhost.
+    let host = if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
         format!("localhost:{}", address.port())
     } else {
         address.to_string()
