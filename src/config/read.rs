@@ -151,12 +151,13 @@ mod tests {
             "f.toml:3: http.listen: invalid value: string \"localhost:8080\", expected an IP \
              address and a port, such as \"127.0.0.1:8080\" or \"[::]:443\""
         );
-        for address in ["0.0.0.0", "example.org", "1.2.3", "ff02::1"] {
-            let message = refusal(&format!("[media]\naddresses = [\"{address}\"]\n"));
+        for address in ["0.0.0.0", "example.org", "1.2.3", "ff02::1", "192.0.2.1"] {
+            let list = format!("[\"192.0.2.1\", \"{address}\"]");
+            let message = refusal(&format!("[media]\naddresses = {list}\n"));
             assert!(
                 message.starts_with(&format!(
                     "f.toml:2: media.addresses: invalid value: string \"{address}\", \
-                     expected IP addresses of this machine"
+                     expected different IP addresses"
                 )),
                 "{message}"
             );
@@ -171,6 +172,7 @@ mod tests {
             "https://a/b",
             "*",
             "https://*.a",
+            "https://clinic.example:443",
         ] {
             let message = refusal(&format!("[http]\nallowed_origins = [\"{origin}\"]\n"));
             assert!(message.contains("https://clinic.example"), "{message}");

@@ -119,33 +119,36 @@ pub(super) fn addresses<'de, D: Deserializer<'de>>(
     let wrong = |text: &str| {
         D::Error::invalid_value(
             Unexpected::Str(text),
-            &"IP addresses of this machine, such as \"192.0.2.7\"; not 0.0.0.0 or ::",
+            &"different IP addresses, such as \"192.0.2.7\"; not 0.0.0.0 or ::",
         )
     };
-    Vec::<String>::deserialize(deserializer)?
-        .iter()
-        .map(|text| {
-            let address: IpAddr = text.parse().map_err(|_| wrong(text))?;
-            if address.is_unspecified() || address.is_multicast() {
-                return Err(wrong(text));
-            }
-            Ok(address)
-        })
-        .collect()
+    let mut addresses = Vec::new();
+    for text in Vec::<String>::deserialize(deserializer)? {
+        let address: IpAddr = text.parse().map_err(|_| wrong(&text))?;
+        if address.is_unspecified() || address.is_multicast() || addresses.contains(&address) {
+            return Err(wrong(&text));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let origins = Vec::<String>::deserialize(deserializer)?;
     for origin in &origins {
-        let authority = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://"));
-        if authority.is_none_or(|authority| {
-            authority.is_empty() || authority.contains(['/', '?', '#', '*', ' ', '@'])
+        let schemes = [("https://", ":443"), ("http://", ":80")];
+        let parts = schemes
+            .iter()
+            .find_map(|(scheme, default_port)| Some((origin.strip_prefix(scheme)?, default_port)));
+        if parts.is_none_or(|(authority, default_port)| {
+            authority.is_empty()
+                || authority.contains(['/', '?', '#', '*', ' ', '@'])
+                || authority.ends_with(default_port)
         }) {
             return Err(D::Error::invalid_value(
                 Unexpected::Str(origin),
-                &"origins as browsers write them, such as \"https://clinic.example\", without a path",
+                &"origins as browsers write them, such as \"https://clinic.example\", \
+                   without a path or the scheme's own port",
             ));
         }
     }
