@@ -99,5 +99,5 @@ const SECURITY: [(HeaderName, &str); 4] = [
 ];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><title>Quietroom</title>\
-    <p>The web client is not built. Build it with <code>npm ci &amp;&amp; npm run build</code> \
-    in <code>web-client/</code> and load this page again.</p></html>\n";
+    <p>The web client is not built. Build it with <code>make client</code> and load this page \
+    again; a release build holds it only when it is built after that.</p></html>\n";
