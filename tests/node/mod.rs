@@ -31,8 +31,16 @@ pub struct Node {
 
 impl Node {
     /// `name` is the test's own; `settings` are added to those that every
-    /// server here has, and begin with what is of `[http]`; `level` is that of the log.
+    /// server here has, and begin with what is of `[http]`; `level` is that of
+    /// the log.
     pub fn start(name: &str, settings: &str, level: &str) -> Self {
+        // Another test may take the port for metrics between its choice and use.
+        (0..5)
+            .find_map(|_| Self::try_start(name, settings, level))
+            .unwrap_or_else(|| panic!("the server {name} does not start; see its log"))
+    }
+
+    fn try_start(name: &str, settings: &str, level: &str) -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("node")
             .join(name);
@@ -63,21 +71,20 @@ impl Node {
         let line = BufReader::new(output)
             .lines()
             .map_while(Result::ok)
-            .find(|line| line.contains("http://"))
-            .unwrap_or_else(|| panic!("the server starts; see {}", folder.display()));
+            .find(|line| line.contains("http://"));
+        let Some(line) = line else {
+            let _ = process.wait();
+            return None;
+        };
         let after_host = line.rsplit_once(':').expect("the line has a port").1;
         let port = after_host.trim_end_matches('/').parse();
-        Self {
+        Some(Self {
             process,
             key,
             folder,
             clients: (Ipv4Addr::LOCALHOST, port.expect("a port")).into(),
             metrics,
-        }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.process.id()
+        })
     }
 
     /// What has been logged up to now.
