@@ -15,6 +15,8 @@ SOAK_SEEDS ?= 400
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
+FIREFOX ?= /usr/bin/firefox-esr
+export FIREFOX
 
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
@@ -36,7 +38,7 @@ run: ## Build client and server, then serve a room on this machine
 	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
-test: check rust-test client-test browser-test ## Everything: what `check` does, all tests, real browsers
+test: check rust-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
 	@echo "All tests passed"
 
 .PHONY: check
@@ -95,6 +97,11 @@ browser-test: client server chromium
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:browser
 
+.PHONY: firefox-test
+firefox-test: client server chromium firefox
+	@echo "Testing Chromium with Firefox"
+	@$(NPM) run --silent test:firefox
+
 .PHONY: screenshot
 screenshot: client server chromium ## Take docs/screenshot.png anew, with three browsers
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
@@ -152,6 +159,19 @@ chromium:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium </dev/null; \
 		else \
 			echo "The browser tests need Chromium: install it, or set CHROMIUM to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+.PHONY: firefox
+firefox:
+	@if [[ ! -x "$$FIREFOX" ]]; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing Firefox"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firefox-esr iproute2 </dev/null; \
+		else \
+			echo "The browser tests need Firefox: install it, or set FIREFOX to its path" >&2; \
 			exit 1; \
 		fi; \
 	fi
