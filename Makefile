@@ -9,9 +9,15 @@ MAKEFLAGS += --no-print-directory
 MINIMUM_RUST := 1.95.0
 MINIMUM_NODE := 20.19.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 # How often `make soak` repeats the tests.
 SOAK_ROUNDS ?= 10
 SOAK_SEEDS ?= 400
+# What `make fuzz` puts through each entry, how many seconds `make fuzz-coverage`
+# runs each, and which ones they take.
+FUZZ_INPUTS ?= 10000000
+FUZZ_SECONDS ?= 60
+FUZZ_ENTRIES ?= $(notdir $(wildcard fuzz/seeds/*))
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
@@ -20,6 +26,7 @@ export FIREFOX
 
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 NODE_MODULES := web-client/node_modules/.package-lock.json
 CLIENT := web-client/dist/index.html
 CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
@@ -118,6 +125,23 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 		$(NPM) run --silent test:browser; \
 	done
 
+.PHONY: fuzz
+fuzz: rust-version ## FUZZ_INPUTS mutated inputs through all that reads from strangers
+	@echo "Building the fuzz entries"
+	@cargo build --quiet --locked --profile fuzz --package fuzz-entries
+	@FUZZ_INPUTS=$(FUZZ_INPUTS) target/fuzz/fuzz-entries $(FUZZ_ENTRIES)
+
+# libFuzzer's instrumentation is not stable yet, but stable compilers have it.
+.PHONY: fuzz-coverage
+fuzz-coverage: rust-version $(CARGO_FUZZ) ## The same entries led by coverage, FUZZ_SECONDS each
+	@cp Cargo.lock fuzz/Cargo.lock
+	@for entry in $(FUZZ_ENTRIES); do \
+		mkdir -p fuzz/corpus/$$entry; \
+		RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ) fuzz run --fuzz-dir fuzz $$entry \
+			fuzz/corpus/$$entry fuzz/seeds/$$entry -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=5 -print_final_stats=1; \
+	done
+
 .PHONY: client
 client: rust-version $(CLIENT) ## Build the web client
 
@@ -149,6 +173,14 @@ $(CARGO_DENY):
 		cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(abspath $(@D)/..); \
 	fi
 	@$@ --version
+
+$(CARGO_FUZZ):
+	@echo "Installing cargo-fuzz $(CARGO_FUZZ_VERSION)"
+	@if [[ "$$(cargo-fuzz --version 2>/dev/null)" == "cargo-fuzz $(CARGO_FUZZ_VERSION)" ]]; then \
+		mkdir -p $(@D) && ln -sf "$$(command -v cargo-fuzz)" $@; \
+	else \
+		cargo install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root $(abspath $(@D)/..); \
+	fi
 
 .PHONY: chromium
 chromium:
@@ -194,4 +226,4 @@ node-version:
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@cargo clean --quiet
-	@rm -rf web-client/dist web-client/node_modules
+	@rm -rf web-client/dist web-client/node_modules fuzz/target fuzz/corpus fuzz/artifacts

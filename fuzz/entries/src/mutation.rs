@@ -33,8 +33,14 @@ impl<'a> Mutator<'a> {
         input.truncate(LONGEST);
     }
 
+    /// Short ones more often: they are quick, and most of their bytes matter.
     fn seed(&mut self) -> &'a [u8] {
-        &self.seeds[self.random.below(self.seeds.len())]
+        let (one, other) = (self.random.pick(self.seeds), self.random.pick(self.seeds));
+        if self.random.below(4) > 0 && other.len() < one.len() {
+            other
+        } else {
+            one
+        }
     }
 
     fn change(&mut self, input: &mut Vec<u8>) {
