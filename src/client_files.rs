@@ -38,7 +38,10 @@ async fn serve(request: Request) -> Response {
             .into_response(),
         None if path == "index.html" => (
             StatusCode::SERVICE_UNAVAILABLE,
-            [(header::CONTENT_TYPE, content_type(path))],
+            [
+                (header::CONTENT_TYPE, content_type(path)),
+                (header::CACHE_CONTROL, cache_control(path)),
+            ],
             NOT_BUILT,
         )
             .into_response(),
