@@ -103,13 +103,16 @@ impl SlotState {
             return None;
         }
         let mapping = match self.switch {
-            Switch::Running(mapping) => mapping,
-            Switch::Pending if can_start(codec, packet) => {
+            Switch::Running(mapping) if !self.leaps(&mapping, packet) => mapping,
+            Switch::Running(_) | Switch::Pending if can_start(codec, packet) => {
                 let mapping = self.start(now, codec, packet);
                 self.switch = Switch::Running(mapping);
                 mapping
             }
-            Switch::Pending => return None,
+            Switch::Running(_) | Switch::Pending => {
+                self.switch = Switch::Pending;
+                return None;
+            }
         };
         let sequence = mapping.sequence.sent(packet.sequence)?;
         let timestamp = packet.timestamp.advanced(mapping.timestamp);
@@ -196,6 +199,17 @@ impl SlotState {
     fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let mut codecs = self.parameters.codecs.iter();
         codecs.find(|parameters| parameters.codec == codec)
+    }
+
+    /// Whether a packet's number is so far ahead that the stream starts anew:
+    /// passed on, a few such leaps with a loss between them would part the
+    /// receiver's roll-over counter from ours for good.
+    fn leaps(&self, mapping: &Mapping, packet: &Packet) -> bool {
+        let ahead = mapping
+            .sequence
+            .sent(packet.sequence)
+            .zip(self.sent.highest);
+        ahead.is_some_and(|(place, highest)| place > highest.plus(LONGEST_LEAP))
     }
 
     /// Passes over a packet that carries nothing but a publisher's probing.
@@ -287,6 +301,9 @@ fn least_step(codec: Codec) -> u32 {
     }
 }
 
+/// As many packets as a video stream's ring holds: of a longer gap nothing can
+/// be repaired.
+const LONGEST_LEAP: u64 = 512;
 /// Where a slot's numbers start. Receivers take the first packet's roll-over
 /// counter for zero, so it is below the first wrap.
 const FIRST_SEQUENCE: u64 = 1;

@@ -21,4 +21,5 @@ mod churn;
 mod forwarding;
 mod hostility;
 mod loss;
+mod sequence;
 mod transport;
