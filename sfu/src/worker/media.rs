@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Worker;
-use super::participant::Inbound;
+use super::participant::{Inbound, remembered};
 use crate::identity::{ParticipantId, RoomId, Source};
 use crate::publish::{Gap, SenderReportReceived, Stream};
 use crate::rtcp;
@@ -28,7 +28,10 @@ impl Worker {
             .inbound
             .iter_mut()
             .find(|inbound| inbound.ssrc == header.ssrc);
-        let mut unknown = ReceivedSource::default();
+        let mut unknown = match known {
+            Some(_) => ReceivedSource::default(),
+            None => remembered(&participant.retired, header.ssrc),
+        };
         let (inbound, source) = match known {
             Some(inbound) => (Some((inbound.stream, inbound.is_repair)), &mut inbound.srtp),
             None => (None, &mut unknown),
@@ -65,7 +68,12 @@ impl Worker {
                 mid = Some(data);
             }
         }
-        let inbound = inbound.or_else(|| self.learn_source(key, &header, mid, unknown));
+        let inbound = match inbound {
+            Some((stream, is_repair)) => participant
+                .may_send(&self.streams[stream], header.payload_type, is_repair)
+                .then_some((stream, is_repair)),
+            None => self.learn_source(key, &header, mid, unknown),
+        };
         let Some((stream, is_repair)) = inbound else {
             self.statistics.dropped.unknown_source += 1;
             return;
@@ -263,7 +271,9 @@ impl Worker {
             }
             _ => return None,
         };
-        self.participants[key].inbound.push(Inbound {
+        let participant = &mut self.participants[key];
+        participant.retired.retain(|(ssrc, _)| *ssrc != header.ssrc);
+        participant.inbound.push(Inbound {
             ssrc: header.ssrc,
             stream,
             is_repair,

@@ -372,7 +372,8 @@ fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key:
     sending.frames += 1;
 }
 
-fn media(id: ParticipantId, slots: u16) -> MediaParameters {
+/// What a participant with `slots` pairs of slots negotiates.
+pub fn media(id: ParticipantId, slots: u16) -> MediaParameters {
     let audio = vec![CodecParameters {
         codec: Codec::Opus,
         payload_type: AUDIO_PT,
