@@ -22,6 +22,7 @@ pub struct SlotState {
     switch: Switch,
     sent: Sent,
     repair: RepairLog,
+    last_wish: Option<Instant>,
 }
 
 /// A packet decided on, to be written when the batch is sent.
@@ -75,6 +76,7 @@ impl SlotState {
             switch: Switch::Pending,
             sent: Sent::default(),
             repair: RepairLog::default(),
+            last_wish: None,
         }
     }
 
@@ -87,6 +89,20 @@ impl SlotState {
     pub fn bind(&mut self, stream: Option<usize>) {
         self.stream = stream;
         self.switch = Switch::Pending;
+        self.last_wish = None;
+    }
+
+    /// Takes the receiver's wish for a key frame. `false` if it wished for one
+    /// a moment ago: a receiver that is never pleased must not spoil the
+    /// picture for all others.
+    pub fn wish(&mut self, now: Instant) -> bool {
+        let is_due = self
+            .last_wish
+            .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_WISHES);
+        if is_due {
+            self.last_wish = Some(now);
+        }
+        is_due
     }
 
     /// Whether the slot can go on only with a key frame.
@@ -301,6 +317,9 @@ fn least_step(codec: Codec) -> u32 {
     }
 }
 
+/// Longer than a key frame takes to be asked for, sent and repaired. Browsers
+/// repeat a wish that stays unanswered.
+const BETWEEN_WISHES: Duration = Duration::from_secs(1);
 /// As many packets as a video stream's ring holds: of a longer gap nothing can
 /// be repaired.
 const LONGEST_LEAP: u64 = 512;

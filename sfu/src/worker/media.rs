@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Worker;
 use super::participant::{Inbound, remembered};
-use crate::identity::{ParticipantId, RoomId, Source};
+use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::publish::{Gap, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
@@ -126,7 +126,7 @@ impl Worker {
     /// Asks the publisher for a key frame, if one is wanted and it is time.
     pub(super) fn request_key_frame(&mut self, now: Instant, stream: usize) {
         let published = &mut self.streams[stream];
-        if !published.key_frames.poll(now) {
+        if published.subscribers.is_empty() || !published.key_frames.poll(now) {
             return;
         }
         let ssrc = published.ssrc;
@@ -212,9 +212,13 @@ impl Worker {
 
     fn handle_key_frame_request(&mut self, now: Instant, key: usize, ssrc: Ssrc) {
         self.statistics.key_frame_requests_received += 1;
-        let slots = &self.participants[key].slots;
-        let slot = slots.iter().find(|slot| slot.parameters.ssrc == ssrc);
-        if let Some(stream) = slot.and_then(|slot| slot.stream) {
+        let mut slots = self.participants[key].slots.iter_mut();
+        let slot =
+            slots.find(|slot| slot.parameters.ssrc == ssrc && slot.kind() == MediaKind::Video);
+        if let Some(slot) = slot
+            && let Some(stream) = slot.stream
+            && slot.wish(now)
+        {
             self.streams[stream].key_frames.want();
             self.request_key_frame(now, stream);
         }
