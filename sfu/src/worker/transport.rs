@@ -37,6 +37,15 @@ impl Worker {
             self.refuse(now, path, is_ours, &check.refuse_unknown_user());
             return;
         };
+        let is_anothers = self.routes.participant(&path).is_some_and(|holder| {
+            holder != key && self.participants[holder].ice.is_heard_on(now, path)
+        });
+        if is_anothers {
+            // Whoever can write another's address into a datagram must not cut
+            // that other off.
+            self.statistics.dropped.stun += 1;
+            return;
+        }
         let participant = &mut self.participants[key];
         match check.answer(&participant.ice.local().password, path.remote) {
             Ok(answered) => {

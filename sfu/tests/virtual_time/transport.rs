@@ -218,3 +218,36 @@ fn records_that_anybody_could_have_written_end_no_session() {
         "what the peer says is still heard"
     );
 }
+
+#[test]
+fn a_participant_that_claims_anothers_address_does_not_cut_it_off() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+    session.peer(B).received.clear();
+
+    for _ in 0..30 {
+        let check = session.peer(B).check();
+        session.inject(address, check);
+        session.run(Duration::from_millis(100));
+    }
+
+    let ssrc = slot_ssrc(B, audio_slot(0));
+    let heard = session.peers[&B].received_on(ssrc).len();
+    assert!(heard >= 148, "{heard} packets");
+}
+
+#[test]
+fn an_address_whose_holder_fell_silent_is_free_for_another() {
+    let mut session = in_a_call();
+    session.peer(A).is_gone = true;
+    session.run(Duration::from_secs(11));
+    session.peer(B).address = session.peers[&A].address;
+    session.forget(A);
+
+    session.run(Duration::from_secs(3));
+
+    let before = session.worker.statistics().packets_received;
+    session.run(Duration::from_secs(1));
+    let came = session.worker.statistics().packets_received - before;
+    assert!(came > 100, "{came} packets");
+}
