@@ -310,6 +310,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_ipv6_is_told_too() {
+        let from: SocketAddr = "[2001:db8::7]:4242".parse().unwrap();
+        let datagram = request(vec![username()], Some(PASSWORD));
+
+        let answered = check(&datagram).answer(PASSWORD, from).expect("authentic");
+
+        let (_, _, message) = read(&answered.response);
+        let mut mapped = XorMappedAddress::default();
+        rtc_stun::message::Getter::get_from(&mut mapped, &message).expect("an address");
+        assert_eq!(SocketAddr::new(mapped.ip, mapped.port), from);
+    }
+
+    #[test]
     fn a_wrong_password_is_unauthenticated() {
         let datagram = request(vec![username()], Some("another-password-22-ch"));
 
