@@ -9,15 +9,24 @@ MAKEFLAGS += --no-print-directory
 MINIMUM_RUST := 1.95.0
 MINIMUM_NODE := 20.19.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
 # How often `make soak` repeats the tests.
 SOAK_ROUNDS ?= 10
 SOAK_SEEDS ?= 400
+# What `make fuzz` puts through each entry, how many seconds `make fuzz-coverage`
+# runs each, and which ones they take.
+FUZZ_INPUTS ?= 10000000
+FUZZ_SECONDS ?= 60
+FUZZ_ENTRIES ?= $(notdir $(wildcard fuzz/seeds/*))
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
+FIREFOX ?= /usr/bin/firefox-esr
+export FIREFOX
 
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 NODE_MODULES := web-client/node_modules/.package-lock.json
 CLIENT := web-client/dist/index.html
 CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
@@ -36,7 +45,7 @@ run: ## Build client and server, then serve a room on this machine
 	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
-test: check rust-test client-test browser-test ## Everything: what `check` does, all tests, real browsers
+test: check rust-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
 	@echo "All tests passed"
 
 .PHONY: check
@@ -95,6 +104,11 @@ browser-test: client server chromium
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:browser
 
+.PHONY: firefox-test
+firefox-test: client server chromium firefox
+	@echo "Testing Chromium with Firefox"
+	@$(NPM) run --silent test:firefox
+
 .PHONY: screenshot
 screenshot: client server chromium ## Take docs/screenshot.png anew, with three browsers
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
@@ -116,6 +130,23 @@ bench: rust-version ## Compare with a bare forwarder and other servers (under 3 
 	@cargo build --release --locked -p quietroom -p loadtest
 	@target/release/loadtest compare --short --html target/bench.html --json target/bench.json
 	@echo "The page is target/bench.html"
+
+.PHONY: fuzz
+fuzz: rust-version ## FUZZ_INPUTS mutated inputs through all that reads from strangers
+	@echo "Building the fuzz entries"
+	@cargo build --quiet --locked --profile fuzz --package fuzz-entries
+	@FUZZ_INPUTS=$(FUZZ_INPUTS) target/fuzz/fuzz-entries $(FUZZ_ENTRIES)
+
+# libFuzzer's instrumentation is not stable yet, but stable compilers have it.
+.PHONY: fuzz-coverage
+fuzz-coverage: rust-version $(CARGO_FUZZ) ## The same entries led by coverage, FUZZ_SECONDS each
+	@cp Cargo.lock fuzz/Cargo.lock
+	@for entry in $(FUZZ_ENTRIES); do \
+		mkdir -p fuzz/corpus/$$entry; \
+		RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ) fuzz run --fuzz-dir fuzz $$entry \
+			fuzz/corpus/$$entry fuzz/seeds/$$entry -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=5 -print_final_stats=1; \
+	done
 
 .PHONY: client
 client: rust-version $(CLIENT) ## Build the web client
@@ -149,6 +180,14 @@ $(CARGO_DENY):
 	fi
 	@$@ --version
 
+$(CARGO_FUZZ):
+	@echo "Installing cargo-fuzz $(CARGO_FUZZ_VERSION)"
+	@if [[ "$$(cargo-fuzz --version 2>/dev/null)" == "cargo-fuzz $(CARGO_FUZZ_VERSION)" ]]; then \
+		mkdir -p $(@D) && ln -sf "$$(command -v cargo-fuzz)" $@; \
+	else \
+		cargo install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root $(abspath $(@D)/..); \
+	fi
+
 .PHONY: chromium
 chromium:
 	@if [[ ! -x "$$CHROMIUM" ]]; then \
@@ -158,6 +197,19 @@ chromium:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium </dev/null; \
 		else \
 			echo "The browser tests need Chromium: install it, or set CHROMIUM to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+.PHONY: firefox
+firefox:
+	@if [[ ! -x "$$FIREFOX" ]]; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing Firefox"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firefox-esr iproute2 </dev/null; \
+		else \
+			echo "The browser tests need Firefox: install it, or set FIREFOX to its path" >&2; \
 			exit 1; \
 		fi; \
 	fi
@@ -180,4 +232,4 @@ node-version:
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@cargo clean --quiet
-	@rm -rf web-client/dist web-client/node_modules
+	@rm -rf web-client/dist web-client/node_modules fuzz/target fuzz/corpus fuzz/artifacts

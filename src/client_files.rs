@@ -38,7 +38,10 @@ async fn serve(request: Request) -> Response {
             .into_response(),
         None if path == "index.html" => (
             StatusCode::SERVICE_UNAVAILABLE,
-            [(header::CONTENT_TYPE, content_type(path))],
+            [
+                (header::CONTENT_TYPE, content_type(path)),
+                (header::CACHE_CONTROL, cache_control(path)),
+            ],
             NOT_BUILT,
         )
             .into_response(),
@@ -99,5 +102,5 @@ const SECURITY: [(HeaderName, &str); 4] = [
 ];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><title>Quietroom</title>\
-    <p>The web client is not built. Build it with <code>npm ci &amp;&amp; npm run build</code> \
-    in <code>web-client/</code> and load this page again.</p></html>\n";
+    <p>The web client is not built. Build it with <code>make client</code> and load this page \
+    again; a release build holds it only when it is built after that.</p></html>\n";

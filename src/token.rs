@@ -13,7 +13,7 @@ use crate::development_key;
 /// Prints a token for development, signed with a key of its own.
 ///
 /// A server takes it when access.jwks names the key's public half, which lies
-/// beside the key as <KEY>.jwks.json.
+/// beside the key: key.jwks.json beside key.pem.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
     /// The room to enter

@@ -77,6 +77,8 @@ pub enum TrialError {
     Target(#[from] TargetError),
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error("{0}\nthe server said:\n{1}")]
+    Said(Box<TrialError>, String),
     #[error("of {expected} participants {joined} got in within {patience:?}: {reason}")]
     Joins {
         expected: usize,
@@ -177,35 +179,52 @@ pub async fn run(
         quietroom: machine.quietroom.clone(),
     };
     let server = Arc::new(Server::start(target, &setting).await?);
+    let result = measure(target, scenario, machine, &engines, &server, &mut progress, live).await;
+    live.done();
+    result.map_err(|error| match server.output() {
+        said if said.is_empty() => error,
+        said => TrialError::Said(Box::new(error), said),
+    })
+}
+
+async fn measure(
+    target: Target,
+    scenario: &Scenario,
+    machine: &Machine,
+    engines: &[Engine],
+    server: &Arc<Server>,
+    progress: &mut mpsc::UnboundedReceiver<Progress>,
+    live: &mut Live,
+) -> Result<Outcome, TrialError> {
     let pid = server.process_id();
     let memory_before = Memory::of(pid)?;
 
-    let mut joiner = Joiner::new(scenario, machine, Arc::clone(&server));
-    enter(&mut joiner, &engines, &mut progress, live).await?;
+    let mut joiner = Joiner::new(scenario, machine, Arc::clone(server));
+    enter(&mut joiner, engines, progress, live).await?;
     live.say(&format!(
         "{target}, {scenario}: everybody is in, warming up"
     ));
     sleep(WARM_UP.min(scenario.duration / 2)).await;
     let memory = Memory::of(pid)?;
 
-    for engine in &engines {
+    for engine in engines {
         engine.pause();
     }
     sleep(DRAIN).await;
     let drops_before = Drops::now(joiner.ports())?;
     let cpu_before = CpuSample::take(pid, &machine.server_cores)?;
     let load_before = CpuSample::take(std::process::id(), &machine.load_cores)?;
-    for engine in &engines {
+    for engine in engines {
         engine.resume_anew();
     }
     let start = Instant::now();
-    let samples = watch(target, scenario, machine, &engines, pid, live).await?;
-    for engine in &engines {
+    let samples = watch(target, scenario, machine, engines, pid, live).await?;
+    for engine in engines {
         engine.pause();
     }
     let time = start.elapsed();
     sleep(DRAIN).await;
-    let tally = sum(&engines).await;
+    let tally = sum(engines).await;
     let cpu = CpuSample::take(pid, &machine.server_cores)?.since(&cpu_before);
     let cpu_time = start.elapsed();
     let load_cpu = CpuSample::take(std::process::id(), &machine.load_cores)?.since(&load_before);
@@ -214,8 +233,7 @@ pub async fn run(
         resident: memory.resident,
         peak: Memory::of(pid)?.peak,
     };
-    live.done();
-    let send_cost = match &*server {
+    let send_cost = match &**server {
         Server::Floor(floor) => Some(floor.finish()?),
         _ => None,
     };

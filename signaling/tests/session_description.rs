@@ -156,6 +156,10 @@ fn the_answer_describes_one_passive_ice_lite_transport() {
         ["localufrag"]
     );
     assert_eq!(lines(text, "a=setup:").collect::<Vec<_>>(), ["passive"]);
+    let session_level = text.split("m=").next().expect("there is one");
+    for line in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"] {
+        assert_eq!(lines(session_level, line).count(), 1, "{line}");
+    }
     assert_eq!(
         lines(text, "a=candidate:").collect::<Vec<_>>(),
         [
@@ -277,6 +281,20 @@ fn a_later_offer_with_another_transport_is_refused_and_changes_nothing() {
     restarted.sdp = restarted.sdp.replace("a=ice-ufrag:", "a=ice-ufrag:x");
 
     assert!(negotiate(&mut negotiation, &restarted).is_err());
+    assert!(negotiate(&mut negotiation, &good).is_ok());
+}
+
+#[test]
+fn a_slot_is_never_taken_back() {
+    let good = offer("chromium-trimmed-2");
+    let mut negotiation = negotiation();
+    negotiate(&mut negotiation, &good).expect("it is good");
+    let mut fewer = good.clone();
+    fewer.slots.pop();
+
+    let refusal = negotiate(&mut negotiation, &fewer).expect_err("a slot is missing");
+
+    assert!(refusal.to_string().contains("fewer slots"), "{refusal}");
     assert!(negotiate(&mut negotiation, &good).is_ok());
 }
 

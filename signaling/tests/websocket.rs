@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 #[tokio::test]
@@ -589,8 +590,11 @@ async fn a_server_that_goes_down_says_so_and_waits_for_nobody_long() {
 
     server.service.shut_down();
 
-    stranger.expect_fatal("shutting-down").await;
-    participant.expect_fatal("shutting-down").await;
+    for client in [&mut stranger, &mut participant] {
+        let error = client.expect("error").await;
+        assert_eq!(error["code"], "shutting-down");
+        assert_eq!(client.close_code().await, CloseCode::Away);
+    }
     timeout(PATIENCE, server.service.closed())
         .await
         .expect("all sockets are closed");
@@ -827,6 +831,20 @@ impl Client {
         assert_eq!(error["code"], code, "{error}");
         assert_eq!(error["fatal"], true, "{error}");
         self.expect_end().await;
+    }
+
+    /// The code that the socket is closed with, as the next that comes.
+    async fn close_code(&mut self) -> CloseCode {
+        let code = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Close(Some(frame)))) => return frame.code,
+                    Some(Ok(Message::Ping(_))) => {}
+                    other => panic!("{other:?} instead of a close frame"),
+                }
+            }
+        };
+        timeout(PATIENCE, code).await.expect("the socket is closed")
     }
 
     async fn expect_end(&mut self) {

@@ -12,7 +12,7 @@ use crate::report::html::{self, Course};
 use crate::report::json::{self, Record};
 use crate::report::live::Live;
 use crate::scenario::{Arrival, Scenario, Video};
-use crate::system::affinity;
+use crate::system::{affinity, descriptors};
 use crate::system::namespace::Network;
 use crate::trial::{Machine, Outcome};
 
@@ -154,6 +154,8 @@ impl MachineOptions {
             load.push(server);
         }
         affinity::confine_to(&load)?;
+        // Two sockets a participant; where there are too few, that join says so.
+        let _ = descriptors::raise_limit();
         Ok(Machine {
             network,
             server_cores: vec![server],

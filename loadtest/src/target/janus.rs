@@ -107,6 +107,10 @@ impl Janus {
         Ok(KeptOpen::new(tokio::spawn(handle.keep_open())))
     }
 
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }

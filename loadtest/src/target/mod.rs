@@ -164,6 +164,15 @@ impl Server {
         }
     }
 
+    /// The end of what the server said, if it said anything.
+    pub fn output(&self) -> String {
+        match self {
+            Self::Floor(_) => String::new(),
+            Self::Quietroom(quietroom) => quietroom.output(),
+            Self::Janus(janus) => janus.output(),
+        }
+    }
+
     pub fn process_id(&self) -> u32 {
         match self {
             Self::Floor(floor) => floor.process_id(),

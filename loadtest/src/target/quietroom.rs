@@ -53,6 +53,7 @@ impl Quietroom {
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
              [access]\njwks = \"{}\"\n\
              [rooms]\ncapacity = {capacity}\n\
+             [metrics]\nlisten = \"\"\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,
             setting.cores.len(),
@@ -153,6 +154,10 @@ impl Quietroom {
         Ok(KeptOpen::new(tokio::spawn(async move {
             while socket.receive().await.is_ok() {}
         })))
+    }
+
+    pub fn output(&self) -> String {
+        self.process.output()
     }
 
     pub fn process_id(&self) -> u32 {

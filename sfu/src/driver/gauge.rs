@@ -54,21 +54,58 @@ impl Meter {
         self.woke = now;
     }
 
-    /// The thread is about to wait.
-    pub(super) fn rest(&mut self, now: Instant, statistics: impl FnOnce() -> Statistics) {
+    /// The thread is about to wait. Gives how long it may at most, if what it
+    /// did is not shown yet.
+    pub(super) fn rest(
+        &mut self,
+        now: Instant,
+        statistics: impl FnOnce() -> Statistics,
+    ) -> Option<Duration> {
         self.busy += now.saturating_duration_since(self.woke);
-        if now.saturating_duration_since(self.shown) < RENEWAL {
-            return;
+        let age = now.saturating_duration_since(self.shown);
+        if age < RENEWAL {
+            return Some(RENEWAL.saturating_sub(age));
         }
         // Whoever reads at this moment gets the last one.
-        if let Ok(mut snapshot) = self.gauge.0.try_lock() {
-            self.shown = now;
-            *snapshot = Snapshot {
-                statistics: statistics(),
-                busy: self.busy,
-            };
-        }
+        let Ok(mut snapshot) = self.gauge.0.try_lock() else {
+            return Some(RENEWAL);
+        };
+        self.shown = now;
+        *snapshot = Snapshot {
+            statistics: statistics(),
+            busy: self.busy,
+        };
+        None
     }
 }
 
 const RENEWAL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_work_before_a_long_rest_is_shown() {
+        let start = Instant::now();
+        let gauge = Gauge::default();
+        let mut meter = Meter::new(gauge.clone(), start);
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let rooms = |rooms| {
+            move || Statistics {
+                rooms,
+                ..Statistics::default()
+            }
+        };
+        assert_eq!(meter.rest(at(100), rooms(1)), None);
+
+        meter.wake(at(110));
+        let limit = meter.rest(at(120), rooms(2));
+        assert_eq!(limit, Some(Duration::from_millis(80)));
+        assert_eq!(gauge.statistics().rooms, 1);
+
+        meter.wake(at(200));
+        assert_eq!(meter.rest(at(201), rooms(2)), None);
+        assert_eq!(gauge.statistics().rooms, 2);
+    }
+}

@@ -58,8 +58,8 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         loop {
-            self.meter.rest(Instant::now(), || self.worker.statistics());
-            self.wait();
+            let hidden = self.meter.rest(Instant::now(), || self.worker.statistics());
+            self.wait(hidden);
             self.meter.wake(Instant::now());
             if self.handle_messages() == Continue::No {
                 return;
@@ -72,11 +72,12 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         }
     }
 
-    fn wait(&self) {
-        let timeout = self
+    fn wait(&self, limit: Option<Duration>) {
+        let due = self
             .worker
             .next_timeout()
             .map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = due.into_iter().chain(limit).min();
         let sockets = self.sockets.iter().map(Socket::as_fd);
         if let Err(error) = wait_readable(sockets.chain([self.woken.as_fd()]), timeout) {
             tracing::error!(%error, "waiting for datagrams failed");
@@ -174,5 +175,5 @@ enum Continue {
 /// Receive calls on one socket before the next one's turn.
 const BATCHES: usize = 8;
 /// Few enough that no packet leaves a stream's ring before it is sent on.
-const DATAGRAMS_A_FLUSH: usize = 256;
+const DATAGRAMS_A_FLUSH: usize = 128;
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

@@ -118,8 +118,15 @@ impl Socket {
                         return;
                     }
                 }
-                // This train cannot be sent; the others may.
-                Err(_) => rest = &rest[1..],
+                Err(error) => {
+                    // One publisher's datagram beyond the path's MTU must not
+                    // cost the others in its train.
+                    if matches!(error.raw_os_error(), Some(libc::EMSGSIZE | libc::EINVAL)) {
+                        self.send_singly(batch, &rest[..1]);
+                    }
+                    // This train cannot be sent; the others may.
+                    rest = &rest[1..];
+                }
             }
         }
     }
@@ -240,3 +247,88 @@ fn set_option(
 
 const SEND_PATIENCE_MS: libc::c_int = 2;
 const BUFFER_BYTES: libc::c_int = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::transport::Path;
+
+    fn pair(ip: &str) -> (Socket, Socket) {
+        let address = SocketAddr::new(ip.parse().expect("an address"), 0);
+        [(); 2]
+            .map(|()| Socket::bind(address).expect("the loopback"))
+            .into()
+    }
+
+    /// One train with a datagram of each length, all but the last alike.
+    fn train(from: &Socket, to: &Socket, lengths: &[usize]) -> TransmitBatch {
+        let mut batch = TransmitBatch::new();
+        let path = Path {
+            local: from.local(),
+            remote: to.local(),
+        };
+        batch.push(path, lengths[0], |bytes| {
+            for (index, &length) in lengths.iter().enumerate() {
+                bytes.resize(bytes.len() + length, index as u8);
+            }
+        });
+        batch
+    }
+
+    fn received(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut batch = ReceiveBatch::new();
+        let mut datagrams = Vec::new();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while datagrams.len() < count && Instant::now() < deadline {
+            let limit = Some(Duration::from_millis(100));
+            wait_readable(std::iter::once(socket.as_fd()), limit).expect("a descriptor");
+            for at in 0..socket.receive(&mut batch).expect("datagrams") {
+                let (from, segments) = batch.message(at).expect("a whole message");
+                datagrams.extend(segments.map(|bytes| (from, bytes.to_vec())));
+            }
+        }
+        datagrams
+    }
+
+    #[test]
+    fn a_train_arrives_as_its_datagrams_over_both_families() {
+        for ip in ["127.0.0.1", "::1"] {
+            let (from, to) = pair(ip);
+            for lengths in [&[999, 999, 999, 1][..], &[1200; 32], &[7], &[1, 1, 1]] {
+                from.send(&train(&from, &to, lengths), &mut SendMessages::new());
+
+                let datagrams = received(&to, lengths.len());
+                let expected: Vec<_> = (0..)
+                    .zip(lengths)
+                    .map(|(index, &length)| (from.local(), vec![index; length]))
+                    .collect();
+                assert_eq!(datagrams, expected, "{ip}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_train_that_the_network_does_not_take_whole_goes_singly() {
+        let (from, to) = pair("127.0.0.1");
+        // More than the system makes of one call.
+        let lengths = [10; 250];
+
+        from.send(&train(&from, &to, &lengths), &mut SendMessages::new());
+
+        assert_eq!(received(&to, lengths.len()).len(), lengths.len());
+        assert!(from.can_segment.get(), "others may go as trains still");
+    }
+
+    #[test]
+    fn where_there_are_no_trains_all_goes_singly() {
+        let (from, to) = pair("127.0.0.1");
+        from.can_segment.set(false);
+
+        from.send(&train(&from, &to, &[999, 999, 1]), &mut SendMessages::new());
+
+        let lengths: Vec<_> = received(&to, 3).iter().map(|(_, of)| of.len()).collect();
+        assert_eq!(lengths, [999, 999, 1]);
+    }
+}

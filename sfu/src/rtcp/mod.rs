@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::rtp::Ssrc;
+
 mod feedback;
 mod reception;
 mod reports;
@@ -28,5 +30,9 @@ pub fn round_trip(ntp: u64, last_sender_report: u32, delay: u32) -> Option<Durat
     // out negative, which looks very long.
     (microseconds < LONGEST_ROUND_TRIP_US).then(|| Duration::from_micros(microseconds))
 }
+
+/// The synchronization source of our own reports and requests. It sends no
+/// media; browsers use the same number for theirs.
+pub const SENDER: Ssrc = Ssrc(1);
 
 const LONGEST_ROUND_TRIP_US: u64 = 60_000_000;

@@ -124,13 +124,15 @@ impl Outbound {
 
     /// Protects the compound RTCP packet in `packet`, which grows by
     /// [`Outbound::rtcp_overhead`] bytes. A packet too short to be RTCP is
-    /// emptied.
+    /// emptied, and so is each one after the 2^31st: the indices are used up,
+    /// and none may protect two packets (RFC 3711 §9.1).
     pub fn protect_rtcp(&mut self, packet: &mut Vec<u8>) {
-        let Some(ssrc) = rtcp_ssrc(packet) else {
+        let ssrc = rtcp_ssrc(packet).filter(|_| self.rtcp_index < INDEX_MASK);
+        let Some(ssrc) = ssrc else {
             packet.clear();
             return;
         };
-        self.rtcp_index = (self.rtcp_index + 1) & INDEX_MASK;
+        self.rtcp_index += 1;
         match &self.rtcp {
             Cipher::Gcm(gcm) => gcm.seal_rtcp(packet, ssrc, self.rtcp_index),
             Cipher::CmSha1(cm) => cm.seal_rtcp(packet, ssrc, self.rtcp_index),

@@ -218,6 +218,23 @@ fn each_source_counts_its_rtcp_by_itself() {
 }
 
 #[test]
+fn no_rtcp_index_is_used_twice() {
+    for (profile, ..) in PROFILES {
+        let session = Session::for_dtls_server(profile, &material(profile));
+        let mut outbound = session.expect("the length").outbound;
+        outbound.rtcp_index = INDEX_MASK - 1;
+        let mut last = receiver_report();
+        let mut beyond = receiver_report();
+
+        outbound.protect_rtcp(&mut last);
+        outbound.protect_rtcp(&mut beyond);
+
+        assert!(last.len() > receiver_report().len());
+        assert_eq!(beyond, []);
+    }
+}
+
+#[test]
 fn short_packets_are_refused() {
     for (profile, ..) in PROFILES {
         let mut receiver =

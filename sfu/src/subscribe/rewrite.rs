@@ -55,12 +55,13 @@ impl SequenceMap {
     }
 
     /// Passes over the packet at `published`, which must be newer than all
-    /// that was sent: those after it close up.
+    /// that was sent: those after it close up. If newer ones were passed over
+    /// before, its number stays empty: those after it have theirs already.
     pub fn skip(&mut self, published: ExtendedSequence) {
         let Some(last) = self.segments.iter().rposition(Option::is_some) else {
             return;
         };
-        let Some(segment) = self.segments[last] else {
+        let Some(segment) = self.segments[last].filter(|last| last.from <= published) else {
             return;
         };
         let next = Segment {
@@ -123,6 +124,20 @@ mod tests {
             assert_eq!(map.published(place), Some(ExtendedSequence(published)));
         }
         assert_eq!(map.published(ExtendedSequence(99)), None);
+    }
+
+    #[test]
+    fn packets_passed_over_out_of_order_share_no_number() {
+        let mut map = SequenceMap::starting(ExtendedSequence(10), ExtendedSequence(100));
+
+        map.skip(ExtendedSequence(20));
+        map.skip(ExtendedSequence(15));
+        map.skip(ExtendedSequence(20));
+
+        let all: Vec<_> = (10..40)
+            .filter_map(|published| sent(&map, published))
+            .collect();
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
     }
 
     #[test]

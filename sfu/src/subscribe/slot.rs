@@ -22,6 +22,7 @@ pub struct SlotState {
     switch: Switch,
     sent: Sent,
     repair: RepairLog,
+    last_wish: Option<Instant>,
 }
 
 /// A packet decided on, to be written when the batch is sent.
@@ -75,6 +76,7 @@ impl SlotState {
             switch: Switch::Pending,
             sent: Sent::default(),
             repair: RepairLog::default(),
+            last_wish: None,
         }
     }
 
@@ -87,6 +89,20 @@ impl SlotState {
     pub fn bind(&mut self, stream: Option<usize>) {
         self.stream = stream;
         self.switch = Switch::Pending;
+        self.last_wish = None;
+    }
+
+    /// Takes the receiver's wish for a key frame. `false` if it wished for one
+    /// a moment ago: a receiver that is never pleased must not spoil the
+    /// picture for all others.
+    pub fn wish(&mut self, now: Instant) -> bool {
+        let is_due = self
+            .last_wish
+            .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_WISHES);
+        if is_due {
+            self.last_wish = Some(now);
+        }
+        is_due
     }
 
     /// Whether the slot can go on only with a key frame.
@@ -103,13 +119,16 @@ impl SlotState {
             return None;
         }
         let mapping = match self.switch {
-            Switch::Running(mapping) => mapping,
-            Switch::Pending if can_start(codec, packet) => {
+            Switch::Running(mapping) if !self.leaps(&mapping, packet) => mapping,
+            Switch::Running(_) | Switch::Pending if can_start(codec, packet) => {
                 let mapping = self.start(now, codec, packet);
                 self.switch = Switch::Running(mapping);
                 mapping
             }
-            Switch::Pending => return None,
+            Switch::Running(_) | Switch::Pending => {
+                self.switch = Switch::Pending;
+                return None;
+            }
         };
         let sequence = mapping.sequence.sent(packet.sequence)?;
         let timestamp = packet.timestamp.advanced(mapping.timestamp);
@@ -196,6 +215,17 @@ impl SlotState {
     fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let mut codecs = self.parameters.codecs.iter();
         codecs.find(|parameters| parameters.codec == codec)
+    }
+
+    /// Whether a packet's number is so far ahead that the stream starts anew:
+    /// passed on, a few such leaps with a loss between them would part the
+    /// receiver's roll-over counter from ours for good.
+    fn leaps(&self, mapping: &Mapping, packet: &Packet) -> bool {
+        let ahead = mapping
+            .sequence
+            .sent(packet.sequence)
+            .zip(self.sent.highest);
+        ahead.is_some_and(|(place, highest)| place > highest.plus(LONGEST_LEAP))
     }
 
     /// Passes over a packet that carries nothing but a publisher's probing.
@@ -287,6 +317,12 @@ fn least_step(codec: Codec) -> u32 {
     }
 }
 
+/// Longer than a key frame takes to be asked for, sent and repaired. Browsers
+/// repeat a wish that stays unanswered.
+const BETWEEN_WISHES: Duration = Duration::from_secs(1);
+/// As many packets as a video stream's ring holds: of a longer gap nothing can
+/// be repaired.
+const LONGEST_LEAP: u64 = 512;
 /// Where a slot's numbers start. Receivers take the first packet's roll-over
 /// counter for zero, so it is below the first wrap.
 const FIRST_SEQUENCE: u64 = 1;

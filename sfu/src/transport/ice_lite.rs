@@ -58,6 +58,11 @@ impl IceLite {
         self.selected
     }
 
+    /// Whether media goes over `path`, and a check came lately.
+    pub fn is_heard_on(&self, now: Instant, path: Path) -> bool {
+        self.selected == Some(path) && now + CONSENT < self.consent_until + FRESH
+    }
+
     /// Whether the peer has been silent so long that nothing may be sent to
     /// it any more.
     pub fn has_expired(&self, now: Instant) -> bool {
@@ -67,3 +72,5 @@ impl IceLite {
 
 /// How long one check allows sending (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
+/// Longer than browsers leave between the checks of a path in use.
+const FRESH: Duration = Duration::from_secs(10);

@@ -59,17 +59,23 @@ pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
 /// requires one (RFC 8445 §7.1).
 pub fn receive(datagram: &[u8]) -> Received {
     let mut message = Message::new();
-    if message.unmarshal_binary(datagram).is_err()
+    if datagram.len() > MAX_LENGTH
+        || message.unmarshal_binary(datagram).is_err()
         || datagram.len() != MESSAGE_HEADER_SIZE + message.length as usize
         || message.typ != BINDING_REQUEST
         || FINGERPRINT.check(&message).is_err()
     {
         return Received::Ignored;
     }
-    let (username, signed) = (
-        message.get(ATTR_USERNAME).ok(),
-        message.contains(ATTR_MESSAGE_INTEGRITY),
-    );
+    // Whatever follows MESSAGE-INTEGRITY anybody could have added
+    // (RFC 8489 §14.5).
+    let attributes = &message.attributes.0;
+    let username = attributes
+        .iter()
+        .take_while(|attribute| attribute.typ != ATTR_MESSAGE_INTEGRITY)
+        .find(|attribute| attribute.typ == ATTR_USERNAME)
+        .map(|attribute| attribute.value.clone());
+    let signed = message.contains(ATTR_MESSAGE_INTEGRITY);
     let (Some(username), true) = (username, signed) else {
         return Received::Refused(error(&message, CODE_BAD_REQUEST, "Bad Request"));
     };
@@ -102,6 +108,11 @@ impl Check {
         if MessageIntegrity::check(&mut self.message, password.as_bytes(), &RingCrypto).is_err() {
             return Err(unauthorized(&self.message));
         }
+        let attributes = &mut self.message.attributes.0;
+        let signed = attributes
+            .iter()
+            .take_while(|attribute| attribute.typ != ATTR_MESSAGE_INTEGRITY);
+        attributes.truncate(signed.count());
         let unknown = self.unknown_attributes();
         if !unknown.is_empty() {
             return Err(signed_error(
@@ -155,13 +166,12 @@ pub struct Answered {
     pub nominated: bool,
 }
 
-/// Attributes this server understands among those it must (RFC 8489 §14).
-const KNOWN: [AttrType; 4] = [
-    ATTR_USERNAME,
-    ATTR_MESSAGE_INTEGRITY,
-    ATTR_PRIORITY,
-    ATTR_USE_CANDIDATE,
-];
+/// A check has some hundred bytes; over UDP no STUN message exceeds the path's
+/// MTU (RFC 8489 §6.1).
+const MAX_LENGTH: usize = 1500;
+/// Attributes this server understands among those it must, before
+/// MESSAGE-INTEGRITY (RFC 8489 §14).
+const KNOWN: [AttrType; 3] = [ATTR_USERNAME, ATTR_PRIORITY, ATTR_USE_CANDIDATE];
 
 fn unauthorized(request: &Message) -> Vec<u8> {
     error(request, CODE_UNAUTHORIZED, "Unauthenticated")
@@ -300,6 +310,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_ipv6_is_told_too() {
+        let from: SocketAddr = "[2001:db8::7]:4242".parse().unwrap();
+        let datagram = request(vec![username()], Some(PASSWORD));
+
+        let answered = check(&datagram).answer(PASSWORD, from).expect("authentic");
+
+        let (_, _, message) = read(&answered.response);
+        let mut mapped = XorMappedAddress::default();
+        rtc_stun::message::Getter::get_from(&mut mapped, &message).expect("an address");
+        assert_eq!(SocketAddr::new(mapped.ip, mapped.port), from);
+    }
+
+    #[test]
     fn a_wrong_password_is_unauthenticated() {
         let datagram = request(vec![username()], Some("another-password-22-ch"));
 
@@ -349,6 +372,51 @@ mod tests {
         assert_eq!(code, Some(420));
         let named = message.get(rtc_stun::attributes::ATTR_UNKNOWN_ATTRIBUTES);
         assert_eq!(named.expect("the list"), [0x00, 0x42]);
+    }
+
+    #[test]
+    fn what_follows_the_integrity_is_not_believed() {
+        let datagram = build(&[
+            Box::new(rtc_stun::message::TransactionId([7; 12])),
+            Box::new(BINDING_REQUEST),
+            username(),
+            Box::new(integrity(PASSWORD)),
+            attribute(ATTR_USE_CANDIDATE),
+            attribute(ATTR_ICE_CONTROLLED),
+            attribute(AttrType(0x0042)),
+            Box::new(FINGERPRINT),
+        ]);
+
+        let answered = check(&datagram)
+            .answer(PASSWORD, FROM.parse().unwrap())
+            .expect("authentic");
+
+        assert!(!answered.nominated);
+    }
+
+    #[test]
+    fn a_user_name_that_is_not_signed_is_none() {
+        let datagram = build(&[
+            Box::new(rtc_stun::message::TransactionId([7; 12])),
+            Box::new(BINDING_REQUEST),
+            Box::new(integrity(PASSWORD)),
+            username(),
+            Box::new(FINGERPRINT),
+        ]);
+
+        let Received::Refused(refusal) = receive(&datagram) else {
+            panic!("not refused");
+        };
+        assert_eq!(read(&refusal).1, Some(400));
+    }
+
+    #[test]
+    fn a_message_larger_than_any_check_is_not_read() {
+        let padding = (0..400).map(|_| attribute(AttrType(0x8042)));
+        let attributes = [username()].into_iter().chain(padding).collect();
+        let datagram = request(attributes, Some(PASSWORD));
+
+        assert!(matches!(receive(&datagram), Received::Ignored));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::Worker;
-use super::participant::Inbound;
-use crate::identity::{ParticipantId, RoomId, Source};
+use super::participant::{Inbound, remembered};
+use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::publish::{Gap, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
@@ -28,7 +28,10 @@ impl Worker {
             .inbound
             .iter_mut()
             .find(|inbound| inbound.ssrc == header.ssrc);
-        let mut unknown = ReceivedSource::default();
+        let mut unknown = match known {
+            Some(_) => ReceivedSource::default(),
+            None => remembered(&participant.retired, header.ssrc),
+        };
         let (inbound, source) = match known {
             Some(inbound) => (Some((inbound.stream, inbound.is_repair)), &mut inbound.srtp),
             None => (None, &mut unknown),
@@ -65,7 +68,12 @@ impl Worker {
                 mid = Some(data);
             }
         }
-        let inbound = inbound.or_else(|| self.learn_source(key, &header, mid, unknown));
+        let inbound = match inbound {
+            Some((stream, is_repair)) => participant
+                .may_send(&self.streams[stream], header.payload_type, is_repair)
+                .then_some((stream, is_repair)),
+            None => self.learn_source(key, &header, mid, unknown),
+        };
         let Some((stream, is_repair)) = inbound else {
             self.statistics.dropped.unknown_source += 1;
             return;
@@ -118,13 +126,13 @@ impl Worker {
     /// Asks the publisher for a key frame, if one is wanted and it is time.
     pub(super) fn request_key_frame(&mut self, now: Instant, stream: usize) {
         let published = &mut self.streams[stream];
-        if !published.key_frames.poll(now) {
+        if published.subscribers.is_empty() || !published.key_frames.poll(now) {
             return;
         }
         let ssrc = published.ssrc;
         if let Some(&publisher) = self.by_id.get(&published.publisher) {
             self.statistics.key_frame_requests_sent += 1;
-            self.send_rtcp(publisher, rtcp::picture_loss_indication(RTCP_SENDER, ssrc));
+            self.send_rtcp(publisher, rtcp::picture_loss_indication(rtcp::SENDER, ssrc));
         }
     }
 
@@ -204,9 +212,13 @@ impl Worker {
 
     fn handle_key_frame_request(&mut self, now: Instant, key: usize, ssrc: Ssrc) {
         self.statistics.key_frame_requests_received += 1;
-        let slots = &self.participants[key].slots;
-        let slot = slots.iter().find(|slot| slot.parameters.ssrc == ssrc);
-        if let Some(stream) = slot.and_then(|slot| slot.stream) {
+        let mut slots = self.participants[key].slots.iter_mut();
+        let slot =
+            slots.find(|slot| slot.parameters.ssrc == ssrc && slot.kind() == MediaKind::Video);
+        if let Some(slot) = slot
+            && let Some(stream) = slot.stream
+            && slot.wish(now)
+        {
             self.streams[stream].key_frames.want();
             self.request_key_frame(now, stream);
         }
@@ -263,7 +275,9 @@ impl Worker {
             }
             _ => return None,
         };
-        self.participants[key].inbound.push(Inbound {
+        let participant = &mut self.participants[key];
+        participant.retired.retain(|(ssrc, _)| *ssrc != header.ssrc);
+        participant.inbound.push(Inbound {
             ssrc: header.ssrc,
             stream,
             is_repair,
@@ -296,7 +310,3 @@ impl Worker {
         } += 1;
     }
 }
-
-/// The synchronization source of our own reports and requests. It sends no
-/// media; browsers use the same number for theirs.
-pub(super) const RTCP_SENDER: Ssrc = Ssrc(1);

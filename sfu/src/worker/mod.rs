@@ -322,9 +322,7 @@ impl Worker {
             }
         }
         if let Some(publisher) = self.by_id.get(&removed.publisher) {
-            self.participants[*publisher]
-                .inbound
-                .retain(|inbound| inbound.stream != stream);
+            self.participants[*publisher].retire(stream);
         }
         for key in &self.pending {
             self.participants[*key].forget_forwards_of(stream);

@@ -31,6 +31,9 @@ pub(super) struct Participant {
     pub(super) publications: Vec<Publication>,
     /// What this participant sends.
     pub(super) inbound: Vec<Inbound>,
+    /// Sources whose streams are gone. Their keys are not: should one come
+    /// back, its roll-over counter goes on, and nothing may be replayed.
+    pub(super) retired: Vec<(Ssrc, ReceivedSource)>,
     pub(super) slots: Vec<SlotState>,
     pub(super) arrivals: ArrivalRecorder,
     pub(super) last_feedback: Instant,
@@ -72,6 +75,7 @@ impl Participant {
             extensions: ExtensionIds::default(),
             publications: Vec::new(),
             inbound: Vec::new(),
+            retired: Vec::new(),
             slots: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
             last_feedback: now,
@@ -113,6 +117,39 @@ impl Participant {
     pub(super) fn streams(&self) -> impl Iterator<Item = usize> + '_ {
         let media = self.inbound.iter().filter(|inbound| !inbound.is_repair);
         media.map(|inbound| inbound.stream)
+    }
+
+    /// Forgets a stream's sources, but for what guards them from replay.
+    pub(super) fn retire(&mut self, stream: usize) {
+        let gone = self
+            .inbound
+            .extract_if(.., |inbound| inbound.stream == stream);
+        self.retired
+            .extend(gone.map(|inbound| (inbound.ssrc, inbound.srtp)));
+        let excess = self.retired.len().saturating_sub(MOST_RETIRED);
+        self.retired.drain(..excess);
+    }
+
+    /// Whether a payload type was negotiated for what a stream's source sends,
+    /// or for its retransmissions.
+    pub(super) fn may_send(
+        &self,
+        stream: &Stream,
+        payload_type: PayloadType,
+        is_repair: bool,
+    ) -> bool {
+        let mut publications = self.publications.iter();
+        let publication = publications.find(|publication| publication.source == stream.source);
+        publication.is_some_and(|publication| {
+            publication.codecs.iter().any(|of| {
+                let expected = if is_repair {
+                    of.rtx
+                } else {
+                    Some(of.payload_type)
+                };
+                of.codec == stream.codec && expected == Some(payload_type)
+            })
+        })
     }
 
     /// Whether the source of a stream's retransmissions is known.
@@ -198,6 +235,12 @@ impl Participant {
     }
 }
 
+/// What is remembered of a source that is not, or no more, a stream's.
+pub(super) fn remembered(retired: &[(Ssrc, ReceivedSource)], ssrc: Ssrc) -> ReceivedSource {
+    let found = retired.iter().find(|(of, _)| *of == ssrc);
+    found.map_or_else(ReceivedSource::default, |(_, source)| source.clone())
+}
+
 /// Writes packets as one receiver gets them.
 struct Writer<'a> {
     audio_level: Option<u8>,
@@ -281,3 +324,5 @@ impl Writer<'_> {
 /// A retransmission's payload starts with the number it was first sent with
 /// (RFC 4588 §4).
 const ORIGINAL_NUMBER: usize = 2;
+/// Many times what an honest participant changes in its stay.
+const MOST_RETIRED: usize = 64;

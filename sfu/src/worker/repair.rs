@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::budget::Budget;
-use super::media::RTCP_SENDER;
 use crate::rtcp;
 use crate::rtp::Ssrc;
 
@@ -85,7 +84,7 @@ impl Worker {
         if !numbers.is_empty() {
             self.statistics.nacks_sent += numbers.len() as u64;
             let ssrc = published.ssrc;
-            self.send_rtcp(key, rtcp::nack(RTCP_SENDER, ssrc, &numbers));
+            self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &numbers));
         }
     }
 

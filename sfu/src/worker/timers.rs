@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::event::DisconnectReason;
-use super::media::RTCP_SENDER;
 use crate::rtcp::{self, ReportBlock};
 
 impl Worker {
@@ -51,7 +50,7 @@ impl Worker {
         let Some(media) = participant.inbound.first().map(|inbound| inbound.ssrc) else {
             return;
         };
-        if let Some(report) = participant.arrivals.report(RTCP_SENDER, media) {
+        if let Some(report) = participant.arrivals.report(rtcp::SENDER, media) {
             self.send_rtcp(key, report);
         }
     }
@@ -69,7 +68,7 @@ impl Worker {
             }
         }
         if !blocks.is_empty() {
-            self.send_rtcp(key, rtcp::receiver_report(RTCP_SENDER, &blocks));
+            self.send_rtcp(key, rtcp::receiver_report(rtcp::SENDER, &blocks));
         }
     }
 

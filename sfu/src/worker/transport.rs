@@ -20,7 +20,7 @@ impl Worker {
         let mut check = match stun::receive(datagram) {
             Received::Check(check) => check,
             Received::Refused(refusal) => {
-                self.control.push(path, &refusal);
+                self.refuse(now, path, is_ours, &refusal);
                 return;
             }
             Received::Ignored => {
@@ -34,9 +34,18 @@ impl Worker {
                 .is_from_peer(&check.remote_ufrag)
         });
         let Some(key) = key else {
-            self.control.push(path, &check.refuse_unknown_user());
+            self.refuse(now, path, is_ours, &check.refuse_unknown_user());
             return;
         };
+        let is_anothers = self.routes.participant(&path).is_some_and(|holder| {
+            holder != key && self.participants[holder].ice.is_heard_on(now, path)
+        });
+        if is_anothers {
+            // Whoever can write another's address into a datagram must not cut
+            // that other off.
+            self.statistics.dropped.stun += 1;
+            return;
+        }
         let participant = &mut self.participants[key];
         match check.answer(&participant.ice.local().password, path.remote) {
             Ok(answered) => {
@@ -46,10 +55,16 @@ impl Worker {
             }
             Err(refusal) => {
                 self.statistics.dropped.stun += 1;
-                if self.refusals.spend(now) {
-                    self.control.push(path, &refusal);
-                }
+                self.refuse(now, path, is_ours, &refusal);
             }
+        }
+    }
+
+    /// Answers what is no valid check, sparingly: who knows a user name could
+    /// have others flooded with answers. Whatever names none has been counted.
+    fn refuse(&mut self, now: Instant, path: Path, is_ours: bool, refusal: &[u8]) {
+        if !is_ours || self.refusals.spend(now) {
+            self.control.push(path, refusal);
         }
     }
 

@@ -219,3 +219,51 @@ fn key_frames_are_not_to_be_had_in_storms() {
     let key_frames = session.sending(A).key_frames - before;
     assert!((1..=4).contains(&key_frames), "{key_frames} in a second");
 }
+
+#[test]
+fn sound_has_no_key_frames_to_ask_for() {
+    let mut session = in_a_call();
+    let before = session.worker.statistics().key_frame_requests_sent;
+
+    let sound = slot_ssrc(B, audio_slot(0));
+    let request = sfu::rtcp::picture_loss_indication(Ssrc(1), sound);
+    session.peer(B).send_rtcp(request);
+    session.run(Duration::from_secs(3));
+
+    let sent = session.worker.statistics().key_frame_requests_sent - before;
+    assert_eq!(sent, 0);
+}
+
+#[test]
+fn nobody_is_asked_for_key_frames_that_nobody_waits_for() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.watch(B, 0, A);
+    let video = slot_ssrc(B, crate::session::video_slot(0));
+    let request = sfu::rtcp::picture_loss_indication(Ssrc(1), video);
+    session.peer(B).send_rtcp(request);
+    session.run(Duration::from_millis(500));
+    session.leave(B);
+    let before = session.worker.statistics().key_frame_requests_sent;
+
+    session.run(Duration::from_secs(3));
+
+    let sent = session.worker.statistics().key_frame_requests_sent - before;
+    assert_eq!(sent, 0);
+}
+
+#[test]
+fn one_receiver_that_cannot_be_pleased_does_not_spoil_the_picture_for_all() {
+    let mut session = in_a_call();
+    let video = slot_ssrc(B, crate::session::video_slot(0));
+    let before = session.sending(A).key_frames;
+
+    for _ in 0..3000 {
+        let request = sfu::rtcp::picture_loss_indication(Ssrc(1), video);
+        session.peer(B).send_rtcp(request);
+        session.run(Duration::from_millis(10));
+    }
+
+    let key_frames = session.sending(A).key_frames - before;
+    assert!((10..=31).contains(&key_frames), "{key_frames} in 30 s");
+}

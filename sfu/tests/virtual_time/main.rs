@@ -21,4 +21,6 @@ mod churn;
 mod forwarding;
 mod hostility;
 mod loss;
+mod renegotiation;
+mod sequence;
 mod transport;

@@ -164,3 +164,90 @@ fn a_peer_that_closes_is_gone_at_once() {
         })
     );
 }
+
+/// A DTLS record in the clear (RFC 6347 §4.1).
+fn record(content_type: u8, number: u16, body: &[u8]) -> Vec<u8> {
+    let mut record = vec![content_type, 254, 253, 0, 0, 0, 0, 0, 0];
+    record.extend(number.to_be_bytes());
+    record.extend((body.len() as u16).to_be_bytes());
+    record.extend(body);
+    record
+}
+
+/// Records that anybody could have written, of each kind and in each form.
+fn anybodys_records() -> Vec<Vec<u8>> {
+    let fragment = |kind: u8, message: u8| {
+        let header = [kind, 0, 0, 200, 0, message, 0, 0, 0, 0, 0, 4];
+        [&header[..], &[1, 2, 3, 4]].concat()
+    };
+    (0..100_u16)
+        .flat_map(|number| {
+            [
+                record(20, number, &[1]),
+                record(21, number, &[1, 0]),
+                record(21, number, &[2, 40]),
+                record(22, number, &fragment(11, number as u8)),
+                record(22, number, &[0; 3]),
+                record(23, number, b"hello"),
+                record(24, number, &[1, 0, 1, 7]),
+                [record(23, number, b"hello"), record(21, number, &[2, 40])].concat(),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn records_that_anybody_could_have_written_end_no_session() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+
+    for record in anybodys_records() {
+        session.inject(address, record);
+    }
+
+    let heard = sound_since(&mut session, A, Duration::from_secs(2));
+    assert!(heard >= 98, "{heard} packets");
+    session.peer(A).close();
+    session.run(Duration::from_millis(20));
+    assert_eq!(
+        session.events.last(),
+        Some(&Event::Disconnected {
+            participant: A,
+            reason: DisconnectReason::Closed
+        }),
+        "what the peer says is still heard"
+    );
+}
+
+#[test]
+fn a_participant_that_claims_anothers_address_does_not_cut_it_off() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+    session.peer(B).received.clear();
+
+    for _ in 0..30 {
+        let check = session.peer(B).check();
+        session.inject(address, check);
+        session.run(Duration::from_millis(100));
+    }
+
+    let ssrc = slot_ssrc(B, audio_slot(0));
+    let heard = session.peers[&B].received_on(ssrc).len();
+    assert!(heard >= 148, "{heard} packets");
+}
+
+#[test]
+fn an_address_whose_holder_fell_silent_is_free_for_another() {
+    let mut session = in_a_call();
+    session.peer(A).is_gone = true;
+    session.run(Duration::from_secs(11));
+    session.peer(B).address = session.peers[&A].address;
+    session.forget(A);
+
+    session.run(Duration::from_secs(3));
+
+    let before = session.worker.statistics().packets_received;
+    session.run(Duration::from_secs(1));
+    let came = session.worker.statistics().packets_received - before;
+    assert!(came > 100, "{came} packets");
+}

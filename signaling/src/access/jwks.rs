@@ -35,7 +35,8 @@ pub enum KeySetError {
 }
 
 impl KeySet {
-    /// Reads a JWK Set. Keys of other types are skipped (RFC 7517 §5).
+    /// Reads a JWK Set. Keys of other types are skipped (RFC 7517 §5), and so
+    /// are those that are not for signatures (§4.2).
     pub fn from_json(json: &str) -> Result<Self, KeySetError> {
         let file: JwkSetFile = serde_json::from_str(json)?;
         if file.keys.len() > MAX_KEYS {
@@ -91,6 +92,9 @@ impl PublicKey {
         let Some(algorithm) = curve(&value) else {
             return Ok(None);
         };
+        if value.get("use").is_some_and(|purpose| purpose != "sig") {
+            return Ok(None);
+        }
         let malformed = || KeySetError::Malformed(index);
         let jwk: Jwk = serde_json::from_value(value).map_err(|_| malformed())?;
         match &jwk.algorithm {
@@ -132,6 +136,18 @@ mod tests {
         let keys = KeySet::from_json(&set.to_string()).expect("one key is good");
 
         assert_eq!(keys.keys.len(), 1);
+    }
+
+    #[test]
+    fn keys_for_encryption_check_no_signature() {
+        let mut key = ed25519();
+        key["use"] = "enc".into();
+        let set = json!({"keys": [key]});
+
+        assert!(matches!(
+            KeySet::from_json(&set.to_string()),
+            Err(KeySetError::NoneUsable)
+        ));
     }
 
     #[test]

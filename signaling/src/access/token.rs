@@ -1,13 +1,15 @@
 //! Tokens: JWTs (RFC 7519) signed with `EdDSA` (RFC 8037) or `ES256`
 //! (RFC 7518 §3.4).
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
-use serde::Deserialize;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use super::KeySet;
@@ -95,7 +97,7 @@ impl KeySet {
                 }
                 Err(_) => {
                     return Err(TokenError::Malformed(
-                        "sub, room, role, exp or jti is absent or wrong",
+                        "sub, room, role, nbf, exp or jti is absent or wrong",
                     ));
                 }
             }
@@ -152,19 +154,56 @@ struct Claims {
     sub: String,
     room: String,
     role: Role,
-    exp: u64,
-    nbf: Option<u64>,
+    exp: NumericDate,
+    nbf: Option<NumericDate>,
     jti: String,
+}
+
+/// Whole seconds of a `NumericDate`, which may have a fraction (RFC 7519 §2).
+#[derive(Clone, Copy)]
+struct NumericDate(u64);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seconds;
+
+        impl Visitor<'_> for Seconds {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("seconds since 1970")
+            }
+
+            fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
+                Ok(NumericDate(seconds))
+            }
+
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the fraction is what is cut off, and the sign was looked at"
+            )]
+            fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                if seconds >= 0.0 {
+                    Ok(NumericDate(seconds as u64))
+                } else {
+                    Err(E::invalid_value(Unexpected::Float(seconds), &self))
+                }
+            }
+        }
+
+        deserializer.deserialize_f64(Seconds)
+    }
 }
 
 impl Claims {
     fn admit(self, now: UnixTime) -> Result<Admission, TokenError> {
-        if self.exp.saturating_add(LEEWAY_SECONDS) <= now.0 {
+        if self.exp.0.saturating_add(LEEWAY_SECONDS) <= now.0 {
             return Err(TokenError::Expired);
         }
         if self
             .nbf
-            .is_some_and(|nbf| nbf > now.0.saturating_add(LEEWAY_SECONDS))
+            .is_some_and(|nbf| nbf.0 > now.0.saturating_add(LEEWAY_SECONDS))
         {
             return Err(TokenError::NotYetValid);
         }
@@ -273,6 +312,23 @@ mod tests {
             Err(ErrorCode::TokenNotYetValid)
         );
         assert!(verify(json!({"nbf": NOW.0 + 10})).is_ok());
+    }
+
+    #[test]
+    fn times_may_have_fractions() {
+        let key = Signer::ed25519("a");
+        let mut claims = claims();
+        claims["exp"] = 1_800_000_060.5.into();
+        claims["nbf"] = 1_799_999_999.25.into();
+
+        let token = key.sign(&claims);
+
+        let keys = key.key_set();
+        assert!(keys.verify(&token, NOW).is_ok());
+        assert_eq!(
+            keys.verify(&token, UnixTime(NOW.0 + 70)),
+            Err(TokenError::Expired)
+        );
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Negotiation {
     local: LocalTransport,
     slots: Vec<SlotSources>,
     remote: Option<RemoteTransport>,
+    /// How many slots the last answer had.
+    answered: usize,
     version: u64,
 }
 
@@ -62,13 +64,17 @@ impl Negotiation {
             local,
             slots,
             remote: None,
+            answered: 0,
             version: 0,
         }
     }
 
     /// Answers an offer. Sections that are not named are rejected. A later
     /// offer must keep the transport of the first: an ICE restart or another
-    /// certificate is refused, and the client joins again instead.
+    /// certificate is refused, and the client joins again instead. It must
+    /// keep the slots too: one that came back would number its packets from
+    /// the start, and SRTP must never protect two under one number
+    /// (RFC 3711 §9.1).
     ///
     /// # Errors
     /// The offer is malformed or not of the shape this server speaks; the
@@ -134,6 +140,9 @@ impl Negotiation {
                 "its transport is a new one; leave and join again for that",
             ));
         }
+        if slots.len() < self.answered {
+            return Err(InvalidOffer::new("it has fewer slots than the one before"));
+        }
         media.slots.sort_unstable_by_key(|slot| slot.slot);
 
         self.version += 1;
@@ -148,6 +157,7 @@ impl Negotiation {
             slots: u16::try_from(slots.len()).unwrap_or(u16::MAX),
         };
         self.remote = Some(remote);
+        self.answered = slots.len();
         Ok(negotiated)
     }
 

@@ -36,6 +36,10 @@ struct OpenRoom {
 
 struct Stay {
     room: String,
+    /// Which room of that name: it may end, and another begin, while a socket
+    /// whose media was lost is still being closed.
+    id: RoomId,
+    worker: usize,
     outbox: Outbox,
 }
 
@@ -110,6 +114,8 @@ impl Register {
         self.loads[worker] += 1;
         let stay = Stay {
             room: admission.room.clone(),
+            id: room,
+            worker,
             outbox,
         };
         self.stays.insert(id, stay);
@@ -126,16 +132,17 @@ impl Register {
         id: ParticipantId,
         change: impl FnOnce(&mut Room) -> Vec<Effect>,
     ) {
-        let Some(open) = self
-            .stays
-            .get(&id)
-            .and_then(|stay| self.rooms.get_mut(&stay.room))
-        else {
+        let Some(stay) = self.stays.get(&id) else {
             return;
         };
-        let effects = change(&mut open.room);
-        let worker = open.worker;
-        self.apply(worker, effects);
+        let Some(open) = self.rooms.get_mut(&stay.room) else {
+            return;
+        };
+        if open.id == stay.id {
+            let effects = change(&mut open.room);
+            let worker = open.worker;
+            self.apply(worker, effects);
+        }
     }
 
     /// Ends somebody's stay. Nothing happens when it has ended.
@@ -145,12 +152,12 @@ impl Register {
             return;
         };
         stay.outbox.close();
-        if let Entry::Occupied(open) = self.rooms.entry(stay.room) {
-            let load = &mut self.loads[open.get().worker];
-            *load = load.saturating_sub(1);
-            if open.get().room.is_empty() {
-                open.remove();
-            }
+        let load = &mut self.loads[stay.worker];
+        *load = load.saturating_sub(1);
+        if let Entry::Occupied(open) = self.rooms.entry(stay.room)
+            && open.get().room.is_empty()
+        {
+            open.remove();
         }
     }
 
@@ -204,5 +211,88 @@ impl std::fmt::Debug for Register {
             .field("participants", &self.stays.len())
             .field("loads", &self.loads)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sfu::transport::Fingerprint;
+    use sfu::worker::command::Command;
+
+    use super::*;
+    use crate::protocol::Role;
+
+    const ANN: ParticipantId = ParticipantId(1);
+    const BEN: ParticipantId = ParticipantId(2);
+    const CAT: ParticipantId = ParticipantId(3);
+
+    #[test]
+    fn who_lingers_after_the_room_has_ended_counts_where_it_was() {
+        let mut register = register();
+        join(&mut register, ANN, "r");
+        join(&mut register, BEN, "r");
+        // Ann's media is lost, and her socket takes its time.
+        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.leave(BEN);
+        assert_eq!(register.loads, [1, 0]);
+        join(&mut register, CAT, "r");
+        assert_eq!(register.loads, [1, 1]);
+
+        register.leave(ANN);
+
+        assert_eq!(register.loads, [0, 1]);
+        assert_eq!(register.rooms(), 1);
+        register.leave(CAT);
+        assert_eq!(register.loads, [0, 0]);
+        assert_eq!(register.rooms(), 0);
+    }
+
+    #[test]
+    fn who_lingers_in_no_room_still_ends_its_count() {
+        let mut register = register();
+        join(&mut register, ANN, "r");
+        join(&mut register, BEN, "r");
+        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.leave(BEN);
+        assert_eq!(register.rooms(), 0);
+
+        register.leave(ANN);
+
+        assert_eq!(register.loads, [0, 0]);
+        assert_eq!(register.participants(), 0);
+    }
+
+    struct TwoWorkers(WorkerAddress);
+
+    impl MediaPlane for TwoWorkers {
+        fn workers(&self) -> usize {
+            2
+        }
+
+        fn address(&self, _worker: usize) -> &WorkerAddress {
+            &self.0
+        }
+
+        fn send(&self, _worker: usize, _command: Command) {}
+    }
+
+    fn register() -> Register {
+        let plane = TwoWorkers(WorkerAddress {
+            candidates: Vec::new(),
+            fingerprint: Fingerprint([7; 32]),
+        });
+        Register::new(Arc::new(plane), 3, Limits::default())
+    }
+
+    fn join(register: &mut Register, id: ParticipantId, room: &str) {
+        let admission = Admission {
+            subject: "s".into(),
+            room: room.into(),
+            role: Role::Client,
+            token_id: "t".into(),
+        };
+        register
+            .join(id, &admission, Outbox::new())
+            .expect("there is room");
     }
 }

@@ -225,6 +225,7 @@ impl Stay {
                         let sending = socket.send(Message::Text(text.into()));
                         self.send(sending, timing.silence_limit).await?;
                     }
+                    Next::Close if self.service.is_going_down() => return Some(close_code::AWAY),
                     Next::Close => return Some(close_code::NORMAL),
                     Next::GiveUp => return self.give_up(GivenUp::SlowReader),
                 },

@@ -78,8 +78,10 @@ export class FakePeerConnection extends EventTarget {
   answer: string | undefined;
   isClosed = false;
   refuseAnswer = false;
+  refuseTransceivers = false;
 
   addTransceiver(kind: 'audio' | 'video', init: RTCRtpTransceiverInit): FakeTransceiver {
+    if (this.refuseTransceivers) throw new DOMException('no more', 'OperationError');
     const transceiver = new FakeTransceiver(kind, init.direction ?? 'sendrecv');
     this.transceivers.push(transceiver);
     return transceiver;

@@ -230,6 +230,19 @@ test('a slot that was never offered ends the stay', async () => {
   expect(room.error?.code).toBe('protocol-violation');
 });
 
+test('a browser that cannot make the slots is told so at once', async () => {
+  const { joining, errors } = begin();
+  environment.socket.accept();
+  environment.connection.refuseTransceivers = true;
+
+  environment.socket.say(JOINED);
+  await settle();
+
+  await expect(joining).rejects.toMatchObject({ code: 'unsupported-browser' });
+  expect(errors).toHaveLength(1);
+  expect(environment.connection.isClosed).toBe(true);
+});
+
 test('a fatal error of the server ends the join with its code', async () => {
   const { joining, errors } = begin();
   environment.socket.accept();

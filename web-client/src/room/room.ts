@@ -227,7 +227,12 @@ export class Room extends Emitter<RoomEvents> {
     }
     this.timings.signaled = this.#environment.now();
     this.localParticipant.handleJoined(message.participantId, message.role);
-    this.#roster.handleSlotTracks(peer.addSlots(message.slots));
+    try {
+      this.#roster.handleSlotTracks(peer.addSlots(message.slots));
+    } catch (reason) {
+      this.#end(toQuietroomError(reason, 'unsupported-browser'));
+      return;
+    }
     peer.offer(message.iceServers).then(
       (offer) => this.#connection?.send(offer),
       (reason: unknown) => {

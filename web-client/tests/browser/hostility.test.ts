@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { type Address, Assault } from './assault';
+import { type Kept, keepConnections } from './connections';
 import { Gathering } from './gathering';
 import { BLUE, GREEN, type Participant, RED } from './participant';
 
@@ -112,22 +113,6 @@ async function mediaAddresses(participants: readonly Participant[]): Promise<Add
   const ports = new Set([...candidates].map(([, , port]) => Number(port)));
   expect(ports.size).toBeGreaterThan(0);
   return [...ports].map((port) => ({ host: '127.0.0.1', port }));
-}
-
-interface Kept {
-  connections: RTCPeerConnection[];
-}
-
-/** Runs in the page: keeps every connection that is made, to ask it for its figures. */
-function keepConnections(): void {
-  const kept: RTCPeerConnection[] = [];
-  (globalThis as unknown as Kept).connections = kept;
-  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-    constructor(configuration?: RTCConfiguration) {
-      super(configuration);
-      kept.push(this);
-    }
-  };
 }
 
 function describeFigures({ packets, lost, frames, delayMs }: Figures): string {

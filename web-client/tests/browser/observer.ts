@@ -59,6 +59,7 @@ declare global {
  */
 export function installObserver(): void {
   const firstFrames = new WeakMap<MediaStreamTrack, number>();
+  const presented = new WeakMap<HTMLVideoElement, number>();
   const analysers = new WeakMap<MediaStreamTrack, AnalyserNode>();
   let audioContext: AudioContext | undefined;
 
@@ -70,9 +71,12 @@ export function installObserver(): void {
       source?.set?.call(this, stream);
       const track = stream?.getVideoTracks()[0];
       if (track !== undefined && this instanceof HTMLVideoElement) {
-        this.requestVideoFrameCallback((now) => {
+        const count = (now: number): void => {
           if (!firstFrames.has(track)) firstFrames.set(track, now);
-        });
+          presented.set(this, (presented.get(this) ?? 0) + 1);
+          this.requestVideoFrameCallback(count);
+        };
+        this.requestVideoFrameCallback(count);
       }
     },
   });
@@ -119,7 +123,9 @@ export function installObserver(): void {
   }
 
   function look(shown: HTMLVideoElement): RemotePicture | null {
-    const frames = shown.getVideoPlaybackQuality().totalVideoFrames;
+    // Firefox does not count the frames of a stream.
+    const counted = shown.getVideoPlaybackQuality().totalVideoFrames;
+    const frames = counted > 0 ? counted : (presented.get(shown) ?? 0);
     if (frames === 0 || shown.videoWidth === 0) return null;
     const canvas = new OffscreenCanvas(8, 8);
     const context = canvas.getContext('2d', { willReadFrequently: true });

@@ -44,11 +44,15 @@ const SITTERS: readonly Person[] = [
 ];
 
 test.runIf(path !== undefined)('takes the picture of a session', async () => {
-  const gathering = Gathering.byPrintedLink();
+  const gathering = Gathering.byTokens();
   gathering.explainFailure();
   try {
     const sitters = await gathering.start(SITTERS, { width: 1280, height: 720, frames: 8 });
-    for (const sitter of sitters) await sitter.open(gathering.server.printedLink ?? '');
+    const { server } = gathering;
+    for (const [place, sitter] of sitters.entries()) {
+      const token = await server.token('picture', place === 1 ? 'host' : 'client');
+      await sitter.open(server.link(token));
+    }
     await Promise.all(sitters.map((sitter) => sitter.meets(2)));
     const [photographer] = sitters;
     // The picture sharpens while the sender's estimate of the network grows.

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import type { Role } from '../../src/signaling/protocol/Role';
+
 /** The real `quietroom` binary, on free ports of this machine. */
 export class Server {
   /** Where the demo page is; join with a token by {@link Server.link}. */
@@ -50,8 +52,9 @@ export class Server {
       const port = await freePort();
       const origin = `http://localhost:${port}`;
       const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
+      config.push(`[metrics]`, `listen = ""`);
       if (withKeys) {
-        await mint(folder, 'nobody');
+        await mint(folder, 'nobody', 'client');
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
       }
       await writeFile(join(folder, 'quietroom.toml'), `${config.join('\n')}\n`);
@@ -80,8 +83,8 @@ export class Server {
   }
 
   /** A token of the clinic's for `room`; only with {@link Server.startWithKeys}. */
-  token(room: string): Promise<string> {
-    return mint(this.#folder, room);
+  token(room: string, role: Role = 'client'): Promise<string> {
+    return mint(this.#folder, room, role);
   }
 
   link(token: string): string {
@@ -103,8 +106,8 @@ export class Server {
   }
 }
 
-async function mint(folder: string, room: string): Promise<string> {
-  const options = ['token', '--room', room, '--role', 'host', '--key', keyFile(folder)];
+async function mint(folder: string, room: string, role: Role): Promise<string> {
+  const options = ['token', '--room', room, '--role', role, '--key', keyFile(folder)];
   const { stdout } = await promisify(execFile)(BINARY, options);
   return stdout.trim();
 }

@@ -12,8 +12,10 @@ export interface LoopbackOptions {
   readonly transformInterface: 'detected' | 'encoded-streams';
   /** Attaches the tracks without waiting for the worker. */
   readonly attachAtOnce: boolean;
-  /** How long to let media flow, in ms. */
+  /** How long to let media flow once the ends are connected, in ms. */
   readonly duration: number;
+  /** Pictures that must come back; a slow machine gets more time for them. */
+  readonly pictures: number;
 }
 
 /** What came in at one end. */
@@ -92,15 +94,20 @@ async function runLoopback(options: LoopbackOptions): Promise<LoopbackResult> {
   if (options.attachAtOnce) await attach();
 
   const players = [echo.getReceivers().slice(0, 2), receivers].map(play);
+  await until(() => client.connectionState === 'connected');
   await pause(options.duration);
+  await until(async () => (await readInbound(client)).videoFramesDecoded >= options.pictures);
 
+  const sent = await readInbound(echo);
+  const received = await readInbound(client);
   const result = {
     connected: client.connectionState === 'connected',
     workerReady: progress.workerReady,
     transformInterface,
+    // Counted last: what came out at the other end is among it.
     counts: (progress.workerReady ? await transforms?.countFrames() : undefined) ?? [],
-    sent: await readInbound(echo),
-    received: await readInbound(client),
+    sent,
+    received,
   };
   transforms?.close();
   client.close();
@@ -153,6 +160,15 @@ async function readInbound(connection: RTCPeerConnection): Promise<Inbound> {
   return inbound;
 }
 
+/** Waits for `condition`, but not for ever: the test then says what is missing. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + PATIENCE;
+  while (!(await condition()) && performance.now() < deadline) await pause(50);
+}
+
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
+
+/** In ms. */
+const PATIENCE = 15_000;

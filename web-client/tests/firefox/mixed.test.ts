@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+
+import type { Remote } from '../browser/observer';
+import { Participant, RED } from '../browser/participant';
+import { Server } from '../browser/server';
+import { FirefoxParticipant } from './firefox';
+
+describe('Chromium and Firefox in one room', () => {
+  let server: Server | undefined;
+  let chromium: Participant | undefined;
+  let firefox: FirefoxParticipant | undefined;
+
+  beforeAll(async () => {
+    server = await Server.start();
+    chromium = await Participant.start(RED);
+    firefox = await FirefoxParticipant.start(FIREFOX_HZ);
+  });
+
+  beforeEach(() => {
+    onTestFailed(() => {
+      console.error(`server:\n${server?.output.join('') ?? ''}`);
+      console.error(`Chromium:\n${chromium?.console.join('\n') ?? ''}`);
+      console.error(`Firefox:\n${firefox?.console.join('\n') ?? ''}`);
+    });
+  });
+
+  afterAll(async () => {
+    await Promise.allSettled([chromium?.close(), firefox?.close()]);
+    await server?.stop();
+  });
+
+  test('see and hear each other', async () => {
+    const link = server?.printedLink ?? '';
+    await chromium?.open(link);
+    await firefox?.open(link);
+    await Promise.all([chromium?.meets(1), firefox?.meets(1)]);
+    // Without a sound device Firefox plays nothing, so its ears are its packet counts.
+    await expect.poll(async () => whoIsSeen(await firefox?.remotes([])), POLL).toBe('red');
+    const sound = (await firefox?.soundPackets()) ?? 0;
+    await chromium?.page.waitForTimeout(1_000);
+    expect(((await firefox?.soundPackets()) ?? 0) - sound).toBeGreaterThan(30);
+
+    await expect
+      .poll(() => chromium?.page.evaluate(listen, [FIREFOX_HZ, UNPLAYED_HZ]), POLL)
+      .toBe(true);
+    const before = await frames(chromium);
+    await chromium?.page.waitForTimeout(2_000);
+    expect((await frames(chromium)) - before).toBeGreaterThan(10);
+  });
+});
+
+/** The colour of the only other, by name if it is red. */
+function whoIsSeen(remotes: Remote[] | undefined): string {
+  const [red, green, blue] = remotes?.[0]?.picture?.colour ?? [0, 0, 0];
+  return red > 130 && green < 90 && blue < 90 ? 'red' : `${red}, ${green}, ${blue}`;
+}
+
+/** Runs in the page: whether the only other is heard at the first of two frequencies. */
+async function listen([played, unplayed]: number[]): Promise<boolean> {
+  const [remote] = await window.observer.remotes([played ?? 0, unplayed ?? 0], 1_500);
+  const [level = -200, noise = -200] = remote?.sound?.levels ?? [];
+  return level > -70 && level > noise + 10;
+}
+
+async function frames(participant: Participant | undefined): Promise<number> {
+  const [remote] = (await participant?.remotes()) ?? [];
+  return remote?.picture?.frames ?? 0;
+}
+
+const FIREFOX_HZ = 700;
+const UNPLAYED_HZ = 1700;
+const POLL = { timeout: 20_000 };
