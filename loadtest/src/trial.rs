@@ -179,7 +179,16 @@ pub async fn run(
         quietroom: machine.quietroom.clone(),
     };
     let server = Arc::new(Server::start(target, &setting).await?);
-    let result = measure(target, scenario, machine, &engines, &server, &mut progress, live).await;
+    let result = measure(
+        target,
+        scenario,
+        machine,
+        &engines,
+        &server,
+        &mut progress,
+        live,
+    )
+    .await;
     live.done();
     result.map_err(|error| match server.output() {
         said if said.is_empty() => error,

@@ -12,8 +12,8 @@ use crate::report::html::{self, Course};
 use crate::report::json::{self, Record};
 use crate::report::live::Live;
 use crate::scenario::{Arrival, Scenario, Video};
-use crate::system::{affinity, descriptors};
 use crate::system::namespace::Network;
+use crate::system::{affinity, descriptors};
 use crate::trial::{Machine, Outcome};
 
 /// What publishers send.
