@@ -94,6 +94,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     for (name, reason) in &absent {
         println!("{name}: absent: {reason}");
     }
+    if let Some(warning) = table::disturbance(results.values().flatten()) {
+        println!("{warning}");
+    }
     for record in &records {
         if record.scenario == scenarios[0].name() {
             println!("{} {}: {}", record.target, record.version, record.settings);

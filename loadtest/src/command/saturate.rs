@@ -97,6 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     let shown = steps.iter().map(|(outcome, _)| outcome);
     arguments.report.write(&records, shown)?;
+    let outcomes = steps.iter().map(|(outcome, _)| outcome);
+    if let Some(warning) = table::disturbance(outcomes) {
+        println!("{warning}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,7 +121,12 @@ async fn raise(
         // Frames keep their size.
         let factor = rate / scenario.video.frames_a_second;
         step.video.bitrate = (scenario.video.bitrate as f64 * factor) as u64;
-        let outcome = trial::run(arguments.target.into(), &step, machine, live).await?;
+        let target = arguments.target.into();
+        let mut outcome = trial::run(target, &step, machine, live).await?;
+        if judge(&outcome) != Verdict::Good {
+            // Something else on the machine may have been in the way.
+            outcome = trial::run(target, &step, machine, live).await?;
+        }
         let verdict = judge(&outcome);
         steps.push((outcome, verdict));
         match verdict {

@@ -209,6 +209,18 @@ fn processor(outcome: &Outcome) -> String {
     )
 }
 
+/// Says so if others' work was in the way of these tests.
+pub fn disturbance<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Option<String> {
+    let worst = outcomes.map(Outcome::foreign_part).fold(0.0, f64::max);
+    (worst > DISTURBING).then(|| {
+        format!(
+            "Others' work took up to {:.0} % of the server's core: ratios hold roughly, \
+             delays do not.",
+            worst * 100.0
+        )
+    })
+}
+
 /// What the load side did not manage, which no server is to blame for.
 pub fn load_fault(outcome: &Outcome) -> Option<String> {
     let tally = &outcome.tally;
@@ -237,6 +249,9 @@ pub fn load_fault(outcome: &Outcome) -> Option<String> {
 fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
+
+/// The part of the server's core that others may take.
+const DISTURBING: f64 = 0.1;
 
 #[cfg(test)]
 mod tests {
