@@ -161,9 +161,10 @@ fn scenarios(arguments: &Arguments) -> Vec<Scenario> {
 /// The outcome with the median cost.
 fn middle_outcome(outcomes: &[Outcome]) -> Option<&Outcome> {
     let cost = cost(outcomes)?;
-    outcomes
-        .iter()
-        .find(|outcome| outcome.nanoseconds_a_packet() >= cost)
+    outcomes.iter().min_by(|a, b| {
+        let distance = |outcome: &Outcome| (outcome.nanoseconds_a_packet() - cost).abs();
+        distance(a).total_cmp(&distance(b))
+    })
 }
 
 fn cost(outcomes: &[Outcome]) -> Option<f64> {
