@@ -1,15 +1,30 @@
+import type { FrameSender, UndecryptableReason } from './worker/decryptor';
+import type { UnsentReason } from './worker/encryptor';
+import type { CONTEXTS } from './worker/sframe/key-id';
+
 /** What the page and the encryption worker say to each other. */
 
-/** Which way a transform's frames go. */
-export type TransformDirection = 'send' | 'receive';
+/** What a sender sends; receivers learn it from the key that its frames need. */
+export type FrameSource = keyof typeof CONTEXTS;
+
+/** Whose frames a transform gets. */
+export type TransformEnd =
+  | {
+      readonly direction: 'send';
+      readonly source: FrameSource;
+    }
+  | {
+      readonly direction: 'receive';
+      readonly kind: 'audio' | 'video';
+      /** The place it fills, which transforms that follow one another may share. */
+      readonly slot: number;
+    };
 
 /** Given to each transform when it is made. */
-export interface TransformOptions {
+export type TransformOptions = TransformEnd & {
   /** Unique within one worker. */
   readonly id: number;
-  readonly direction: TransformDirection;
-  readonly kind: 'audio' | 'video';
-}
+};
 
 /** From the page to the worker. */
 export type WorkerRequest =
@@ -42,12 +57,33 @@ export type WorkerReport =
       readonly id: number;
       readonly reason: string;
     }
+  | ({
+      /** A slot's frames now are from this member; comes before the first is shown. */
+      readonly type: 'sender';
+      readonly slot: number;
+      readonly kind: 'audio' | 'video';
+    } & FrameSender)
+  | {
+      /** Frames that came in at a slot are dropped; once a second for each reason. */
+      readonly type: 'undecryptable';
+      readonly slot: number;
+      readonly kind: 'audio' | 'video';
+      readonly reason: UndecryptableReason;
+    }
+  | {
+      /** Frames of a sender's are dropped; once a second for each reason. */
+      readonly type: 'unsent';
+      readonly id: number;
+      readonly reason: UnsentReason;
+    }
   | {
       readonly type: 'frame-counts';
       readonly counts: readonly FrameCount[];
     };
 
-/** How many encoded frames a transform has passed. */
-export interface FrameCount extends TransformOptions {
-  readonly frames: number;
+/** How many encoded frames a transform took, and how many it passed on. */
+export interface FrameCount {
+  readonly options: TransformOptions;
+  readonly taken: number;
+  readonly passed: number;
 }
