@@ -15,7 +15,7 @@ use sfu::driver::{self, WorkerHandle, WorkerSettings};
 use sfu::worker::event::Event;
 use signaling::access::{DevelopmentKey, KeySet, KeySetError};
 use signaling::protocol::Role;
-use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
+use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -111,6 +111,10 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
         capacity: config.rooms.capacity.0,
+        encryption: match config.rooms.encryption {
+            config::Encryption::Required => Encryption::Required,
+            config::Encryption::Optional => Encryption::Optional,
+        },
         timing: Timing::default(),
     };
     let service = Service::new(settings, access.keys, Arc::new(workers));

@@ -13,7 +13,7 @@ use sfu::worker::event::{DisconnectReason, Event};
 use signaling::MediaPlane;
 use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
 use signaling::protocol::Role;
-use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
+use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -477,6 +477,7 @@ impl Server {
         let settings = Settings {
             allowed_origins: AllowedOrigins::default(),
             capacity: 3,
+            encryption: Encryption::Optional,
             timing,
         };
         let service = Service::new(settings, keys, plane.clone());

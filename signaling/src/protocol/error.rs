@@ -15,6 +15,10 @@ pub enum ErrorCode {
     TokenNotYetValid,
     /// Nobody else fits in.
     RoomFull,
+    /// Sessions here are encrypted end to end, and this client would not be.
+    EncryptionRequired,
+    /// A message about the group is too large, or not due from this client.
+    InvalidGroupMessage,
     /// The message is not of the protocol, or not what is due now.
     InvalidMessage,
     /// The message is larger than the server takes.

@@ -1,7 +1,7 @@
 //! The service as a whole.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -25,7 +25,18 @@ pub struct Settings {
     pub allowed_origins: AllowedOrigins,
     /// People in a room at most, 2 to 25.
     pub capacity: u16,
+    pub encryption: Encryption,
     pub timing: Timing,
+}
+
+/// Who may join without taking part in the group that encrypts the session.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Encryption {
+    /// Nobody.
+    #[default]
+    Required,
+    /// Anybody: for tools that measure, never for sessions.
+    Optional,
 }
 
 /// How patient the service is.
@@ -98,8 +109,9 @@ impl Service {
                 reason,
             } => {
                 tracing::info!(%participant, ?reason, "media disconnected");
-                self.register()
-                    .update(participant, |room| room.media_disconnected(participant));
+                self.register().update(participant, |room| {
+                    room.media_disconnected(participant, Instant::now())
+                });
             }
         }
     }
@@ -124,6 +136,10 @@ impl Service {
 
     pub(super) fn capacity(&self) -> u16 {
         self.shared.settings.capacity
+    }
+
+    pub(super) fn encryption(&self) -> Encryption {
+        self.shared.settings.encryption
     }
 
     pub(super) fn keys(&self) -> &KeySet {
