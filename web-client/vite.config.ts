@@ -31,6 +31,6 @@ export default defineConfig({
   },
   test: {
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'demo/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'tests/vectors/*.test.ts'],
   },
 });

@@ -1,4 +1,3 @@
-import type { FrameCount } from '../../src/e2ee/messages';
 import { Transforms } from '../../src/e2ee/transforms';
 import { requireTransformInterface } from '../../src/browser/features';
 import { peerConfiguration } from '../../src/transport/configuration';
@@ -8,7 +7,7 @@ export interface LoopbackOptions {
   /** As the client makes its peer connections, or without Chromium's flag. */
   readonly heldBack: boolean;
   /** Which worker gets the frames; none leaves the ends bare. */
-  readonly worker: 'pass-through' | 'never-ready' | 'none';
+  readonly worker: 'without-keys' | 'never-ready' | 'none';
   readonly transformInterface: 'detected' | 'encoded-streams';
   /** Attaches the tracks without waiting for the worker. */
   readonly attachAtOnce: boolean;
@@ -28,7 +27,6 @@ export interface LoopbackResult {
   readonly connected: boolean;
   readonly workerReady: boolean;
   readonly transformInterface: string;
-  readonly counts: readonly FrameCount[];
   /** What the client let out, as seen by the echo, whose connection is a plain one. */
   readonly sent: Inbound;
   /** What the client took of what the echo sent back. */
@@ -56,12 +54,17 @@ async function runLoopback(options: LoopbackOptions): Promise<LoopbackResult> {
 
   const senders = KINDS.map((kind) => {
     const { sender } = client.addTransceiver(kind, { direction: 'sendonly' });
-    if (transforms !== undefined) installed.push(transforms.install(sender, 'send', kind));
+    const source = kind === 'audio' ? 'microphone' : 'camera';
+    if (transforms !== undefined) {
+      installed.push(transforms.install(sender, { direction: 'send', source }));
+    }
     return sender;
   });
   const receivers = KINDS.map((kind) => {
     const { receiver } = client.addTransceiver(kind, { direction: 'recvonly' });
-    if (transforms !== undefined) installed.push(transforms.install(receiver, 'receive', kind));
+    if (transforms !== undefined) {
+      installed.push(transforms.install(receiver, { direction: 'receive', kind, slot: 0 }));
+    }
     return receiver;
   });
   await client.setLocalDescription();
@@ -98,7 +101,6 @@ async function runLoopback(options: LoopbackOptions): Promise<LoopbackResult> {
     connected: client.connectionState === 'connected',
     workerReady: progress.workerReady,
     transformInterface,
-    counts: (progress.workerReady ? await transforms?.countFrames() : undefined) ?? [],
     sent: await readInbound(echo),
     received: await readInbound(client),
   };
