@@ -11,6 +11,7 @@ MINIMUM_NODE := 20.19.0
 CARGO_DENY_VERSION := 0.20.2
 # How often `make soak` repeats the tests.
 SOAK_ROUNDS ?= 10
+SOAK_SEEDS ?= 400
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
@@ -99,7 +100,11 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client server chromium ## Repeat what depends on time and machine, SOAK_ROUNDS times
+soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
+	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
+	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
+	@echo "Real sockets: floods, comings and goings"
+	@cargo test --release --locked -p sfu --test real_sockets -- --ignored --nocapture --test-threads=1
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Round $$round of $(SOAK_ROUNDS)"; \
 		cargo test --workspace --locked --quiet; \

@@ -5,6 +5,8 @@ mod config;
 mod development_key;
 mod logging;
 mod media_addresses;
+mod metrics;
+mod open_files;
 mod ports;
 mod serve;
 mod token;

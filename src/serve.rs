@@ -14,14 +14,18 @@ use axum::routing::get;
 use sfu::driver::{self, WorkerHandle, WorkerSettings};
 use sfu::worker::event::Event;
 use signaling::access::{DevelopmentKey, KeySet, KeySetError};
+use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::config::{self, Config};
+use crate::metrics::{self, NodeMetrics};
+use crate::open_files;
 use crate::ports::{self, HttpPort};
 use crate::{client_files, logging, media_addresses, token};
 
@@ -43,6 +47,17 @@ enum StartError {
     HttpPortInUse(SocketAddr),
     #[error("http.listen: cannot listen on {address}: {source}")]
     HttpListen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error(
+        "metrics.listen: TCP port {} of {} is in use; choose another, or \"\" for no metrics",
+        .0.port(),
+        .0.ip()
+    )]
+    MetricsPortInUse(SocketAddr),
+    #[error("metrics.listen: cannot listen on {address}: {source}")]
+    MetricsListen {
         address: SocketAddr,
         source: io::Error,
     },
@@ -100,8 +115,23 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let port = bind(config.http.listen, tls).await?;
     let address = port.local_address()?;
+    let metrics_port = match config.metrics.listen {
+        Some(listen) => Some(bind_metrics(listen).await?),
+        None => None,
+    };
+    let limits = &config.limits;
+    open_files::allow(
+        u64::from(limits.participants.0) + u64::from(limits.unjoined_connections.0) + SPARE_FILES,
+    );
+    let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
+    if config.http.behind_tls_proxy && config.http.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "http.trusted_proxies is empty and http.behind_tls_proxy set: \
+             all clients count as one address in limits"
+        );
+    }
     let (events, mut received) = mpsc::unbounded_channel();
-    let workers = workers(config, &events)?;
+    let workers = Arc::new(workers(config, &events)?);
     let media: Vec<_> = workers
         .iter()
         .flat_map(|worker| &worker.address().candidates)
@@ -110,14 +140,16 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
 
     let settings = Settings {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
+        trusted_proxies: proxies.clone(),
         capacity: config.rooms.capacity.0,
         encryption: match config.rooms.encryption {
             config::Encryption::Required => Encryption::Required,
             config::Encryption::Optional => Encryption::Optional,
         },
+        limits: service_limits(limits),
         timing: Timing::default(),
     };
-    let service = Service::new(settings, access.keys, Arc::new(workers));
+    let service = Service::new(settings, access.keys, workers.clone());
     tokio::spawn({
         let service = service.clone();
         async move {
@@ -127,7 +159,22 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(port.serve(router(&service), stopped));
+    let connections = Connections::new(ConnectionLimits {
+        unjoined: limits.unjoined_connections.0.into(),
+        unjoined_per_source: limits.unjoined_connections_per_address.0.into(),
+    });
+    if let Some(port) = metrics_port {
+        let router = metrics::router(NodeMetrics {
+            service: service.clone(),
+            workers,
+            connections: connections.clone(),
+            runtime: Handle::current(),
+        });
+        let scrapers = Connections::new(SCRAPERS);
+        let stopped = stopped.clone();
+        tokio::spawn(port.serve(router, scrapers, TrustedProxies::default(), stopped));
+    }
+    let serving = tokio::spawn(port.serve(router(&service), connections, proxies, stopped));
     let mut signals = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
@@ -217,6 +264,33 @@ async fn bind(
         })
 }
 
+async fn bind_metrics(address: SocketAddr) -> Result<HttpPort, StartError> {
+    HttpPort::bind(address, None)
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => StartError::MetricsPortInUse(address),
+            _ => StartError::MetricsListen { address, source },
+        })
+}
+
+fn service_limits(limits: &config::Limits) -> Limits {
+    Limits {
+        rooms: limits.rooms.0.into(),
+        participants: limits.participants.0.into(),
+        joins: Rate {
+            per_second: limits.joins_per_second.0.into(),
+            burst: limits.join_burst.0.into(),
+        },
+        messages: Rate {
+            per_second: limits.messages_per_second.0.into(),
+            burst: limits.message_burst.0.into(),
+        },
+        offer_bytes: usize::from(limits.offer_kilobytes.0) * 1_024,
+        message_bytes: usize::from(limits.message_kilobytes.0) * 1_024,
+        publications: limits.publications.0.into(),
+    }
+}
+
 fn workers(
     config: &Config,
     events: &mpsc::UnboundedSender<Event>,
@@ -291,6 +365,15 @@ fn welcome(scheme: &str, address: SocketAddr, demo_token: Option<&str>) {
     // A server whose output nobody reads serves all the same.
     let _ = io::stdout().write_all(text.as_bytes());
 }
+
+/// For files, media sockets and those that are being closed.
+const SPARE_FILES: u64 = 500;
+
+/// One Prometheus needs one connection.
+const SCRAPERS: ConnectionLimits = ConnectionLimits {
+    unjoined: 32,
+    unjoined_per_source: 16,
+};
 
 const DEMO_LIFETIME: Duration = Duration::from_hours(12);
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const LOCAL: &str = "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nport = 0\nworkers = 1\n";
+const LOCAL: &str =
+    "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nport = 0\nworkers = 1\n[metrics]\nlisten = \"\"\n";
 
 #[test]
 fn one_link_is_printed_and_the_server_ends_cleanly() {
@@ -76,6 +77,25 @@ fn a_port_in_use_is_one_line_that_names_the_setting() {
 }
 
 #[test]
+fn a_metrics_port_in_use_is_one_line_that_names_the_setting() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
+    let port = taken.local_addr().expect("it is bound").port();
+
+    let output = fail(
+        "metrics_in_use",
+        &format!("[http]\nlisten = \"127.0.0.1:0\"\n[metrics]\nlisten = \"127.0.0.1:{port}\"\n"),
+    );
+
+    assert_eq!(
+        output,
+        format!(
+            "quietroom: metrics.listen: TCP port {port} of 127.0.0.1 is in use; \
+             choose another, or \"\" for no metrics\n"
+        )
+    );
+}
+
+#[test]
 fn a_media_port_in_use_is_one_line_that_names_the_setting() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:0").expect("the loopback has ports");
     let port = taken.local_addr().expect("it is bound").port();
@@ -84,7 +104,8 @@ fn a_media_port_in_use_is_one_line_that_names_the_setting() {
         "media_in_use",
         &format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
-             [media]\naddresses = [\"127.0.0.1\"]\nport = {port}\nworkers = 1\n"
+             [media]\naddresses = [\"127.0.0.1\"]\nport = {port}\nworkers = 1\n\
+             [metrics]\nlisten = \"\"\n"
         ),
     );
 

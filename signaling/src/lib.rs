@@ -4,6 +4,7 @@
 //! [`socket`] joins them to websockets and to the media plane.
 
 pub mod access;
+pub mod limits;
 mod media_plane;
 pub mod mls;
 pub mod protocol;

@@ -41,6 +41,7 @@ fn chromium_is_understood() {
     assert_eq!(camera.codecs[0].rtx, Some(PayloadType(97)));
     // The retransmissions' source is not one of a stream.
     assert_eq!(camera.ssrcs.len(), 1);
+    assert_eq!(camera.rtx_ssrcs.len(), 1);
 
     let slots: Vec<_> = media
         .slots
@@ -155,6 +156,10 @@ fn the_answer_describes_one_passive_ice_lite_transport() {
         ["localufrag"]
     );
     assert_eq!(lines(text, "a=setup:").collect::<Vec<_>>(), ["passive"]);
+    let session_level = text.split("m=").next().expect("there is one");
+    for line in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=setup:"] {
+        assert_eq!(lines(session_level, line).count(), 1, "{line}");
+    }
     assert_eq!(
         lines(text, "a=candidate:").collect::<Vec<_>>(),
         [

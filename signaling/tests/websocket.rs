@@ -12,12 +12,16 @@ use sfu::worker::command::{Command, WorkerAddress};
 use sfu::worker::event::{DisconnectReason, Event};
 use signaling::MediaPlane;
 use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
+use signaling::limits::{Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
+use signaling::socket::{
+    AllowedOrigins, Encryption, GivenUp, JoinOutcome, Service, Settings, Timing,
+};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 #[tokio::test]
@@ -202,7 +206,7 @@ async fn deep_json_is_refused() {
     let server = Server::start().await;
     let mut socket = server.connect().await;
 
-    socket.send_raw(Message::text("[".repeat(100_000))).await;
+    socket.send_raw(Message::text("[".repeat(10_000))).await;
 
     socket.expect_fatal("invalid-message").await;
 }
@@ -321,10 +325,19 @@ async fn a_huge_message_ends_the_socket() {
 #[tokio::test]
 async fn a_reader_that_does_not_keep_up_is_closed_and_the_room_goes_on() {
     // So patient that only what is queued can be the reason.
-    let server = Server::start_with(Timing {
-        silence_limit: 10 * PATIENCE,
-        ..Timing::default()
-    })
+    let server = Server::start_with(
+        Timing {
+            silence_limit: 10 * PATIENCE,
+            ..Timing::default()
+        },
+        Limits {
+            messages: Rate {
+                per_second: u32::MAX,
+                burst: u32::MAX,
+            },
+            ..Limits::default()
+        },
+    )
     .await;
     let mut talker = server.join("r").await;
     let slow = server.join_with_small_buffers("r").await;
@@ -358,6 +371,8 @@ async fn a_reader_that_does_not_keep_up_is_closed_and_the_room_goes_on() {
     assert_eq!(message["type"], "slots");
     let left = talker.expect("participant-left").await;
     assert_eq!(left["participantId"], slow.id());
+    let given_up = server.service.statistics().given_up;
+    assert!(given_up.contains(&(GivenUp::SlowReader, 1)), "{given_up:?}");
 }
 
 #[tokio::test]
@@ -378,6 +393,174 @@ async fn a_silent_client_is_closed() {
         .expect("the silent one is closed");
 
     assert_eq!(left["participantId"], silent.id());
+}
+
+#[tokio::test]
+async fn only_an_offer_may_be_large() {
+    let server = Server::start().await;
+    let large =
+        json!({"type": "media", "microphone": true, "camera": true, "x": "x".repeat(17_000)});
+
+    let mut stranger = server.connect().await;
+    let token = "x".repeat(17_000);
+    stranger
+        .send(&json!({"type": "join", "token": token}))
+        .await;
+    stranger.expect_fatal("message-too-large").await;
+
+    let mut participant = server.join("r").await;
+    participant.send(&large).await;
+    let error = participant.expect("error").await;
+    assert_eq!(error["code"], "message-too-large");
+    assert_eq!(error["fatal"], false);
+}
+
+#[tokio::test]
+async fn messages_that_come_too_fast_are_dropped_and_their_sender_told_once() {
+    let server = Server::start_limited(Limits {
+        messages: Rate {
+            per_second: 5,
+            burst: 10,
+        },
+        ..Limits::default()
+    })
+    .await;
+    let mut other = server.join("r").await;
+    let mut hasty = server.join("r").await;
+    other.expect("participant-joined").await;
+    other.expect("slots").await;
+    hasty.expect("slots").await;
+
+    // One token went for join, and what is refused has an account of ten.
+    for round in 0..14 {
+        let on = round % 2 == 0;
+        hasty
+            .send(&json!({"type": "media", "microphone": on, "camera": on}))
+            .await;
+    }
+
+    let error = hasty.expect("error").await;
+    assert_eq!(error["code"], "rate-limited");
+    assert_eq!(error["fatal"], false);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    hasty
+        .send(&json!({"type": "media", "microphone": true, "camera": false}))
+        .await;
+    let heard = async {
+        loop {
+            let update = other.expect("participant-updated").await;
+            if update["participant"]["camera"] != update["participant"]["microphone"] {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, heard).await.expect("it is heard again");
+    assert!(server.service.statistics().messages_dropped >= 1);
+}
+
+#[tokio::test]
+async fn who_goes_on_too_fast_is_closed() {
+    let server = Server::start().await;
+    let mut other = server.join("r").await;
+    let mut flood = server.join("r").await;
+    other.expect("participant-joined").await;
+    other.expect("slots").await;
+    flood.expect("slots").await;
+
+    let flooding = async {
+        let message = Message::text("{\"type\":\"dance\"}");
+        while flood.stream.send(message.clone()).await.is_ok() {}
+    };
+    timeout(PATIENCE, flooding)
+        .await
+        .expect("the socket closes");
+
+    other.expect("slots").await;
+    other.expect("participant-left").await;
+    let statistics = server.service.statistics();
+    assert!(statistics.given_up.contains(&(GivenUp::Flooding, 1)));
+}
+
+#[tokio::test]
+async fn a_flood_before_joining_is_closed_too() {
+    let server = Server::start().await;
+    let mut stranger = server.connect().await;
+
+    for _ in 0..150 {
+        if stranger
+            .stream
+            .send(Message::Ping("x".into()))
+            .await
+            .is_err()
+        {
+            break;
+        }
+    }
+
+    stranger.expect_fatal("rate-limited").await;
+}
+
+#[tokio::test]
+async fn a_full_server_says_so() {
+    let server = Server::start_limited(Limits {
+        rooms: 2,
+        participants: 3,
+        ..Limits::default()
+    })
+    .await;
+    let mut first = server.join("a").await;
+    let _second = server.join("b").await;
+
+    server.refuse("c", "server-full").await;
+    let _third = server.join("b").await;
+    server.refuse("b", "server-full").await;
+    let statistics = server.service.statistics();
+    assert_eq!((statistics.rooms, statistics.participants), (2, 3));
+    assert!(statistics.joins.contains(&(JoinOutcome::Joined, 3)));
+    assert!(statistics.joins.contains(&(JoinOutcome::ServerFull, 2)));
+
+    first.send(&json!({"type": "leave"})).await;
+    first.expect_end().await;
+    server.join("c").await;
+}
+
+#[tokio::test]
+async fn more_streams_than_allowed_are_refused() {
+    let server = Server::start_limited(Limits {
+        publications: 1,
+        ..Limits::default()
+    })
+    .await;
+    let mut participant = server.join("r").await;
+
+    participant.offer().await;
+
+    participant.expect_fatal("invalid-offer").await;
+    assert!(server.plane.commands().is_empty());
+}
+
+#[tokio::test]
+async fn too_many_attempts_are_refused_before_the_socket_opens() {
+    let server = Server::start_limited(Limits {
+        joins: Rate {
+            per_second: 1,
+            burst: 2,
+        },
+        ..Limits::default()
+    })
+    .await;
+    let _first = server.connect().await;
+    let _second = server.connect().await;
+
+    let response = server.refusal(Some("quietroom.v1"), None).await;
+
+    assert_eq!(response.status(), 429);
+    let wait = response.headers()["retry-after"]
+        .to_str()
+        .expect("it is text");
+    let wait: u64 = wait.parse().expect("it is a number of seconds");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    server.join("r").await;
 }
 
 #[tokio::test]
@@ -456,15 +639,19 @@ impl MediaPlane for Listener {
 
 impl Server {
     async fn start() -> Self {
-        Self::start_with(Timing {
+        Self::start_limited(Limits::default()).await
+    }
+
+    async fn start_limited(limits: Limits) -> Self {
+        let timing = Timing {
             join_deadline: Duration::from_millis(1_500),
             ping_interval: Duration::from_millis(300),
             silence_limit: Duration::from_millis(1_500),
-        })
-        .await
+        };
+        Self::start_with(timing, limits).await
     }
 
-    async fn start_with(timing: Timing) -> Self {
+    async fn start_with(timing: Timing, limits: Limits) -> Self {
         let key = DevelopmentKey::generate();
         let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
         let plane = Arc::new(Listener {
@@ -476,8 +663,10 @@ impl Server {
         });
         let settings = Settings {
             allowed_origins: AllowedOrigins::default(),
+            trusted_proxies: TrustedProxies::default(),
             capacity: 3,
             encryption: Encryption::Optional,
+            limits,
             timing,
         };
         let service = Service::new(settings, keys, plane.clone());
@@ -541,12 +730,24 @@ impl Server {
         client
     }
 
+    async fn refuse(&self, room: &str, code: &str) {
+        let mut socket = self.connect().await;
+        let token = self.token(room);
+        socket.send(&json!({"type": "join", "token": token})).await;
+        socket.expect_fatal(code).await;
+    }
+
     /// The status of a handshake that fails.
     async fn refused(&self, protocol: Option<&str>, origin: Option<&str>) -> u16 {
+        self.refusal(protocol, origin).await.status().as_u16()
+    }
+
+    /// The answer to a handshake that fails.
+    async fn refusal(&self, protocol: Option<&str>, origin: Option<&str>) -> Response {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
         let request = self.request(protocol, origin);
         match tokio_tungstenite::client_async(request, stream).await {
-            Err(Error::Http(response)) => response.status().as_u16(),
+            Err(Error::Http(response)) => *response,
             other => panic!("the handshake should fail with a status: {other:?}"),
         }
     }

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use signaling::limits::Network;
 
 pub(crate) use read::read;
 pub(crate) use values::{LogLevel, Whole};
@@ -22,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     pub(crate) access: Access,
     pub(crate) rooms: Rooms,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
 }
 
@@ -34,6 +37,11 @@ pub(crate) struct Http {
     pub(crate) behind_tls_proxy: bool,
     #[serde(deserialize_with = "values::origins")]
     pub(crate) allowed_origins: Vec<String>,
+    #[serde(
+        deserialize_with = "values::networks",
+        serialize_with = "values::serialize_networks"
+    )]
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) tls: Tls,
 }
 
@@ -81,6 +89,34 @@ pub(crate) enum Encryption {
     Optional,
 }
 
+/// What this node takes on, and how fast.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    pub(crate) rooms: Whole<1, 65_535>,
+    pub(crate) participants: Whole<1, 65_535>,
+    pub(crate) unjoined_connections: Whole<10, 65_535>,
+    pub(crate) unjoined_connections_per_address: Whole<10, 65_535>,
+    pub(crate) joins_per_second: Whole<1, 65_535>,
+    pub(crate) join_burst: Whole<1, 65_535>,
+    pub(crate) messages_per_second: Whole<5, 65_535>,
+    /// At least what the largest offer counts for.
+    pub(crate) message_burst: Whole<65, 65_535>,
+    pub(crate) offer_kilobytes: Whole<64, 1_023>,
+    /// At least what the largest token needs.
+    pub(crate) message_kilobytes: Whole<9, 64>,
+    pub(crate) publications: Whole<1, 4>,
+}
+
+/// Where Prometheus finds this node's figures.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Metrics {
+    /// `None`: nowhere.
+    #[serde(with = "values::optional_socket_address")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
 /// What is written to stderr.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -94,6 +130,7 @@ impl Default for Http {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             behind_tls_proxy: false,
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             tls: Tls::default(),
         }
     }
@@ -119,6 +156,32 @@ impl Default for Rooms {
     }
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rooms: Whole(1_000),
+            participants: Whole(5_000),
+            unjoined_connections: Whole(1_000),
+            unjoined_connections_per_address: Whole(100),
+            joins_per_second: Whole(10),
+            join_burst: Whole(100),
+            messages_per_second: Whole(20),
+            message_burst: Whole(100),
+            offer_kilobytes: Whole(256),
+            message_kilobytes: Whole(16),
+            publications: Whole(4),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,10 +200,10 @@ mod tests {
     fn each_shipped_setting_is_explained() {
         let mut explained = false;
         for line in FILE.lines() {
-            if line.contains(" = ") && !line.starts_with('#') {
-                assert!(explained, "{line}");
-            }
-            explained = line.starts_with('#');
+            let is_setting = line.contains(" = ") && !line.starts_with('#');
+            assert!(explained || !is_setting, "{line}");
+            // One explanation may stand above several settings.
+            explained = line.starts_with('#') || is_setting;
         }
     }
 }

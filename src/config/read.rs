@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(
             refusal("[meida]\n"),
             "f.toml:1: meida: unknown field `meida`, expected one of \
-             `http`, `media`, `access`, `rooms`, `log`"
+             `http`, `media`, `access`, `rooms`, `limits`, `metrics`, `log`"
         );
     }
 
@@ -184,6 +184,46 @@ mod tests {
             "f.toml:2: log.level: unknown variant `loud`, expected one of \
              `error`, `warn`, `info`, `debug`, `trace`"
         );
+    }
+
+    #[test]
+    fn a_bad_proxy_is_refused() {
+        for proxy in ["proxy.example", "10.0.0.0/33", ""] {
+            assert_eq!(
+                refusal(&format!("[http]\ntrusted_proxies = [\"{proxy}\"]\n")),
+                format!(
+                    "f.toml:2: http.trusted_proxies: invalid value: string \"{proxy}\", \
+                     expected IP addresses or networks, such as \"10.0.0.7\" or \"10.0.0.0/8\""
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn limits_have_limits() {
+        for (name, wrong, expected) in [
+            ("rooms", "0", "1 to 65535"),
+            ("message_burst", "64", "65 to 65535"),
+            ("offer_kilobytes", "1024", "64 to 1023"),
+            ("message_kilobytes", "8", "9 to 64"),
+            ("publications", "5", "1 to 4"),
+        ] {
+            assert_eq!(
+                refusal(&format!("[limits]\n{name} = {wrong}\n")),
+                format!(
+                    "f.toml:2: limits.{name}: invalid value: integer `{wrong}`, \
+                     expected a whole number from {expected}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn metrics_can_be_turned_off() {
+        let config = parsed("[metrics]\nlisten = \"\"\n").expect("it is good");
+        assert_eq!(config.metrics.listen, None);
+
+        assert!(refusal("[metrics]\nlisten = \"9464\"\n").contains("or \"\" for none"));
     }
 
     #[test]

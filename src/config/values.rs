@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use signaling::limits::Network;
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -57,6 +58,59 @@ pub(super) fn socket_address<'de, D: Deserializer<'de>>(
             &"an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:443\"",
         )
     })
+}
+
+/// An empty text is none.
+pub(super) mod optional_socket_address {
+    use super::{Deserialize, Deserializer, Error, SocketAddr, Unexpected};
+    use serde::Serializer;
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| {
+            D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"an IP address and a port, such as \"127.0.0.1:9464\", or \"\" for none",
+            )
+        })
+    }
+
+    #[allow(clippy::ref_option, reason = "serde asks for this signature")]
+    pub(in super::super) fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = address.map(|address| address.to_string());
+        serializer.serialize_str(&text.unwrap_or_default())
+    }
+}
+
+pub(super) fn networks<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Network>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?
+        .iter()
+        .map(|text| {
+            text.parse().map_err(|_| {
+                D::Error::invalid_value(
+                    Unexpected::Str(text),
+                    &"IP addresses or networks, such as \"10.0.0.7\" or \"10.0.0.0/8\"",
+                )
+            })
+        })
+        .collect()
+}
+
+pub(super) fn serialize_networks<S: Serializer>(
+    networks: &[Network],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(networks.iter().map(Network::to_string))
 }
 
 pub(super) fn addresses<'de, D: Deserializer<'de>>(

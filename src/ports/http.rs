@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use signaling::limits::{Connection, Connections, TrustedProxies};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -43,9 +47,16 @@ impl HttpPort {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` turns true. Requests under way are finished;
+    /// Serves until `stop` turns true. Connections are tracked in
+    /// `connections`, and requests carry theirs as an extension. Requests under way are finished;
     /// sockets that were upgraded are their owner's to end.
-    pub(crate) async fn serve(self, router: Router, stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(
+        self,
+        router: Router,
+        connections: Connections,
+        proxies: TrustedProxies,
+        stop: watch::Receiver<bool>,
+    ) {
         let mut stopped = stop.clone();
         let mut stopped = pin!(stopped.wait_for(|stop| *stop));
         loop {
@@ -54,9 +65,11 @@ impl HttpPort {
                 _ = &mut stopped => return,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
+                    let peer = peer.ip().to_canonical();
+                    let connection = connections.admit(peer, proxies.contain(peer));
                     let (tls, router, stop) = (self.tls.clone(), router.clone(), stop.clone());
-                    tokio::spawn(connection(stream, tls, router, stop));
+                    tokio::spawn(serve(stream, connection, tls, router, stop));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely: others must end first.
@@ -68,8 +81,22 @@ impl HttpPort {
     }
 }
 
-async fn connection(
+async fn serve(
     stream: TcpStream,
+    connection: Connection,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        () = exchange(stream, connection.clone(), tls, router, stop) => {}
+        () = connection.evicted() => tracing::debug!("connection made way for a newer one"),
+    }
+}
+
+async fn exchange(
+    stream: TcpStream,
+    connection: Connection,
     tls: Option<TlsAcceptor>,
     router: Router,
     stop: watch::Receiver<bool>,
@@ -77,24 +104,33 @@ async fn connection(
     // Messages are small and must not wait for one another.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return requests(stream, router, stop).await;
+        return requests(stream, connection, router, stop).await;
     };
     match timeout(FIRST_BYTES_DEADLINE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, router, stop).await,
+        Ok(Ok(stream)) => requests(stream, connection, router, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake timed out"),
     }
 }
 
-async fn requests<S>(stream: S, router: Router, mut stop: watch::Receiver<bool>)
-where
+async fn requests<S>(
+    stream: S,
+    connection: Connection,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connection.clone());
+        router.call(request)
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(FIRST_BYTES_DEADLINE)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
     let stopped = async {

@@ -54,6 +54,8 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'Join again when the session is about to begin.',
   ],
   'room-full': ['The room is full.', 'Join again when somebody has left.'],
+  'server-full': ['The server is full.', 'Join again later.'],
+  'rate-limited': ['Too much was tried at once.', 'Wait a minute, then join again.'],
   'invalid-message': [
     'The server did not understand this page.',
     'Reload the page; page and server may be of different versions.',

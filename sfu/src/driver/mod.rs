@@ -7,6 +7,8 @@
     reason = "this is the driver"
 )]
 
+mod gauge;
+mod messages;
 mod thread;
 mod udp;
 
@@ -15,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dtls::DtlsCertificate;
 use thiserror::Error;
@@ -25,6 +27,8 @@ use crate::transport::DtlsConfig;
 use crate::worker::Worker;
 use crate::worker::command::{Command, WorkerAddress};
 use crate::worker::event::Event;
+use crate::worker::statistics::Statistics;
+use gauge::{Gauge, Meter};
 use thread::{Message, WorkerThread};
 use udp::Socket;
 
@@ -60,6 +64,7 @@ pub struct WorkerHandle {
     address: WorkerAddress,
     messages: Sender<Message>,
     waker: UnixStream,
+    gauge: Gauge,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -87,15 +92,20 @@ impl WorkerHandle {
         let (messages, inbox) = mpsc::channel();
         let now = Instant::now();
         let worker = Worker::new(now, dtls, wall_clock(now));
-        let mut thread = WorkerThread::new(worker, sockets, inbox, woken, on_event);
+        let gauge = Gauge::default();
+        let meter = Meter::new(gauge.clone(), now);
         let thread = std::thread::Builder::new()
             .name("sfu-worker".into())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                // The batches' memory must be this thread's own.
+                WorkerThread::new(worker, sockets, inbox, woken, meter, on_event).run();
+            })
             .map_err(StartError::Thread)?;
         Ok(Self {
             address,
             messages,
             waker,
+            gauge,
             thread: Some(thread),
         })
     }
@@ -103,6 +113,16 @@ impl WorkerHandle {
     /// Where the worker is reached.
     pub fn address(&self) -> &WorkerAddress {
         &self.address
+    }
+
+    /// What the worker has counted, as of a moment ago.
+    pub fn statistics(&self) -> Statistics {
+        self.gauge.statistics()
+    }
+
+    /// How long the worker's thread has worked rather than waited.
+    pub fn busy(&self) -> Duration {
+        self.gauge.busy()
     }
 
     /// Hands the worker a command. Never blocks.

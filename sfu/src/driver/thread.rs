@@ -6,7 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::udp::{ReceiveBatch, Socket, wait_readable};
+use super::gauge::Meter;
+use super::messages::{ReceiveBatch, SendMessages};
+use super::udp::{Socket, wait_readable};
 use crate::transport::Path;
 use crate::worker::Worker;
 use crate::worker::batch::TransmitBatch;
@@ -24,9 +26,11 @@ pub(super) struct WorkerThread<F> {
     sockets: Vec<Socket>,
     inbox: Receiver<Message>,
     woken: UnixStream,
+    meter: Meter,
     on_event: F,
     received: ReceiveBatch,
     transmit: TransmitBatch,
+    messages: SendMessages,
 }
 
 impl<F: FnMut(Event)> WorkerThread<F> {
@@ -35,6 +39,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         sockets: Vec<Socket>,
         inbox: Receiver<Message>,
         woken: UnixStream,
+        meter: Meter,
         on_event: F,
     ) -> Self {
         Self {
@@ -42,16 +47,20 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             sockets,
             inbox,
             woken,
+            meter,
             on_event,
             received: ReceiveBatch::new(),
             transmit: TransmitBatch::new(),
+            messages: SendMessages::new(),
         }
     }
 
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         loop {
-            self.wait();
+            let hidden = self.meter.rest(Instant::now(), || self.worker.statistics());
+            self.wait(hidden);
+            self.meter.wake(Instant::now());
             if self.handle_messages() == Continue::No {
                 return;
             }
@@ -63,11 +72,12 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         }
     }
 
-    fn wait(&self) {
-        let timeout = self
+    fn wait(&self, limit: Option<Duration>) {
+        let due = self
             .worker
             .next_timeout()
             .map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = due.into_iter().chain(limit).min();
         let sockets = self.sockets.iter().map(Socket::as_fd);
         if let Err(error) = wait_readable(sockets.chain([self.woken.as_fd()]), timeout) {
             tracing::error!(%error, "waiting for datagrams failed");
@@ -113,7 +123,12 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 }
                 if since_flush >= DATAGRAMS_A_FLUSH {
                     since_flush = 0;
-                    flush(&mut self.worker, &self.sockets, &mut self.transmit);
+                    flush(
+                        &mut self.worker,
+                        &self.sockets,
+                        &mut self.transmit,
+                        &mut self.messages,
+                    );
                 }
             }
             self.flush();
@@ -121,14 +136,24 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     }
 
     fn flush(&mut self) {
-        flush(&mut self.worker, &self.sockets, &mut self.transmit);
+        flush(
+            &mut self.worker,
+            &self.sockets,
+            &mut self.transmit,
+            &mut self.messages,
+        );
         while let Some(event) = self.worker.poll_event() {
             (self.on_event)(event);
         }
     }
 }
 
-fn flush(worker: &mut Worker, sockets: &[Socket], batch: &mut TransmitBatch) {
+fn flush(
+    worker: &mut Worker,
+    sockets: &[Socket],
+    batch: &mut TransmitBatch,
+    messages: &mut SendMessages,
+) {
     loop {
         batch.clear();
         worker.poll_transmit(batch);
@@ -136,7 +161,7 @@ fn flush(worker: &mut Worker, sockets: &[Socket], batch: &mut TransmitBatch) {
             return;
         }
         for socket in sockets {
-            socket.send(batch);
+            socket.send(batch, messages);
         }
     }
 }

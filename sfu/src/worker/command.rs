@@ -61,8 +61,11 @@ pub struct Publication {
     /// The media section's identification tag, sent in the MID header
     /// extension (RFC 9143).
     pub mid: String,
-    /// The synchronization sources the description names, if it does.
+    /// The synchronization sources of media that the description names, if it
+    /// names any.
     pub ssrcs: Vec<Ssrc>,
+    /// Those of their retransmissions (RFC 4588).
+    pub rtx_ssrcs: Vec<Ssrc>,
     pub codecs: Vec<CodecParameters>,
 }
 

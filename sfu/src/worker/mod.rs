@@ -166,6 +166,22 @@ impl Worker {
         self.events.pop_front()
     }
 
+    /// How many things of each kind the worker keeps at present. Without
+    /// participants it is all zero.
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            participants: self.participants.len() + self.by_id.len(),
+            streams: self.streams.len(),
+            subscriptions: self
+                .streams
+                .iter()
+                .map(|(_, stream)| stream.subscribers.len())
+                .sum(),
+            rooms: self.rooms.len(),
+            routes: self.routes.len(),
+        }
+    }
+
     /// What was counted so far.
     pub fn statistics(&self) -> Statistics {
         Statistics {
@@ -346,6 +362,16 @@ impl Worker {
             reason,
         });
     }
+}
+
+/// What a worker keeps, for finding leaks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Footprint {
+    pub participants: usize,
+    pub streams: usize,
+    pub subscriptions: usize,
+    pub rooms: usize,
+    pub routes: usize,
 }
 
 /// Enough for a peer that mistook its password, too few to be worth a flood.

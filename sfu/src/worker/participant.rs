@@ -132,7 +132,9 @@ impl Participant {
         let publication = self
             .publications
             .iter()
-            .find(|publication| publication.ssrcs.contains(&ssrc))
+            .find(|publication| {
+                publication.ssrcs.contains(&ssrc) || publication.rtx_ssrcs.contains(&ssrc)
+            })
             .or_else(|| {
                 self.publications.iter().find(|publication| {
                     publication.ssrcs.is_empty() && mid == Some(publication.mid.as_bytes())

@@ -24,9 +24,9 @@ impl Repair {
         }
     }
 
-    /// The round trip, smoothed; a guess before the first measurement.
-    pub(super) fn round_trip(&self) -> Duration {
-        self.round_trip.unwrap_or(FIRST_ROUND_TRIP)
+    /// The round trip, smoothed, once it was measured.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Takes a measurement into the average (RFC 6298 §2).
@@ -53,7 +53,7 @@ impl Worker {
         if !participant.repair.budget.spend(now) {
             return;
         }
-        let round_trip = participant.repair.round_trip();
+        let round_trip = participant.repair.round_trip().unwrap_or_default();
         let forward = slot.repair(now, stream.codec, number, round_trip, |published| {
             stream.ring.get(published).map(|(packet, _)| *packet)
         });
@@ -74,7 +74,10 @@ impl Worker {
         let Some(&key) = self.by_id.get(&published.publisher) else {
             return;
         };
-        let round_trip = self.participants[key].repair.round_trip();
+        let round_trip = self.participants[key]
+            .repair
+            .round_trip()
+            .unwrap_or(FIRST_ROUND_TRIP);
         let mut numbers = Vec::new();
         published
             .missing
@@ -100,6 +103,7 @@ impl Worker {
     }
 }
 
+/// Taken for a publisher's before it was measured.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// One a millisecond is some 9 Mbit/s.
 const REPAIRS_A_MILLISECOND: u32 = 1;

@@ -23,6 +23,11 @@ impl Routes {
         self.by_ufrag.get(ufrag).copied()
     }
 
+    /// How many paths and user names are known.
+    pub(super) fn len(&self) -> usize {
+        self.by_path.len() + self.by_ufrag.len()
+    }
+
     pub(super) fn add_user(&mut self, ufrag: String, key: usize) {
         self.by_ufrag.insert(ufrag, key);
     }

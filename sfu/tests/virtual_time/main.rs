@@ -13,6 +13,12 @@
 
 mod link;
 mod peer;
+mod repair;
 mod session;
 
+mod allocation;
+mod churn;
 mod forwarding;
+mod hostility;
+mod loss;
+mod transport;

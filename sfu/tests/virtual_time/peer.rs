@@ -3,10 +3,12 @@
 // The DTLS crate takes its settings behind an `Arc`.
 #![allow(clippy::disallowed_types)]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::repair::{History, Missing, Sent, VIDEO_RTX_PT, repair_ssrc};
 use dtls::{Config, Dtls, DtlsCertificate, Output, SrtpProfile, certificate};
 use ring::digest;
 use rtc_stun::attributes::{ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
@@ -33,6 +35,8 @@ pub struct ReceivedPacket {
     pub marker: bool,
     pub audio_level: Option<u8>,
     pub payload: Vec<u8>,
+    /// It came as a retransmission.
+    pub is_repair: bool,
 }
 
 pub struct Peer {
@@ -43,6 +47,10 @@ pub struct Peer {
     pub fingerprint: Fingerprint,
     pub received: Vec<ReceivedPacket>,
     pub control: Vec<rtcp::Received>,
+    /// The first datagram of the handshake.
+    pub first_hello: Vec<u8>,
+    /// Asks for what is missing, as a browser does.
+    pub repairs_within: Option<Duration>,
     /// Bytes of every decrypted compound packet.
     pub reports: Vec<Vec<u8>>,
     /// Set when the participant has vanished: it neither sends nor answers.
@@ -58,6 +66,10 @@ pub struct Peer {
     outbox: Vec<Vec<u8>>,
     transport_sequence: u16,
     checks: u32,
+    missing: BTreeMap<Ssrc, Missing>,
+    sender_reports: BTreeMap<Ssrc, (u64, Instant)>,
+    next_report: Instant,
+    history: BTreeMap<Ssrc, History>,
 }
 
 impl Peer {
@@ -79,6 +91,8 @@ impl Peer {
             fingerprint,
             received: Vec::new(),
             control: Vec::new(),
+            first_hello: Vec::new(),
+            repairs_within: None,
             reports: Vec::new(),
             is_gone: false,
             profile: None,
@@ -92,6 +106,10 @@ impl Peer {
             outbox: Vec::new(),
             transport_sequence: 0,
             checks: 0,
+            missing: BTreeMap::new(),
+            sender_reports: BTreeMap::new(),
+            next_report: now,
+            history: BTreeMap::new(),
         }
     }
 
@@ -118,6 +136,8 @@ impl Peer {
             let check = self.check();
             self.outbox.push(check);
         }
+        self.request_missing(now);
+        self.report(now);
         let is_due = self.dtls_deadline.is_some_and(|at| now >= at);
         if self.is_checked && (!self.has_started_dtls || is_due) {
             self.has_started_dtls = true;
@@ -145,7 +165,7 @@ impl Peer {
                     self.poll_dtls();
                 }
             }
-            (_, 192..=223) => self.handle_rtcp(datagram),
+            (_, 192..=223) => self.handle_rtcp(now, datagram),
             _ => self.handle_rtp(now, datagram),
         }
     }
@@ -163,6 +183,13 @@ impl Peer {
     ) {
         let packet = self.protected_rtp(ssrc, payload_type, sequence, timestamp, marker, payload);
         self.outbox.extend(packet);
+        let sent = Sent {
+            timestamp,
+            marker,
+            payload: payload.to_vec(),
+        };
+        let history = self.history.entry(ssrc).or_default();
+        history.keep(sequence.number(), sent);
     }
 
     /// As [`Peer::send_rtp`], but gives the packet instead of sending it.
@@ -207,8 +234,10 @@ impl Peer {
         }
     }
 
-    pub fn send_raw(&mut self, datagram: Vec<u8>) {
-        self.outbox.push(datagram);
+    /// Ends DTLS.
+    pub fn close(&mut self) {
+        self.dtls.close().expect("open");
+        self.poll_dtls();
     }
 
     /// The packets that came into the slot of `ssrc`.
@@ -245,7 +274,12 @@ impl Peer {
         let mut buffer = vec![0; 4096];
         loop {
             match self.dtls.poll_output(&mut buffer) {
-                Output::Packet(packet) => self.outbox.push(packet.to_vec()),
+                Output::Packet(packet) => {
+                    if self.first_hello.is_empty() {
+                        self.first_hello = packet.to_vec();
+                    }
+                    self.outbox.push(packet.to_vec());
+                }
                 Output::Timeout(at) => {
                     self.dtls_deadline = Some(at);
                     return;
@@ -266,15 +300,79 @@ impl Peer {
         }
     }
 
-    fn handle_rtcp(&mut self, datagram: &[u8]) {
+    fn handle_rtcp(&mut self, now: Instant, datagram: &[u8]) {
         let Some(session) = &mut self.session else {
             return;
         };
         let mut compound = datagram.to_vec();
         if let Ok(length) = session.inbound.unprotect_rtcp(&mut compound) {
             compound.truncate(length);
-            rtcp::read(&compound, |item| self.control.push(item));
+            let mut asked = Vec::new();
+            rtcp::read(&compound, |item| match item {
+                rtcp::Received::Nack { ssrc, number } => asked.push((ssrc, number)),
+                rtcp::Received::SenderReport { ssrc, ntp, .. } => {
+                    self.sender_reports.insert(ssrc, (ntp, now));
+                }
+                other => self.control.push(other),
+            });
             self.reports.push(compound);
+            for (ssrc, number) in asked {
+                self.repair(ssrc, number);
+            }
+        }
+    }
+
+    fn repair(&mut self, ssrc: Ssrc, number: u16) {
+        let history = self.history.entry(ssrc).or_default();
+        if let Some((sequence, sent)) = history.repair(number) {
+            let packet = self.protected_rtp(
+                repair_ssrc(ssrc),
+                VIDEO_RTX_PT,
+                sequence,
+                sent.timestamp,
+                sent.marker,
+                &sent.payload,
+            );
+            self.outbox.extend(packet);
+        }
+    }
+
+    fn report(&mut self, now: Instant) {
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now + Duration::from_secs(1);
+        let blocks: Vec<_> = self
+            .sender_reports
+            .iter()
+            .map(|(ssrc, (ntp, at))| {
+                let figures = rtcp::Figures {
+                    fraction_lost: 0,
+                    lost_since_last: 0,
+                    total_lost: 0,
+                    highest: ExtendedSequence(0),
+                    jitter: 0,
+                };
+                rtcp::ReportBlock::new(*ssrc, figures, Some((*ntp, now - *at)))
+            })
+            .collect();
+        if !blocks.is_empty() {
+            self.send_rtcp(rtcp::receiver_report(Ssrc(1), &blocks));
+        }
+    }
+
+    fn request_missing(&mut self, now: Instant) {
+        let Some(round_trip) = self.repairs_within else {
+            return;
+        };
+        let due: Vec<_> = self
+            .missing
+            .iter_mut()
+            .map(|(ssrc, missing)| (*ssrc, missing.due(now, round_trip)))
+            .filter(|(_, numbers)| !numbers.is_empty())
+            .collect();
+        for (ssrc, numbers) in due {
+            self.send_rtcp(rtcp::nack(Ssrc(1), ssrc, &numbers));
         }
     }
 
@@ -300,18 +398,31 @@ impl Peer {
             return;
         };
         packet.truncate(length);
+        let mut payload = header.payload(&packet).expect("honest padding").to_vec();
+        let is_repair = header.payload_type == VIDEO_RTX_PT;
+        let (ssrc, sequence_number) = if is_repair {
+            let original = payload.split_off(2);
+            let number = u16::from_be_bytes([payload[0], payload[1]]);
+            payload = original;
+            (repair_ssrc(header.ssrc), number)
+        } else {
+            (header.ssrc, header.sequence_number)
+        };
+        let missing = self.missing.entry(ssrc).or_default();
+        missing.record(sequence_number);
         self.received.push(ReceivedPacket {
             at: now,
-            ssrc: header.ssrc,
+            ssrc,
             payload_type: header.payload_type,
-            sequence_number: header.sequence_number,
+            sequence_number,
             timestamp: header.timestamp,
             marker: header.marker,
             audio_level: header
                 .extensions(&packet)
                 .find(AUDIO_LEVEL_ID)
                 .and_then(|data| data.first().copied()),
-            payload: header.payload(&packet).expect("honest padding").to_vec(),
+            payload,
+            is_repair,
         });
     }
 }

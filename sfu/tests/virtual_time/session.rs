@@ -1,7 +1,7 @@
 //! A worker, its participants, and what travels between them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,10 @@ use dtls::certificate;
 use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use sfu::rtcp::{self, WallClock};
 use sfu::rtp::extensions::ExtensionIds;
+use sfu::rtp::header::Header;
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{Codec, PayloadType, Ssrc, Timestamp};
+use sfu::transport::demux::Protocol;
 use sfu::transport::{DtlsConfig, Path};
 use sfu::worker::Worker;
 use sfu::worker::batch::TransmitBatch;
@@ -21,6 +23,7 @@ use sfu::worker::event::Event;
 
 use super::link::{Direction, Link, Random};
 use super::peer::{AUDIO_LEVEL_ID, Peer, TRANSPORT_SEQUENCE_ID};
+use super::repair::{VIDEO_RTX_PT, repair_ssrc};
 
 /// A session on virtual time.
 pub struct Session {
@@ -29,11 +32,15 @@ pub struct Session {
     pub peers: BTreeMap<ParticipantId, Peer>,
     pub events: Vec<Event>,
     pub random: Random,
+    /// Datagrams sent to addresses that are no participant's.
+    pub deliveries_to_strangers: usize,
     links: BTreeMap<ParticipantId, (Direction, Direction)>,
     sending: BTreeMap<ParticipantId, Sending>,
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
     flights: u64,
     batch: TransmitBatch,
+    /// The source and number of every packet sent to a participant.
+    sent: BTreeMap<SocketAddr, HashSet<(Ssrc, u16)>>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +58,8 @@ pub struct Sending {
     pub key_frames: u64,
     pub is_on: bool,
     pub packets_a_frame: u64,
+    /// The first sequence number of sound and of pictures.
+    pub first: u64,
     started: Option<Instant>,
     next_report: Option<Instant>,
 }
@@ -66,27 +75,44 @@ impl Session {
             peers: BTreeMap::new(),
             events: Vec::new(),
             random: Random::new(seed),
+            deliveries_to_strangers: 0,
             links: BTreeMap::new(),
             sending: BTreeMap::new(),
             in_flight: BinaryHeap::new(),
             flights: 0,
             batch: TransmitBatch::new(),
+            sent: BTreeMap::new(),
         }
     }
 
     /// Lets a participant into `room`, with a microphone, a camera and
     /// `slots` pairs of slots.
     pub fn join(&mut self, room: RoomId, id: ParticipantId, slots: u16, link: Link) {
+        self.join_as(room, id, slots, link, |_| {});
+    }
+
+    /// As [`Session::join`], with transport parameters that `change` made
+    /// other than the participant's own.
+    pub fn join_as(
+        &mut self,
+        room: RoomId,
+        id: ParticipantId,
+        slots: u16,
+        link: Link,
+        change: impl FnOnce(&mut TransportParameters),
+    ) {
         let port = 10_000 + u16::try_from(id.0).expect("a small id");
         let peer = Peer::new(self.now, id, SocketAddr::from(([192, 0, 2, 1], port)));
+        let mut transport = TransportParameters {
+            local: peer.server_ice.clone(),
+            remote: peer.ice.clone(),
+            remote_fingerprint: peer.fingerprint,
+        };
+        change(&mut transport);
         self.command(Command::Join {
             room,
             participant: id,
-            transport: TransportParameters {
-                local: peer.server_ice.clone(),
-                remote: peer.ice.clone(),
-                remote_fingerprint: peer.fingerprint,
-            },
+            transport,
         });
         self.command(Command::Negotiate {
             participant: id,
@@ -98,9 +124,11 @@ impl Session {
             id,
             Sending {
                 packets_a_frame: 3,
+                first: 100,
                 ..Sending::default()
             },
         );
+        self.sent.remove(&peer.address);
         self.peers.insert(id, peer);
     }
 
@@ -146,10 +174,6 @@ impl Session {
         sending.is_on = true;
         sending.started = Some(self.now);
         sending.next_report = Some(self.now);
-    }
-
-    pub fn stop_media(&mut self, id: ParticipantId) {
-        self.sending.get_mut(&id).expect("a participant").is_on = false;
     }
 
     pub fn sending(&mut self, id: ParticipantId) -> &mut Sending {
@@ -209,7 +233,7 @@ impl Session {
             let elapsed = (self.now - started).as_millis() as u64;
             if elapsed.is_multiple_of(20) {
                 let payload = [b"audio".as_slice(), &id.0.to_be_bytes(), &[7; 60]].concat();
-                let sequence = ExtendedSequence(100 + sending.audio);
+                let sequence = ExtendedSequence(sending.first + sending.audio);
                 let timestamp = Timestamp((sending.audio * 960) as u32);
                 sending.audio += 1;
                 peer.send_rtp(
@@ -297,8 +321,18 @@ impl Session {
             for (path, datagram) in self.batch.datagrams() {
                 let Some(peer) = self.peers.values().find(|peer| peer.address == path.remote)
                 else {
+                    self.deliveries_to_strangers += 1;
                     continue;
                 };
+                // Under SRTP a number used twice would also give away the key
+                // stream (RFC 7714 §10).
+                if Protocol::of(datagram) == Some(Protocol::Rtp)
+                    && let Some(header) = Header::parse(datagram)
+                {
+                    let number = (header.ssrc, header.sequence_number);
+                    let is_new = self.sent.entry(path.remote).or_default().insert(number);
+                    assert!(is_new, "{number:?} was sent twice");
+                }
                 let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
                 for at in down.arrivals(self.now, &mut self.random) {
                     self.flights += 1;
@@ -322,12 +356,13 @@ fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key:
         payload.extend(b"video");
         payload.extend(id.0.to_be_bytes());
         payload.extend(sending.frames.to_be_bytes());
+        payload.push(index as u8);
         // A frame's packets differ by a byte, as a browser's do.
         payload.resize(900 + (index % 2) as usize, 0x55);
         peer.send_rtp(
             video_ssrc(id),
             VIDEO_PT,
-            ExtendedSequence(1000 + sending.packets),
+            ExtendedSequence(sending.first + sending.packets),
             Timestamp((sending.frames * 3000) as u32),
             index + 1 == count,
             &payload,
@@ -346,12 +381,13 @@ fn media(id: ParticipantId, slots: u16) -> MediaParameters {
     let video = vec![CodecParameters {
         codec: Codec::Vp8,
         payload_type: VIDEO_PT,
-        rtx: None,
+        rtx: Some(VIDEO_RTX_PT),
     }];
     let publication = |source: Source, mid: &str, ssrc, codecs: &Vec<_>| Publication {
         source,
         mid: mid.into(),
         ssrcs: vec![ssrc],
+        rtx_ssrcs: vec![repair_ssrc(ssrc)],
         codecs: codecs.clone(),
     };
     MediaParameters {
@@ -376,7 +412,7 @@ fn media(id: ParticipantId, slots: u16) -> MediaParameters {
                     mid: (index + 2).to_string(),
                     kind,
                     ssrc: slot_ssrc(id, SlotId(index)),
-                    rtx_ssrc: None,
+                    rtx_ssrc: Some(repair_ssrc(slot_ssrc(id, SlotId(index)))),
                     codecs: match kind {
                         MediaKind::Audio => audio.clone(),
                         MediaKind::Video => video.clone(),
@@ -416,3 +452,9 @@ pub fn server() -> SocketAddr {
 pub const AUDIO_PT: PayloadType = PayloadType(111);
 pub const VIDEO_PT: PayloadType = PayloadType(96);
 const STEP: Duration = Duration::from_millis(1);
+
+/// How many seeds to run: `QUIETROOM_SEEDS`, or `short` when that is not set.
+pub fn seeds(short: u64) -> std::ops::Range<u64> {
+    let long = std::env::var("QUIETROOM_SEEDS").ok();
+    0..long.and_then(|text| text.parse().ok()).unwrap_or(short)
+}

@@ -15,6 +15,11 @@ pub enum ErrorCode {
     TokenNotYetValid,
     /// Nobody else fits in.
     RoomFull,
+    /// The server has as many rooms or participants as it takes; try later.
+    ServerFull,
+    /// The client does something too often. If the error is not fatal, what
+    /// came too fast was dropped.
+    RateLimited,
     /// Sessions here are encrypted end to end, and this client would not be.
     EncryptionRequired,
     /// A message about the group is too large, or not due from this client.

@@ -83,9 +83,9 @@ impl<'a> AnswerWriter<'a> {
         text.line(format_args!("c=IN IP4 0.0.0.0"));
         text.line(format_args!("a=mid:{}", section.mid));
         if first {
-            // A bundle's transport is described in its first section only
+            // A bundle's candidates are in its first section only
             // (RFC 9143 §7.3).
-            write_transport(text, self.local);
+            write_candidates(text, self.local);
         }
         text.line(format_args!("a=rtcp-mux"));
         if section.has("rtcp-rsize") {
@@ -110,6 +110,7 @@ impl<'a> AnswerWriter<'a> {
         text.line(format_args!("t=0 0"));
         text.line(format_args!("a=group:BUNDLE{}", self.bundle));
         text.line(format_args!("a=ice-lite"));
+        write_transport(&mut text, self.local);
         text.line(format_args!("a=msid-semantic: WMS *"));
         if self.allow_mixed_extensions {
             text.line(format_args!("a=extmap-allow-mixed"));
@@ -118,11 +119,16 @@ impl<'a> AnswerWriter<'a> {
     }
 }
 
+/// For all sections at once. Firefox 153 crashes on a bundle that describes
+/// its transport in the first section only.
 fn write_transport(text: &mut Text, local: &LocalTransport) {
     text.line(format_args!("a=ice-ufrag:{}", local.credentials.ufrag));
     text.line(format_args!("a=ice-pwd:{}", local.credentials.password));
     text.line(format_args!("a=fingerprint:sha-256 {}", local.fingerprint));
     text.line(format_args!("a=setup:passive"));
+}
+
+fn write_candidates(text: &mut Text, local: &LocalTransport) {
     for (index, candidate) in (0_u32..).zip(&local.candidates) {
         // RFC 8445 §5.1.2.1: type preference 126 for a host, one component.
         let priority = (126 << 24) | (65_535_u32.saturating_sub(index) << 8) | 255;

@@ -190,13 +190,15 @@ fn publication(
     source: PublicationSource,
     accepted: &Accepted,
 ) -> Result<Publication, InvalidOffer> {
+    let (ssrcs, rtx_ssrcs) = section.ssrcs()?;
     Ok(Publication {
         source: match source {
             PublicationSource::Microphone => Source::Microphone,
             PublicationSource::Camera => Source::Camera,
         },
         mid: section.mid.to_owned(),
-        ssrcs: section.ssrcs()?,
+        ssrcs,
+        rtx_ssrcs,
         codecs: vec![accepted.codec.parameters],
     })
 }

@@ -112,11 +112,11 @@ impl<'a> Section<'a> {
     }
 
     /// The synchronization sources the offerer announces (RFC 5576 §4.1),
-    /// without those of retransmissions.
+    /// those of media first, then those of their retransmissions.
     ///
     /// # Errors
     /// A malformed source, or more than 16.
-    pub(super) fn ssrcs(&self) -> Result<Vec<Ssrc>, InvalidOffer> {
+    pub(super) fn ssrcs(&self) -> Result<(Vec<Ssrc>, Vec<Ssrc>), InvalidOffer> {
         let malformed = || InvalidOffer::in_section(self.mid, "an a=ssrc is malformed");
         let mut repairs = Vec::new();
         for group in self.values("ssrc-group") {
@@ -139,7 +139,7 @@ impl<'a> Section<'a> {
                 ));
             }
         }
-        Ok(ssrcs)
+        Ok((ssrcs, repairs))
     }
 }
 

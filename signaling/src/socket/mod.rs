@@ -8,6 +8,8 @@ mod register;
 mod secret;
 mod service;
 mod session;
+mod statistics;
 
 pub use origin::AllowedOrigins;
 pub use service::{Encryption, Service, Settings, Timing};
+pub use statistics::{GivenUp, JoinOutcome, Statistics};

@@ -87,6 +87,11 @@ impl Outbox {
         self.shared.changed.notify_one();
     }
 
+    /// Whether messages are no longer taken.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().state != State::Open
+    }
+
     /// Waits for the next thing to do. May be dropped without loss while it
     /// waits.
     pub(super) async fn next(&self) -> Next {

@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::worker::command::WorkerAddress;
+use thiserror::Error;
 
 use super::outbox::Outbox;
 use crate::MediaPlane;
 use crate::access::Admission;
+use crate::limits::Limits;
 use crate::protocol::{ErrorCode, ServerMessage};
 use crate::room::{Effect, Room, RoomFull};
 
@@ -19,6 +21,7 @@ use crate::room::{Effect, Room, RoomFull};
 pub(super) struct Register {
     plane: Arc<dyn MediaPlane>,
     capacity: u16,
+    limits: Limits,
     rooms: HashMap<String, OpenRoom>,
     stays: HashMap<ParticipantId, Stay>,
     /// Participants on each worker.
@@ -44,12 +47,32 @@ pub(super) struct Seat {
     pub(super) worker: WorkerAddress,
 }
 
+/// Why a newcomer does not get in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub(super) enum NoSeat {
+    #[error(transparent)]
+    RoomFull(#[from] RoomFull),
+    #[error("this server is full")]
+    ServerFull,
+}
+
+impl NoSeat {
+    /// The protocol's code for this refusal.
+    pub(super) fn code(self) -> ErrorCode {
+        match self {
+            Self::RoomFull(_) => ErrorCode::RoomFull,
+            Self::ServerFull => ErrorCode::ServerFull,
+        }
+    }
+}
+
 impl Register {
-    pub(super) fn new(plane: Arc<dyn MediaPlane>, capacity: u16) -> Self {
+    pub(super) fn new(plane: Arc<dyn MediaPlane>, capacity: u16, limits: Limits) -> Self {
         Self {
             loads: vec![0; plane.workers()],
             plane,
             capacity,
+            limits,
             rooms: HashMap::new(),
             stays: HashMap::new(),
             next_room: 1,
@@ -62,9 +85,14 @@ impl Register {
         id: ParticipantId,
         admission: &Admission,
         outbox: Outbox,
-    ) -> Result<Seat, RoomFull> {
+    ) -> Result<Seat, NoSeat> {
+        if self.stays.len() >= self.limits.participants {
+            return Err(NoSeat::ServerFull);
+        }
+        let rooms = self.rooms.len();
         let open = match self.rooms.entry(admission.room.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(_) if rooms >= self.limits.rooms => return Err(NoSeat::ServerFull),
             Entry::Vacant(entry) => {
                 let worker = (0..self.loads.len())
                     .min_by_key(|worker| self.loads[*worker])
@@ -130,6 +158,14 @@ impl Register {
                 open.remove();
             }
         }
+    }
+
+    pub(super) fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub(super) fn participants(&self) -> usize {
+        self.stays.len()
     }
 
     /// Ends all stays: the server is going down.

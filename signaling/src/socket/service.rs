@@ -1,12 +1,14 @@
 //! The service as a whole.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sfu::worker::event::Event;
@@ -15,17 +17,22 @@ use tokio::sync::watch;
 use super::origin::AllowedOrigins;
 use super::register::Register;
 use super::session;
+use super::statistics::{Counters, JoinOutcome, Statistics};
 use crate::MediaPlane;
 use crate::access::KeySet;
+use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
 use crate::protocol::SUBPROTOCOL;
 
 /// What may be set.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub allowed_origins: AllowedOrigins,
+    /// Who may say for whom a connection counts.
+    pub trusted_proxies: TrustedProxies,
     /// People in a room at most, 2 to 25.
     pub capacity: u16,
     pub encryption: Encryption,
+    pub limits: Limits,
     pub timing: Timing,
 }
 
@@ -71,6 +78,8 @@ struct Shared {
     settings: Settings,
     keys: KeySet,
     register: Mutex<Register>,
+    joins: Mutex<SourceBuckets>,
+    counters: Counters,
     going_down: watch::Sender<bool>,
     /// Open sockets, joined or not.
     sockets: watch::Sender<usize>,
@@ -78,23 +87,43 @@ struct Shared {
 
 impl Service {
     pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
-        let register = Mutex::new(Register::new(plane, settings.capacity));
+        let register = Mutex::new(Register::new(plane, settings.capacity, settings.limits));
         Self {
             shared: Arc::new(Shared {
+                joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
                 settings,
                 keys,
                 register,
+                counters: Counters::default(),
                 going_down: watch::Sender::new(false),
                 sockets: watch::Sender::new(0),
             }),
         }
     }
 
-    /// The routes: `/v1/signal`.
+    /// The routes: `/v1/signal`. Requests carry the [`Connection`] they came
+    /// on as an extension; all that lack it count as one source.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/signal", get(open))
             .with_state(self.clone())
+    }
+
+    /// What has been counted up to now.
+    pub fn statistics(&self) -> Statistics {
+        let (rooms, participants) = {
+            let register = self.register();
+            (register.rooms(), register.participants())
+        };
+        let counters = self.counters();
+        Statistics {
+            rooms,
+            participants,
+            sockets: *self.shared.sockets.borrow(),
+            joins: counters.joins(),
+            given_up: counters.given_up(),
+            messages_dropped: counters.messages_dropped(),
+        }
     }
 
     /// Takes in what a worker says.
@@ -142,8 +171,24 @@ impl Service {
         self.shared.settings.encryption
     }
 
+    pub(super) fn limits(&self) -> &Limits {
+        &self.shared.settings.limits
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
     pub(super) fn keys(&self) -> &KeySet {
         &self.shared.keys
+    }
+
+    /// Takes an attempt to join from a source's account, or says how long
+    /// none is allowed.
+    fn take_attempt(&self, source: Source) -> Result<(), Duration> {
+        let joins = self.shared.joins.lock();
+        let mut joins = joins.unwrap_or_else(PoisonError::into_inner);
+        joins.take(source, Instant::now())
     }
 
     /// Waits until the server is going down.
@@ -168,6 +213,7 @@ impl Service {
 
 async fn open(
     State(service): State<Service>,
+    connection: Option<Extension<Connection>>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -175,6 +221,23 @@ async fn open(
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
+    let connection = connection.map(|Extension(connection)| connection);
+    let proxies = &service.shared.settings.trusted_proxies;
+    let client = connection.as_ref().map_or(UNKNOWN, |connection| {
+        let client = proxies.client(connection.peer(), &headers);
+        connection.attribute(client);
+        client
+    });
+    if let Err(wait) = service.take_attempt(Source::of(client)) {
+        service.counters().count_join(JoinOutcome::RateLimited);
+        let seconds = wait.as_secs() + 1;
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, seconds.to_string())],
+            "too many attempts to join from this address\n",
+        )
+            .into_response();
+    }
     if !service.shared.settings.allowed_origins.admit(&headers) {
         return (
             StatusCode::FORBIDDEN,
@@ -190,14 +253,19 @@ async fn open(
         )
             .into_response();
     }
+    // Twice as much as allowed, so that one who sends too much is told so.
+    let most = 2 * service.limits().offer_bytes;
     upgrade
-        .max_message_size(2 * session::MAX_MESSAGE_BYTES)
-        .max_frame_size(2 * session::MAX_MESSAGE_BYTES)
+        .max_message_size(most)
+        .max_frame_size(most)
         .on_upgrade(move |socket| async move {
             let _open = OpenSocket::new(&service);
-            session::run(socket, service.clone()).await;
+            session::run(socket, service.clone(), connection).await;
         })
 }
+
+/// Stands for all clients of a server that does not track its connections.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Counts a socket for as long as it lives.
 struct OpenSocket(Service);

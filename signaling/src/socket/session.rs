@@ -1,5 +1,6 @@
 //! One participant's socket, from the first message to the last.
 
+use std::future::pending;
 use std::time::{Duration, Instant as StdInstant};
 
 use axum::body::Bytes;
@@ -11,22 +12,39 @@ use super::group::{self, Entrance, GroupMessage};
 use super::outbox::{Next, Outbox};
 use super::secret;
 use super::service::{Encryption, Service};
+use super::statistics::{GivenUp, JoinOutcome};
 use crate::access::{Admission, UnixTime};
+use crate::limits::{Connection, Limits, MessageRate, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
 use crate::room::{Devices, Session};
 use crate::sdp::{LocalTransport, Negotiation};
 
 /// Serves a socket until either side ends it.
-pub(super) async fn run(mut socket: WebSocket, service: Service) {
-    let newcomer = tokio::select! {
-        newcomer = await_join(&mut socket, &service) => newcomer,
-        () = service.going_down() => Err(Refusal::going_down()),
+pub(super) async fn run(mut socket: WebSocket, service: Service, connection: Option<Connection>) {
+    let mut rate = MessageRate::new(service.limits().messages, StdInstant::now());
+    let evicted = async {
+        match &connection {
+            Some(connection) => connection.evicted().await,
+            None => pending().await,
+        }
     };
-    let stay = newcomer.and_then(|newcomer| Stay::begin(service, newcomer));
+    let newcomer = tokio::select! {
+        newcomer = await_join(&mut socket, &service, &mut rate) => newcomer,
+        () = service.going_down() => Err(Refusal::going_down()),
+        () = evicted => Err(Refusal::evicted()),
+    };
+    let stay = newcomer.and_then(|newcomer| Stay::begin(service.clone(), newcomer, rate));
     let mut stay = match stay {
         Ok(stay) => stay,
-        Err(refusal) => return refusal.send(&mut socket).await,
+        Err(refusal) => {
+            service.counters().count_join(refusal.outcome);
+            return refusal.send(&mut socket).await;
+        }
     };
+    service.counters().count_join(JoinOutcome::Joined);
+    if let Some(connection) = &connection {
+        connection.joined();
+    }
     let close = stay.serve(&mut socket).await;
     drop(stay);
     if let Some(code) = close {
@@ -36,6 +54,7 @@ pub(super) async fn run(mut socket: WebSocket, service: Service) {
 
 /// Why a socket is closed before its participant is in.
 struct Refusal {
+    outcome: JoinOutcome,
     message: Option<(ErrorCode, String)>,
     close: u16,
 }
@@ -43,6 +62,7 @@ struct Refusal {
 impl Refusal {
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
+            outcome: code.into(),
             message: Some((code, message.into())),
             close: close_code::POLICY,
         }
@@ -55,9 +75,27 @@ impl Refusal {
         }
     }
 
+    fn timed_out() -> Self {
+        Self {
+            outcome: JoinOutcome::TimedOut,
+            ..Self::new(ErrorCode::InvalidMessage, "no join message came in time")
+        }
+    }
+
+    fn evicted() -> Self {
+        Self {
+            outcome: JoinOutcome::Evicted,
+            ..Self::new(
+                ErrorCode::RateLimited,
+                "too many connections wait to join; this one was the oldest",
+            )
+        }
+    }
+
     /// The client is gone, or gave no sign of knowing the protocol.
     fn silent() -> Self {
         Self {
+            outcome: JoinOutcome::GaveUp,
             message: None,
             close: close_code::NORMAL,
         }
@@ -86,15 +124,16 @@ struct Newcomer {
     entrance: Option<Entrance>,
 }
 
-async fn await_join(socket: &mut WebSocket, service: &Service) -> Result<Newcomer, Refusal> {
-    let first = timeout(service.timing().join_deadline, first_text(socket)).await;
+async fn await_join(
+    socket: &mut WebSocket,
+    service: &Service,
+    rate: &mut MessageRate,
+) -> Result<Newcomer, Refusal> {
+    let first = timeout(service.timing().join_deadline, first_text(socket, rate)).await;
     let Ok(text) = first else {
-        return Err(Refusal::new(
-            ErrorCode::InvalidMessage,
-            "no join message came in time",
-        ));
+        return Err(Refusal::timed_out());
     };
-    match parse(&text?) {
+    match parse(&text?, service.limits()) {
         Ok(ClientMessage::Join {
             token,
             participant_id,
@@ -136,9 +175,15 @@ async fn await_join(socket: &mut WebSocket, service: &Service) -> Result<Newcome
     }
 }
 
-async fn first_text(socket: &mut WebSocket) -> Result<String, Refusal> {
+async fn first_text(socket: &mut WebSocket, rate: &mut MessageRate) -> Result<String, Refusal> {
     loop {
-        match socket.recv().await {
+        let incoming = socket.recv().await;
+        if let Some(Ok(message)) = &incoming
+            && judge(rate, message) != Verdict::Pass
+        {
+            return Err(Refusal::new(ErrorCode::RateLimited, TOO_FAST));
+        }
+        match incoming {
             Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
             Some(Ok(Message::Binary(_))) => {
                 return Err(Refusal::new(ErrorCode::InvalidMessage, BINARY));
@@ -156,10 +201,11 @@ struct Stay {
     outbox: Outbox,
     negotiation: Negotiation,
     negotiated: bool,
+    rate: MessageRate,
 }
 
 impl Stay {
-    fn begin(service: Service, newcomer: Newcomer) -> Result<Self, Refusal> {
+    fn begin(service: Service, newcomer: Newcomer, rate: MessageRate) -> Result<Self, Refusal> {
         let id = newcomer.id.unwrap_or_else(secret::participant_id);
         let outbox = Outbox::new();
         let seat = {
@@ -175,7 +221,7 @@ impl Stay {
             }
             let seat = register
                 .join(id, &newcomer.admission, outbox.clone())
-                .map_err(|full| Refusal::new(ErrorCode::RoomFull, full.to_string()))?;
+                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
             if let Some(entrance) = newcomer.entrance {
                 register.update(id, |room| {
                     group::deliver(room, id, GroupMessage::Enter(entrance), StdInstant::now())
@@ -197,6 +243,7 @@ impl Stay {
             outbox,
             negotiation: Negotiation::new(local, slots),
             negotiated: false,
+            rate,
         })
     }
 
@@ -210,6 +257,11 @@ impl Stay {
             tokio::select! {
                 incoming = socket.recv() => {
                     last_heard = Instant::now();
+                    if let Some(Ok(message)) = &incoming
+                        && !self.is_allowed(message)
+                    {
+                        continue;
+                    }
                     match incoming {
                         Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
                         Some(Ok(Message::Binary(_))) => {
@@ -225,11 +277,11 @@ impl Stay {
                         self.send(sending, timing.silence_limit).await?;
                     }
                     Next::Close => return Some(close_code::NORMAL),
-                    Next::GiveUp => return self.give_up("the client does not keep up"),
+                    Next::GiveUp => return self.give_up(GivenUp::SlowReader),
                 },
                 _ = pings.tick() => {
                     if last_heard.elapsed() > timing.silence_limit {
-                        return self.give_up("the client is silent");
+                        return self.give_up(GivenUp::Silent);
                     }
                     let sending = socket.send(Message::Ping(Bytes::new()));
                     self.send(sending, timing.silence_limit).await?;
@@ -247,19 +299,51 @@ impl Stay {
         tokio::select! {
             sent = timeout(limit, sending) => match sent {
                 Ok(sent) => sent.ok(),
-                Err(_) => self.give_up("the client takes no messages"),
+                Err(_) => self.give_up(GivenUp::SlowReader),
             },
-            () = self.outbox.overflowed() => self.give_up("the client does not keep up"),
+            () = self.outbox.overflowed() => self.give_up(GivenUp::SlowReader),
         }
     }
 
-    fn give_up<T>(&self, reason: &str) -> Option<T> {
-        tracing::info!(participant = %self.id, reason, "socket given up");
+    fn give_up<T>(&self, cause: GivenUp) -> Option<T> {
+        tracing::info!(participant = %self.id, cause = cause.name(), "socket given up");
+        self.service.counters().count_given_up(cause);
         None
     }
 
+    /// Whether a frame may be looked at. One that came too fast may not; who
+    /// goes on regardless is told that this is the end.
+    fn is_allowed(&mut self, message: &Message) -> bool {
+        let verdict = judge(&mut self.rate, message);
+        if verdict == Verdict::Pass {
+            return true;
+        }
+        let counters = self.service.counters();
+        counters.count_dropped_message();
+        match verdict {
+            Verdict::Refuse => self.tell_error(ErrorCode::RateLimited, TOO_FAST, false),
+            Verdict::Close if !self.outbox.is_closed() => {
+                let _: Option<()> = self.give_up(GivenUp::Flooding);
+                self.tell_error(ErrorCode::RateLimited, TOO_FAST, true);
+            }
+            _ => {}
+        }
+        false
+    }
+
     fn handle(&mut self, text: &str) {
-        match parse(text) {
+        let limits = self.service.limits();
+        match parse(text, limits) {
+            Ok(ClientMessage::Offer { publications, .. })
+                if publications.len() > limits.publications =>
+            {
+                let most = limits.publications;
+                self.tell_error(
+                    ErrorCode::InvalidOffer,
+                    &format!("a participant may send {most} streams at most"),
+                    !self.negotiated,
+                );
+            }
             Ok(ClientMessage::Offer {
                 sdp,
                 publications,
@@ -339,19 +423,38 @@ impl Drop for Stay {
     }
 }
 
-fn parse(text: &str) -> Result<ClientMessage, (ErrorCode, String)> {
-    if text.len() > MAX_MESSAGE_BYTES {
-        return Err((
-            ErrorCode::MessageTooLarge,
-            "the message is larger than 256 KB".to_owned(),
-        ));
-    }
-    serde_json::from_str(text).map_err(|error| {
+fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, (ErrorCode, String)> {
+    let check_size = |most| {
+        if text.len() > most {
+            Err((
+                ErrorCode::MessageTooLarge,
+                format!("the message is larger than {most} bytes"),
+            ))
+        } else {
+            Ok(())
+        }
+    };
+    check_size(limits.offer_bytes.max(limits.message_bytes))?;
+    let message = serde_json::from_str(text).map_err(|error| {
         (
             ErrorCode::InvalidMessage,
             format!("not a message of this protocol: {error}"),
         )
-    })
+    })?;
+    check_size(match message {
+        ClientMessage::Offer { .. } => limits.offer_bytes,
+        _ => limits.message_bytes,
+    })?;
+    Ok(message)
+}
+
+fn judge(rate: &mut MessageRate, message: &Message) -> Verdict {
+    let bytes = match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
+        Message::Close(_) => return Verdict::Pass,
+    };
+    rate.judge(bytes, std::time::Instant::now())
 }
 
 fn pings(every: Duration) -> Interval {
@@ -375,10 +478,8 @@ async fn end(socket: &mut WebSocket, code: u16) {
     let _ = timeout(CLOSE_DEADLINE, goodbye).await;
 }
 
-/// An untrimmed offer of Chromium with 24 pairs of slots has 158 KB. The socket
-/// itself takes twice as much, so that one who sends too much is told so.
-pub(super) const MAX_MESSAGE_BYTES: usize = 256 * 1024;
-
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
+
+const TOO_FAST: &str = "messages come too fast; those beyond the rate are dropped";
 
 const BINARY: &str = "binary messages are not part of this protocol";

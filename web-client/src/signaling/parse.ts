@@ -149,6 +149,8 @@ const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
     'token-expired': true,
     'token-not-yet-valid': true,
     'room-full': true,
+    'server-full': true,
+    'rate-limited': true,
     'invalid-message': true,
     'message-too-large': true,
     'invalid-offer': true,

@@ -50,6 +50,7 @@ export class Server {
       const port = await freePort();
       const origin = `http://localhost:${port}`;
       const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
+      config.push(`[metrics]`, `listen = ""`);
       if (withKeys) {
         await mint(folder, 'nobody');
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);

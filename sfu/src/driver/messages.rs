@@ -1,0 +1,215 @@
+//! Memory for the batched system calls, set aside once: message headers point
+//! into it, and are written anew for each call.
+
+#![allow(unsafe_code, reason = "message headers are made of raw pointers")]
+
+use std::mem;
+use std::net::SocketAddr;
+
+use socket2::{SockAddr, SockAddrStorage};
+
+use crate::worker::batch::{Train, TransmitBatch};
+
+/// Memory for one receive call.
+pub(super) struct ReceiveBatch {
+    bytes: Box<[u8]>,
+    addresses: Box<[SockAddrStorage]>,
+    controls: Box<[SegmentControl]>,
+    vectors: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl ReceiveBatch {
+    pub(super) fn new() -> Self {
+        Self {
+            bytes: vec![0; RECEIVE_MESSAGES * MESSAGE_BYTES].into_boxed_slice(),
+            addresses: (0..RECEIVE_MESSAGES)
+                .map(|_| SockAddrStorage::zeroed())
+                .collect(),
+            controls: vec![SegmentControl::default(); RECEIVE_MESSAGES].into_boxed_slice(),
+            vectors: Vec::with_capacity(RECEIVE_MESSAGES),
+            headers: Vec::with_capacity(RECEIVE_MESSAGES),
+        }
+    }
+
+    /// Headers for a call: each with room for a message, its sender's address
+    /// and one control message, all of which live as long as the batch is not
+    /// touched otherwise.
+    pub(super) fn prepare(&mut self) -> &mut [libc::mmsghdr] {
+        self.vectors.clear();
+        self.headers.clear();
+        self.vectors.extend(
+            self.bytes
+                .chunks_mut(MESSAGE_BYTES)
+                .map(|bytes| libc::iovec {
+                    iov_base: bytes.as_mut_ptr().cast(),
+                    iov_len: bytes.len(),
+                }),
+        );
+        let parts = self
+            .vectors
+            .iter_mut()
+            .zip(&mut self.addresses)
+            .zip(&mut self.controls);
+        self.headers
+            .extend(parts.map(|((vector, address), control)| {
+                let mut header = empty_header();
+                header.msg_hdr.msg_name = std::ptr::from_mut(address).cast();
+                header.msg_hdr.msg_namelen = mem::size_of::<SockAddrStorage>() as libc::socklen_t;
+                header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+                header.msg_hdr.msg_iovlen = 1;
+                header.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
+                header.msg_hdr.msg_controllen = mem::size_of::<SegmentControl>();
+                header
+            }));
+        &mut self.headers
+    }
+
+    /// The sender of a message that the last call received, and its datagrams.
+    /// `None` for one that was cut short.
+    pub(super) fn message(
+        &mut self,
+        at: usize,
+    ) -> Option<(SocketAddr, impl Iterator<Item = &mut [u8]>)> {
+        let header = self.headers.get(at)?;
+        if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+            return None;
+        }
+        let length = header.msg_len as usize;
+        let segment = segment_length(&header.msg_hdr).unwrap_or(length).max(1);
+        // SAFETY: the storage is plain bytes, and the kernel wrote an address
+        // of this length there.
+        let address = unsafe {
+            SockAddr::new(
+                std::ptr::read(&raw const self.addresses[at]),
+                header.msg_hdr.msg_namelen,
+            )
+        };
+        let bytes = &mut self.bytes[at * MESSAGE_BYTES..][..length];
+        Some((address.as_socket()?, bytes.chunks_mut(segment)))
+    }
+}
+
+/// Memory for one send call.
+pub(super) struct SendMessages {
+    addresses: Vec<SockAddr>,
+    controls: Vec<SegmentControl>,
+    vectors: Vec<libc::iovec>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+impl SendMessages {
+    pub(super) fn new() -> Self {
+        Self {
+            addresses: Vec::with_capacity(MAX_TRAINS),
+            controls: Vec::with_capacity(MAX_TRAINS),
+            vectors: Vec::with_capacity(MAX_TRAINS),
+            headers: Vec::with_capacity(MAX_TRAINS),
+        }
+    }
+
+    /// Headers that send the first of `trains`, at most [`MAX_TRAINS`]. They
+    /// point into `batch` and into this memory, and none of it is written to
+    /// by the call.
+    pub(super) fn prepare(
+        &mut self,
+        batch: &TransmitBatch,
+        trains: &[Train],
+    ) -> &mut [libc::mmsghdr] {
+        self.addresses.clear();
+        self.controls.clear();
+        self.vectors.clear();
+        self.headers.clear();
+        let trains = &trains[..trains.len().min(MAX_TRAINS)];
+        for train in trains {
+            let bytes = batch.bytes(train);
+            self.addresses.push(train.path.remote.into());
+            self.controls.push(SegmentControl::default());
+            self.vectors.push(libc::iovec {
+                iov_base: bytes.as_ptr().cast_mut().cast(),
+                iov_len: bytes.len(),
+            });
+        }
+        let parts = self
+            .addresses
+            .iter()
+            .zip(&mut self.controls)
+            .zip(&mut self.vectors)
+            .zip(trains);
+        self.headers
+            .extend(parts.map(|(((address, control), vector), train)| {
+                let mut header = empty_header();
+                header.msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+                header.msg_hdr.msg_namelen = address.len();
+                header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
+                header.msg_hdr.msg_iovlen = 1;
+                if train.range.len() > train.segment_length {
+                    control.segment(&mut header.msg_hdr, train.segment_length as u16);
+                }
+                header
+            }));
+        &mut self.headers
+    }
+}
+
+/// Room for one control message about segments: a `u16` when sending, an
+/// `int` when receiving.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct SegmentControl([u8; CONTROL_BYTES]);
+
+impl Default for SegmentControl {
+    fn default() -> Self {
+        Self([0; CONTROL_BYTES])
+    }
+}
+
+impl SegmentControl {
+    /// Makes `header` send its bytes as datagrams of `length` bytes.
+    fn segment(&mut self, header: &mut libc::msghdr, length: u16) {
+        header.msg_control = self.0.as_mut_ptr().cast();
+        // SAFETY: the block is aligned for, and large enough for, a control
+        // message with two bytes of data.
+        unsafe {
+            header.msg_controllen = libc::CMSG_SPACE(2) as _;
+            let control = libc::CMSG_FIRSTHDR(header);
+            (*control).cmsg_level = libc::SOL_UDP;
+            (*control).cmsg_type = libc::UDP_SEGMENT;
+            (*control).cmsg_len = libc::CMSG_LEN(2) as _;
+            libc::CMSG_DATA(control)
+                .cast::<u16>()
+                .write_unaligned(length);
+        }
+    }
+}
+
+fn segment_length(header: &libc::msghdr) -> Option<usize> {
+    // SAFETY: the kernel filled the control block and set its length; the
+    // macros stay within it.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(header);
+        while !control.is_null() {
+            if (*control).cmsg_level == libc::SOL_UDP && (*control).cmsg_type == libc::UDP_GRO {
+                let length = libc::CMSG_DATA(control)
+                    .cast::<libc::c_int>()
+                    .read_unaligned();
+                return usize::try_from(length).ok().filter(|length| *length > 0);
+            }
+            control = libc::CMSG_NXTHDR(header, control);
+        }
+    }
+    None
+}
+
+fn empty_header() -> libc::mmsghdr {
+    // SAFETY: all-zero is a valid message header.
+    unsafe { mem::zeroed() }
+}
+
+/// Trains in one send call.
+pub(super) const MAX_TRAINS: usize = 64;
+const RECEIVE_MESSAGES: usize = 32;
+/// The largest that GRO puts together.
+const MESSAGE_BYTES: usize = 65_536;
+/// At least what the system needs for four bytes of data.
+const CONTROL_BYTES: usize = 32;

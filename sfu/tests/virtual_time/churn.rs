@@ -1,0 +1,97 @@
+//! People come and go, and nothing of them stays behind.
+
+use std::time::Duration;
+
+use sfu::identity::{ParticipantId, RoomId};
+
+use crate::link::Link;
+use crate::session::{Session, audio_slot, seeds, slot_ssrc};
+
+#[test]
+fn joins_and_leaves_leave_nothing_behind_and_nobody_is_disturbed() {
+    let rounds = seeds(12).end * 25;
+    let mut session = Session::new(9);
+    let (stays, watches) = (ParticipantId(1), ParticipantId(2));
+    for id in [stays, watches] {
+        session.join(RoomId(1), id, 2, Link::good());
+    }
+    session.watch(watches, 0, stays);
+    session.connect();
+    session.start_media(stays);
+    session.run(Duration::from_millis(100));
+    let kept = session.worker.footprint();
+    let mut last_number = None;
+    let mut memory = None;
+
+    for round in 0..rounds {
+        let id = ParticipantId(10 + round % 1000);
+        session.join(RoomId(1 + round % 3), id, 2, Link::good());
+        session.watch(id, 0, stays);
+        session.watch(watches, 1, id);
+        match round % 5 {
+            // Some leave before they have connected, or without a word.
+            0 => {}
+            1 => session.peer(id).is_gone = true,
+            _ => {
+                session.connect();
+                session.start_media(id);
+                session.run(Duration::from_millis(50));
+            }
+        }
+        session.leave(id);
+
+        let sound = slot_ssrc(watches, audio_slot(0));
+        for packet in session.peers[&watches].received_on(sound) {
+            let number = packet.sequence_number;
+            let expected = last_number.map(|last: u16| last.wrapping_add(1));
+            assert!(
+                expected.is_none_or(|expected| expected == number),
+                "round {round}"
+            );
+            last_number = Some(number);
+        }
+        session.peer(watches).received.clear();
+        session.events.clear();
+        if round == rounds / 2 {
+            memory = Some(resident_bytes());
+        }
+    }
+
+    session.run(Duration::from_millis(100));
+    assert_eq!(session.worker.footprint(), kept);
+    let statistics = session.worker.statistics();
+    assert_eq!((statistics.rooms, statistics.participants), (1, 2));
+    let grown = resident_bytes().saturating_sub(memory.unwrap_or_default());
+    println!("{rounds} joins and leaves; the second half took {grown} bytes more");
+    assert!(grown < MOST_GROWTH, "{grown} bytes");
+}
+
+#[test]
+fn the_last_to_go_leaves_no_timer() {
+    let mut session = Session::new(1);
+    let id = ParticipantId(1);
+    session.join(RoomId(1), id, 2, Link::good());
+    session.connect();
+    session.start_media(id);
+    session.run(Duration::from_secs(1));
+
+    session.leave(id);
+
+    assert_eq!(session.worker.next_timeout(), None);
+    assert_eq!(
+        session.worker.footprint(),
+        Session::new(1).worker.footprint()
+    );
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("a Linux system");
+    let pages = status
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("a number of pages") * 4096
+}
+
+/// Far less than one participant's memory for each round.
+const MOST_GROWTH: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,166 @@
+//! Addresses change, clocks jump, handshakes go wrong.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sfu::identity::{ParticipantId, RoomId};
+use sfu::transport::Fingerprint;
+use sfu::worker::event::{DisconnectReason, Event};
+
+use crate::link::{Link, Loss};
+use crate::session::{Session, audio_slot, seeds, slot_ssrc};
+
+const ROOM: RoomId = RoomId(1);
+const A: ParticipantId = ParticipantId(1);
+const B: ParticipantId = ParticipantId(2);
+
+fn in_a_call() -> Session {
+    let mut session = Session::new(1);
+    for id in [A, B] {
+        session.join(ROOM, id, 1, Link::good());
+    }
+    session.watch(A, 0, B);
+    session.watch(B, 0, A);
+    session.connect();
+    session.start_media(A);
+    session.start_media(B);
+    session.run(Duration::from_secs(1));
+    session
+}
+
+fn sound_since(session: &mut Session, id: ParticipantId, duration: Duration) -> usize {
+    session.peer(id).received.clear();
+    session.run(duration);
+    let ssrc = slot_ssrc(id, audio_slot(0));
+    session.peers[&id].received_on(ssrc).len()
+}
+
+#[test]
+fn an_address_that_changes_takes_the_media_along() {
+    let mut session = in_a_call();
+    session.peer(A).address = SocketAddr::from(([203, 0, 113, 9], 4000));
+    let check = session.peer(A).check();
+    let address = session.peers[&A].address;
+
+    session.inject(address, check);
+
+    let heard = sound_since(&mut session, A, Duration::from_secs(1));
+    assert!(heard >= 48, "A hears {heard} packets");
+    let heard = sound_since(&mut session, B, Duration::from_secs(1));
+    assert!(heard >= 48, "B hears {heard} packets");
+}
+
+#[test]
+fn media_from_an_address_that_no_check_vouches_for_is_dropped() {
+    let mut session = in_a_call();
+    session.peer(A).address = SocketAddr::from(([203, 0, 113, 9], 4000));
+
+    // Its next check comes after at most two and a half seconds.
+    let before = session.worker.statistics().dropped.unknown_path;
+    session.run(Duration::from_millis(400));
+    let dropped = session.worker.statistics().dropped.unknown_path - before;
+
+    assert!(dropped == 0 || dropped > 40, "{dropped}");
+    let heard = sound_since(&mut session, B, Duration::from_secs(4));
+    assert!(heard > 50, "after the check B hears {heard} packets");
+}
+
+#[test]
+fn a_machine_held_up_does_not_take_it_for_the_peers_silence() {
+    let mut session = in_a_call();
+
+    session.now += Duration::from_mins(10);
+    session.run(Duration::from_secs(5));
+
+    assert_eq!(session.worker.statistics().participants, 2);
+    let heard = sound_since(&mut session, A, Duration::from_secs(1));
+    assert!(heard >= 48, "{heard} packets");
+}
+
+#[test]
+fn time_that_stands_still_or_runs_back_is_survived() {
+    let mut session = in_a_call();
+    let later = session.now + Duration::from_secs(5);
+
+    session.worker.handle_timeout(later);
+    let heard = sound_since(&mut session, A, Duration::from_secs(6));
+
+    assert!(heard >= 290, "{heard} packets");
+}
+
+#[test]
+fn a_certificate_other_than_the_signalled_one_ends_the_stay() {
+    let mut session = Session::new(1);
+    session.join_as(ROOM, A, 1, Link::good(), |parameters| {
+        parameters.remote_fingerprint = Fingerprint([7; 32]);
+    });
+
+    session.run(Duration::from_secs(5));
+
+    assert_eq!(
+        session.events,
+        [Event::Disconnected {
+            participant: A,
+            reason: DisconnectReason::DtlsFailed
+        }]
+    );
+    assert_eq!(session.worker.statistics().dtls_wrong_certificate, 1);
+    assert_eq!(session.worker.statistics().participants, 0);
+}
+
+#[test]
+fn handshakes_get_through_loss_and_duplication() {
+    for seed in seeds(30) {
+        let mut session = Session::new(seed);
+        let link = Link {
+            delay: Duration::from_millis(30),
+            jitter: Duration::from_millis(20),
+            loss: Loss::Random(0.1),
+            duplication: 0.1,
+        };
+        session.join(ROOM, A, 1, link);
+
+        session.connect();
+
+        let connected = session
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Connected { .. }));
+        assert!(connected, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_second_client_hello_or_an_alert_in_the_clear_changes_nothing() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+    let hello = session.peers[&A].first_hello.clone();
+    assert_eq!(hello[0], 22);
+    // A fatal handshake_failure, not encrypted, epoch 0 (RFC 6347 §4.1).
+    let alert = [21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+
+    for _ in 0..5 {
+        session.inject(address, hello.clone());
+        session.inject(address, alert.to_vec());
+    }
+
+    let heard = sound_since(&mut session, A, Duration::from_secs(2));
+    assert!(heard >= 98, "{heard} packets");
+    assert_eq!(session.worker.statistics().participants, 2);
+}
+
+#[test]
+fn a_peer_that_closes_is_gone_at_once() {
+    let mut session = in_a_call();
+
+    session.peer(A).close();
+    session.run(Duration::from_millis(20));
+
+    assert_eq!(
+        session.events.last(),
+        Some(&Event::Disconnected {
+            participant: A,
+            reason: DisconnectReason::Closed
+        })
+    );
+}

@@ -1,0 +1,185 @@
+//! Token buckets: a steady rate, and a reserve for bursts.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::Source;
+
+/// A steady rate and what may come at once. Both are at least 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+/// One account: it fills at the rate, and never holds more than the burst.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenBucket {
+    rate: Rate,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl TokenBucket {
+    /// A full one.
+    pub(super) fn new(rate: Rate, now: Instant) -> Self {
+        Self {
+            rate,
+            tokens: f64::from(rate.burst),
+            filled: now,
+        }
+    }
+
+    /// Takes `cost` if there is as much, and says whether it did.
+    pub(super) fn take(&mut self, cost: u32, now: Instant) -> bool {
+        self.fill(now);
+        let cost = f64::from(cost);
+        let enough = self.tokens >= cost;
+        if enough {
+            self.tokens -= cost;
+        }
+        enough
+    }
+
+    /// How long until `cost` is there. Zero if it is, and never more than the
+    /// time from empty to full.
+    fn wait(&mut self, cost: u32, now: Instant) -> Duration {
+        self.fill(now);
+        let lacking = f64::from(cost.min(self.rate.burst)) - self.tokens;
+        Duration::from_secs_f64(lacking.max(0.0) / f64::from(self.rate.per_second.max(1)))
+    }
+
+    fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= f64::from(self.rate.burst)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.filled).as_secs_f64();
+        let tokens = self.tokens + seconds * f64::from(self.rate.per_second);
+        self.tokens = tokens.min(f64::from(self.rate.burst));
+        self.filled = self.filled.max(now);
+    }
+}
+
+/// One account for each source.
+#[derive(Debug)]
+pub(crate) struct SourceBuckets {
+    rate: Rate,
+    buckets: HashMap<Source, TokenBucket>,
+}
+
+impl SourceBuckets {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self {
+            rate,
+            buckets: HashMap::new(),
+        }
+    }
+
+    /// Takes one from a source's account.
+    ///
+    /// # Errors
+    /// It is empty for as long as is said.
+    pub(crate) fn take(&mut self, source: Source, now: Instant) -> Result<(), Duration> {
+        if self.buckets.len() >= MAX_SOURCES && !self.buckets.contains_key(&source) {
+            // A full account is as good as none.
+            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            if self.buckets.len() >= MAX_SOURCES {
+                // So many at once are no single source's doing: what bounds
+                // all together must hold.
+                return Ok(());
+            }
+        }
+        let bucket = self
+            .buckets
+            .entry(source)
+            .or_insert_with(|| TokenBucket::new(self.rate, now));
+        if bucket.take(1, now) {
+            Ok(())
+        } else {
+            Err(bucket.wait(1, now))
+        }
+    }
+}
+
+/// About 1 MB.
+const MAX_SOURCES: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const RATE: Rate = Rate {
+        per_second: 2,
+        burst: 3,
+    };
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(RATE, start);
+
+        assert!((0..3).all(|_| bucket.take(1, start)));
+        assert!(!bucket.take(1, start));
+        assert!(!bucket.take(1, start + Duration::from_millis(499)));
+        assert!(bucket.take(1, start + Duration::from_millis(500)));
+        assert!(!bucket.take(1, start + Duration::from_millis(500)));
+    }
+
+    #[test]
+    fn a_long_rest_saves_no_more_than_the_burst() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(RATE, start);
+        let later = start + Duration::from_hours(1_000);
+
+        assert!((0..3).all(|_| bucket.take(1, later)));
+        assert!(!bucket.take(1, later));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nothing() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(10);
+        let mut bucket = TokenBucket::new(RATE, later);
+        assert!(bucket.take(3, later));
+
+        assert!(!bucket.take(1, start));
+        assert!(!bucket.take(1, later));
+    }
+
+    #[test]
+    fn sources_do_not_pay_for_one_another_and_are_told_how_long_to_wait() {
+        let now = Instant::now();
+        let mut buckets = SourceBuckets::new(RATE);
+        for _ in 0..3 {
+            assert_eq!(buckets.take(source(1), now), Ok(()));
+        }
+
+        assert_eq!(
+            buckets.take(source(1), now),
+            Err(Duration::from_millis(500))
+        );
+        assert_eq!(buckets.take(source(2), now), Ok(()));
+    }
+
+    #[test]
+    fn sources_beyond_number_are_not_remembered() {
+        let now = Instant::now();
+        let mut buckets = SourceBuckets::new(RATE);
+        for number in 0..30_000 {
+            assert_eq!(buckets.take(source(number), now), Ok(()));
+        }
+        assert_eq!(buckets.buckets.len(), MAX_SOURCES);
+
+        let later = now + Duration::from_secs(10);
+        assert_eq!(buckets.take(source(50_000), later), Ok(()));
+        assert_eq!(buckets.buckets.len(), 1);
+    }
+
+    fn source(number: u32) -> Source {
+        Source::of(Ipv4Addr::from(number).into())
+    }
+}

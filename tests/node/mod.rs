@@ -1,0 +1,279 @@
+//! A running server, as its clients and Prometheus meet it.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use signaling::access::{DevelopmentKey, NewToken, UnixTime};
+use signaling::protocol::Role;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// The server; it ends when this is dropped.
+pub struct Node {
+    process: Child,
+    key: DevelopmentKey,
+    folder: PathBuf,
+    pub clients: SocketAddr,
+    pub metrics: SocketAddr,
+}
+
+impl Node {
+    /// `name` is the test's own; `settings` are added to those that every
+    /// server here has; `level` is that of the log.
+    pub fn start(name: &str, settings: &str, level: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("node")
+            .join(name);
+        fs::create_dir_all(&folder).expect("it is writable");
+        let key = DevelopmentKey::generate();
+        let jwks = folder.join("keys.json");
+        fs::write(&jwks, key.to_jwks()).expect("it is writable");
+        let metrics = free_port();
+        let config = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n\
+             [media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
+             [access]\njwks = {jwks:?}\n\
+             [metrics]\nlisten = \"{metrics}\"\n{settings}"
+        );
+        let config_file = folder.join("quietroom.toml");
+        fs::write(&config_file, config).expect("it is writable");
+        let log = File::create(folder.join("log")).expect("it is writable");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_quietroom"))
+            .args(["serve", "--config"])
+            .arg(config_file)
+            .env("RUST_LOG", level)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the binary is built");
+        let output = process.stdout.take().expect("stdout is piped");
+        let line = BufReader::new(output)
+            .lines()
+            .map_while(Result::ok)
+            .find(|line| line.contains("http://"))
+            .unwrap_or_else(|| panic!("the server starts; see {folder:?}"));
+        let after_host = line.rsplit_once(':').expect("the line has a port").1;
+        let port = after_host.trim_end_matches('/').parse();
+        Self {
+            process,
+            key,
+            folder,
+            clients: (Ipv4Addr::LOCALHOST, port.expect("a port")).into(),
+            metrics,
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What has been logged up to now.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).expect("it is there")
+    }
+
+    pub fn token(&self, room: &str) -> String {
+        self.token_at(room, UnixTime::now())
+    }
+
+    /// A token for an hour from then on.
+    pub fn token_at(&self, room: &str, issued_at: UnixTime) -> String {
+        mint(&self.key, room, issued_at)
+    }
+
+    /// All samples, by name and labels as they stand on the page.
+    pub fn scrape(&self) -> BTreeMap<String, f64> {
+        self.metrics_page()
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let (name, value) = line.rsplit_once(' ').expect("a sample has a value");
+                (name.to_owned(), value.parse().expect("values are numbers"))
+            })
+            .collect()
+    }
+
+    pub fn metrics_page(&self) -> String {
+        let response = get(self.metrics, "/metrics");
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+        let (_, body) = response.split_once("\r\n\r\n").expect("it has a body");
+        body.to_owned()
+    }
+
+    /// Scrapes until the samples are as they should be.
+    pub async fn settle(
+        &self,
+        what: &str,
+        done: impl Fn(&BTreeMap<String, f64>) -> bool,
+    ) -> BTreeMap<String, f64> {
+        let start = Instant::now();
+        loop {
+            let samples = self.scrape();
+            if done(&samples) {
+                return samples;
+            }
+            assert!(start.elapsed() < PATIENCE, "{what}: {samples:#?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    pub async fn connect(&self) -> Client {
+        self.connect_from(Ipv4Addr::LOCALHOST.into())
+            .await
+            .expect("the server speaks websocket")
+    }
+
+    /// Connects from an address of the loopback.
+    pub async fn connect_from(&self, source: IpAddr) -> Result<Client, Error> {
+        let socket = TcpSocket::new_v4().expect("there are sockets");
+        socket
+            .bind(SocketAddr::new(source, 0))
+            .expect("the loopback has many addresses");
+        self.connect_by(socket).await
+    }
+
+    pub async fn connect_by(&self, socket: TcpSocket) -> Result<Client, Error> {
+        let stream = socket.connect(self.clients).await.expect("it listens");
+        let mut request = format!("ws://{}/v1/signal", self.clients)
+            .into_client_request()
+            .expect("the address is good");
+        let protocol = "quietroom.v1".parse().expect("it fits a header");
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (stream, _) = tokio_tungstenite::client_async(request, stream).await?;
+        Ok(Client { stream })
+    }
+
+    pub async fn join(&self, room: &str) -> Client {
+        self.join_from(Ipv4Addr::LOCALHOST.into(), room).await.0
+    }
+
+    /// The participant's id too.
+    pub async fn join_from(&self, source: IpAddr, room: &str) -> (Client, String) {
+        let mut client = self
+            .connect_from(source)
+            .await
+            .expect("the server speaks websocket");
+        let token = self.token(room);
+        client.send(&json!({"type": "join", "token": token})).await;
+        let joined = client.expect("joined").await;
+        let id = joined["participantId"].as_str().expect("it has an id");
+        (client, id.to_owned())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One websocket.
+pub struct Client {
+    pub stream: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    pub async fn send(&mut self, message: &Value) {
+        self.stream
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the socket is open");
+    }
+
+    /// Sends an offer that Chromium made, and gives it with its answer.
+    pub async fn negotiate(&mut self) -> (String, String) {
+        let offer = offer();
+        self.send(&offer).await;
+        let answer = self.expect("answer").await;
+        let text = |value: &Value| value["sdp"].as_str().expect("it has SDP").to_owned();
+        (text(&offer), text(&answer))
+    }
+
+    /// The next message of this kind.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        let wait = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        let message: Value =
+                            serde_json::from_str(&text).expect("messages are JSON");
+                        if message["type"] == kind {
+                            return message;
+                        }
+                    }
+                    Some(Ok(_)) => {}
+                    other => panic!("{kind} should come, not {other:?}"),
+                }
+            }
+        };
+        timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("{kind} should come"))
+    }
+
+    pub async fn expect_fatal(&mut self, code: &str) {
+        let error = self.expect("error").await;
+        assert_eq!(error["code"], code, "{error}");
+        assert_eq!(error["fatal"], true, "{error}");
+        self.expect_end().await;
+    }
+
+    pub async fn expect_end(&mut self) {
+        let end = async { while let Some(Ok(_)) = self.stream.next().await {} };
+        timeout(PATIENCE, end).await.expect("the socket is closed");
+    }
+}
+
+pub fn mint(key: &DevelopmentKey, room: &str, issued_at: UnixTime) -> String {
+    key.mint(&NewToken {
+        subject: "subject-of-the-token",
+        room,
+        role: Role::Client,
+        issued_at,
+        lifetime_seconds: 3_600,
+        token_id: "id-of-the-token",
+    })
+}
+
+pub fn offer() -> Value {
+    let text = include_str!("../../signaling/tests/fixtures/chromium-trimmed-2.json");
+    let mut offer: Value = serde_json::from_str(text).expect("the fixture is JSON");
+    offer["type"] = "offer".into();
+    offer
+}
+
+pub fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+    stream
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+        .expect("it reads");
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).expect("it answers");
+    String::from_utf8_lossy(&response).into_owned()
+}
+
+fn free_port() -> SocketAddr {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has ports");
+    port.local_addr().expect("it is bound")
+}
+
+/// Far beyond what anything here takes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
