@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { tsMlsCorrection } from './build/ts-mls-correction.ts';
 
 export default defineConfig({
   root: 'demo',
   // Relative, so that the files work under any path of a clinic's own server.
   base: './',
+  plugins: [tsMlsCorrection()],
   build: {
     outDir: resolve(import.meta.dirname, 'dist'),
     emptyOutDir: true,
@@ -27,6 +29,7 @@ export default defineConfig({
   },
   worker: {
     format: 'es',
+    plugins: () => [tsMlsCorrection()],
     rolldownOptions: { output: { entryFileNames: 'assets/e2ee-worker-[hash].js' } },
   },
   test: {

@@ -72,6 +72,11 @@ export class Decryptor implements FrameHandler {
     return this.#inTurn(() => this.#take(frame, pass, performance.now() + MAX_WAIT));
   }
 
+  /** Tells of the sender at the next frame, be it another one or not. */
+  forgetSender(): void {
+    this.#sender = undefined;
+  }
+
   end(): void {
     this.#stopListening();
     this.#notices.end();

@@ -15,6 +15,11 @@ export class Frames {
   readonly #keyRing: KeyRing;
   readonly #report: (report: WorkerReport) => void;
   readonly #pipes = new Map<number, FramePipe>();
+  /** By the transform's id, as the pipes. */
+  readonly #decryptors = new Map<
+    number,
+    { readonly slot: number; readonly decryptor: Decryptor }
+  >();
 
   constructor(keyRing: KeyRing, report: (report: WorkerReport) => void) {
     this.#keyRing = keyRing;
@@ -33,9 +38,11 @@ export class Frames {
     pipe
       .run(readable as ReadableStream<EncodedFrame>, writable as WritableStream<EncodedFrame>)
       .then(
-        () => this.#pipes.delete(options.id),
+        () => {
+          this.#forget(options.id);
+        },
         (reason: unknown) => {
-          this.#pipes.delete(options.id);
+          this.#forget(options.id);
           this.#report({ type: 'transform-failed', id: options.id, reason: String(reason) });
         },
       );
@@ -54,6 +61,18 @@ export class Frames {
     });
   }
 
+  /** Reports who a slot's next frame is from, be it the same one or not. */
+  recheckSender(slot: number): void {
+    for (const entry of this.#decryptors.values()) {
+      if (entry.slot === slot) entry.decryptor.forgetSender();
+    }
+  }
+
+  #forget(id: number): void {
+    this.#pipes.delete(id);
+    this.#decryptors.delete(id);
+  }
+
   #handler(options: TransformOptions, keyFrames: KeyFrameControl): FrameHandler {
     if (options.direction === 'send') {
       const { id, source } = options;
@@ -62,7 +81,7 @@ export class Frames {
       });
     }
     const { slot, kind } = options;
-    return new Decryptor(this.#keyRing, `${kind} ${slot}`, kind, keyFrames, {
+    const decryptor = new Decryptor(this.#keyRing, `${kind} ${slot}`, kind, keyFrames, {
       onSender: (sender) => {
         this.#report({ type: 'sender', slot, kind, ...sender });
       },
@@ -70,5 +89,7 @@ export class Frames {
         this.#report({ type: 'undecryptable', slot, kind, reason });
       },
     });
+    this.#decryptors.set(options.id, { slot, decryptor });
+    return decryptor;
   }
 }

@@ -1,11 +1,13 @@
 import type { TransformOptions, WorkerReport, WorkerRequest } from '../messages';
 import { Frames } from './frames';
+import { GroupWorker } from './group-worker';
 import { KeyRing } from './sframe/key-ring';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const keyRing = new KeyRing();
 const frames = new Frames(keyRing, report);
+const group = new GroupWorker(keyRing, report);
 
 self.addEventListener('rtctransform', ({ transformer }) => {
   frames.start(
@@ -24,6 +26,15 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
       break;
     case 'count-frames':
       frames.reportCounts();
+      break;
+    case 'recheck-sender':
+      frames.recheckSender(request.slot);
+      break;
+    case 'open-group':
+    case 'connected':
+    case 'group-message':
+    case 'tell':
+      group.handle(request);
       break;
   }
 });

@@ -1,0 +1,29 @@
+import type { Plugin } from 'vite';
+
+/**
+ * Corrects one check of ts-mls 1.6.4. RFC 9420 §7.9.2 wants of each unmerged
+ * leaf that the nodes *between* it and the parent list it too; the library
+ * wants all nodes from the leaf to the root to have equal lists, and so
+ * refuses valid trees: in a room where two have left and two others come in,
+ * the newcomers could not join. Fails the build when the check is not there as
+ * it was, so that it is looked at again with another version.
+ */
+export function tsMlsCorrection(): Plugin {
+  return {
+    name: 'quietroom:ts-mls-correction',
+    transform(code, id) {
+      if (!FILE.test(id)) return null;
+      if (code.split(CHECK).length !== 2) {
+        throw new Error(`${id} is not the ts-mls that this build knows how to correct`);
+      }
+      return { code: code.replace(CHECK, CORRECTED_CHECK), map: null };
+    },
+  };
+}
+
+const FILE = /\/ts-mls\/dist\/src\/clientState\.js(\?|$)/;
+
+const CHECK = '!arraysEqual(dpNode.parent.unmergedLeaves, n.parent.unmergedLeaves)';
+
+const CORRECTED_CHECK =
+  'dp.indexOf(parentIdx) < dp.indexOf(i) && !dpNode.parent.unmergedLeaves.includes(unmergedLeaf)';
