@@ -135,6 +135,12 @@ export class Transforms extends Emitter<TransformsEvents> {
         this.emit('unsent', report);
         break;
       case 'frame-counts':
+      case 'key-package':
+      case 'group-send':
+      case 'epoch':
+      case 'told':
+      case 'group-refused':
+      case 'group-failed':
         break;
     }
   };

@@ -75,7 +75,14 @@ test('a join goes through token, offer, answer and media, in this order', async 
   const { room } = await connect();
 
   expect(environment.socketAddress).toBe('wss://clinic.example/v1/signal');
-  expect(environment.socket.sent[0]).toEqual({ type: 'join', token: 'the token' });
+  expect(sent('join')).toEqual([
+    {
+      type: 'join',
+      token: 'the token',
+      participantId: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      keyPackage: 'key',
+    },
+  ]);
   expect(sent('offer')).toEqual([
     {
       type: 'offer',
