@@ -48,6 +48,8 @@ export interface RoomTimings {
   joinCalled?: number;
   /** The server let us in. */
   signaled?: number;
+  /** The group took us in: frames can be encrypted and decrypted. */
+  encrypted?: number;
   /** The server's session description is in force. */
   answered?: number;
   /** Media can flow. */
@@ -259,6 +261,7 @@ export class Room extends Emitter<RoomEvents> {
     });
     membership.on('changed', (epoch) => {
       clearTimeout(this.#groupDeadline);
+      this.timings.encrypted ??= this.#environment.now();
       this.emit('groupChanged', epoch);
     });
     membership.on('chat', (participant, text) => {

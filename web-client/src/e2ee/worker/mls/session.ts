@@ -49,8 +49,8 @@ export type SessionEvent =
  * call at a time; the next must wait for the promise.
  *
  * When the members and the connected differ, the member with the lowest leaf
- * of those connected commits what it takes, all changes of 100 ms at once, and
- * the next member if nothing comes of it. The server takes one commit an
+ * of those connected commits what it takes, at once after a quiet time and else
+ * all changes of 100 ms together, and the next member if nothing comes of it. The server takes one commit an
  * epoch; a commit is in force when the server has accepted it, and whoever was
  * refused follows the one that was not and tries again.
  */
@@ -71,7 +71,8 @@ export class GroupSession {
   #differsSince: number | undefined;
   /** Key packages to add people by. */
   readonly #claimed = new Map<string, Uint8Array>();
-  #claimAfter = 0;
+  /** When each key package was asked for last. */
+  readonly #asked = new Map<string, number>();
   /** Participants whose key packages are no good. */
   readonly #unfit = new Set<string>();
   /** Keys that were in the group and are not any more. */
@@ -80,6 +81,8 @@ export class GroupSession {
   #catchUpAt: number | undefined;
   #catchUps = 0;
   #forgetAt: number | undefined;
+  /** Changes are gathered until then. */
+  #quietUntil = 0;
   #now = 0;
   #profile: Extract<ApplicationMessage, { type: 'profile' }> = {
     type: 'profile',
@@ -111,7 +114,7 @@ export class GroupSession {
     this.#seen.clear();
     this.#graceUntil = now + RETURN_GRACE;
     this.#differsSince = undefined;
-    this.#claimAfter = 0;
+    this.#asked.clear();
     return this.#group === undefined ? undefined : this.#report(this.#group, true);
   }
 
@@ -199,6 +202,7 @@ export class GroupSession {
       case 'mls-refused':
         this.#pending = undefined;
         this.#differsSince = undefined;
+        this.#quietUntil = now + BATCH;
         break;
       case 'mls-message':
         await this.#receive(fromBase64url(message.message));
@@ -286,6 +290,7 @@ export class GroupSession {
     this.#catchUpAt = undefined;
     this.#catchUps = 0;
     this.#forgetAt = now + FORMER_EPOCHS;
+    this.#quietUntil = now + BATCH;
     this.#events.push({ type: 'epoch', group });
     this.#send({ type: 'mls-report', ...(await this.#report(group, isCreator)) });
 
@@ -371,7 +376,9 @@ export class GroupSession {
     const group = this.#group;
     if (group === undefined || this.#pending !== undefined) return;
     const { missing, gone } = this.#difference(group, now);
-    for (const id of this.#claimed.keys()) if (!missing.includes(id)) this.#claimed.delete(id);
+    for (const map of [this.#claimed, this.#asked]) {
+      for (const id of map.keys()) if (!missing.includes(id)) map.delete(id);
+    }
     if (missing.length === 0 && gone.length === 0) {
       this.#differsSince = undefined;
       return;
@@ -382,12 +389,12 @@ export class GroupSession {
 
     const ready = missing.filter((id) => this.#claimed.has(id));
     const isComplete = ready.length === missing.length;
-    if (!isComplete && now >= this.#claimAfter) {
-      this.#claimAfter = now + TAKEOVER;
-      const participantIds = missing.filter((id) => !this.#claimed.has(id));
+    const participantIds = missing.filter((id) => now >= this.#mayAsk(id));
+    if (participantIds.length > 0) {
+      for (const id of participantIds) this.#asked.set(id, now);
       this.#send({ type: 'mls-claim', participantIds });
     }
-    if (now < turn + (isComplete ? BATCH : BATCH + PATIENCE)) return;
+    if (now < this.#due(turn, isComplete)) return;
     if (ready.length > 0 || gone.length > 0) await this.#commit(group, ready, gone);
   }
 
@@ -441,6 +448,16 @@ export class GroupSession {
     return committerRank(group.members, this.#connected, group.ownLeaf) * TAKEOVER;
   }
 
+  /** When to ask for somebody's key package; never if it is here. */
+  #mayAsk(id: string): number {
+    return this.#claimed.has(id) ? Infinity : (this.#asked.get(id) ?? -Infinity) + TAKEOVER;
+  }
+
+  /** When to commit what is known of by then. */
+  #due(turn: number, isComplete: boolean): number {
+    return Math.max(turn + (isComplete ? 0 : PATIENCE), this.#quietUntil);
+  }
+
   #nextTurn(): number | undefined {
     const group = this.#group;
     if (group === undefined || this.#pending !== undefined) return undefined;
@@ -452,9 +469,9 @@ export class GroupSession {
     const turn = this.#differsSince + this.#delay(group);
     const { missing, gone } = this.#difference(group, this.#now);
     const ready = missing.filter((id) => this.#claimed.has(id)).length;
-    if (ready === missing.length) return Math.min(turn + BATCH, graceEnds);
-    const claim = Math.max(turn, this.#claimAfter);
-    const commit = ready > 0 || gone.length > 0 ? turn + BATCH + PATIENCE : Infinity;
+    if (ready === missing.length) return Math.min(this.#due(turn, true), graceEnds);
+    const claim = Math.max(turn, Math.min(...missing.map((id) => this.#mayAsk(id))));
+    const commit = ready > 0 || gone.length > 0 ? this.#due(turn, false) : Infinity;
     return Math.min(claim, commit, graceEnds);
   }
 
@@ -495,7 +512,7 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 // All in ms.
 
-/** How long changes are gathered. */
+/** How long changes are gathered after the last one. */
 const BATCH = 100;
 
 /** How much longer a change waits for key packages that are due. */
