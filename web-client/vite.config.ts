@@ -35,5 +35,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'tests/vectors/*.test.ts'],
+    // Else it is loaded past the plugins.
+    server: { deps: { inline: ['ts-mls'] } },
   },
 });

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { Plugin } from 'vite';
 
 /**
@@ -11,17 +12,20 @@ import type { Plugin } from 'vite';
 export function tsMlsCorrection(): Plugin {
   return {
     name: 'quietroom:ts-mls-correction',
-    transform(code, id) {
-      if (!FILE.test(id)) return null;
+    async load(id) {
+      const [path = ''] = id.split('?');
+      const file = /\/ts-mls\/dist\/src\/(.+\.js)$/.exec(path)?.[1];
+      if (file === undefined) return null;
+      // Its source maps name files that are not in the package.
+      const code = (await readFile(path, 'utf8')).replace(/^\/\/# sourceMappingURL=.*$/m, '');
+      if (file !== 'clientState.js') return { code, map: null };
       if (code.split(CHECK).length !== 2) {
-        throw new Error(`${id} is not the ts-mls that this build knows how to correct`);
+        throw new Error(`${path} is not the ts-mls that this build knows how to correct`);
       }
       return { code: code.replace(CHECK, CORRECTED_CHECK), map: null };
     },
   };
 }
-
-const FILE = /\/ts-mls\/dist\/src\/clientState\.js(\?|$)/;
 
 const CHECK = '!arraysEqual(dpNode.parent.unmergedLeaves, n.parent.unmergedLeaves)';
 

@@ -409,6 +409,7 @@ export class GroupSession {
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       for (const id of ids) this.#unfit.add(id);
+      this.#quietUntil = this.#now + TAKEOVER;
       this.#events.push({ type: 'refused', what: 'mls-key-package', reason: error.message });
       return;
     }

@@ -1,12 +1,7 @@
 import { toBase64url } from './base64url';
 import type { Credential } from './credential';
 import type { Group, GroupPolicy, Mls } from './mls';
-import {
-  GroupSession,
-  type GroupClientMessage,
-  type GroupServerMessage,
-  type SessionEvent,
-} from './session';
+import { GroupSession, type GroupClientMessage, type SessionEvent } from './session';
 import { VirtualServer, type Told } from './virtual-server';
 
 /** How messages travel, in ms one way. */
@@ -35,6 +30,10 @@ export class VirtualRoom {
   now = 0;
   /** What a hostile server does with what it sends; by default nothing. */
   tamper: (told: Told) => readonly Told[] = (told) => [told];
+  /** Whether what a member says is lost for good. */
+  loses: (from: VirtualMember, message: GroupClientMessage) => boolean = () => false;
+  /** Whether the time that a member's own work takes counts, as if each had a machine of its own. */
+  countsWork = false;
   readonly #mls: Mls;
   readonly #link: Link;
   readonly #random: () => number;
@@ -140,7 +139,8 @@ export class VirtualRoom {
 
   toServer(member: VirtualMember, run: () => void): void {
     const { connection } = member;
-    member.reachesAt = Math.max(member.reachesAt, this.now + this.#delay());
+    const leaves = Math.max(this.now, member.freeAt);
+    member.reachesAt = Math.max(member.reachesAt, leaves + this.#delay());
     this.at(member.reachesAt, () => {
       if (connection === member.connection) run();
       return Promise.resolve();
@@ -148,14 +148,18 @@ export class VirtualRoom {
   }
 
   /** What a session wants done. */
-  async perform(member: VirtualMember, events: readonly SessionEvent[]): Promise<void> {
+  async perform(member: VirtualMember, work: () => Promise<SessionEvent[]>): Promise<void> {
+    const start = performance.now();
+    const events = await work();
+    const took = this.countsWork ? performance.now() - start : 0;
+    member.freeAt = Math.max(this.now, member.freeAt) + took;
     for (const event of events) {
       switch (event.type) {
         case 'send':
           this.#send(member, event.message);
           break;
         case 'epoch':
-          await member.enter(event.group, this.now);
+          await member.enter(event.group, member.freeAt);
           break;
         case 'application':
           member.heard.push([event.sender.credential.participantId, event.message]);
@@ -169,6 +173,7 @@ export class VirtualRoom {
   }
 
   #send(member: VirtualMember, message: GroupClientMessage): void {
+    if (this.loses(member, message)) return;
     this.toServer(member, () => {
       this.deliver(this.server.handle(member.id, message, this.now));
     });
@@ -179,7 +184,7 @@ export class VirtualRoom {
     member.arrivesAt = Math.max(member.arrivesAt, this.now + this.#delay());
     this.at(member.arrivesAt, async () => {
       if (member.hasLeft || connection !== member.connection) return;
-      await this.perform(member, await run());
+      await this.perform(member, run);
     });
   }
 
@@ -190,7 +195,7 @@ export class VirtualRoom {
     this.at(Math.max(due, this.now), async () => {
       if (member.hasLeft || member.wakesAt !== due) return;
       member.wakesAt = undefined;
-      await this.perform(member, await member.session.handleTimeout(this.now));
+      await this.perform(member, () => member.session.handleTimeout(this.now));
     });
   }
 
@@ -213,6 +218,8 @@ export class VirtualMember {
   connection = 0;
   arrivesAt = 0;
   reachesAt = 0;
+  /** When its last work is done. */
+  freeAt = 0;
   wakesAt: number | undefined;
 
   constructor(
@@ -228,5 +235,3 @@ export class VirtualMember {
     this.keys.set(epoch, toBase64url(key));
   }
 }
-
-export type { GroupServerMessage };
