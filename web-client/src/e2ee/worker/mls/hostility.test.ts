@@ -287,6 +287,23 @@ test('a commit is not in force before the server has accepted it', async () => {
   expect(waiting).toHaveLength(1);
 });
 
+test('a commit or its acceptance that was lost is sent again, and in force once', async () => {
+  for (const type of ['mls-commit', 'mls-accepted'] as const) {
+    const [room, members] = await gather(3);
+    let losses = 0;
+    const isLost = (message: { readonly type: string }): boolean =>
+      message.type === type && losses++ === 0;
+    if (type === 'mls-commit') room.loses = (_, message) => isLost(message);
+    else room.tamper = (told) => (isLost(told[1]) ? [] : [told]);
+
+    room.leave(members[2]!);
+    await room.run(room.now + 20_000);
+
+    expect(losses).toBeGreaterThan(0);
+    expectOneKey(room);
+  }
+});
+
 test('a member whose commits never arrive does not stall the room', async () => {
   const [room, members] = await gather(4);
   const committer = members.find(({ group }) => group!.ownLeaf === 0)!;

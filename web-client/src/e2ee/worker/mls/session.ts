@@ -120,7 +120,7 @@ export class GroupSession {
 
   /** When {@link GroupSession.handleTimeout} is due. */
   get nextTimeout(): number | undefined {
-    const times = [this.#catchUpAt, this.#forgetAt, this.#nextTurn()];
+    const times = [this.#catchUpAt, this.#forgetAt, this.#pending?.resendAt, this.#nextTurn()];
     const due = times.filter((time) => time !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
@@ -130,6 +130,10 @@ export class GroupSession {
       if (this.#forgetAt !== undefined && now >= this.#forgetAt) {
         this.#forgetAt = undefined;
         this.#group?.forgetFormerEpochs();
+      }
+      if (this.#pending !== undefined && now >= this.#pending.resendAt) {
+        this.#pending.resendAt = now + RESEND;
+        this.#send(this.#pending.message);
       }
       if (this.#catchUpAt !== undefined && now >= this.#catchUpAt) await this.#catchUp(now);
     });
@@ -200,9 +204,7 @@ export class GroupSession {
         if (this.#pending?.epoch === BigInt(message.epoch)) await this.#merge(this.#pending, now);
         break;
       case 'mls-refused':
-        this.#pending = undefined;
-        this.#differsSince = undefined;
-        this.#quietUntil = now + BATCH;
+        this.#refused(BigInt(message.epoch), now);
         break;
       case 'mls-message':
         await this.#receive(fromBase64url(message.message));
@@ -269,6 +271,17 @@ export class GroupSession {
       this.#group = undefined;
       // The others took us for gone. Whether we may come back is theirs to say.
       this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage() });
+    }
+  }
+
+  #refused(epoch: bigint, now: number): void {
+    this.#differsSince = undefined;
+    this.#quietUntil = now + BATCH;
+    if (this.#group !== undefined && epoch > this.#group.epoch) {
+      // The one that was accepted is on its way. It may be ours, sent twice.
+      this.#catchUpAt ??= now + CATCH_UP;
+    } else {
+      this.#pending = undefined;
     }
   }
 
@@ -339,16 +352,18 @@ export class GroupSession {
       throw new RefusedError('a group with somebody who was removed from it');
     }
     const { epoch, commit } = staged;
-    this.#pending = { epoch, commit, merge: () => staged.merge() };
-    this.#catchUpAt = now + this.#backOff();
-    this.#send({
+    const message: GroupClientMessage = {
       type: 'mls-commit',
       epoch: Number(epoch),
       commit: toBase64url(commit),
       added: [],
       groupInfo: toBase64url(staged.groupInfo),
       transcriptHash: toBase64url(staged.transcriptHash),
-    });
+    };
+    const resendAt = now + RESEND;
+    this.#pending = { epoch, commit, message, resendAt, merge: () => staged.merge() };
+    this.#catchUpAt = now + this.#backOff();
+    this.#send(message);
   }
 
   /** Commits arrived that do not follow, or do not fit: first asks for what is missing, then for the way back. */
@@ -414,15 +429,7 @@ export class GroupSession {
       return;
     }
     const { commit, welcome, groupInfo, transcriptHash } = staged;
-    this.#pending = {
-      epoch: group.epoch,
-      commit,
-      merge: () => {
-        staged.merge();
-        return group;
-      },
-    };
-    this.#send({
+    const message: GroupClientMessage = {
       type: 'mls-commit',
       epoch: Number(group.epoch),
       commit: toBase64url(commit),
@@ -430,7 +437,18 @@ export class GroupSession {
       added: [...ids],
       groupInfo: toBase64url(groupInfo),
       transcriptHash: toBase64url(transcriptHash),
-    });
+    };
+    this.#pending = {
+      epoch: group.epoch,
+      commit,
+      message,
+      resendAt: this.#now + RESEND,
+      merge: () => {
+        staged.merge();
+        return group;
+      },
+    };
+    this.#send(message);
   }
 
   #difference(group: Group, now: number): { missing: readonly string[]; gone: readonly Member[] } {
@@ -500,6 +518,9 @@ export class GroupSession {
 interface Pending {
   readonly epoch: bigint;
   readonly commit: Uint8Array;
+  readonly message: GroupClientMessage;
+  /** When to send it again. */
+  resendAt: number;
   merge(): Group;
 }
 
@@ -521,6 +542,9 @@ const PATIENCE = 300;
 
 /** How long a member has before the next takes its place. */
 const TAKEOVER = 1500;
+
+/** How long the server has to decide on a commit. */
+const RESEND = 5000;
 
 /** How long the others have to come back after this client did. */
 const RETURN_GRACE = 5000;
