@@ -217,7 +217,12 @@ fn a_member_that_only_says_where_it_is_gets_no_copy_of_what_is_under_way() {
     let mut report = asking(epoch);
     report.group_info = None;
 
-    assert!(delivery.report(B, report, now).expect("it is valid").is_empty());
+    assert!(
+        delivery
+            .report(B, report, now)
+            .expect("it is valid")
+            .is_empty()
+    );
 }
 
 #[test]

@@ -43,7 +43,8 @@ pub enum Invalid {
 struct Group {
     epoch: u32,
     transcript_hash: Opaque,
-    group_info: Option<Opaque>,
+    /// For those who lost the group to come back by.
+    info: Option<Opaque>,
     commits: Commits,
 }
 
@@ -186,7 +187,7 @@ impl Delivery {
         let epoch = commit.epoch;
         group.epoch = next;
         group.transcript_hash = commit.transcript_hash;
-        group.group_info = Some(commit.group_info);
+        group.info = Some(commit.group_info);
         group.commits.push(epoch, commit.commit.clone(), now);
         let mut told = vec![(by, ServerMessage::MlsAccepted { epoch })];
         for (id, standing) in &self.participants {
@@ -235,7 +236,7 @@ impl Delivery {
         match compare(theirs, (group.epoch, &group.transcript_hash)) {
             Comparison::Same => {
                 if report.group_info.is_some() {
-                    group.group_info = report.group_info;
+                    group.info = report.group_info;
                 }
                 self.enter(id);
             }
@@ -323,12 +324,12 @@ impl Delivery {
         let group = self.group.get_or_insert_with(|| Group {
             epoch: 0,
             transcript_hash: report.transcript_hash.clone(),
-            group_info: None,
+            info: None,
             commits: Commits::default(),
         });
         group.epoch = report.epoch;
         group.transcript_hash = report.transcript_hash;
-        group.group_info = report.group_info;
+        group.info = report.group_info;
         group.commits.clear();
         self.creator = None;
         self.enter(id);
@@ -344,7 +345,7 @@ impl Delivery {
     /// can tell which.
     fn bring_back(&mut self, id: ParticipantId, told: &mut Vec<Told>) {
         let group = self.group.as_ref();
-        let group_info = group.and_then(|group| Some((group.epoch, group.group_info.clone()?)));
+        let group_info = group.and_then(|group| Some((group.epoch, group.info.clone()?)));
         if let Some((epoch, group_info)) = group_info {
             self.enter(id);
             told.push((id, ServerMessage::MlsGroupInfo { epoch, group_info }));

@@ -75,16 +75,12 @@ impl Enrolment {
         now: Instant,
     ) -> Option<(ParticipantId, Opaque)> {
         self.asked_at = None;
-        match self.next.take() {
-            Some(next) => {
-                self.holder = Some((next, now));
-                Some((next, key_package))
-            }
-            None => {
-                self.key_package = Some(key_package);
-                None
-            }
-        }
+        let Some(next) = self.next.take() else {
+            self.key_package = Some(key_package);
+            return None;
+        };
+        self.holder = Some((next, now));
+        Some((next, key_package))
     }
 
     /// Somebody is gone, and with it what it held.
