@@ -1,6 +1,7 @@
 //! Who is seen where, told to clients and to the media plane alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
 use sfu::transport::{Fingerprint, IceCredentials};
@@ -50,7 +51,7 @@ fn a_full_room_takes_nobody_until_somebody_leaves() {
 
     assert_eq!(room.join(C, Role::Client), Err(RoomFull));
 
-    room.leave(A);
+    room.leave(A, Instant::now());
     assert!(room.join(C, Role::Client).is_ok());
 }
 
@@ -125,7 +126,7 @@ fn a_leaver_empties_its_slots_at_once() {
     join(&mut room, B);
     room.negotiate(B, session(1));
 
-    let effects = room.leave(B);
+    let effects = room.leave(B, Instant::now());
 
     assert_eq!(fed(&effects), [(A, SlotId(0), None), (A, SlotId(1), None)]);
     assert_eq!(assignments(&effects, A), [(0, None)]);
@@ -136,8 +137,8 @@ fn a_leaver_empties_its_slots_at_once() {
         }
     )));
     assert!(effects.contains(&Effect::Media(Command::Leave { participant: B })));
-    assert!(room.leave(B).is_empty());
-    room.leave(A);
+    assert!(room.leave(B, Instant::now()).is_empty());
+    room.leave(A, Instant::now());
     assert!(room.is_empty());
 }
 
@@ -148,7 +149,7 @@ fn lost_media_ends_the_stay_with_its_reason() {
     room.negotiate(A, session(1));
     join(&mut room, B);
 
-    let effects = room.media_disconnected(A);
+    let effects = room.media_disconnected(A, Instant::now());
 
     let last = &effects[effects.len() - 2..];
     assert!(matches!(
@@ -166,7 +167,7 @@ fn lost_media_ends_the_stay_with_its_reason() {
         ]
     ));
     assert_eq!(assignments(&effects, B), [(0, None)]);
-    assert!(room.media_disconnected(A).is_empty());
+    assert!(room.media_disconnected(A, Instant::now()).is_empty());
 }
 
 #[test]
@@ -217,9 +218,9 @@ fn everyone_is_in_one_slot_of_everyone_else() {
                 }
                 (_, Some(id)) => {
                     let effects = if random.below(2) == 0 {
-                        room.leave(id)
+                        room.leave(id, Instant::now())
                     } else {
-                        room.media_disconnected(id)
+                        room.media_disconnected(id, Instant::now())
                     };
                     reference.forget(id);
                     reference.follow(&effects);

@@ -1,11 +1,14 @@
 //! The room's state machine.
 
+use std::time::Instant;
+
 use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
 use super::Effect;
 use super::slots::Slots;
+use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{ErrorCode, Participant, Role, ServerMessage, SlotAssignment};
 use crate::slot::slot_id;
 
@@ -16,6 +19,7 @@ pub struct Room {
     capacity: u16,
     /// In the order in which they came.
     members: Vec<Member>,
+    delivery: Delivery,
 }
 
 /// Nobody else fits in.
@@ -58,6 +62,7 @@ impl Room {
             id,
             capacity,
             members: Vec::new(),
+            delivery: Delivery::default(),
         }
     }
 
@@ -169,8 +174,31 @@ impl Room {
             .collect()
     }
 
+    /// Passes on what somebody said about the group that encrypts the session.
+    /// Who said something that the group has no use for is told so.
+    pub fn deliver(
+        &mut self,
+        id: ParticipantId,
+        deliver: impl FnOnce(&mut Delivery) -> Result<Vec<Told>, Invalid>,
+    ) -> Vec<Effect> {
+        if self.position(id).is_none() {
+            return Vec::new();
+        }
+        match deliver(&mut self.delivery) {
+            Ok(told) => tell(told),
+            Err(invalid) => vec![Effect::Tell(
+                id,
+                ServerMessage::Error {
+                    code: ErrorCode::InvalidGroupMessage,
+                    message: invalid.to_string(),
+                    fatal: false,
+                },
+            )],
+        }
+    }
+
     /// Ends somebody's stay: the client left, or its socket is gone.
-    pub fn leave(&mut self, id: ParticipantId) -> Vec<Effect> {
+    pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
@@ -203,15 +231,16 @@ impl Room {
         if leaver.negotiated.is_some() {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
+        effects.extend(tell(self.delivery.leave(id, now)));
         effects
     }
 
     /// Ends the stay of somebody whose media the worker has given up.
-    pub fn media_disconnected(&mut self, id: ParticipantId) -> Vec<Effect> {
+    pub fn media_disconnected(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         if self.position(id).is_none() {
             return Vec::new();
         }
-        let mut effects = self.leave(id);
+        let mut effects = self.leave(id, now);
         effects.push(Effect::Tell(
             id,
             ServerMessage::Error {
@@ -285,6 +314,12 @@ impl Member {
             }));
         }
     }
+}
+
+fn tell(told: Vec<Told>) -> Vec<Effect> {
+    told.into_iter()
+        .map(|(id, message)| Effect::Tell(id, message))
+        .collect()
 }
 
 fn occupied(slot: u16, participant: ParticipantId) -> SlotAssignment {
