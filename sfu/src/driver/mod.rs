@@ -97,6 +97,7 @@ impl WorkerHandle {
         let thread = std::thread::Builder::new()
             .name("sfu-worker".into())
             .spawn(move || {
+                let _guard = AbortOnPanic;
                 // The batches' memory must be this thread's own.
                 WorkerThread::new(worker, sockets, inbox, woken, meter, on_event).run();
             })
@@ -142,10 +143,22 @@ impl WorkerHandle {
 impl Drop for WorkerHandle {
     fn drop(&mut self) {
         self.message(Message::Stop);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("a media worker had failed");
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked: that ends the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Ends the process when a worker's thread panics: a supervisor starts a
+/// server that died, but nobody one whose rooms fell silent.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a media worker failed; ending the process");
+            std::process::abort();
         }
     }
 }

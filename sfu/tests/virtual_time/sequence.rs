@@ -103,3 +103,30 @@ fn probes_that_pass_one_another_give_no_two_packets_one_number() {
     let last = video.last().expect("pictures");
     assert_eq!(last.payload, [0x00, 0x01, 0x02, 0x03]);
 }
+
+#[test]
+fn a_slots_own_numbers_and_timestamps_wrap_without_a_trace() {
+    let mut session = Session::new(1);
+    for id in [A, B] {
+        session.join(ROOM, id, 1, Link::good());
+    }
+    session.watch(B, 0, A);
+    session.connect();
+    session.sending(A).packets_a_frame = 250;
+    // Thirteen hours of pictures are behind the publisher.
+    session.sending(A).frames = (1 << 32) / 3000 - 100;
+    session.start_media(A);
+
+    session.run(Duration::from_secs(11));
+
+    let video = session.peers[&B].received_on(slot_ssrc(B, video_slot(0)));
+    assert!(video.len() > 70_000, "{} packets", video.len());
+    for pair in video.windows(2) {
+        assert_eq!(
+            pair[1].sequence_number,
+            pair[0].sequence_number.wrapping_add(1)
+        );
+        let step = pair[1].timestamp.since(pair[0].timestamp);
+        assert!(step == 0 || step == 3000, "{step} ticks");
+    }
+}

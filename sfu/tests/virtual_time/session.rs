@@ -40,8 +40,24 @@ pub struct Session {
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
     flights: u64,
     batch: TransmitBatch,
-    /// The source and number of every packet sent to a participant.
-    sent: BTreeMap<SocketAddr, HashSet<(Ssrc, u16)>>,
+    /// What was sent to each address, by its source.
+    sent: BTreeMap<SocketAddr, BTreeMap<Ssrc, Places>>,
+}
+
+/// The places of all packets of one source, past the wraps.
+#[derive(Default)]
+struct Places {
+    highest: ExtendedSequence,
+    all: HashSet<ExtendedSequence>,
+}
+
+impl Places {
+    /// Whether no packet was sent with this number since its last wrap.
+    fn insert(&mut self, number: u16) -> bool {
+        let place = self.highest.nearest(number);
+        self.highest = self.highest.max(place);
+        self.all.insert(place)
+    }
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -338,9 +354,10 @@ impl Session {
                 if Protocol::of(datagram) == Some(Protocol::Rtp)
                     && let Some(header) = Header::parse(datagram)
                 {
-                    let number = (header.ssrc, header.sequence_number);
-                    let is_new = self.sent.entry(path.remote).or_default().insert(number);
-                    assert!(is_new, "{number:?} was sent twice");
+                    let sources = self.sent.entry(path.remote).or_default();
+                    let places = sources.entry(header.ssrc).or_default();
+                    let is_new = places.insert(header.sequence_number);
+                    assert!(is_new, "{header:?} was sent twice");
                 }
                 let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
                 for at in down.arrivals(self.now, &mut self.random) {
