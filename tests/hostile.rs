@@ -81,7 +81,8 @@ async fn whatever_strangers_send_is_refused_and_leaves_nothing_behind() {
     assert_memory_is_kept(&before, &after, 8e6);
     let slowest = conversation.end().await;
     println!("slowest message among those inside: {slowest:?}");
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    // Usually under 100 ms; a machine that compiles beside it stalls for longer.
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,13 @@
 //! Many inputs through one entry, watched for panics, hangs and growth.
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub seed: u64,
     /// Rounds of [`ROUND`] inputs to leave out.
     pub first_round: u64,
+    /// Bytes that the process may grow by after a tenth of the inputs.
+    pub most_growth: u64,
 }
 
 /// What a campaign without failure came to.
@@ -51,7 +54,7 @@ pub enum Failure {
         is_alone: bool,
         file: PathBuf,
     },
-    /// Memory grew by more than [`MOST_GROWTH`].
+    /// Memory grew by more than the settings allow.
     Growth {
         entry: &'static str,
         before: u64,
@@ -144,7 +147,7 @@ fn run_watched(
     report.elapsed = start.elapsed();
     report.resident = before.zip(resident_bytes());
     match report.resident {
-        Some((before, after)) if after > before + MOST_GROWTH => Err(Failure::Growth {
+        Some((before, after)) if after > before + settings.most_growth => Err(Failure::Growth {
             entry: entry.name,
             before,
             after,
@@ -176,8 +179,7 @@ impl Slow {
 
 /// Writes the input that failed to a file.
 fn keep(entry: &'static Entry, seed: u64, round: u64, input: &[u8]) -> Failure {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    let quiet = Quiet::begin();
     let fails = |input: &[u8]| {
         panic::catch_unwind(AssertUnwindSafe(|| {
             (entry.reset)();
@@ -192,13 +194,40 @@ fn keep(entry: &'static Entry, seed: u64, round: u64, input: &[u8]) -> Failure {
     } else {
         input.to_vec()
     };
-    panic::set_hook(hook);
+    drop(quiet);
     Failure::Panic {
         entry: entry.name,
         seed,
         round,
         is_alone,
         file: write(entry, "panic", &kept),
+    }
+}
+
+/// While it lives, this thread's panics print nothing.
+struct Quiet;
+
+thread_local!(static IS_QUIET: Cell<bool> = const { Cell::new(false) });
+
+impl Quiet {
+    fn begin() -> Self {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let loud = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                if !IS_QUIET.get() {
+                    loud(panic);
+                }
+            }));
+        });
+        IS_QUIET.set(true);
+        Self
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        IS_QUIET.set(false);
     }
 }
 
@@ -306,5 +335,97 @@ pub const LONGEST: Duration = Duration::from_secs(1);
 pub const SLOW: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 const PERIOD: Duration = Duration::from_millis(50);
-/// Bytes that an allocator may take or lose over millions of inputs.
-pub const MOST_GROWTH: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Settings = Settings {
+        inputs: 5_000,
+        seed: 3,
+        first_round: 0,
+        most_growth: 16 << 20,
+    };
+
+    #[test]
+    fn an_input_that_panics_is_found_and_made_small() {
+        static ENTRY: Entry = Entry {
+            name: "rtp",
+            run: |data| assert!(!data.contains(&0xC3), "as meant"),
+            reset: || {},
+            dictionary: &[],
+        };
+
+        let failure = run(&ENTRY, SHORT).expect_err("it panics");
+
+        let Failure::Panic { is_alone, file, .. } = failure else {
+            panic!("{failure}");
+        };
+        assert!(is_alone);
+        assert_eq!(fs::read(&file).expect("it was kept"), [0xC3]);
+        fs::remove_file(file).expect("it is there");
+    }
+
+    #[test]
+    fn a_failure_that_needs_earlier_inputs_is_told_from_others() {
+        thread_local!(static SEEN: Cell<u32> = const { Cell::new(0) });
+        static ENTRY: Entry = Entry {
+            name: "rtp",
+            run: |_| {
+                SEEN.set(SEEN.get() + 1);
+                assert!(SEEN.get() < 1_000, "as meant");
+            },
+            reset: || SEEN.set(0),
+            dictionary: &[],
+        };
+
+        let failure = run(&ENTRY, SHORT).expect_err("it panics");
+
+        let Failure::Panic { is_alone, file, .. } = &failure else {
+            panic!("{failure}");
+        };
+        assert!(!is_alone);
+        assert!(failure.to_string().contains("FUZZ_SEED=3"), "{failure}");
+        fs::remove_file(file).expect("it is there");
+    }
+
+    #[test]
+    fn what_a_reset_finds_left_behind_is_a_failure() {
+        static ENTRY: Entry = Entry {
+            name: "rtcp",
+            run: |_| {},
+            reset: || panic!("as meant"),
+            dictionary: &[],
+        };
+
+        let failure = run(&ENTRY, SHORT).expect_err("it panics");
+
+        let Failure::Panic { file, .. } = failure else {
+            panic!("{failure}");
+        };
+        fs::remove_file(file).expect("it is there");
+    }
+
+    #[test]
+    fn growth_is_a_failure() {
+        thread_local!(static KEPT: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) });
+        static ENTRY: Entry = Entry {
+            name: "stun",
+            run: |_| {
+                let mut kept = KEPT.take();
+                kept.push(vec![1; 8 * 1024]);
+                KEPT.set(kept);
+            },
+            reset: || {},
+            dictionary: &[],
+        };
+        let long = Settings {
+            inputs: 20_000,
+            ..SHORT
+        };
+
+        let failure = run(&ENTRY, long).expect_err("it grows");
+
+        assert!(matches!(failure, Failure::Growth { .. }), "{failure}");
+    }
+}

@@ -10,6 +10,9 @@ use std::{env, fs};
 use fuzz_entries::campaign::{self, Report, Settings};
 use fuzz_entries::{ENTRIES, Entry, entry};
 
+/// Bytes that an allocator may take or lose over millions of inputs.
+const MOST_GROWTH: u64 = 16 << 20;
+
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let done = match words.split_first() {
@@ -38,6 +41,7 @@ fn run(names: &[String]) -> Result<(), String> {
         inputs: setting("FUZZ_INPUTS", 10_000_000)?,
         seed: setting("FUZZ_SEED", 0)?,
         first_round: setting("FUZZ_FIRST_ROUND", 0)?,
+        most_growth: MOST_GROWTH,
     };
     for entry in entries {
         let report = campaign::run(entry, settings).map_err(|failure| failure.to_string())?;

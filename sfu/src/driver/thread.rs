@@ -175,5 +175,5 @@ enum Continue {
 /// Receive calls on one socket before the next one's turn.
 const BATCHES: usize = 8;
 /// Few enough that no packet leaves a stream's ring before it is sent on.
-const DATAGRAMS_A_FLUSH: usize = 256;
+const DATAGRAMS_A_FLUSH: usize = 128;
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

@@ -140,7 +140,7 @@ impl Stream {
     }
 }
 
-/// Two thirds of a second of 20 ms packets.
-const AUDIO_RING: usize = 32;
+/// More than come between two sendings, even after the network held them up.
+const AUDIO_RING: usize = 256;
 /// About two seconds of 720p at 2.5 Mbit/s.
 const VIDEO_RING: usize = 512;
