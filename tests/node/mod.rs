@@ -45,6 +45,7 @@ impl Node {
             "[http]\nlisten = \"127.0.0.1:0\"\n\
              [media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
              [access]\njwks = {jwks:?}\n\
+             [rooms]\nencryption = \"optional\"\n\
              [metrics]\nlisten = \"{metrics}\"\n{settings}"
         );
         let config_file = folder.join("quietroom.toml");
