@@ -107,6 +107,31 @@ fn of_two_commits_in_one_epoch_the_second_is_refused() {
 }
 
 #[test]
+fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
+    let now = Instant::now();
+    let mut delivery = group_of_one(now);
+    join(&mut delivery, B, now);
+    assert_eq!(delivery.place(A), Some((0, 0)));
+    assert_eq!(delivery.place(B), None);
+
+    let mut change = commit(0, &[B]);
+    change.leaf = 3;
+    delivery
+        .commit(A, change, Some(&[B]), now)
+        .expect("it is valid");
+    assert_eq!(delivery.place(A), Some((3, 1)));
+    assert_eq!(delivery.place(B), None);
+
+    let report = GroupReport {
+        leaf: 1,
+        group_info: None,
+        ..asking(1)
+    };
+    delivery.report(B, report, now).expect("it is valid");
+    assert_eq!(delivery.place(B), Some((1, 1)));
+}
+
+#[test]
 fn a_commit_that_adds_somebody_who_left_is_tried_again() {
     let now = Instant::now();
     let mut delivery = group_of_one(now);
@@ -418,6 +443,7 @@ fn join(delivery: &mut Delivery, id: ParticipantId, now: Instant) -> Vec<Told> {
 fn commit(epoch: u32, added: &[ParticipantId]) -> GroupCommit {
     GroupCommit {
         epoch,
+        leaf: 0,
         commit: opaque(&format!("commit-{epoch}")),
         welcome: (!added.is_empty()).then(|| opaque("welcome")),
         added: added.iter().map(ToString::to_string).collect(),

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::rtp::sframe_header::SframeKey;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
-use signaling::protocol::{ErrorCode, Role, ServerMessage, SlotAssignment};
+use signaling::protocol::{
+    ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
+};
 use signaling::room::{Devices, Effect, Room, RoomFull, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
@@ -433,4 +436,61 @@ fn fed_to(effects: &[Effect], subscriber: ParticipantId) -> Vec<SlotId> {
 
 fn parse(id: &str) -> ParticipantId {
     ParticipantId(u64::from_str_radix(id, 16).expect("ids are hexadecimal"))
+}
+
+#[test]
+fn the_worker_knows_a_new_epoch_before_any_member_does() {
+    let now = Instant::now();
+    let mut room = room(2);
+    join(&mut room, A);
+    room.deliver(A, |delivery| delivery.join(A, Some(opaque("key")), now));
+    let early = room.deliver(A, |delivery| delivery.report(A, report(0), now));
+    assert!(early.is_empty(), "the worker does not know A yet");
+
+    let negotiated = room.negotiate(A, session(1));
+    assert!(matches!(
+        negotiated[..2],
+        [
+            Effect::Media(Command::Join { .. }),
+            Effect::Media(Command::ExpectFrames {
+                participant: A,
+                key: Some(SframeKey { leaf: 4, epoch: 0 }),
+            }),
+        ]
+    ));
+
+    let commit = GroupCommit {
+        epoch: 0,
+        leaf: 4,
+        commit: opaque("commit"),
+        welcome: None,
+        added: Vec::new(),
+        group_info: opaque("info"),
+        transcript_hash: opaque("hash1"),
+    };
+    let committed = room.deliver(A, |delivery| delivery.commit(A, commit, Some(&[]), now));
+
+    assert!(matches!(
+        committed[..],
+        [
+            Effect::Media(Command::ExpectFrames {
+                key: Some(SframeKey { leaf: 4, epoch: 1 }),
+                ..
+            }),
+            Effect::Tell(A, ServerMessage::MlsAccepted { epoch: 0 }),
+        ]
+    ));
+}
+
+fn report(epoch: u32) -> GroupReport {
+    GroupReport {
+        epoch,
+        transcript_hash: opaque("hash"),
+        leaf: 4,
+        group_info: None,
+    }
+}
+
+fn opaque(text: &str) -> Opaque {
+    text.to_owned().try_into().expect("it is base64url")
 }

@@ -89,7 +89,7 @@ impl Sockets {
             return;
         };
         let Some(stay) = &mut self.stays[socket] else {
-            if let ClientMessage::Join { token } = message {
+            if let ClientMessage::Join { token, .. } = message {
                 self.join(socket, &token);
             }
             return;

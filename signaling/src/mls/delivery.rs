@@ -185,6 +185,7 @@ impl Delivery {
         }
 
         let epoch = commit.epoch;
+        let leaf = commit.leaf;
         group.epoch = next;
         group.transcript_hash = commit.transcript_hash;
         group.info = Some(commit.group_info);
@@ -196,9 +197,11 @@ impl Delivery {
                 told.push((*id, ServerMessage::MlsCommit { epoch, commit }));
             }
         }
+        self.enter(by, Some(leaf));
         if let Some(welcome) = commit.welcome {
             for id in added {
                 let standing = Standing::Member {
+                    leaf: None,
                     welcome: Some((welcome.clone(), now)),
                 };
                 self.participants.insert(*id, standing);
@@ -238,10 +241,10 @@ impl Delivery {
                 if report.group_info.is_some() {
                     group.info = report.group_info;
                 }
-                self.enter(id);
+                self.enter(id, Some(report.leaf));
             }
             // What it misses is on its way to it.
-            Comparison::Behind if report.group_info.is_none() => self.enter(id),
+            Comparison::Behind if report.group_info.is_none() => self.enter(id, Some(report.leaf)),
             Comparison::Behind => {
                 if let Some(missed) = group.commits.since(report.epoch, now) {
                     told.extend(
@@ -249,7 +252,7 @@ impl Delivery {
                             (id, ServerMessage::MlsCommit { epoch, commit })
                         }),
                     );
-                    self.enter(id);
+                    self.enter(id, Some(report.leaf));
                 } else {
                     self.bring_back(id, &mut told);
                 }
@@ -272,6 +275,7 @@ impl Delivery {
         match self.participants.get(&id) {
             Some(Standing::Member {
                 welcome: Some((welcome, since)),
+                ..
             }) if now.saturating_duration_since(*since) <= MAX_WELCOME_AGE => {
                 let welcome = welcome.clone();
                 told.push((id, ServerMessage::MlsWelcome { welcome }));
@@ -297,6 +301,14 @@ impl Delivery {
                 (id, ServerMessage::MlsMessage { message })
             })
             .collect())
+    }
+
+    /// Where in the tree somebody is, and in which epoch it may be sending.
+    pub fn place(&self, id: ParticipantId) -> Option<(u32, u32)> {
+        match self.participants.get(&id)? {
+            Standing::Member { leaf, .. } => Some(((*leaf)?, self.epoch()?)),
+            Standing::Waiting(_) => None,
+        }
     }
 
     /// The epoch that the group is in, as far as the server was told.
@@ -332,12 +344,13 @@ impl Delivery {
         group.info = report.group_info;
         group.commits.clear();
         self.creator = None;
-        self.enter(id);
+        self.enter(id, Some(report.leaf));
     }
 
-    fn enter(&mut self, id: ParticipantId) {
+    fn enter(&mut self, id: ParticipantId, leaf: Option<u32>) {
+        let welcome = None;
         self.participants
-            .insert(id, Standing::Member { welcome: None });
+            .insert(id, Standing::Member { leaf, welcome });
     }
 
     /// Tells somebody how to get into the group as it is: with its own key if
@@ -347,7 +360,7 @@ impl Delivery {
         let group = self.group.as_ref();
         let group_info = group.and_then(|group| Some((group.epoch, group.info.clone()?)));
         if let Some((epoch, group_info)) = group_info {
-            self.enter(id);
+            self.enter(id, None);
             told.push((id, ServerMessage::MlsGroupInfo { epoch, group_info }));
         } else {
             let waiting = Standing::Waiting(Enrolment::new(None));

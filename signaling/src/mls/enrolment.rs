@@ -13,6 +13,8 @@ pub(super) enum Standing {
     Waiting(Enrolment),
     /// Was added by an accepted commit, or said to be in.
     Member {
+        /// Its place in the tree, once it is known.
+        leaf: Option<u32>,
         /// Until the member says that it is in.
         welcome: Option<(Opaque, Instant)>,
     },

@@ -68,6 +68,8 @@ pub enum ClientMessage {
 pub struct GroupCommit {
     /// The epoch it was made in; it starts the next one.
     pub epoch: u32,
+    /// The committer's place in the tree of the epoch it starts, from 0.
+    pub leaf: u32,
     pub commit: Opaque,
     /// For all who are added (RFC 9420 §12.4.3.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]

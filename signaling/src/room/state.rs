@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
+use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
@@ -53,6 +54,8 @@ struct Member {
     slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
     negotiated: Option<u16>,
+    /// What its frames are encrypted with; unknown, any or none.
+    frame_key: Option<SframeKey>,
 }
 
 impl Room {
@@ -80,6 +83,7 @@ impl Room {
             devices: Devices::default(),
             slots: Slots::new(self.capacity.saturating_sub(1)),
             negotiated: None,
+            frame_key: None,
         };
         let mut effects = vec![Effect::Tell(
             id,
@@ -135,6 +139,9 @@ impl Room {
                 participant: id,
                 transport: session.transport,
             }));
+            if self.members[index].frame_key.is_some() {
+                effects.push(self.members[index].expect_frames());
+            }
         }
         effects.push(Effect::Media(Command::Negotiate {
             participant: id,
@@ -185,7 +192,12 @@ impl Room {
             return Vec::new();
         }
         match deliver(&mut self.delivery) {
-            Ok(told) => tell(told),
+            Ok(told) => {
+                // Before members hear of a new epoch and send in it.
+                let mut effects = self.expect_frames();
+                effects.extend(tell(told));
+                effects
+            }
             Err(invalid) => vec![Effect::Tell(
                 id,
                 ServerMessage::Error {
@@ -258,6 +270,21 @@ impl Room {
         self.members.is_empty()
     }
 
+    /// Tells the worker which keys' frames it may see from now on.
+    fn expect_frames(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for member in &mut self.members {
+            let key = frame_key(self.delivery.place(member.id));
+            if member.frame_key != key {
+                member.frame_key = key;
+                if member.negotiated.is_some() {
+                    effects.push(member.expect_frames());
+                }
+            }
+        }
+        effects
+    }
+
     fn position(&self, id: ParticipantId) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
     }
@@ -297,6 +324,13 @@ impl Member {
         }
     }
 
+    fn expect_frames(&self) -> Effect {
+        Effect::Media(Command::ExpectFrames {
+            participant: self.id,
+            key: self.frame_key,
+        })
+    }
+
     /// Tells the worker who feeds a slot. Slots it does not know of yet wait
     /// for the offer that brings them.
     fn assign(&self, slot: u16, occupant: Option<ParticipantId>, effects: &mut Vec<Effect>) {
@@ -314,6 +348,15 @@ impl Member {
             }));
         }
     }
+}
+
+/// A leaf that no key id can name is not expected.
+fn frame_key(place: Option<(u32, u32)>) -> Option<SframeKey> {
+    let (leaf, epoch) = place?;
+    Some(SframeKey {
+        leaf: leaf.try_into().ok()?,
+        epoch: epoch.into(),
+    })
 }
 
 fn tell(told: Vec<Told>) -> Vec<Effect> {

@@ -64,3 +64,23 @@ test('two rooms have nothing in common', async () => {
   await expect.poll(() => one[1]!.told).toHaveLength(1);
   expect(two.flatMap(({ told }) => told)).toEqual([]);
 });
+
+test.each([
+  ['without a key package', {}, 'encryption-required'],
+  ['under an id of another form', { keyPackage: 'AAAA', participantId: 'me' }, 'invalid-message'],
+  ['with a key package that is no base64url', { keyPackage: 'A=' }, 'invalid-message'],
+])('who joins %s is refused', async (_, fields, code) => {
+  const token = await server.token('one');
+  const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/signal`, 'quietroom.v1');
+  const answer = new Promise((resolve) => {
+    socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
+      resolve(JSON.parse(data));
+    });
+  });
+
+  socket.addEventListener('open', () => {
+    socket.send(JSON.stringify({ type: 'join', token, ...fields }));
+  });
+
+  await expect(answer).resolves.toMatchObject({ type: 'error', code, fatal: true });
+});

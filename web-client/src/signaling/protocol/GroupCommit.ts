@@ -8,7 +8,11 @@ export type GroupCommit = {
 /**
  * The epoch it was made in; it starts the next one.
  */
-epoch: number, commit: Opaque, 
+epoch: number, 
+/**
+ * The committer's place in the tree of the epoch it starts, from 0.
+ */
+leaf: number, commit: Opaque, 
 /**
  * For all who are added (RFC 9420 §12.4.3.1).
  */

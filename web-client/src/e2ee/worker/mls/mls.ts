@@ -129,6 +129,8 @@ export interface StagedCommit {
 export interface StagedReturn extends Omit<StagedCommit, 'merge' | 'welcome'> {
   /** The epoch it was made in. */
   readonly epoch: bigint;
+  /** In the next epoch. */
+  readonly ownLeaf: number;
   /** Of the next epoch, by leaf. */
   readonly members: readonly Member[];
   /** The group as it is when it is in force. */

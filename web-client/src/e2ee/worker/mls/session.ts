@@ -355,6 +355,7 @@ export class GroupSession {
     const message: GroupClientMessage = {
       type: 'mls-commit',
       epoch: Number(epoch),
+      leaf: staged.ownLeaf,
       commit: toBase64url(commit),
       added: [],
       groupInfo: toBase64url(staged.groupInfo),
@@ -432,6 +433,7 @@ export class GroupSession {
     const message: GroupClientMessage = {
       type: 'mls-commit',
       epoch: Number(group.epoch),
+      leaf: group.ownLeaf,
       commit: toBase64url(commit),
       ...(welcome === undefined ? {} : { welcome: toBase64url(welcome) }),
       added: [...ids],

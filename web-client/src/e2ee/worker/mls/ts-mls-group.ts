@@ -179,6 +179,7 @@ class TsMls implements Mls {
       const group = new TsMlsGroup(this.suite, policy, newState);
       return {
         epoch,
+        ownLeaf: group.ownLeaf,
         members: group.members,
         commit: encode({ version: 'mls10', wireformat: 'mls_public_message', publicMessage }),
         groupInfo: await group.groupInfo(),
