@@ -238,7 +238,7 @@ mod tests {
         join(&mut register, ANN, "r");
         join(&mut register, BEN, "r");
         // Ann's media is lost, and her socket takes its time.
-        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.update(ANN, |room| room.media_disconnected(ANN, Instant::now()));
         register.leave(BEN);
         assert_eq!(register.loads, [1, 0]);
         join(&mut register, CAT, "r");
@@ -258,7 +258,7 @@ mod tests {
         let mut register = register();
         join(&mut register, ANN, "r");
         join(&mut register, BEN, "r");
-        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.update(ANN, |room| room.media_disconnected(ANN, Instant::now()));
         register.leave(BEN);
         assert_eq!(register.rooms(), 0);
 
