@@ -126,6 +126,12 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 		$(NPM) run --silent test:browser; \
 	done
 
+.PHONY: bench
+bench: rust-version ## Compare with a bare forwarder and other servers (under 3 minutes); writes target/bench.html
+	@cargo build --release --locked -p quietroom -p loadtest
+	@target/release/loadtest compare --short --html target/bench.html --json target/bench.json
+	@echo "The page is target/bench.html"
+
 .PHONY: fuzz
 fuzz: rust-version ## FUZZ_INPUTS mutated inputs through all that reads from strangers
 	@echo "Building the fuzz entries"

@@ -76,7 +76,7 @@ pub(crate) struct Access {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rooms {
-    pub(crate) capacity: Whole<2, 25>,
+    pub(crate) capacity: Whole<2, 1024>,
     pub(crate) encryption: Encryption,
 }
 

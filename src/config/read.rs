@@ -133,12 +133,12 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_is_refused() {
-        for value in ["1", "26", "-1", "99999999999"] {
+        for value in ["1", "1025", "-1", "99999999999"] {
             assert_eq!(
                 refusal(&format!("[rooms]\ncapacity = {value}\n")),
                 format!(
                     "f.toml:2: rooms.capacity: invalid value: integer `{value}`, \
-                     expected a whole number from 2 to 25"
+                     expected a whole number from 2 to 1024"
                 )
             );
         }

@@ -1,0 +1,221 @@
+//! What a full client verifies of each packet after decrypting it.
+
+use std::time::Duration;
+
+use crate::measure::histogram::Histogram;
+use crate::media::mark::Mark;
+use crate::media::rtp::Header;
+use crate::media::vp8;
+use crate::system::udp::WallTime;
+
+/// The findings of one or more full clients.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Decrypted and as they were sent.
+    pub good: u64,
+    /// Not decrypted: a wrong key, a replay, or changed on the way.
+    pub undecryptable: u64,
+    /// Decrypted, but not what the publisher sent.
+    pub damaged: u64,
+    /// Good, but a sequence number, timestamp or marker says that they belong
+    /// elsewhere.
+    pub misplaced: u64,
+    /// From the publisher's call to send until the kernel had it for the
+    /// client.
+    pub delays: Histogram,
+}
+
+impl Findings {
+    pub fn merge(&mut self, other: &Self) {
+        self.good += other.good;
+        self.undecryptable += other.undecryptable;
+        self.damaged += other.damaged;
+        self.misplaced += other.misplaced;
+        self.delays.merge(&other.delays);
+    }
+
+    /// Packets that should not be.
+    pub fn faults(&self) -> u64 {
+        self.undecryptable + self.damaged + self.misplaced
+    }
+}
+
+/// One full client's view of the streams it gets.
+#[derive(Debug, Default)]
+pub struct Checks {
+    pub findings: Findings,
+    last: Vec<Last>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    ssrc: u32,
+    place: u64,
+    timestamp: u32,
+    mark: Mark,
+}
+
+impl Checks {
+    /// Checks a decrypted packet, the `place`-th of its stream.
+    pub fn check(
+        &mut self,
+        header: &Header,
+        packet: &[u8],
+        place: u64,
+        is_video: bool,
+        arrived: Option<WallTime>,
+    ) {
+        let Some(payload) = header.payload(packet) else {
+            self.findings.damaged += 1;
+            return;
+        };
+        if payload.is_empty() {
+            // Only padding: a server measures the path.
+            return;
+        }
+        let checked_from = if is_video {
+            vp8::descriptor_length(payload)
+        } else {
+            Some(0)
+        };
+        let Some(Ok(mark)) = checked_from.map(|from| Mark::read(payload, from)) else {
+            self.findings.damaged += 1;
+            return;
+        };
+        if let Some(arrived) = arrived {
+            let delay = arrived.0.saturating_sub(mark.sent.0);
+            self.findings.delays.record(Duration::from_nanos(delay));
+        }
+        let this = Last {
+            ssrc: header.ssrc,
+            place,
+            timestamp: header.timestamp,
+            mark,
+        };
+        let is_last = mark.packet + 1 == mark.packets;
+        let has_right_marker = !is_video || header.marker == is_last;
+        if has_right_marker && self.follows(this) {
+            self.findings.good += 1;
+        } else {
+            self.findings.misplaced += 1;
+        }
+    }
+
+    /// Whether a packet goes on where the one with the number before stopped.
+    fn follows(&mut self, this: Last) -> bool {
+        let Some(last) = self.last.iter_mut().find(|last| last.ssrc == this.ssrc) else {
+            self.last.push(this);
+            return true;
+        };
+        let before = *last;
+        if this.place <= before.place {
+            return this.place < before.place;
+        }
+        *last = this;
+        if this.place != before.place + 1 {
+            return true;
+        }
+        let same_frame =
+            this.mark.stream == before.mark.stream && this.mark.frame == before.mark.frame;
+        if same_frame {
+            this.mark.packet == before.mark.packet + 1 && this.timestamp == before.timestamp
+        } else {
+            let ended = before.mark.packet + 1 == before.mark.packets;
+            ended && this.mark.packet == 0 && this.timestamp != before.timestamp
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::frame::VideoFrame;
+    use crate::media::rtp::NewHeader;
+    use crate::media::sframe::KeyId;
+
+    /// The packets of frames of `size` bytes, as they should arrive.
+    fn packets(frames: u32, size: usize) -> Vec<Vec<u8>> {
+        let mut packets = Vec::new();
+        for number in 0..frames {
+            let payloads = VideoFrame {
+                stream: 1,
+                number,
+                is_key_frame: number == 0,
+                key: KeyId {
+                    context: 1,
+                    leaf: 0,
+                    epoch: 0,
+                },
+                counter: u64::from(number),
+                size,
+            }
+            .payloads(WallTime(1_000));
+            for (index, payload) in payloads.iter().enumerate() {
+                let mut packet = Vec::new();
+                NewHeader {
+                    marker: index + 1 == payloads.len(),
+                    payload_type: 96,
+                    sequence_number: packets.len() as u16,
+                    timestamp: number * 3000,
+                    ssrc: 5,
+                    extensions: &[],
+                }
+                .write(&mut packet);
+                packet.extend(payload);
+                packets.push(packet);
+            }
+        }
+        packets
+    }
+
+    fn check(packets: &[Vec<u8>]) -> Findings {
+        let mut checks = Checks::default();
+        for packet in packets {
+            let header = Header::parse(packet).unwrap();
+            let place = u64::from(header.sequence_number);
+            checks.check(&header, packet, place, true, Some(WallTime(3_000_000)));
+        }
+        checks.findings
+    }
+
+    #[test]
+    fn streams_as_sent_have_no_faults_and_show_their_delay() {
+        let findings = check(&packets(5, 5000));
+
+        assert_eq!(findings.good, 25);
+        assert_eq!(findings.faults(), 0);
+        let delay = findings.delays.quantile(0.5).unwrap();
+        assert!((2900..3100).contains(&delay.as_micros()), "{delay:?}");
+    }
+
+    #[test]
+    fn a_gap_is_a_loss_and_no_fault() {
+        let mut all = packets(5, 5000);
+        all.drain(3..9);
+
+        assert_eq!(check(&all).faults(), 0);
+    }
+
+    #[test]
+    fn each_kind_of_wrong_packet_is_found() {
+        let mut changed = packets(2, 3000);
+        changed[1][100] ^= 1;
+        assert_eq!(check(&changed).damaged, 1);
+
+        let mut renumbered = packets(2, 3000);
+        let gap = renumbered.remove(1);
+        for packet in &mut renumbered[1..] {
+            packet[3] -= 1;
+        }
+        assert!(!gap.is_empty());
+        assert_eq!(check(&renumbered).misplaced, 1);
+
+        let mut late_stamp = packets(2, 3000);
+        late_stamp[1][7] ^= 1;
+        assert!(check(&late_stamp).misplaced > 0);
+
+        let mut no_marker = packets(2, 3000);
+        no_marker[2][1] &= 0x7F;
+        assert_eq!(check(&no_marker).misplaced, 1);
+    }
+}

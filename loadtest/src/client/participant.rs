@@ -1,0 +1,438 @@
+//! One end of one transport: its handshakes, what it sends and what it
+//! receives.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::checks::{Checks, Findings};
+use super::dtls::{self, Fingerprint, Handshake, Identity};
+use super::feedback::{self, Arrivals};
+use super::ice::{self, Credentials, Ice, Role};
+use super::publisher::{Publication, Publisher, Sent, Transport, wall_time};
+use super::reception::Reception;
+use super::srtp::{MasterKey, Profile, Session};
+use super::tally::Tally;
+use crate::media::rtp::{self, Header};
+use crate::system::udp::{Batch, Datagram, Socket};
+
+/// A negotiated transport.
+#[derive(Debug)]
+pub struct Plan {
+    pub socket: Socket,
+    pub remote: SocketAddr,
+    pub security: Security,
+    pub publications: Vec<Publication>,
+    /// Whether media should come.
+    pub receives: bool,
+    /// Decrypt and check everything, or only count.
+    pub is_full: bool,
+    /// For received packets.
+    pub payload_types: PayloadTypes,
+    /// Of the transport-wide sequence toward us, if agreed upon.
+    pub transport_number_id: Option<u8>,
+    /// Tells one participant's media from another's.
+    pub seed: u64,
+}
+
+/// How media is protected.
+#[derive(Debug)]
+pub enum Security {
+    /// As in WebRTC.
+    Handshake {
+        role: Role,
+        local: Credentials,
+        remote: Credentials,
+        fingerprint: Fingerprint,
+        /// Offered to the peer, which chooses.
+        profiles: Vec<Profile>,
+    },
+    /// Both keys are known beforehand, ours first: only for the bare
+    /// forwarder.
+    Preset(Profile, MasterKey, MasterKey),
+}
+
+/// What is told apart in received packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PayloadTypes {
+    pub video: Option<u8>,
+    pub repair: Option<u8>,
+}
+
+/// A step of a join.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stage {
+    Checked,
+    Secured,
+    /// The first packet of media came.
+    Media,
+    /// The client's handshake gave up.
+    Failed(String),
+}
+
+/// A participant at work.
+#[derive(Debug)]
+pub struct Participant {
+    transport: Transport,
+    remote: SocketAddr,
+    state: State,
+    ice: Option<Ice>,
+    fingerprint: Option<Fingerprint>,
+    profiles: Vec<Profile>,
+    session: Option<Session>,
+    publishers: Vec<Publisher>,
+    receives: bool,
+    checks: Option<Checks>,
+    reception: Reception,
+    repairs: u64,
+    payload_types: PayloadTypes,
+    transport_number_id: Option<u8>,
+    arrivals: Arrivals,
+    next_report: Instant,
+    next_feedback: Instant,
+    has_media: bool,
+    stages: Vec<Stage>,
+}
+
+#[derive(Debug)]
+enum State {
+    Checking,
+    Handshaking(Handshake),
+    Ready,
+    Failed,
+}
+
+impl Participant {
+    /// # Errors
+    /// There is no way to the peer, or a preset key is of no use.
+    pub fn new(now: Instant, plan: Plan) -> Result<Self, String> {
+        plan.socket
+            .connect(plan.remote)
+            .map_err(|error| format!("{}: {error}", plan.remote))?;
+        let mut participant = Self {
+            transport: Transport {
+                socket: plan.socket,
+                next_number: 0,
+            },
+            remote: plan.remote,
+            state: State::Checking,
+            ice: None,
+            fingerprint: None,
+            profiles: Vec::new(),
+            session: None,
+            publishers: plan
+                .publications
+                .into_iter()
+                .zip(0..)
+                .map(|(publication, index)| {
+                    let seed = plan.seed * 2 + index;
+                    Publisher::new(now, publication, plan.seed as u8, seed)
+                })
+                .collect(),
+            receives: plan.receives,
+            checks: plan.is_full.then(Checks::default),
+            reception: Reception::default(),
+            repairs: 0,
+            payload_types: plan.payload_types,
+            transport_number_id: plan.transport_number_id,
+            arrivals: Arrivals::default(),
+            next_report: now + REPORT_INTERVAL,
+            next_feedback: now,
+            has_media: false,
+            stages: Vec::new(),
+        };
+        match plan.security {
+            Security::Handshake {
+                role,
+                local,
+                remote,
+                fingerprint,
+                profiles,
+            } => {
+                participant.ice = Some(Ice::new(now, role, local, remote));
+                participant.fingerprint = Some(fingerprint);
+                participant.profiles = profiles;
+            }
+            Security::Preset(profile, ours, theirs) => {
+                let session = Session::new(profile, &ours, &theirs);
+                participant.session = Some(session.map_err(|error| error.to_string())?);
+                participant.state = State::Ready;
+                participant.stages = vec![Stage::Checked, Stage::Secured];
+            }
+        }
+        Ok(participant)
+    }
+
+    /// Whether it should be looked at often: it has something to answer soon.
+    pub fn is_urgent(&self) -> bool {
+        !matches!(self.state, State::Ready) || (self.receives && !self.has_media)
+    }
+
+    /// Whether the whole of each datagram is wanted.
+    pub fn needs_whole_datagrams(&self) -> bool {
+        self.checks.is_some() || self.is_urgent()
+    }
+
+    /// The steps of the join taken since the last call.
+    pub fn take_stages(&mut self) -> Vec<Stage> {
+        std::mem::take(&mut self.stages)
+    }
+
+    /// When media is to be sent next.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.session.as_ref()?;
+        self.publishers.iter().map(Publisher::next_due).min()
+    }
+
+    /// Sends the media that is due.
+    pub fn publish(&mut self, now: Instant) {
+        if let Some(session) = &mut self.session {
+            for publisher in &mut self.publishers {
+                publisher.poll(now, session, &mut self.transport);
+            }
+        }
+    }
+
+    /// Goes on publishing after a time of silence.
+    pub fn resume(&mut self, now: Instant) {
+        for publisher in &mut self.publishers {
+            publisher.resume(now);
+        }
+    }
+
+    /// Takes what has come.
+    pub fn receive(&mut self, now: Instant, identity: &Identity, batch: &mut Batch) {
+        loop {
+            let count = match self.transport.socket.receive(batch) {
+                Ok(count) => count,
+                Err(error) => {
+                    self.fail(error.to_string());
+                    return;
+                }
+            };
+            for index in 0..count {
+                self.handle(now, identity, &batch.datagram(index));
+            }
+            if !batch.is_full() {
+                return;
+            }
+        }
+    }
+
+    /// Checks, retransmissions of handshakes, and reports.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(check) = self.ice.as_mut().and_then(|ice| ice.poll(now)) {
+            self.transport.socket.send(&check);
+        }
+        if let State::Handshaking(handshake) = &mut self.state {
+            if let Err(error) = handshake.handle_timeout(now) {
+                self.fail(error.to_string());
+                return;
+            }
+            self.flush_handshake();
+        }
+        if !self.receives {
+            return;
+        }
+        if now >= self.next_report {
+            self.next_report = now + REPORT_INTERVAL;
+            let figures = self.reception.report();
+            if !figures.is_empty() {
+                self.send_rtcp(&feedback::receiver_report(RTCP_SENDER, &figures));
+            }
+        }
+        if self.transport_number_id.is_some() && now >= self.next_feedback {
+            self.next_feedback = now + FEEDBACK_INTERVAL;
+            let media = self.reception.streams().first().map(|stream| stream.ssrc);
+            let packet = media.and_then(|media| self.arrivals.feedback(RTCP_SENDER, media));
+            if let Some(packet) = packet {
+                self.send_rtcp(&packet);
+            }
+        }
+    }
+
+    /// Counts from here on.
+    pub fn reset(&mut self) {
+        self.reception.reset();
+        self.repairs = 0;
+        for publisher in &mut self.publishers {
+            publisher.sent = Sent::default();
+        }
+        if let Some(checks) = &mut self.checks {
+            checks.findings = Findings::default();
+        }
+    }
+
+    /// Adds what it counted.
+    pub fn add_to(&self, tally: &mut Tally) {
+        for publisher in &self.publishers {
+            tally.sent.packets += publisher.sent.packets;
+            tally.sent.all_packets += publisher.sent.all_packets;
+            tally.sent.skipped_frames += publisher.sent.skipped_frames;
+            tally.sent.refused += publisher.sent.refused;
+        }
+        tally
+            .profiles
+            .extend(self.session.as_ref().map(|session| session.profile));
+        if !self.receives {
+            return;
+        }
+        let mut received = 0;
+        for stream in self.reception.streams() {
+            received += stream.received;
+            tally.received_bytes += stream.bytes;
+            tally.expected += stream.expected();
+            tally.duplicates += stream.duplicates;
+        }
+        tally.received += received;
+        tally.repairs += self.repairs;
+        tally.silent_clients += usize::from(received == 0);
+        match &self.checks {
+            Some(checks) => {
+                tally.full_clients += 1;
+                tally.findings.merge(&checks.findings);
+            }
+            None => tally.counting_clients += 1,
+        }
+    }
+
+    fn handle(&mut self, now: Instant, identity: &Identity, datagram: &Datagram) {
+        if ice::is_stun(datagram.bytes) {
+            let Some(ice) = &mut self.ice else {
+                return;
+            };
+            let outcomes = ice.handle(datagram.bytes, self.remote);
+            if let Some(answer) = outcomes.answer {
+                self.transport.socket.send(&answer);
+            }
+            if outcomes.is_connected {
+                self.start_handshake(now, identity);
+            }
+        } else if dtls::is_dtls(datagram.bytes) {
+            self.handle_dtls(now, datagram.bytes);
+        } else if rtp::is_rtcp(datagram.bytes) {
+            self.handle_rtcp(datagram);
+        } else {
+            self.handle_rtp(datagram);
+        }
+    }
+
+    fn start_handshake(&mut self, now: Instant, identity: &Identity) {
+        self.stages.push(Stage::Checked);
+        let Some(fingerprint) = self.fingerprint else {
+            return;
+        };
+        let local = self.transport.socket.local();
+        match Handshake::start(
+            now,
+            identity,
+            fingerprint,
+            &self.profiles,
+            local,
+            self.remote,
+        ) {
+            Ok(handshake) => {
+                self.state = State::Handshaking(handshake);
+                self.flush_handshake();
+            }
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    fn handle_dtls(&mut self, now: Instant, datagram: &[u8]) {
+        let State::Handshaking(handshake) = &mut self.state else {
+            return;
+        };
+        let result = handshake.handle(now, datagram);
+        self.flush_handshake();
+        match result {
+            Ok(Some(session)) => {
+                self.session = Some(session);
+                self.state = State::Ready;
+                self.stages.push(Stage::Secured);
+                self.resume(now);
+            }
+            Ok(None) => {}
+            Err(error) => self.fail(error.to_string()),
+        }
+    }
+
+    fn flush_handshake(&mut self) {
+        if let State::Handshaking(handshake) = &mut self.state {
+            while let Some(datagram) = handshake.poll_transmit() {
+                self.transport.socket.send(&datagram);
+            }
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        if !matches!(self.state, State::Failed) {
+            self.state = State::Failed;
+            self.stages.push(Stage::Failed(reason));
+        }
+    }
+
+    fn handle_rtcp(&mut self, datagram: &Datagram) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        // Only publishers are asked for anything.
+        if self.publishers.is_empty() || datagram.length > datagram.bytes.len() {
+            return;
+        }
+        if let Ok(compound) = session.unprotect_rtcp(datagram.bytes) {
+            for request in feedback::requests(&compound) {
+                for publisher in &mut self.publishers {
+                    publisher.handle(request);
+                }
+            }
+        }
+    }
+
+    fn handle_rtp(&mut self, datagram: &Datagram) {
+        let Some(header) = Header::parse(datagram.bytes) else {
+            return;
+        };
+        if self.session.is_none() || !self.receives {
+            return;
+        }
+        if let Some(id) = self.transport_number_id
+            && let Some(number) = header.extension(datagram.bytes, id)
+            && let Ok(number) = number.try_into()
+        {
+            let at = datagram.at.unwrap_or_else(wall_time);
+            self.arrivals.record(u16::from_be_bytes(number), at);
+        }
+        if Some(header.payload_type) == self.payload_types.repair {
+            self.repairs += 1;
+            return;
+        }
+        if !self.has_media {
+            self.has_media = true;
+            self.stages.push(Stage::Media);
+        }
+        let place = self.reception.record(&header, datagram.length);
+        let (Some(checks), Some(session)) = (&mut self.checks, &mut self.session) else {
+            return;
+        };
+        match session.unprotect(datagram.bytes) {
+            Ok(packet) => {
+                let is_video = Some(header.payload_type) == self.payload_types.video;
+                checks.check(&header, &packet, place, is_video, datagram.at);
+            }
+            Err(_) => checks.findings.undecryptable += 1,
+        }
+    }
+
+    fn send_rtcp(&mut self, compound: &[u8]) {
+        if let Some(session) = &mut self.session
+            && let Ok(packet) = session.protect_rtcp(compound)
+        {
+            self.transport.socket.send(&packet);
+        }
+    }
+}
+
+/// Browsers use the same for reports of a receiver that sends nothing.
+const RTCP_SENDER: u32 = 1;
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,0 +1,239 @@
+//! What came, by sequence numbers: all that a counting client looks at.
+
+use crate::media::rtp::Header;
+
+/// The streams of one receiver.
+#[derive(Debug, Default)]
+pub struct Reception {
+    streams: Vec<Stream>,
+}
+
+/// One synchronization source as it was received.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    pub ssrc: u32,
+    /// Since the last reset: the first number, the highest, what came.
+    first: u64,
+    pub highest: u64,
+    pub received: u64,
+    pub duplicates: u64,
+    pub bytes: u64,
+    /// Which of the numbers up to the highest came; the highest is bit 0.
+    recent: u128,
+    /// What was reported last, for the next report.
+    reported: Reported,
+    is_fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Reported {
+    expected: u64,
+    received: u64,
+}
+
+/// A receiver report's figures (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Figures {
+    pub ssrc: u32,
+    /// In 256ths, since the last report.
+    pub fraction_lost: u8,
+    pub total_lost: u32,
+    pub highest: u32,
+}
+
+impl Reception {
+    /// Counts a packet. A stream may start anywhere.
+    pub fn record(&mut self, header: &Header, bytes: usize) -> u64 {
+        // Packets come in runs of one source, so it is most often the first
+        // looked at.
+        let at = self
+            .streams
+            .iter()
+            .position(|stream| stream.ssrc == header.ssrc);
+        let at = at.unwrap_or_else(|| {
+            self.streams.push(Stream::new(header));
+            self.streams.len() - 1
+        });
+        self.streams[at].record(header.sequence_number, bytes)
+    }
+
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// Counts from here on.
+    pub fn reset(&mut self) {
+        for stream in &mut self.streams {
+            stream.reset();
+        }
+    }
+
+    /// The figures for a report.
+    pub fn report(&mut self) -> Vec<Figures> {
+        self.streams.iter_mut().map(Stream::report).collect()
+    }
+}
+
+impl Stream {
+    fn new(header: &Header) -> Self {
+        let first = u64::from(header.sequence_number) + (1 << 16);
+        Self {
+            ssrc: header.ssrc,
+            first,
+            highest: first,
+            received: 0,
+            duplicates: 0,
+            bytes: 0,
+            recent: 0,
+            reported: Reported::default(),
+            is_fresh: true,
+        }
+    }
+
+    /// Packets that should have come since the reset.
+    pub fn expected(&self) -> u64 {
+        if self.is_fresh {
+            0
+        } else {
+            self.highest - self.first + 1
+        }
+    }
+
+    /// Gives the number with its roll-overs counted.
+    fn record(&mut self, number: u16, bytes: usize) -> u64 {
+        let difference = number.wrapping_sub(self.highest as u16).cast_signed();
+        let place = self.highest.saturating_add_signed(i64::from(difference));
+        if self.is_fresh {
+            self.is_fresh = false;
+            self.first = place;
+            self.highest = place;
+            self.recent = 1;
+        } else if difference > 0 {
+            let ahead = u32::from(difference.unsigned_abs());
+            self.recent = self.recent.checked_shl(ahead).unwrap_or(0) | 1;
+            self.highest = place;
+        } else {
+            let bit = 1_u128
+                .checked_shl(u32::from(difference.unsigned_abs()))
+                .unwrap_or(0);
+            if self.recent & bit != 0 {
+                self.duplicates += 1;
+                return place;
+            }
+            self.recent |= bit;
+            // What was on its way at the reset belongs to what is counted.
+            self.first = self.first.min(place);
+        }
+        self.received += 1;
+        self.bytes += bytes as u64;
+        place
+    }
+
+    fn reset(&mut self) {
+        self.received = 0;
+        self.duplicates = 0;
+        self.bytes = 0;
+        self.reported = Reported::default();
+        self.is_fresh = true;
+    }
+
+    fn report(&mut self) -> Figures {
+        let now = Reported {
+            expected: self.expected(),
+            received: self.received,
+        };
+        let expected = now.expected - self.reported.expected.min(now.expected);
+        let received = now.received - self.reported.received.min(now.received);
+        let lost = expected.saturating_sub(received);
+        self.reported = now;
+        Figures {
+            ssrc: self.ssrc,
+            fraction_lost: (lost * 256)
+                .checked_div(expected)
+                .map_or(0, |part| u8::try_from(part).unwrap_or(u8::MAX)),
+            total_lost: u32::try_from(now.expected.saturating_sub(now.received))
+                .unwrap_or(0x7F_FFFF)
+                .min(0x7F_FFFF),
+            highest: self.highest as u32,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::rtp::NewHeader;
+
+    fn header(sequence_number: u16) -> Header {
+        let mut packet = Vec::new();
+        NewHeader {
+            marker: false,
+            payload_type: 96,
+            sequence_number,
+            timestamp: 0,
+            ssrc: 7,
+            extensions: &[],
+        }
+        .write(&mut packet);
+        Header::parse(&packet).unwrap()
+    }
+
+    fn counts(numbers: impl IntoIterator<Item = u16>) -> (u64, u64, u64) {
+        let mut reception = Reception::default();
+        for number in numbers {
+            reception.record(&header(number), 100);
+        }
+        let stream = &reception.streams()[0];
+        (stream.expected(), stream.received, stream.duplicates)
+    }
+
+    #[test]
+    fn gaps_are_losses_and_repeats_are_duplicates() {
+        assert_eq!(counts([5, 6, 8, 8, 9]), (5, 4, 1));
+    }
+
+    #[test]
+    fn numbers_may_wrap_and_change_places() {
+        assert_eq!(counts([65_534, 0, 65_535, 2, 1]), (5, 5, 0));
+        assert_eq!(
+            counts((0..200_000_u32).map(|n| n as u16)),
+            (200_000, 200_000, 0)
+        );
+    }
+
+    #[test]
+    fn the_first_may_come_late() {
+        assert_eq!(counts([11, 10, 12]), (3, 3, 0));
+    }
+
+    #[test]
+    fn counting_starts_anew_after_a_reset() {
+        let mut reception = Reception::default();
+        for number in [1, 2, 5] {
+            reception.record(&header(number), 1);
+        }
+        reception.reset();
+        assert_eq!(reception.streams()[0].expected(), 0);
+        for number in [6, 7, 9] {
+            reception.record(&header(number), 1);
+        }
+
+        assert_eq!(reception.streams()[0].expected(), 4);
+        assert_eq!(reception.streams()[0].received, 3);
+    }
+
+    #[test]
+    fn a_report_tells_what_was_lost_since_the_last() {
+        let mut reception = Reception::default();
+        for number in [1, 2, 4] {
+            reception.record(&header(number), 1);
+        }
+        assert_eq!(reception.report()[0].fraction_lost, 64);
+        reception.record(&header(5), 1);
+        let second = reception.report()[0];
+
+        assert_eq!(second.fraction_lost, 0);
+        assert_eq!(second.total_lost, 1);
+        assert_eq!(second.highest as u16, 5);
+    }
+}

@@ -1,0 +1,4 @@
+//! A bad network between a client and a server, for UDP and TCP.
+
+pub mod impairment;
+pub mod relay;

@@ -1,0 +1,141 @@
+//! Results for programs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::measure::quantile::quantile;
+use crate::trial::Outcome;
+
+/// One target in one scenario.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record {
+    pub target: String,
+    pub version: String,
+    pub settings: String,
+    /// Such as `1x50`.
+    pub scenario: String,
+    pub srtp_profile: String,
+    pub cpu_ns_per_forwarded_packet: f64,
+    /// All that ran on the server's cores, whoever's it was.
+    pub core_ns_per_forwarded_packet: f64,
+    pub forwarded_packets_per_second: f64,
+    pub forwarded_bits_per_second: f64,
+    /// The part of packets that did not arrive.
+    pub loss: f64,
+    /// The same by sequence numbers alone.
+    pub loss_by_sequence: f64,
+    pub delay_ms: Delay,
+    pub join_ms: Quantiles,
+    pub join_steps_ms: JoinSteps,
+    pub joins_per_second: f64,
+    /// Handshakes that the clients' own side gave up and began anew.
+    pub client_handshake_failures: usize,
+    /// The most that was ever resident.
+    pub memory_bytes: u64,
+    pub memory_bytes_per_participant: u64,
+    /// Cost a packet against the floor's in the same run.
+    pub ratio_to_floor: Option<f64>,
+    /// Packets that full clients found wrong.
+    pub faulty_packets: u64,
+    pub checked_packets: u64,
+    /// Datagrams dropped at full sockets of the server, and of the load.
+    pub drops: DropCounts,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Delay {
+    pub p50: Option<f64>,
+    pub p99: Option<f64>,
+    pub p999: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantiles {
+    pub p50: Option<f64>,
+    pub p95: Option<f64>,
+    pub p99: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct JoinSteps {
+    pub signaling: Quantiles,
+    pub ice: Quantiles,
+    pub dtls: Quantiles,
+    pub first_media: Quantiles,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct DropCounts {
+    pub server: u64,
+    pub load: u64,
+}
+
+impl Record {
+    pub fn new(outcome: &Outcome) -> Self {
+        let delays = &outcome.tally.findings.delays;
+        let delay = |part| {
+            delays
+                .quantile(part)
+                .map(|time| time.as_secs_f64() * 1000.0)
+        };
+        let joins = &outcome.joins;
+        let received = outcome.tally.received.max(1) as f64;
+        Self {
+            target: outcome.target.to_string(),
+            version: outcome.version.clone(),
+            settings: outcome.settings.clone(),
+            scenario: outcome.scenario.name(),
+            srtp_profile: outcome.profiles(),
+            cpu_ns_per_forwarded_packet: outcome.nanoseconds_a_packet(),
+            core_ns_per_forwarded_packet: outcome.cpu.cores.as_nanos() as f64 / received,
+            forwarded_packets_per_second: outcome.packets_a_second(),
+            forwarded_bits_per_second: outcome.bits_a_second(),
+            loss: outcome.loss(),
+            loss_by_sequence: outcome.loss_by_sequence(),
+            delay_ms: Delay {
+                p50: delay(0.5),
+                p99: delay(0.99),
+                p999: delay(0.999),
+            },
+            join_ms: quantiles(&joins.total),
+            join_steps_ms: JoinSteps {
+                signaling: quantiles(&joins.signaling),
+                ice: quantiles(&joins.ice),
+                dtls: quantiles(&joins.dtls),
+                first_media: quantiles(&joins.media),
+            },
+            joins_per_second: joins.a_second(),
+            client_handshake_failures: joins.client_failures,
+            memory_bytes: outcome.memory.peak,
+            memory_bytes_per_participant: outcome.memory_a_participant(),
+            ratio_to_floor: None,
+            faulty_packets: outcome.tally.findings.faults(),
+            checked_packets: outcome.tally.findings.good + outcome.tally.findings.faults(),
+            drops: DropCounts {
+                server: outcome.drops.server,
+                load: outcome.drops.load,
+            },
+        }
+    }
+}
+
+fn quantiles(values: &[f64]) -> Quantiles {
+    Quantiles {
+        p50: quantile(values, 0.5),
+        p95: quantile(values, 0.95),
+        p99: quantile(values, 0.99),
+    }
+}
+
+/// Writes the records as one array.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, records: &[Record]) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(records)?;
+    text.push('\n');
+    fs::write(path, text)
+}

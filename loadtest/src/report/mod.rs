@@ -1,0 +1,6 @@
+//! What people and programs are told.
+
+pub mod html;
+pub mod json;
+pub mod live;
+pub mod table;

@@ -1,0 +1,167 @@
+//! Each command, for a moment, as people run it.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+#[test]
+fn a_run_against_quietroom_forwards_everything_as_it_was_sent() {
+    let (output, records) = measured(&[
+        "run",
+        "--publishers",
+        "2",
+        "--subscribers",
+        "4",
+        "--audio",
+        "--full",
+        "0.5",
+    ]);
+
+    let record = &records[0];
+    assert_eq!(record["target"], "quietroom", "{output:?}");
+    assert_eq!(record["scenario"], "2x4");
+    assert_eq!(record["srtp_profile"], "AEAD_AES_256_GCM");
+    assert_eq!(record["faulty_packets"], 0);
+    assert!(number(&record["checked_packets"]) > 50.0);
+    assert!(number(&record["forwarded_packets_per_second"]) > 100.0);
+    assert!(number(&record["cpu_ns_per_forwarded_packet"]) > 0.0);
+    assert!(number(&record["join_ms"]["p95"]) > 0.0);
+    assert!(number(&record["delay_ms"]["p50"]) > 0.0);
+    assert!(number(&record["loss"]) < 0.05, "{output:?}");
+}
+
+#[test]
+fn a_meeting_through_the_floor_is_forwarded_and_compared_with_single_datagrams() {
+    let (output, records) = measured(&["floor", "--publishers", "3", "--subscribers", "3"]);
+
+    assert_eq!(records[0]["target"], "floor", "{output:?}");
+    assert_eq!(records[1]["target"], "floor, singly");
+    for record in &records {
+        assert_eq!(record["faulty_packets"], 0);
+        assert!(number(&record["forwarded_packets_per_second"]) > 100.0);
+    }
+    assert!(text(&output).contains("ratio"), "{output:?}");
+}
+
+#[test]
+fn saturation_ends_with_a_verdict() {
+    let (output, records) = measured(&["saturate", "--subscribers", "2", "--steps", "2"]);
+
+    assert!(!records.is_empty());
+    let said = text(&output);
+    assert!(said.contains("gave in"), "{said}");
+}
+
+#[test]
+fn a_comparison_names_what_is_absent_and_writes_a_page() {
+    let page = file("html");
+    let (output, records) = measured(&[
+        "compare",
+        "--scenarios",
+        "1x2",
+        "--rounds",
+        "1",
+        "--html",
+        page.to_str().unwrap(),
+    ]);
+
+    let targets: Vec<_> = records.iter().map(|record| &record["target"]).collect();
+    assert!(targets.contains(&&Value::from("floor")), "{output:?}");
+    assert!(targets.contains(&&Value::from("quietroom")), "{output:?}");
+    for record in &records {
+        assert!(number(&record["ratio_to_floor"]) > 0.0);
+    }
+    // On loopback Janus cannot be measured, and must not be shown as slow.
+    assert!(!targets.contains(&&Value::from("janus")));
+    assert!(text(&output).contains("janus: absent: "), "{output:?}");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("<svg") && page.ends_with("</html>\n"));
+}
+
+#[test]
+fn a_link_delays_what_goes_over_it_and_ends_by_itself() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = server.local_addr().unwrap().to_string();
+    let mut link = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(["link", "--to", &to, "--delay", "40ms", "--for", "1s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(link.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    server
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    let mut buffer = [0; 10];
+
+    let start = Instant::now();
+    client.send_to(b"x", address.trim()).unwrap();
+    let (_, from) = server.recv_from(&mut buffer).unwrap();
+    server.send_to(b"y", from).unwrap();
+    client.recv_from(&mut buffer).unwrap();
+
+    assert!(start.elapsed() >= Duration::from_millis(80));
+    assert!(link.wait().unwrap().success());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_so() {
+    let output = loadtest(&["run", "--quietroom", "/nowhere/quietroom"]);
+
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("No such file"), "{said}");
+}
+
+/// Runs a short test; gives its JSON report too. How cheap trains are is not
+/// judged: tests run on busy machines.
+fn measured(arguments: &[&str]) -> (Output, Vec<Value>) {
+    let json = file("json");
+    let mut all = arguments.to_vec();
+    all.extend([
+        "--loopback",
+        "--duration",
+        "600ms",
+        "--bitrate",
+        "600k",
+        "--quiet",
+    ]);
+    all.extend(["--json", json.to_str().unwrap()]);
+    let output = loadtest(&all);
+    let report = fs::read_to_string(&json);
+    let report = report.unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output, serde_json::from_str(&report).unwrap())
+}
+
+fn loadtest(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn file(kind: &str) -> PathBuf {
+    let name = std::thread::current().name().unwrap().to_owned();
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.{kind}"))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
