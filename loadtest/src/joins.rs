@@ -296,8 +296,8 @@ fn is_full(receiver: usize, part: f64) -> bool {
     after > before
 }
 
-const PATIENCE: Duration = Duration::from_secs(25);
-const ATTEMPTS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(40);
+const ATTEMPTS: usize = 10;
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,7 @@ pub struct Receiver {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     pub packets: u64,
-    /// In system calls that send, nanoseconds on the clock.
+    /// Processor time in system calls that send, delivery included.
     pub send_nanoseconds: u64,
     /// Datagrams joined into one send, on average, in hundredths.
     pub train_length_hundredths: u64,

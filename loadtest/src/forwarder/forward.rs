@@ -5,12 +5,13 @@ use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver as Inbox, TryRecvError, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::SockAddr;
 
 use super::cipher::{Cipher, TAG_LENGTH};
 use super::control::{Cost, Order};
+use crate::measure::cpu;
 use crate::media::rtp::{self, Header};
 use crate::system::segmentation::{ReceiveMemory, Train, TrainSocket};
 
@@ -66,7 +67,7 @@ struct Forwarder {
     packets: Vec<Packet>,
     sent: u64,
     sends: u64,
-    send_time: Duration,
+    send_nanoseconds: u64,
 }
 
 struct Source {
@@ -190,19 +191,19 @@ impl Forwarder {
             }
         }
         self.sends += trains.len() as u64;
-        let before = Instant::now();
+        let before = cpu::thread_time();
         match sending {
             Sending::Trains => socket.send_trains(&trains)?,
             Sending::Singly => socket.send_singly(&trains)?,
         }
-        self.send_time += before.elapsed();
+        self.send_nanoseconds += cpu::thread_time().0.saturating_sub(before.0);
         Ok(())
     }
 
     fn cost(&self) -> Cost {
         Cost {
             packets: self.sent,
-            send_nanoseconds: u64::try_from(self.send_time.as_nanos()).unwrap_or(u64::MAX),
+            send_nanoseconds: self.send_nanoseconds,
             train_length_hundredths: (self.sent * 100).checked_div(self.sends).unwrap_or(0),
         }
     }

@@ -80,6 +80,17 @@ pub fn process_time(pid: u32) -> io::Result<CpuTime> {
     Ok(CpuTime(u64::try_from(nanoseconds).unwrap_or(0)))
 }
 
+/// What the calling thread has run so far.
+pub fn thread_time() -> CpuTime {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the time outlives the call. A thread always has this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    CpuTime(u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or(0))
+}
+
 fn softirq_thread(core: usize) -> Option<CpuTime> {
     let name = format!("ksoftirqd/{core}");
     for pid in kernel_threads()? {

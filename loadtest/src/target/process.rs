@@ -97,11 +97,14 @@ impl Drop for Folder {
 /// The program is not there or cannot be started.
 pub fn spawn_confined(command: &mut Command, cores: &[usize]) -> io::Result<Child> {
     let cores = cores.to_vec();
-    // SAFETY: between fork and exec only two system calls are made.
+    // SAFETY: between fork and exec only system calls are made.
     unsafe {
         command.pre_exec(move || {
             // If we are killed, nobody else would end it.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            // The scheduler shares out processors by session first: a server
+            // with hundreds of threads would starve the load on its own core.
+            libc::setsid();
             affinity::confine_to(&cores)
         });
     }
