@@ -102,6 +102,7 @@ client-test: $(NODE_MODULES) chromium
 .PHONY: browser-test
 browser-test: client server chromium
 	@echo "Testing with real browsers"
+	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
 
 .PHONY: firefox-test

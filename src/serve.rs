@@ -16,7 +16,7 @@ use sfu::worker::event::Event;
 use signaling::access::{DevelopmentKey, KeySet, KeySetError};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::socket::{AllowedOrigins, Service, Settings, Timing};
+use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -142,6 +142,10 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
         trusted_proxies: proxies.clone(),
         capacity: config.rooms.capacity.0,
+        encryption: match config.rooms.encryption {
+            config::Encryption::Required => Encryption::Required,
+            config::Encryption::Optional => Encryption::Optional,
+        },
         limits: service_limits(limits),
         timing: Timing::default(),
     };

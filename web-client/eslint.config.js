@@ -10,7 +10,9 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js', 'vite.config.ts'] },
+        projectService: {
+          allowDefaultProject: ['eslint.config.js', 'vite.config.ts', 'build/*.ts'],
+        },
         tsconfigRootDir: import.meta.dirname,
       },
     },

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { tsMlsCorrection } from './build/ts-mls-correction.ts';
 
 export default defineConfig({
   root: 'demo',
   // Relative, so that the files work under any path of a clinic's own server.
   base: './',
+  plugins: [tsMlsCorrection()],
   build: {
     outDir: resolve(import.meta.dirname, 'dist'),
     emptyOutDir: true,
@@ -27,10 +29,13 @@ export default defineConfig({
   },
   worker: {
     format: 'es',
+    plugins: () => [tsMlsCorrection()],
     rolldownOptions: { output: { entryFileNames: 'assets/e2ee-worker-[hash].js' } },
   },
   test: {
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'demo/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'tests/vectors/*.test.ts'],
+    // Else it is loaded past the plugins.
+    server: { deps: { inline: ['ts-mls'] } },
   },
 });

@@ -1,11 +1,12 @@
 //! Sign-in, rooms and session descriptions.
 //!
-//! [`access`], [`sdp`] and [`room`] are pure: no sockets, clocks or threads.
+//! [`access`], [`sdp`], [`mls`] and [`room`] are pure: no sockets, clocks or threads.
 //! [`socket`] joins them to websockets and to the media plane.
 
 pub mod access;
 pub mod limits;
 mod media_plane;
+pub mod mls;
 pub mod protocol;
 pub mod room;
 pub mod sdp;

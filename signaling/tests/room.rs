@@ -1,11 +1,15 @@
 //! Who is seen where, told to clients and to the media plane alike.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::rtp::sframe_header::SframeKey;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
-use signaling::protocol::{ErrorCode, Role, ServerMessage, SlotAssignment};
+use signaling::protocol::{
+    ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
+};
 use signaling::room::{Devices, Effect, Room, RoomFull, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
@@ -50,7 +54,7 @@ fn a_full_room_takes_nobody_until_somebody_leaves() {
 
     assert_eq!(room.join(C, Role::Client), Err(RoomFull));
 
-    room.leave(A);
+    room.leave(A, Instant::now());
     assert!(room.join(C, Role::Client).is_ok());
 }
 
@@ -125,7 +129,7 @@ fn a_leaver_empties_its_slots_at_once() {
     join(&mut room, B);
     room.negotiate(B, session(1));
 
-    let effects = room.leave(B);
+    let effects = room.leave(B, Instant::now());
 
     assert_eq!(fed(&effects), [(A, SlotId(0), None), (A, SlotId(1), None)]);
     assert_eq!(assignments(&effects, A), [(0, None)]);
@@ -136,8 +140,8 @@ fn a_leaver_empties_its_slots_at_once() {
         }
     )));
     assert!(effects.contains(&Effect::Media(Command::Leave { participant: B })));
-    assert!(room.leave(B).is_empty());
-    room.leave(A);
+    assert!(room.leave(B, Instant::now()).is_empty());
+    room.leave(A, Instant::now());
     assert!(room.is_empty());
 }
 
@@ -148,7 +152,7 @@ fn lost_media_ends_the_stay_with_its_reason() {
     room.negotiate(A, session(1));
     join(&mut room, B);
 
-    let effects = room.media_disconnected(A);
+    let effects = room.media_disconnected(A, Instant::now());
 
     let last = &effects[effects.len() - 2..];
     assert!(matches!(
@@ -166,7 +170,7 @@ fn lost_media_ends_the_stay_with_its_reason() {
         ]
     ));
     assert_eq!(assignments(&effects, B), [(0, None)]);
-    assert!(room.media_disconnected(A).is_empty());
+    assert!(room.media_disconnected(A, Instant::now()).is_empty());
 }
 
 #[test]
@@ -217,9 +221,9 @@ fn everyone_is_in_one_slot_of_everyone_else() {
                 }
                 (_, Some(id)) => {
                     let effects = if random.below(2) == 0 {
-                        room.leave(id)
+                        room.leave(id, Instant::now())
                     } else {
-                        room.media_disconnected(id)
+                        room.media_disconnected(id, Instant::now())
                     };
                     reference.forget(id);
                     reference.follow(&effects);
@@ -432,4 +436,61 @@ fn fed_to(effects: &[Effect], subscriber: ParticipantId) -> Vec<SlotId> {
 
 fn parse(id: &str) -> ParticipantId {
     ParticipantId(u64::from_str_radix(id, 16).expect("ids are hexadecimal"))
+}
+
+#[test]
+fn the_worker_knows_a_new_epoch_before_any_member_does() {
+    let now = Instant::now();
+    let mut room = room(2);
+    join(&mut room, A);
+    room.deliver(A, |delivery| delivery.join(A, Some(opaque("key")), now));
+    let early = room.deliver(A, |delivery| delivery.report(A, report(0), now));
+    assert!(early.is_empty(), "the worker does not know A yet");
+
+    let negotiated = room.negotiate(A, session(1));
+    assert!(matches!(
+        negotiated[..2],
+        [
+            Effect::Media(Command::Join { .. }),
+            Effect::Media(Command::ExpectFrames {
+                participant: A,
+                key: Some(SframeKey { leaf: 4, epoch: 0 }),
+            }),
+        ]
+    ));
+
+    let commit = GroupCommit {
+        epoch: 0,
+        leaf: 4,
+        commit: opaque("commit"),
+        welcome: None,
+        added: Vec::new(),
+        group_info: opaque("info"),
+        transcript_hash: opaque("hash1"),
+    };
+    let committed = room.deliver(A, |delivery| delivery.commit(A, commit, Some(&[]), now));
+
+    assert!(matches!(
+        committed[..],
+        [
+            Effect::Media(Command::ExpectFrames {
+                key: Some(SframeKey { leaf: 4, epoch: 1 }),
+                ..
+            }),
+            Effect::Tell(A, ServerMessage::MlsAccepted { epoch: 0 }),
+        ]
+    ));
+}
+
+fn report(epoch: u32) -> GroupReport {
+    GroupReport {
+        epoch,
+        transcript_hash: opaque("hash"),
+        leaf: 4,
+        group_info: None,
+    }
+}
+
+fn opaque(text: &str) -> Opaque {
+    text.to_owned().try_into().expect("it is base64url")
 }

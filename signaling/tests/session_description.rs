@@ -210,7 +210,7 @@ fn opus_keeps_its_parameters() {
         .expect("it is good")
         .answer;
 
-    assert!(text.contains("a=fmtp:111 minptime=10;useinbandfec=1\r\n"));
+    assert!(text.contains("a=fmtp:111 minptime=10;useinbandfec=1;usedtx=0;cbr=1\r\n"));
 }
 
 #[test]

@@ -14,7 +14,9 @@ use signaling::MediaPlane;
 use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
 use signaling::limits::{Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::socket::{AllowedOrigins, GivenUp, JoinOutcome, Service, Settings, Timing};
+use signaling::socket::{
+    AllowedOrigins, Encryption, GivenUp, JoinOutcome, Service, Settings, Timing,
+};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -667,6 +669,7 @@ impl Server {
             allowed_origins: AllowedOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
             capacity: 3,
+            encryption: Encryption::Optional,
             limits,
             timing,
         };

@@ -77,6 +77,16 @@ pub(crate) struct Access {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rooms {
     pub(crate) capacity: Whole<2, 1024>,
+    pub(crate) encryption: Encryption,
+}
+
+/// Whether a client may join without end-to-end encryption.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Encryption {
+    #[default]
+    Required,
+    Optional,
 }
 
 /// What this node takes on, and how fast.
@@ -139,7 +149,10 @@ impl Default for Media {
 
 impl Default for Rooms {
     fn default() -> Self {
-        Self { capacity: Whole(8) }
+        Self {
+            capacity: Whole(8),
+            encryption: Encryption::default(),
+        }
     }
 }
 

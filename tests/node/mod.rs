@@ -52,6 +52,7 @@ impl Node {
         let config = format!(
             "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
              [access]\njwks = \"{}\"\n\
+             [rooms]\nencryption = \"optional\"\n\
              [metrics]\nlisten = \"{metrics}\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n{settings}",
             jwks.display()

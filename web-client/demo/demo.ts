@@ -1,5 +1,5 @@
 import '../src/index';
-import { tokenFromFragment } from './token';
+import { nameFromFragment, tokenFromFragment } from './token';
 
 const room = document.querySelector('quiet-room');
 const explanation = document.querySelector<HTMLElement>('#no-token');
@@ -7,6 +7,7 @@ const explanation = document.querySelector<HTMLElement>('#no-token');
 function useFragment(): void {
   const token = tokenFromFragment(location.hash);
   if (room !== null) {
+    room.name = nameFromFragment(location.hash) ?? null;
     room.token = token ?? null;
     room.hidden = token === undefined;
   }

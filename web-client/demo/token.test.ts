@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tokenFromFragment } from './token';
+import { nameFromFragment, tokenFromFragment } from './token';
 
 test.each([
   ['#token=abc.def-_', 'abc.def-_'],
@@ -10,4 +10,9 @@ test.each([
   ['#abc', undefined],
 ])('of %s it is %s', (fragment, token) => {
   expect(tokenFromFragment(fragment)).toBe(token);
+});
+
+test('a name may stand beside the token', () => {
+  expect(nameFromFragment('#token=abc&name=Dr.%20M%C3%BCller')).toBe('Dr. Müller');
+  expect(nameFromFragment('#token=abc')).toBeUndefined();
 });

@@ -15,6 +15,8 @@ export type ClientErrorCode =
   | 'join-timeout'
   | 'media-unreachable'
   | 'encryption-failed'
+  | 'encryption-pending'
+  | 'sender-mismatch'
   | 'microphone-refused'
   | 'microphone-missing'
   | 'microphone-busy'
@@ -91,6 +93,19 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
   'media-unreachable': [
     'Sound and picture cannot get through.',
     'Another network may help: some block video calls.',
+  ],
+  'encryption-required': [
+    'This page is too old for the room: it cannot encrypt the session.',
+    'Reload the page; page and server may be of different versions.',
+  ],
+  'invalid-group-message': [
+    'The server refused a message of this page about encryption.',
+    'If something does not work, leave and join again.',
+  ],
+  'encryption-pending': ['The room is not protected yet.', 'Try again in a moment.'],
+  'sender-mismatch': [
+    'A picture or a voice was not of the person whom the server named, and was hidden.',
+    'If it does not end, leave the room and tell the clinic.',
   ],
   'encryption-failed': [
     'The part of the page that protects the session failed.',

@@ -2,6 +2,7 @@ export { QuietroomError, type ClientErrorCode, type QuietroomErrorCode } from '.
 export type { Listener } from './events';
 export {
   Room,
+  type JoinOptions,
   type RoomEvents,
   type RoomOptions,
   type RoomState,
@@ -11,5 +12,6 @@ export { LocalParticipant, RemoteParticipant, type Participant } from './room/pa
 export { Track } from './room/track';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { Role } from './signaling/protocol/Role';
+export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { AudioPlayback } from './media/autoplay';
 export { QuietRoomElement } from './element/quiet-room';

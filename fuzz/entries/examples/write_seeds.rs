@@ -466,6 +466,13 @@ fn tokens() {
             ),
         ),
         (
+            "signed_control_characters",
+            signed(
+                token::HEADER,
+                r#"{"sub":"a\u0000","room":"r\u007f","role":"co-host","exp":1900000000,"jti":"\n"}"#,
+            ),
+        ),
+        (
             "signed_empty_ids",
             signed(
                 token::HEADER,

@@ -407,6 +407,34 @@ mod tests {
     }
 
     #[test]
+    fn an_input_that_hangs_ends_the_process() {
+        let test = "campaign::tests::hangs";
+        let program = std::env::current_exe().expect("this program");
+        let output = process::Command::new(program)
+            .args(["--exact", test, "--ignored", "--nocapture"])
+            .output()
+            .expect("it runs");
+
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let (_, file) = said.split_once("session_description hangs: ").expect(&said);
+        fs::remove_file(file.trim()).expect("it was kept");
+    }
+
+    #[test]
+    #[ignore = "it hangs"]
+    fn hangs() {
+        static ENTRY: Entry = Entry {
+            name: "session_description",
+            run: |data| while data.first() == Some(&b'v') {},
+            reset: || {},
+            dictionary: &[],
+        };
+
+        let _ = run(&ENTRY, SHORT);
+    }
+
+    #[test]
     fn growth_is_a_failure() {
         thread_local!(static KEPT: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) });
         static ENTRY: Entry = Entry {

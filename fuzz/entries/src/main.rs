@@ -65,14 +65,14 @@ fn replay(words: &[String]) -> Result<(), String> {
 }
 
 fn print(entry: &Entry, report: &Report) {
-    let seconds = report.elapsed.as_secs().max(1);
+    let milliseconds = report.elapsed.as_millis().max(1);
     print!(
         "{:<20} {:>9} inputs, {:>6} MB, {:>5} s, {:>7}/s, slowest {:>6} µs",
         entry.name,
         report.inputs,
         report.bytes / 1_000_000,
         report.elapsed.as_secs(),
-        report.inputs / seconds,
+        u128::from(report.inputs) * 1000 / milliseconds,
         report.slowest.as_micros(),
     );
     match report.resident {

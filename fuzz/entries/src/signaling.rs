@@ -13,7 +13,7 @@ use sfu::transport::DtlsConfig;
 use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::Command;
 use sfu::worker::{Footprint, Worker};
-use signaling::protocol::{ClientMessage, Role, ServerMessage};
+use signaling::protocol::{ClientMessage, GroupReport, Opaque, Role, ServerMessage};
 use signaling::room::{Devices, Effect, Room, Session};
 use signaling::sdp::Negotiation;
 
@@ -89,8 +89,15 @@ impl Sockets {
             return;
         };
         let Some(stay) = &mut self.stays[socket] else {
-            if let ClientMessage::Join { token } = message {
+            if let ClientMessage::Join {
+                token,
+                key_package,
+                group,
+                ..
+            } = message
+            {
                 self.join(socket, &token);
+                self.enter(socket, key_package, group);
             }
             return;
         };
@@ -121,6 +128,7 @@ impl Sockets {
             }
             ClientMessage::Leave {} => return self.vanish(socket),
             ClientMessage::Join { .. } => return,
+            group => self.deliver(id, group),
         };
         self.apply(effects);
     }
@@ -149,9 +157,48 @@ impl Sockets {
         self.apply(effects);
     }
 
+    /// Brings a newcomer to the group, as its join asks.
+    fn enter(&mut self, socket: usize, key_package: Option<Opaque>, group: Option<GroupReport>) {
+        let Some(id) = self.stays[socket].as_ref().map(|stay| stay.id) else {
+            return;
+        };
+        let now = self.now;
+        let effects = match group {
+            Some(report) => self
+                .room
+                .deliver(id, |delivery| delivery.report(id, report, now)),
+            None => self
+                .room
+                .deliver(id, |delivery| delivery.join(id, key_package, now)),
+        };
+        self.apply(effects);
+    }
+
+    /// Hands a message about the group to the room.
+    fn deliver(&mut self, id: ParticipantId, message: ClientMessage) -> Vec<Effect> {
+        let now = self.now;
+        self.room.deliver(id, |delivery| match message {
+            ClientMessage::MlsKeyPackage { key_package } => {
+                delivery.key_package(id, key_package, now)
+            }
+            ClientMessage::MlsClaim { participant_ids } => {
+                let wanted = participant_ids.iter();
+                delivery.claim(id, wanted.filter_map(|id| participant_id(id)), now)
+            }
+            ClientMessage::MlsCommit(commit) => {
+                let added = commit.added.iter();
+                let added: Option<Vec<_>> = added.map(|id| participant_id(id)).collect();
+                delivery.commit(id, commit, added.as_deref(), now)
+            }
+            ClientMessage::MlsReport(report) => delivery.report(id, report, now),
+            ClientMessage::MlsMessage { message } => delivery.message(id, &message),
+            _ => Ok(delivery.resync(id, now)),
+        })
+    }
+
     fn vanish(&mut self, socket: usize) {
         if let Some(stay) = self.stays[socket].take() {
-            let effects = self.room.leave(stay.id);
+            let effects = self.room.leave(stay.id, self.now);
             self.apply(effects);
         }
     }
@@ -163,7 +210,7 @@ impl Sockets {
         let participant = stay.id;
         self.worker
             .handle_command(self.now, Command::Leave { participant });
-        let effects = self.room.media_disconnected(participant);
+        let effects = self.room.media_disconnected(participant, self.now);
         self.apply(effects);
         assert!(self.stays[socket].is_none(), "the socket was not closed");
     }
@@ -241,6 +288,10 @@ impl Sockets {
             assert!(stay.slots.keys().all(|slot| *slot < CAPACITY - 1));
         }
     }
+}
+
+fn participant_id(text: &str) -> Option<ParticipantId> {
+    u64::from_str_radix(text, 16).ok().map(ParticipantId)
 }
 
 const SOCKETS: usize = 4;

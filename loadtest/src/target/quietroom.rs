@@ -52,7 +52,7 @@ impl Quietroom {
             "[http]\nlisten = \"{address}\"\n\
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
              [access]\njwks = \"{}\"\n\
-             [rooms]\ncapacity = {capacity}\n\
+             [rooms]\ncapacity = {capacity}\nencryption = \"optional\"\n\
              [metrics]\nlisten = \"\"\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Gap, KeyFrameRequests, MissingPackets, Packet, Ring};
+use super::{ExpectedKeys, FrameCheck, Gap, KeyFrameRequests, MissingPackets, Packet, Ring};
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
 use crate::rtp::header::Header;
@@ -22,6 +22,8 @@ pub struct Stream {
     pub key_frames: KeyFrameRequests,
     pub sender_report: Option<SenderReportReceived>,
     pub subscribers: Vec<Subscriber>,
+    pub expected_keys: ExpectedKeys,
+    pub frame_check: FrameCheck,
 }
 
 /// Where a stream goes.
@@ -60,6 +62,8 @@ impl Stream {
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
             subscribers: Vec::new(),
+            expected_keys: ExpectedKeys::default(),
+            frame_check: FrameCheck::default(),
         }
     }
 
@@ -85,7 +89,8 @@ impl Stream {
     }
 
     /// Takes a decrypted packet into the ring and gives what forwarding needs
-    /// to know of it, or `None` if it isn't one of this codec.
+    /// to know of it, or `None` if it isn't one of this codec. What fails the
+    /// check for end-to-end encryption is kept without its payload.
     pub fn receive(
         &mut self,
         header: &Header,
@@ -96,6 +101,11 @@ impl Stream {
         let vp8 = match self.codec {
             Codec::Vp8 if !payload.is_empty() => Some(vp8::Descriptor::parse(payload)?),
             Codec::Vp8 | Codec::Opus => None,
+        };
+        let (vp8, payload) = if self.admits(header.timestamp, vp8.as_ref(), payload) {
+            (vp8, payload)
+        } else {
+            (None, &[][..])
         };
         if vp8.is_some_and(|descriptor| descriptor.starts_key_frame) {
             self.key_frames.satisfy();
@@ -109,6 +119,24 @@ impl Stream {
             payload_length: u16::try_from(payload.len()).ok()?,
         };
         self.ring.insert(packet, payload).then_some(packet)
+    }
+
+    fn admits(
+        &mut self,
+        timestamp: Timestamp,
+        vp8: Option<&vp8::Descriptor>,
+        payload: &[u8],
+    ) -> bool {
+        let keys = &self.expected_keys;
+        match vp8 {
+            // Padding, which a publisher probes with.
+            _ if payload.is_empty() => true,
+            Some(descriptor) => {
+                let check = &mut self.frame_check;
+                check.admits_vp8(keys, self.source, timestamp, descriptor, payload)
+            }
+            None => FrameCheck::admits_sound(keys, self.source, payload),
+        }
     }
 }
 

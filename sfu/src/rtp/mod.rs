@@ -3,6 +3,7 @@
 pub mod extensions;
 pub mod header;
 pub mod sequence;
+pub mod sframe_header;
 pub mod vp8;
 
 /// A synchronization source (RFC 3550 §3).

@@ -11,6 +11,8 @@ pub struct Descriptor {
     pub picture_id: Option<PictureId>,
     /// `TL0PICIDX` and its offset from the payload's start.
     pub base_layer_index: Option<(u8, u8)>,
+    /// How many bytes the descriptor takes; the frame's own follow.
+    pub length: u8,
 }
 
 /// `PictureID`, in one of its two lengths.
@@ -64,6 +66,7 @@ impl Descriptor {
             starts_key_frame: starts_frame && frame_tag & INTER_FRAME == 0,
             picture_id,
             base_layer_index,
+            length: u8::try_from(offset).ok()?,
         })
     }
 }

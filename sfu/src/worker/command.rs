@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use crate::rtp::extensions::ExtensionIds;
+use crate::rtp::sframe_header::SframeKey;
 use crate::rtp::{Codec, PayloadType, Ssrc};
 use crate::transport::{Fingerprint, IceCredentials};
 
@@ -29,6 +30,14 @@ pub enum Command {
         subscriber: ParticipantId,
         slot: SlotId,
         source: Option<(ParticipantId, Source)>,
+    },
+    /// Sets the key that a participant's frames are encrypted with end to end,
+    /// beside its last few. Frames that do not begin with its `SFrame` header
+    /// are not forwarded. Before the first such command and after `None`, all
+    /// are.
+    ExpectFrames {
+        participant: ParticipantId,
+        key: Option<SframeKey>,
     },
     /// Ends a participant's stay and frees all that was kept for it.
     Leave { participant: ParticipantId },

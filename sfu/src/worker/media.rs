@@ -158,6 +158,9 @@ impl Worker {
         let published = &mut self.streams[stream];
         let gap = published.note_arrival(now, sequence);
         if let Some(packet) = published.receive(header, sequence, audio_level, payload) {
+            if packet.payload_length == 0 && !payload.is_empty() {
+                self.statistics.dropped.unencrypted += 1;
+            }
             for subscriber in &published.subscribers {
                 let participant = &mut self.participants[subscriber.participant];
                 if participant.srtp.is_none() {
@@ -270,7 +273,8 @@ impl Worker {
         let stream = match self.stream_for(room, id, source) {
             Some(stream) if is_repair && !participant.has_repair(stream) => stream,
             None if !is_repair => {
-                let stream = Stream::new(id, source, codec.codec, header.ssrc);
+                let mut stream = Stream::new(id, source, codec.codec, header.ssrc);
+                stream.expected_keys = participant.expected_keys;
                 self.streams.insert(stream)
             }
             _ => return None,

@@ -125,6 +125,15 @@ impl Worker {
                     self.bind_slot(key, index);
                 }
             }
+            Command::ExpectFrames { participant, key } => {
+                if let Some(&at) = self.by_id.get(&participant) {
+                    let participant = &mut self.participants[at];
+                    participant.expected_keys.set(key);
+                    for stream in participant.streams() {
+                        self.streams[stream].expected_keys = participant.expected_keys;
+                    }
+                }
+            }
             Command::Leave { participant } => {
                 if let Some(&key) = self.by_id.get(&participant) {
                     self.close(key);

@@ -9,7 +9,7 @@ use super::command::Publication;
 use super::repair::Repair;
 use super::statistics::Statistics;
 use crate::identity::{ParticipantId, RoomId, SlotId};
-use crate::publish::Stream;
+use crate::publish::{ExpectedKeys, Stream};
 use crate::rtcp::ArrivalRecorder;
 use crate::rtp::extensions::{ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, single_byte_element};
 use crate::rtp::header::{FIXED_LENGTH, Outgoing};
@@ -29,6 +29,8 @@ pub(super) struct Participant {
     pub(super) paths: Vec<Path>,
     pub(super) extensions: ExtensionIds,
     pub(super) publications: Vec<Publication>,
+    /// What this participant's frames must be encrypted with.
+    pub(super) expected_keys: ExpectedKeys,
     /// What this participant sends.
     pub(super) inbound: Vec<Inbound>,
     /// Sources whose streams are gone. Their keys are not: should one come
@@ -74,6 +76,7 @@ impl Participant {
             paths: Vec::new(),
             extensions: ExtensionIds::default(),
             publications: Vec::new(),
+            expected_keys: ExpectedKeys::default(),
             inbound: Vec::new(),
             retired: Vec::new(),
             slots: Vec::new(),

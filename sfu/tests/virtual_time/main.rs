@@ -18,6 +18,7 @@ mod session;
 
 mod allocation;
 mod churn;
+mod encryption;
 mod forwarding;
 mod hostility;
 mod loss;

@@ -11,6 +11,7 @@ use sfu::rtcp::{self, WallClock};
 use sfu::rtp::extensions::ExtensionIds;
 use sfu::rtp::header::Header;
 use sfu::rtp::sequence::ExtendedSequence;
+use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, PayloadType, Ssrc, Timestamp};
 use sfu::transport::demux::Protocol;
 use sfu::transport::{DtlsConfig, Path};
@@ -76,6 +77,8 @@ pub struct Sending {
     pub packets_a_frame: u64,
     /// The first sequence number of sound and of pictures.
     pub first: u64,
+    /// The key whose `SFrame` header frames begin with; none leaves them plain.
+    pub sframe: Option<SframeKey>,
     started: Option<Instant>,
     next_report: Option<Instant>,
 }
@@ -248,7 +251,13 @@ impl Session {
             };
             let elapsed = (self.now - started).as_millis() as u64;
             if elapsed.is_multiple_of(20) {
-                let payload = [b"audio".as_slice(), &id.0.to_be_bytes(), &[7; 60]].concat();
+                let payload = [
+                    sframe_header(sending.sframe, 0).as_slice(),
+                    b"audio",
+                    &id.0.to_be_bytes(),
+                    &[7; 60],
+                ]
+                .concat();
                 let sequence = ExtendedSequence(sending.first + sending.audio);
                 let timestamp = Timestamp((sending.audio * 960) as u32);
                 sending.audio += 1;
@@ -370,6 +379,11 @@ fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key:
         let start = if index == 0 { 0x10 } else { 0 };
         let [high, low] = (sending.frames as u16 | 0x8000).to_be_bytes();
         let mut payload = vec![0x80 | start, 0x80, high, low, u8::from(!is_key)];
+        if let (0, Some(_)) = (index, sending.sframe) {
+            let clear_bytes = if is_key { 10 } else { 1 };
+            payload.resize(4 + clear_bytes, 0x55);
+            payload.extend(sframe_header(sending.sframe, 1));
+        }
         payload.extend(b"video");
         payload.extend(id.0.to_be_bytes());
         payload.extend(sending.frames.to_be_bytes());
@@ -387,6 +401,13 @@ fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key:
         sending.packets += 1;
     }
     sending.frames += 1;
+}
+
+/// RFC 9605 §4.3, with a key id in three bytes.
+fn sframe_header(key: Option<SframeKey>, context: u8) -> Vec<u8> {
+    key.map_or_else(Vec::new, |key| {
+        vec![0xA8, context, key.leaf, key.epoch as u8, 0x77]
+    })
 }
 
 /// What a participant with `slots` pairs of slots negotiates.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::Opaque;
+
 /// A message from client to server.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(
@@ -15,6 +17,22 @@ pub enum ClientMessage {
     Join {
         /// A JWT signed by the clinic.
         token: String,
+        /// The id to be known by: 16 lower-case hexadecimal digits that nobody
+        /// else here has. The credential in the key package names it, so that
+        /// the group and not the server says who is who. Absent: the server
+        /// chooses one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        participant_id: Option<String>,
+        /// What a member of the group adds the newcomer by (RFC 9420 §10).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        key_package: Option<Opaque>,
+        /// Instead of a key package, from somebody who is in the group already
+        /// and comes back: the server may have forgotten.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        group: Option<GroupReport>,
     },
     /// A session description (RFC 8829). The client always offers.
     Offer {
@@ -26,8 +44,59 @@ pub enum ClientMessage {
     },
     /// Which devices are on. Both are off until said otherwise.
     Media { microphone: bool, camera: bool },
+    /// A new key package, as `mls-key-package-wanted` asked for.
+    MlsKeyPackage { key_package: Opaque },
+    /// Asks for the key packages of these participants, to add them. Each is
+    /// handed out once.
+    MlsClaim { participant_ids: Vec<String> },
+    /// A change of the group (RFC 9420 §12.4). In force when accepted, not
+    /// before.
+    MlsCommit(GroupCommit),
+    /// The epoch this member is in now.
+    MlsReport(GroupReport),
+    /// Something for all members of the group, which the server cannot read.
+    MlsMessage { message: Opaque },
+    /// Asks for what it takes to come back into the group.
+    MlsResync {},
     /// Ends the stay.
     Leave {},
+}
+
+/// A commit and what goes with it.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupCommit {
+    /// The epoch it was made in; it starts the next one.
+    pub epoch: u32,
+    /// The committer's place in the tree of the epoch it starts, from 0.
+    pub leaf: u32,
+    pub commit: Opaque,
+    /// For all who are added (RFC 9420 §12.4.3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub welcome: Option<Opaque>,
+    /// Who is added.
+    pub added: Vec<String>,
+    /// Of the epoch it starts (RFC 9420 §12.4.3), signed by the committer.
+    pub group_info: Opaque,
+    /// The confirmed transcript hash of the epoch it starts (RFC 9420 §8.2).
+    pub transcript_hash: Opaque,
+}
+
+/// Where a member stands. It tells forks of the group apart, and no secret.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupReport {
+    pub epoch: u32,
+    /// The confirmed transcript hash (RFC 9420 §8.2).
+    pub transcript_hash: Opaque,
+    /// The member's place in the tree, from 0.
+    pub leaf: u32,
+    /// From whoever made the group, and from those who ask for what they
+    /// missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub group_info: Option<Opaque>,
 }
 
 /// A media section the client sends on.

@@ -20,6 +20,10 @@ pub enum ErrorCode {
     /// The client does something too often. If the error is not fatal, what
     /// came too fast was dropped.
     RateLimited,
+    /// Sessions here are encrypted end to end, and this client would not be.
+    EncryptionRequired,
+    /// A message about the group is too large, or not due from this client.
+    InvalidGroupMessage,
     /// The message is not of the protocol, or not what is due now.
     InvalidMessage,
     /// The message is larger than the server takes.

@@ -6,11 +6,15 @@
 
 mod client;
 mod error;
+mod opaque;
 mod server;
 mod typescript;
 
-pub use client::{ClientMessage, PublicationSection, PublicationSource, SlotSections};
+pub use client::{
+    ClientMessage, GroupCommit, GroupReport, PublicationSection, PublicationSource, SlotSections,
+};
 pub use error::ErrorCode;
+pub use opaque::{NotOpaque, Opaque};
 pub use server::{IceServer, Participant, Role, ServerMessage, SlotAssignment};
 pub use typescript::write_typescript;
 

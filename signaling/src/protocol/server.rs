@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::ErrorCode;
+use super::{ErrorCode, Opaque};
 
 /// A message from server to client.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
@@ -36,6 +36,28 @@ pub enum ServerMessage {
     ParticipantLeft { participant_id: String },
     /// Who is in which slot from now on. Slots not named are unchanged.
     Slots { assignments: Vec<SlotAssignment> },
+    /// There is no group yet: make it, alone, and report it.
+    MlsCreate {},
+    /// The key package of somebody who waits to be added.
+    MlsKeyPackage {
+        participant_id: String,
+        key_package: Opaque,
+    },
+    /// The client's key package was handed out and led to nothing, or the
+    /// group knows the client no more: give another one.
+    MlsKeyPackageWanted {},
+    /// Everything that is needed to enter the group, made by a member.
+    MlsWelcome { welcome: Opaque },
+    /// A change that was accepted, made in this epoch.
+    MlsCommit { epoch: u32, commit: Opaque },
+    /// The client's own commit, made in this epoch, is in force.
+    MlsAccepted { epoch: u32 },
+    /// The client's own commit came too late; the group is in this epoch.
+    MlsRefused { epoch: u32 },
+    /// What a member sent to all others.
+    MlsMessage { message: Opaque },
+    /// The group as it is now, for a member that lost it to come back by.
+    MlsGroupInfo { epoch: u32, group_info: Opaque },
     /// Something went wrong. If `fatal`, the server closes the socket next.
     Error {
         code: ErrorCode,

@@ -2,8 +2,8 @@
 //!
 //! [`Room`] is a state machine without sockets, clocks or random numbers:
 //! what happened goes in, a list of [`Effect`]s comes out. Admission (waiting
-//! room, lock, consent) belongs before [`Room::join`], delivery of MLS
-//! messages beside it; neither needs to know of slots.
+//! room, lock, consent) belongs before [`Room::join`]; delivery of MLS messages
+//! ([`crate::mls`]) goes on beside it and knows nothing of slots.
 
 mod effect;
 mod slots;

@@ -1,11 +1,15 @@
 //! The room's state machine.
 
+use std::time::Instant;
+
 use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
+use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
 use super::Effect;
 use super::slots::Slots;
+use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{ErrorCode, Participant, Role, ServerMessage, SlotAssignment};
 use crate::slot::slot_id;
 
@@ -16,6 +20,7 @@ pub struct Room {
     capacity: u16,
     /// In the order in which they came.
     members: Vec<Member>,
+    delivery: Delivery,
 }
 
 /// Nobody else fits in.
@@ -49,6 +54,8 @@ struct Member {
     slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
     negotiated: Option<u16>,
+    /// What its frames are encrypted with; unknown, any or none.
+    frame_key: Option<SframeKey>,
 }
 
 impl Room {
@@ -58,6 +65,7 @@ impl Room {
             id,
             capacity,
             members: Vec::new(),
+            delivery: Delivery::default(),
         }
     }
 
@@ -75,6 +83,7 @@ impl Room {
             devices: Devices::default(),
             slots: Slots::new(self.capacity.saturating_sub(1)),
             negotiated: None,
+            frame_key: None,
         };
         let mut effects = vec![Effect::Tell(
             id,
@@ -130,6 +139,9 @@ impl Room {
                 participant: id,
                 transport: session.transport,
             }));
+            if self.members[index].frame_key.is_some() {
+                effects.push(self.members[index].expect_frames());
+            }
         }
         effects.push(Effect::Media(Command::Negotiate {
             participant: id,
@@ -169,8 +181,36 @@ impl Room {
             .collect()
     }
 
+    /// Passes on what somebody said about the group that encrypts the session.
+    /// Who said something that the group has no use for is told so.
+    pub fn deliver(
+        &mut self,
+        id: ParticipantId,
+        deliver: impl FnOnce(&mut Delivery) -> Result<Vec<Told>, Invalid>,
+    ) -> Vec<Effect> {
+        if self.position(id).is_none() {
+            return Vec::new();
+        }
+        match deliver(&mut self.delivery) {
+            Ok(told) => {
+                // Before members hear of a new epoch and send in it.
+                let mut effects = self.expect_frames();
+                effects.extend(tell(told));
+                effects
+            }
+            Err(invalid) => vec![Effect::Tell(
+                id,
+                ServerMessage::Error {
+                    code: ErrorCode::InvalidGroupMessage,
+                    message: invalid.to_string(),
+                    fatal: false,
+                },
+            )],
+        }
+    }
+
     /// Ends somebody's stay: the client left, or its socket is gone.
-    pub fn leave(&mut self, id: ParticipantId) -> Vec<Effect> {
+    pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
@@ -203,15 +243,16 @@ impl Room {
         if leaver.negotiated.is_some() {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
+        effects.extend(tell(self.delivery.leave(id, now)));
         effects
     }
 
     /// Ends the stay of somebody whose media the worker has given up.
-    pub fn media_disconnected(&mut self, id: ParticipantId) -> Vec<Effect> {
+    pub fn media_disconnected(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         if self.position(id).is_none() {
             return Vec::new();
         }
-        let mut effects = self.leave(id);
+        let mut effects = self.leave(id, now);
         effects.push(Effect::Tell(
             id,
             ServerMessage::Error {
@@ -227,6 +268,21 @@ impl Room {
     /// Whether nobody is there.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Tells the worker which keys' frames it may see from now on.
+    fn expect_frames(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for member in &mut self.members {
+            let key = frame_key(self.delivery.place(member.id));
+            if member.frame_key != key {
+                member.frame_key = key;
+                if member.negotiated.is_some() {
+                    effects.push(member.expect_frames());
+                }
+            }
+        }
+        effects
     }
 
     fn position(&self, id: ParticipantId) -> Option<usize> {
@@ -268,6 +324,13 @@ impl Member {
         }
     }
 
+    fn expect_frames(&self) -> Effect {
+        Effect::Media(Command::ExpectFrames {
+            participant: self.id,
+            key: self.frame_key,
+        })
+    }
+
     /// Tells the worker who feeds a slot. Slots it does not know of yet wait
     /// for the offer that brings them.
     fn assign(&self, slot: u16, occupant: Option<ParticipantId>, effects: &mut Vec<Effect>) {
@@ -285,6 +348,21 @@ impl Member {
             }));
         }
     }
+}
+
+/// A leaf that no key id can name is not expected.
+fn frame_key(place: Option<(u32, u32)>) -> Option<SframeKey> {
+    let (leaf, epoch) = place?;
+    Some(SframeKey {
+        leaf: leaf.try_into().ok()?,
+        epoch: epoch.into(),
+    })
+}
+
+fn tell(told: Vec<Told>) -> Vec<Effect> {
+    told.into_iter()
+        .map(|(id, message)| Effect::Tell(id, message))
+        .collect()
 }
 
 fn occupied(slot: u16, participant: ParticipantId) -> SlotAssignment {

@@ -49,7 +49,10 @@ pub(super) fn choose<'a>(
             payload_type,
             rtx: rtx(section, number, codec),
         },
-        format,
+        format: match codec {
+            Codec::Opus => Some(OPUS_FORMAT),
+            Codec::Vp8 => format,
+        },
         feedback: feedback(section, number, codec),
     })
 }
@@ -112,3 +115,8 @@ fn parameter<'a>(section: &Section<'a>, name: &'static str, number: &str) -> Opt
         .find(|(target, _)| *target == number)
         .map(|(_, value)| value.trim())
 }
+
+/// What we ask of everybody's Opus (RFC 7587 §6.1). The sizes of packets of
+/// variable bitrate give away something of what is said (RFC 6562), and so
+/// would silence that is not sent.
+const OPUS_FORMAT: &str = "minptime=10;useinbandfec=1;usedtx=0;cbr=1";

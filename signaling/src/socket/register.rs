@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::worker::command::WorkerAddress;
@@ -126,6 +127,11 @@ impl Register {
         })
     }
 
+    /// Whether somebody is here under this id.
+    pub(super) fn knows(&self, id: ParticipantId) -> bool {
+        self.stays.contains_key(&id)
+    }
+
     /// Changes somebody's room. Nothing happens when it has left.
     pub(super) fn update(
         &mut self,
@@ -147,7 +153,7 @@ impl Register {
 
     /// Ends somebody's stay. Nothing happens when it has ended.
     pub(super) fn leave(&mut self, id: ParticipantId) {
-        self.update(id, |room| room.leave(id));
+        self.update(id, |room| room.leave(id, Instant::now()));
         let Some(stay) = self.stays.remove(&id) else {
             return;
         };
@@ -232,7 +238,7 @@ mod tests {
         join(&mut register, ANN, "r");
         join(&mut register, BEN, "r");
         // Ann's media is lost, and her socket takes its time.
-        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.update(ANN, |room| room.media_disconnected(ANN, Instant::now()));
         register.leave(BEN);
         assert_eq!(register.loads, [1, 0]);
         join(&mut register, CAT, "r");
@@ -252,7 +258,7 @@ mod tests {
         let mut register = register();
         join(&mut register, ANN, "r");
         join(&mut register, BEN, "r");
-        register.update(ANN, |room| room.media_disconnected(ANN));
+        register.update(ANN, |room| room.media_disconnected(ANN, Instant::now()));
         register.leave(BEN);
         assert_eq!(register.rooms(), 0);
 

@@ -31,8 +31,19 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// People in a room at most, 2 to 25.
     pub capacity: u16,
+    pub encryption: Encryption,
     pub limits: Limits,
     pub timing: Timing,
+}
+
+/// Who may join without taking part in the group that encrypts the session.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Encryption {
+    /// Nobody.
+    #[default]
+    Required,
+    /// Anybody: for tools that measure, never for sessions.
+    Optional,
 }
 
 /// How patient the service is.
@@ -127,8 +138,9 @@ impl Service {
                 reason,
             } => {
                 tracing::info!(%participant, ?reason, "media disconnected");
-                self.register()
-                    .update(participant, |room| room.media_disconnected(participant));
+                self.register().update(participant, |room| {
+                    room.media_disconnected(participant, Instant::now())
+                });
             }
         }
     }
@@ -153,6 +165,10 @@ impl Service {
 
     pub(super) fn capacity(&self) -> u16 {
         self.shared.settings.capacity
+    }
+
+    pub(super) fn encryption(&self) -> Encryption {
+        self.shared.settings.encryption
     }
 
     pub(super) fn limits(&self) -> &Limits {

@@ -1,16 +1,17 @@
 //! One participant's socket, from the first message to the last.
 
 use std::future::pending;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use sfu::identity::ParticipantId;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
+use super::group::{self, Entrance, GroupMessage};
 use super::outbox::{Next, Outbox};
 use super::secret;
-use super::service::Service;
+use super::service::{Encryption, Service};
 use super::statistics::{GivenUp, JoinOutcome};
 use crate::access::{Admission, UnixTime};
 use crate::limits::{Connection, Limits, MessageRate, Verdict};
@@ -20,19 +21,19 @@ use crate::sdp::{LocalTransport, Negotiation};
 
 /// Serves a socket until either side ends it.
 pub(super) async fn run(mut socket: WebSocket, service: Service, connection: Option<Connection>) {
-    let mut rate = MessageRate::new(service.limits().messages, std::time::Instant::now());
+    let mut rate = MessageRate::new(service.limits().messages, StdInstant::now());
     let evicted = async {
         match &connection {
             Some(connection) => connection.evicted().await,
             None => pending().await,
         }
     };
-    let admission = tokio::select! {
-        admission = await_join(&mut socket, &service, &mut rate) => admission,
+    let newcomer = tokio::select! {
+        newcomer = await_join(&mut socket, &service, &mut rate) => newcomer,
         () = service.going_down() => Err(Refusal::going_down()),
         () = evicted => Err(Refusal::evicted()),
     };
-    let stay = admission.and_then(|admission| Stay::begin(service.clone(), &admission, rate));
+    let stay = newcomer.and_then(|newcomer| Stay::begin(service.clone(), newcomer, rate));
     let mut stay = match stay {
         Ok(stay) => stay,
         Err(refusal) => {
@@ -115,20 +116,57 @@ impl Refusal {
     }
 }
 
+/// Somebody who may come in.
+struct Newcomer {
+    admission: Admission,
+    /// The id it chose.
+    id: Option<ParticipantId>,
+    entrance: Option<Entrance>,
+}
+
 async fn await_join(
     socket: &mut WebSocket,
     service: &Service,
     rate: &mut MessageRate,
-) -> Result<Admission, Refusal> {
+) -> Result<Newcomer, Refusal> {
     let first = timeout(service.timing().join_deadline, first_text(socket, rate)).await;
     let Ok(text) = first else {
         return Err(Refusal::timed_out());
     };
     match parse(&text?, service.limits()) {
-        Ok(ClientMessage::Join { token }) => service
-            .keys()
-            .verify(&token, UnixTime::now())
-            .map_err(|error| Refusal::new(error.code(), error.to_string())),
+        Ok(ClientMessage::Join {
+            token,
+            participant_id,
+            key_package,
+            group,
+        }) => {
+            let admission = service
+                .keys()
+                .verify(&token, UnixTime::now())
+                .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+            let entrance = group
+                .map(Entrance::Report)
+                .or(key_package.map(Entrance::KeyPackage));
+            if entrance.is_none() && service.encryption() == Encryption::Required {
+                return Err(Refusal::new(
+                    ErrorCode::EncryptionRequired,
+                    "join needs a key package: sessions here are encrypted end to end",
+                ));
+            }
+            let id = participant_id
+                .map(|id| {
+                    group::parse_participant_id(&id).ok_or(Refusal::new(
+                        ErrorCode::InvalidMessage,
+                        "participantId is not 16 lower-case hexadecimal digits",
+                    ))
+                })
+                .transpose()?;
+            Ok(Newcomer {
+                admission,
+                id,
+                entrance,
+            })
+        }
         Ok(_) => Err(Refusal::new(
             ErrorCode::InvalidMessage,
             "the first message must be join",
@@ -167,17 +205,30 @@ struct Stay {
 }
 
 impl Stay {
-    fn begin(service: Service, admission: &Admission, rate: MessageRate) -> Result<Self, Refusal> {
-        let id = secret::participant_id();
+    fn begin(service: Service, newcomer: Newcomer, rate: MessageRate) -> Result<Self, Refusal> {
+        let id = newcomer.id.unwrap_or_else(secret::participant_id);
         let outbox = Outbox::new();
         let seat = {
             let mut register = service.register();
             if service.is_going_down() {
                 return Err(Refusal::going_down());
             }
-            register.join(id, admission, outbox.clone())
+            if register.knows(id) {
+                return Err(Refusal::new(
+                    ErrorCode::InvalidMessage,
+                    "somebody is here under this participantId",
+                ));
+            }
+            let seat = register
+                .join(id, &newcomer.admission, outbox.clone())
+                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
+            if let Some(entrance) = newcomer.entrance {
+                register.update(id, |room| {
+                    group::deliver(room, id, GroupMessage::Enter(entrance), StdInstant::now())
+                });
+            }
+            seat
         };
-        let seat = seat.map_err(|none| Refusal::new(none.code(), none.to_string()))?;
         tracing::info!(room = %seat.room, participant = %id, "joined");
         let local = LocalTransport {
             credentials: secret::ice_credentials(),
@@ -326,12 +377,31 @@ impl Stay {
                     .register()
                     .update(id, |room| room.set_devices(id, devices));
             }
+            Ok(ClientMessage::MlsKeyPackage { key_package }) => {
+                self.deliver(GroupMessage::KeyPackage(key_package));
+            }
+            Ok(ClientMessage::MlsClaim { participant_ids }) => {
+                self.deliver(GroupMessage::Claim(participant_ids));
+            }
+            Ok(ClientMessage::MlsCommit(commit)) => self.deliver(GroupMessage::Commit(commit)),
+            Ok(ClientMessage::MlsReport(report)) => self.deliver(GroupMessage::Report(report)),
+            Ok(ClientMessage::MlsMessage { message }) => {
+                self.deliver(GroupMessage::Message(message));
+            }
+            Ok(ClientMessage::MlsResync {}) => self.deliver(GroupMessage::Resync),
             Ok(ClientMessage::Leave {}) => self.service.register().leave(self.id),
             Ok(ClientMessage::Join { .. }) => {
                 self.tell_error(ErrorCode::InvalidMessage, "this socket has joined", false);
             }
             Err((code, message)) => self.tell_error(code, &message, false),
         }
+    }
+
+    fn deliver(&self, message: GroupMessage) {
+        let id = self.id;
+        self.service.register().update(id, |room| {
+            group::deliver(room, id, message, StdInstant::now())
+        });
     }
 
     fn tell_error(&self, code: ErrorCode, message: &str, fatal: bool) {

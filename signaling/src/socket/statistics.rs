@@ -30,6 +30,8 @@ pub enum JoinOutcome {
     TokenNotYetValid,
     RoomFull,
     ServerFull,
+    /// The client would not be encrypted.
+    EncryptionRequired,
     /// Too many attempts from one source, or too many frames before `join`.
     RateLimited,
     /// What came first was not `join`.
@@ -56,13 +58,14 @@ pub enum GivenUp {
 }
 
 impl JoinOutcome {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Joined,
         Self::InvalidToken,
         Self::TokenExpired,
         Self::TokenNotYetValid,
         Self::RoomFull,
         Self::ServerFull,
+        Self::EncryptionRequired,
         Self::RateLimited,
         Self::InvalidMessage,
         Self::TimedOut,
@@ -81,6 +84,7 @@ impl JoinOutcome {
             Self::TokenNotYetValid => "token-not-yet-valid",
             Self::RoomFull => "room-full",
             Self::ServerFull => "server-full",
+            Self::EncryptionRequired => "encryption-required",
             Self::RateLimited => "rate-limited",
             Self::InvalidMessage => "invalid-message",
             Self::TimedOut => "timed-out",
@@ -101,7 +105,10 @@ impl From<ErrorCode> for JoinOutcome {
             ErrorCode::RoomFull => Self::RoomFull,
             ErrorCode::ServerFull => Self::ServerFull,
             ErrorCode::RateLimited => Self::RateLimited,
-            ErrorCode::InvalidMessage | ErrorCode::MessageTooLarge => Self::InvalidMessage,
+            ErrorCode::EncryptionRequired => Self::EncryptionRequired,
+            ErrorCode::InvalidMessage
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::InvalidGroupMessage => Self::InvalidMessage,
             ErrorCode::ShuttingDown => Self::ShuttingDown,
             ErrorCode::InvalidOffer | ErrorCode::MediaDisconnected | ErrorCode::Internal => {
                 Self::Internal

@@ -8,6 +8,7 @@ export class FakeWorker extends EventTarget implements TransformWorker {
 
   postMessage(request: WorkerRequest): void {
     this.requests.push(request);
+    if (request.type === 'open-group') this.report({ type: 'key-package', keyPackage: 'key' });
   }
 
   terminate(): void {

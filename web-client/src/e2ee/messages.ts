@@ -1,15 +1,33 @@
+import type { FrameSender, UndecryptableReason } from './worker/decryptor';
+import type { UnsentReason } from './worker/encryptor';
+import type { ApplicationMessage } from './worker/mls/application';
+import type { Credential } from './worker/mls/credential';
+import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session';
+import type { CONTEXTS } from './worker/sframe/key-id';
+
 /** What the page and the encryption worker say to each other. */
 
-/** Which way a transform's frames go. */
-export type TransformDirection = 'send' | 'receive';
+/** What a sender sends; receivers learn it from the key that its frames need. */
+export type FrameSource = keyof typeof CONTEXTS;
+
+/** Whose frames a transform gets. */
+export type TransformEnd =
+  | {
+      readonly direction: 'send';
+      readonly source: FrameSource;
+    }
+  | {
+      readonly direction: 'receive';
+      readonly kind: 'audio' | 'video';
+      /** The place it fills, which transforms that follow one another may share. */
+      readonly slot: number;
+    };
 
 /** Given to each transform when it is made. */
-export interface TransformOptions {
+export type TransformOptions = TransformEnd & {
   /** Unique within one worker. */
   readonly id: number;
-  readonly direction: TransformDirection;
-  readonly kind: 'audio' | 'video';
-}
+};
 
 /** From the page to the worker. */
 export type WorkerRequest =
@@ -23,6 +41,31 @@ export type WorkerRequest =
   | {
       /** Asks for a `frame-counts`. */
       readonly type: 'count-frames';
+    }
+  | {
+      /** Somebody else is to be in this slot: asks for `sender` at the next frame, changed or not. */
+      readonly type: 'recheck-sender';
+      readonly slot: number;
+    }
+  | {
+      /** Once: who is to take part. Asks for a `key-package`. */
+      readonly type: 'open-group';
+      readonly credential: Credential;
+    }
+  | {
+      /** Who is in the room by signaling's word, this client included. */
+      readonly type: 'connected';
+      readonly participantIds: readonly string[];
+    }
+  | {
+      /** What the server said about the group. */
+      readonly type: 'group-message';
+      readonly message: GroupServerMessage;
+    }
+  | {
+      /** Something for all members. */
+      readonly type: 'tell';
+      readonly message: ApplicationMessage;
     };
 
 /** From the worker to the page. */
@@ -42,12 +85,79 @@ export type WorkerReport =
       readonly id: number;
       readonly reason: string;
     }
+  | ({
+      /** A slot's frames now are from this member; comes before the first is shown. */
+      readonly type: 'sender';
+      readonly slot: number;
+      readonly kind: 'audio' | 'video';
+    } & FrameSender)
+  | {
+      /** Frames that came in at a slot are dropped; once a second for each reason. */
+      readonly type: 'undecryptable';
+      readonly slot: number;
+      readonly kind: 'audio' | 'video';
+      readonly reason: UndecryptableReason;
+    }
+  | {
+      /** Frames of a sender's are dropped; once a second for each reason. */
+      readonly type: 'unsent';
+      readonly id: number;
+      readonly reason: UnsentReason;
+    }
+  | {
+      /** For the `join` message, in base64url. */
+      readonly type: 'key-package';
+      readonly keyPackage: string;
+    }
+  | {
+      /** What is to be said to the server about the group. */
+      readonly type: 'group-send';
+      readonly message: GroupClientMessage;
+    }
+  | ({
+      /** Another epoch has begun; comes before any `sender` of it. */
+      readonly type: 'epoch';
+    } & GroupEpoch)
+  | {
+      /** What a member told all. */
+      readonly type: 'told';
+      readonly participantId: string;
+      readonly message: ApplicationMessage;
+    }
+  | {
+      /** Something from the server was not believed, and nothing came of it. */
+      readonly type: 'group-refused';
+      readonly reason: string;
+    }
+  | {
+      /** The group's part of the worker failed and does nothing any more. */
+      readonly type: 'group-failed';
+      readonly reason: string;
+    }
   | {
       readonly type: 'frame-counts';
       readonly counts: readonly FrameCount[];
     };
 
-/** How many encoded frames a transform has passed. */
-export interface FrameCount extends TransformOptions {
-  readonly frames: number;
+/** What the page may know of an epoch. */
+export interface GroupEpoch {
+  readonly epoch: bigint;
+  /** 30 digits, equal for all who are in this epoch. */
+  readonly safetyCode: string;
+  readonly members: readonly GroupMember[];
+}
+
+/** Somebody in the group, by its own signed word. */
+export interface GroupMember extends Credential {
+  /** The place in the tree, which the key ids of frames name. */
+  readonly leaf: number;
+  /** The public signature key, in base64url. */
+  readonly key: string;
+}
+
+/** How many encoded frames a transform took, and how many it passed on. */
+export interface FrameCount {
+  readonly options: TransformOptions;
+  readonly taken: number;
+  readonly passed: number;
 }

@@ -2,6 +2,8 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { FakeWorker } from './fake-worker';
 import { Transforms } from './transforms';
 
+const MICROPHONE = { direction: 'send', source: 'microphone' } as const;
+
 class FakeScriptTransform {
   constructor(
     readonly worker: unknown,
@@ -21,18 +23,18 @@ beforeEach(() => {
 test('the transform is set before install returns', () => {
   const transforms = new Transforms(worker, 'script-transform');
 
-  void transforms.install(sender, 'send', 'audio');
+  void transforms.install(sender, MICROPHONE);
 
   expect(sender.transform).toMatchObject({
     worker,
-    options: { id: 1, direction: 'send', kind: 'audio' },
+    options: { id: 1, direction: 'send', source: 'microphone' },
   });
 });
 
 test('install resolves only at the worker’s word for that transform', async () => {
   const transforms = new Transforms(worker, 'script-transform');
   const settled = vi.fn();
-  const installed = transforms.install(sender, 'send', 'audio').then(settled);
+  const installed = transforms.install(sender, MICROPHONE).then(settled);
 
   worker.report({ type: 'ready' });
   worker.report({ type: 'transform-ready', id: 2 });
@@ -48,14 +50,14 @@ test('a worker that crashes fails what waits, what comes, and says so once', asy
   const transforms = new Transforms(worker, 'script-transform');
   const failed = vi.fn();
   transforms.on('failed', failed);
-  const installed = transforms.install(sender, 'send', 'audio');
+  const installed = transforms.install(sender, MICROPHONE);
 
   worker.crash('out of memory');
   worker.crash('again');
 
   await expect(installed).rejects.toMatchObject({ code: 'encryption-failed' });
   await expect(transforms.ready).rejects.toMatchObject({ code: 'encryption-failed' });
-  await expect(transforms.install(sender, 'send', 'video')).rejects.toMatchObject({
+  await expect(transforms.install(sender, MICROPHONE)).rejects.toMatchObject({
     code: 'encryption-failed',
   });
   expect(failed).toHaveBeenCalledOnce();
@@ -78,8 +80,7 @@ test('the older interface hands its streams to the worker at once', () => {
 
   void transforms.install(
     Object.assign(sender, { createEncodedStreams: () => ({ readable, writable }) }),
-    'send',
-    'video',
+    MICROPHONE,
   );
 
   expect(worker.requests).toMatchObject([{ type: 'encoded-streams', readable, writable }]);
@@ -89,7 +90,7 @@ test('closing ends the worker without calling it a failure', async () => {
   const transforms = new Transforms(worker, 'script-transform');
   const failed = vi.fn();
   transforms.on('failed', failed);
-  const installed = transforms.install(sender, 'send', 'audio');
+  const installed = transforms.install(sender, MICROPHONE);
 
   transforms.close();
 

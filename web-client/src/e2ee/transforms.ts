@@ -2,7 +2,7 @@ import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import type {
   FrameCount,
-  TransformDirection,
+  TransformEnd,
   TransformOptions,
   WorkerReport,
   WorkerRequest,
@@ -20,6 +20,12 @@ export type TransformWorker = Pick<
 interface TransformsEvents {
   /** The worker, or one of its transforms, died: what was sent through it is lost from now on. */
   failed: [error: QuietroomError];
+  /** A slot's frames now are from this member, by the key that decrypted them. */
+  sender: [sender: Extract<WorkerReport, { type: 'sender' }>];
+  /** Frames that came in at a slot are dropped. */
+  undecryptable: [report: Extract<WorkerReport, { type: 'undecryptable' }>];
+  /** Frames of a sender's are dropped. */
+  unsent: [report: Extract<WorkerReport, { type: 'unsent' }>];
 }
 
 /**
@@ -62,11 +68,10 @@ export class Transforms extends Emitter<TransformsEvents> {
    */
   install(
     end: (RTCRtpSender | RTCRtpReceiver) & EncodedStreamsEnd,
-    direction: TransformDirection,
-    kind: 'audio' | 'video',
+    use: TransformEnd,
   ): Promise<void> {
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    const options: TransformOptions = { id: this.#nextId++, direction, kind };
+    const options: TransformOptions = { ...use, id: this.#nextId++ };
     const installed = promiseWithResolvers();
     this.#waiting.set(options.id, installed);
     switch (this.#interface) {
@@ -87,7 +92,7 @@ export class Transforms extends Emitter<TransformsEvents> {
     return installed.promise;
   }
 
-  /** How many frames each living transform has passed, for diagnosis. */
+  /** How many frames each living transform took and passed, for diagnosis. */
   countFrames(): Promise<readonly FrameCount[]> {
     return new Promise((resolve) => {
       const handle = (event: MessageEvent<WorkerReport>): void => {
@@ -120,7 +125,22 @@ export class Transforms extends Emitter<TransformsEvents> {
       case 'transform-failed':
         this.#fail(report.reason);
         break;
+      case 'sender':
+        this.emit('sender', report);
+        break;
+      case 'undecryptable':
+        this.emit('undecryptable', report);
+        break;
+      case 'unsent':
+        this.emit('unsent', report);
+        break;
       case 'frame-counts':
+      case 'key-package':
+      case 'group-send':
+      case 'epoch':
+      case 'told':
+      case 'group-refused':
+      case 'group-failed':
         break;
     }
   };

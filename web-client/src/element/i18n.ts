@@ -3,21 +3,33 @@ import type { Role } from '../signaling/protocol/Role';
 /** Every text of the element, so that a language is one object. */
 export interface Messages {
   readonly you: string;
+  readonly youNamed: (name: string) => string;
+  /** Somebody in the group whom the server does not show. */
+  readonly unknown: string;
   /** What somebody is called; `number` tells several of one role apart. */
   readonly participant: (role: Role, number: number | undefined) => string;
   readonly tile: (name: string, microphone: boolean, camera: boolean) => string;
   readonly microphoneOff: string;
+  readonly handRaised: string;
+  readonly hidden: string;
   readonly everyone: string;
   readonly controls: string;
   readonly mute: string;
   readonly unmute: string;
   readonly stopCamera: string;
   readonly startCamera: string;
+  readonly raiseHand: string;
+  readonly lowerHand: string;
   readonly leave: string;
   readonly joinAgain: string;
   readonly tapToHear: string;
   readonly connecting: string;
   readonly reconnecting: string;
+  readonly notYetEncrypted: string;
+  readonly encrypted: string;
+  readonly safetyCode: string;
+  readonly safetyAdvice: string;
+  readonly compared: string;
   readonly alone: string;
   readonly others: (count: number) => string;
   readonly left: string;
@@ -37,21 +49,33 @@ const ROLES: Record<Role, string> = {
 /** English. */
 export const english: Messages = {
   you: 'You',
+  youNamed: (name) => `${name} (you)`,
+  unknown: 'Somebody who is not shown',
   participant: (role, number) => (number === undefined ? ROLES[role] : `${ROLES[role]} ${number}`),
   tile: (name, microphone, camera) =>
     `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
   microphoneOff: 'Microphone off',
+  handRaised: 'Hand raised',
+  hidden: 'Hidden: it was not this person',
   everyone: 'Everyone in the room',
   controls: 'Your devices',
   mute: 'Mute',
   unmute: 'Unmute',
   stopCamera: 'Stop camera',
   startCamera: 'Start camera',
+  raiseHand: 'Raise hand',
+  lowerHand: 'Lower hand',
   leave: 'Leave',
   joinAgain: 'Join again',
   tapToHear: 'Tap to hear the others',
   connecting: 'Connecting…',
   reconnecting: 'The connection was interrupted. Reconnecting…',
+  notYetEncrypted: 'Setting up encryption…',
+  encrypted: 'End-to-end encrypted',
+  safetyCode: 'Safety code',
+  safetyAdvice:
+    'Read the code to one another. If it is the same for everyone, nobody but the people in this list can see or hear the session. It changes when somebody comes or leaves.',
+  compared: 'Compared',
   alone: 'Nobody else is here yet.',
   others: (count) => (count === 1 ? 'One other person is here.' : `${count} others are here.`),
   left: 'You have left',

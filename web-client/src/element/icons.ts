@@ -32,3 +32,8 @@ export const speaker = icon(svg`<path d="M4 9.5v5h3.5L12 18.5v-13L7.5 9.5z" />
   <path d="M15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" />`);
 export const figure = icon(svg`<circle cx="12" cy="8.5" r="3.8" />
   <path d="M4.5 20.5c.8-4.2 3.8-6.2 7.5-6.2s6.7 2 7.5 6.2" />`);
+export const lock = icon(svg`<rect x="5" y="10.5" width="14" height="9.5" rx="2" />
+  <path d="M8 10.5V8a4 4 0 0 1 8 0v2.5" />`);
+export const hand = icon(svg`<path
+    d="M7.5 12V6.5a1.4 1.4 0 0 1 2.8 0V11M10.3 11V4.9a1.4 1.4 0 0 1 2.8 0V11M13.1 11V5.9a1.4 1.4 0 0 1 2.8 0v6M15.9 12V8.9a1.4 1.4 0 0 1 2.8 0v5.6a6.2 6.2 0 0 1-6.2 6.2c-2.6 0-4-1.2-5.2-3.1L4.9 14a1.3 1.3 0 0 1 2.2-1.4z"
+  />`);

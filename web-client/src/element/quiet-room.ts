@@ -6,6 +6,8 @@ import { gridLayout } from './grid';
 import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
+import './safety';
+import type { SafetyEntry } from './safety';
 import { roomStyles } from './styles';
 import './tile';
 
@@ -13,17 +15,20 @@ import './tile';
  * `<quiet-room token="…">`: a whole session. It joins as soon as it has a
  * token and is in the page, and leaves when it is taken out or gets another.
  *
- * Attributes: `token`; `url` and `worker-url` as in {@link RoomOptions}.
+ * Attributes: `token`; `name`, which only members of the room see; `url` and
+ * `worker-url` as in {@link RoomOptions}.
  */
 export class QuietRoomElement extends LitElement {
   static override readonly properties = {
     token: {},
+    name: {},
     url: {},
     workerUrl: { attribute: 'worker-url' },
   };
   static override readonly styles = roomStyles;
 
   declare token: string | null;
+  declare name: string | null;
   declare url: string | null;
   declare workerUrl: string | null;
   readonly #messages: Messages = english;
@@ -39,6 +44,7 @@ export class QuietRoomElement extends LitElement {
   constructor() {
     super();
     this.token = null;
+    this.name = null;
     this.url = null;
     this.workerUrl = null;
     this.#voices.hidden = true;
@@ -108,6 +114,8 @@ export class QuietRoomElement extends LitElement {
                 .track=${participant.videoTrack}
                 .camera=${participant.cameraEnabled}
                 .microphone=${participant.microphoneEnabled}
+                .handRaised=${participant.handRaised}
+                .blanked=${participant.isBlanked}
               ></quiet-room-tile>
             </li>`,
         )}
@@ -116,10 +124,11 @@ export class QuietRoomElement extends LitElement {
             mirrored
             data-local
             .messages=${messages}
-            .label=${messages.you}
+            .label=${localName(room, messages)}
             .track=${localParticipant.videoTrack}
             .camera=${localParticipant.cameraEnabled}
             .microphone=${localParticipant.microphoneEnabled}
+            .handRaised=${localParticipant.handRaised}
           ></quiet-room-tile>
         </li>
       </ul>
@@ -136,6 +145,11 @@ export class QuietRoomElement extends LitElement {
           (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
         )}
       </div>
+      <quiet-room-safety
+        .messages=${messages}
+        .group=${room.group}
+        .entries=${safetyEntries(room, messages)}
+      ></quiet-room-safety>
       ${this.#renderControls(room)}
     `;
   }
@@ -156,6 +170,17 @@ export class QuietRoomElement extends LitElement {
           ${cameraEnabled ? icons.cameraOn : icons.cameraOff}
           ${cameraEnabled ? messages.stopCamera : messages.startCamera}
         </button>
+        ${
+          room.group === undefined
+            ? nothing
+            : html`<button
+                class=${room.localParticipant.handRaised ? 'hand off' : 'hand'}
+                @click=${this.#handleHand}
+              >
+                ${icons.hand}
+                ${room.localParticipant.handRaised ? messages.lowerHand : messages.raiseHand}
+              </button>`
+        }
         <button class="leave" @click=${this.#handleLeave}>${icons.leave}${messages.leave}</button>
       </div>
     `;
@@ -205,7 +230,7 @@ export class QuietRoomElement extends LitElement {
     this.#room = room;
     this.#listen(room);
     // What went wrong is shown by the room's state.
-    room.join(this.token).catch(() => undefined);
+    room.join(this.token, { name: this.name ?? undefined }).catch(() => undefined);
     this.requestUpdate();
   }
 
@@ -226,6 +251,7 @@ export class QuietRoomElement extends LitElement {
     room.on('participantLeft', update);
     room.on('localParticipantUpdated', update);
     room.on('stateChanged', update);
+    room.on('groupChanged', update);
     room.on('trackSubscribed', (track) => {
       if (track.kind === 'audio') this.#playback.add(track);
       update();
@@ -252,6 +278,11 @@ export class QuietRoomElement extends LitElement {
     if (localParticipant === undefined) return;
     this.#notices.delete('camera');
     this.#try(localParticipant.setCameraEnabled(!localParticipant.cameraEnabled));
+  };
+
+  readonly #handleHand = (): void => {
+    const room = this.#room;
+    room?.setHandRaised(!room.localParticipant.handRaised);
   };
 
   readonly #handleLeave = (): void => {
@@ -294,6 +325,24 @@ export class QuietRoomElement extends LitElement {
     grid.style.setProperty('--tile-width', `${layout.tileWidth}px`);
     grid.style.setProperty('--tile-height', `${layout.tileHeight}px`);
   }
+}
+
+function localName({ localParticipant }: Room, messages: Messages): string {
+  return localParticipant.name === '' ? messages.you : messages.youNamed(localParticipant.name);
+}
+
+/** The group's members by what they are called on their tiles. */
+function safetyEntries(room: Room, messages: Messages): SafetyEntry[] {
+  return (room.group?.members ?? []).map((member) => {
+    const isLocal = member.participantId === room.localParticipant.id;
+    const other = room.participants.find(({ id }) => id === member.participantId);
+    const label = isLocal
+      ? localName(room, messages)
+      : other === undefined
+        ? messages.unknown
+        : participantName(other, room.participants, messages);
+    return { member, label, isLocal };
+  });
 }
 
 /** The device an error is about, or `room`. */

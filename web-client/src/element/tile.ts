@@ -17,6 +17,8 @@ export class TileElement extends LitElement {
     camera: { type: Boolean },
     microphone: { type: Boolean },
     mirrored: { type: Boolean },
+    handRaised: { type: Boolean },
+    blanked: { type: Boolean },
     hasPicture: { type: Boolean, attribute: 'has-picture', reflect: true },
   };
 
@@ -26,6 +28,9 @@ export class TileElement extends LitElement {
   declare camera: boolean;
   declare microphone: boolean;
   declare mirrored: boolean;
+  declare handRaised: boolean;
+  /** The picture was somebody else's and is not shown. */
+  declare blanked: boolean;
   declare hasPicture: boolean;
   #rendered: Track | undefined;
   #cancelWait: (() => void) | undefined;
@@ -36,6 +41,8 @@ export class TileElement extends LitElement {
     this.camera = false;
     this.microphone = false;
     this.mirrored = false;
+    this.handRaised = false;
+    this.blanked = false;
     this.hasPicture = false;
   }
 
@@ -73,7 +80,15 @@ export class TileElement extends LitElement {
                   >${icons.microphoneOff}</span
                 >`
           }
+          ${
+            this.handRaised
+              ? html`<span class="hand" role="img" aria-label=${messages.handRaised}
+                  >${icons.hand}</span
+                >`
+              : null
+          }
           <span class="name">${label}</span>
+          ${this.blanked ? html`<span class="blanked">${messages.hidden}</span>` : null}
         </figcaption>
       </figure>
     `;
@@ -173,6 +188,12 @@ export class TileElement extends LitElement {
       display: grid;
       color: #ffb4a8;
     }
+    .hand,
+    .blanked {
+      display: grid;
+      color: #ffd27a;
+    }
+    .hand svg,
     .muted svg {
       width: 1.1rem;
       height: 1.1rem;

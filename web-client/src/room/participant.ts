@@ -1,3 +1,4 @@
+import type { GroupMember } from '../e2ee/messages';
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { Role } from '../signaling/protocol/Role';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
@@ -7,20 +8,44 @@ import { Track } from './track';
 /** Somebody in the room: another one, or the one this client is for. */
 export type Participant = RemoteParticipant | LocalParticipant;
 
-/** Another participant, as far as signaling tells. */
+/** Another participant: devices by signaling's word, identity by the group's. */
 export class RemoteParticipant {
   readonly id: string;
   readonly isLocal = false;
   #state: ParticipantState;
   #tracks: Partial<Record<PublicationSource, Track>> = {};
+  #member: GroupMember | undefined;
+  #name = '';
+  #handRaised = false;
+  #isBlanked = false;
 
   constructor(state: ParticipantState) {
     this.id = state.id;
     this.#state = state;
   }
 
+  /** As the member says under its signature; as the server says before it is one. */
   get role(): Role {
-    return this.#state.role;
+    return this.#member?.role ?? this.#state.role;
+  }
+
+  /** As the person wants to be called; empty if it did not say. Comes encrypted. */
+  get name(): string {
+    return this.#name;
+  }
+
+  get handRaised(): boolean {
+    return this.#handRaised;
+  }
+
+  /** Who this is to the group; absent while it is not in it. */
+  get member(): GroupMember | undefined {
+    return this.#member;
+  }
+
+  /** Whether what came as this one's was somebody else's, and is hidden. */
+  get isBlanked(): boolean {
+    return this.#isBlanked;
   }
 
   /** Whether the microphone is on. */
@@ -48,6 +73,21 @@ export class RemoteParticipant {
     this.#state = state;
   }
 
+  /** Returns whether anything is new. @internal */
+  handleMember(member: GroupMember | undefined, name: string, handRaised: boolean): boolean {
+    const isNews =
+      this.#member?.key !== member?.key || this.#name !== name || this.#handRaised !== handRaised;
+    this.#member = member;
+    this.#name = name;
+    this.#handRaised = handRaised;
+    return isNews;
+  }
+
+  /** @internal */
+  handleBlanked(isBlanked: boolean): void {
+    this.#isBlanked = isBlanked;
+  }
+
   /** @internal */
   handleSubscribed(microphone: Track, camera: Track): void {
     this.#tracks = { microphone, camera };
@@ -70,6 +110,8 @@ export class LocalParticipant {
   readonly #tracks = new WeakMap<MediaStreamTrack, Track>();
   #id: string | undefined;
   #role: Role | undefined;
+  #name = '';
+  #handRaised = false;
 
   constructor(microphone: Publication, camera: Publication) {
     this.#microphone = microphone;
@@ -84,6 +126,15 @@ export class LocalParticipant {
   /** As the token says; known once the server let us in. */
   get role(): Role | undefined {
     return this.#role;
+  }
+
+  /** As given to {@link Room.join}. */
+  get name(): string {
+    return this.#name;
+  }
+
+  get handRaised(): boolean {
+    return this.#handRaised;
   }
 
   get microphoneEnabled(): boolean {
@@ -118,6 +169,12 @@ export class LocalParticipant {
   handleJoined(id: string, role: Role): void {
     this.#id = id;
     this.#role = role;
+  }
+
+  /** @internal */
+  handleProfile(name: string, handRaised: boolean): void {
+    this.#name = name;
+    this.#handRaised = handRaised;
   }
 
   #wrap(publication: Publication): Track | undefined {

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { WorkerReport } from '../e2ee/messages';
 import type { QuietroomError } from '../error';
 import { fakeStream } from '../media/fake-track';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
@@ -75,7 +76,14 @@ test('a join goes through token, offer, answer and media, in this order', async 
   const { room } = await connect();
 
   expect(environment.socketAddress).toBe('wss://clinic.example/v1/signal');
-  expect(environment.socket.sent[0]).toEqual({ type: 'join', token: 'the token' });
+  expect(sent('join')).toEqual([
+    {
+      type: 'join',
+      token: 'the token',
+      participantId: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      keyPackage: 'key',
+    },
+  ]);
   expect(sent('offer')).toEqual([
     {
       type: 'offer',
@@ -382,4 +390,107 @@ test('a room is for one stay', async () => {
 
   await expect(room.join('again')).rejects.toMatchObject({ code: 'invalid-state' });
   expect(room.state).toBe('connected');
+});
+
+describe('the group', () => {
+  const ANN = '00000000000000aa';
+  const group = (key: string): WorkerReport => ({
+    type: 'epoch',
+    epoch: 1n,
+    safetyCode: '1'.repeat(30),
+    members: [{ participantId: 'ben', leaf: 1, room: 'room', role: 'host', key }],
+  });
+
+  function requests(type: string): unknown[] {
+    return environment.worker.requests.filter((request) => request.type === type);
+  }
+
+  test('is told who is connected and what the server says, word for word', async () => {
+    await connect();
+
+    environment.socket.say({ type: 'mls-welcome', welcome: 'abc' });
+    environment.socket.say({
+      type: 'participant-joined',
+      participant: { id: ANN, role: 'client', microphone: false, camera: false },
+    });
+    environment.socket.say({ type: 'participant-left', participantId: 'ben' });
+
+    expect(requests('group-message')).toEqual([
+      { type: 'group-message', message: { type: 'mls-welcome', welcome: 'abc' } },
+    ]);
+    expect(requests('connected')).toEqual([
+      { type: 'connected', participantIds: ['ben'] },
+      { type: 'connected', participantIds: ['ben', ANN] },
+      { type: 'connected', participantIds: [ANN] },
+    ]);
+  });
+
+  test('gives names, hands and roles, and carries what is said', async () => {
+    const { room } = await connect();
+    const chat: string[] = [];
+    room.on('chatMessage', (participant, text) => chat.push(`${participant.name}: ${text}`));
+
+    environment.worker.report(group('key'));
+    environment.worker.report({
+      type: 'told',
+      participantId: 'ben',
+      message: { type: 'profile', name: 'Ben', handRaised: true },
+    });
+    environment.worker.report({
+      type: 'told',
+      participantId: 'ben',
+      message: { type: 'chat', text: 'hello' },
+    });
+    room.sendChat('hi');
+
+    expect(room.participants).toMatchObject([{ name: 'Ben', handRaised: true, role: 'host' }]);
+    expect(room.group?.safetyCode).toBe('1'.repeat(30));
+    expect(chat).toEqual(['Ben: hello', ': hi']);
+    expect(JSON.stringify(environment.socket.sent)).not.toMatch(/Ben|hello|"hi"/);
+  });
+
+  test('is not spoken to before it is there', async () => {
+    const { room } = await connect();
+
+    expect(() => {
+      room.sendChat('too soon');
+    }).toThrow(expect.objectContaining({ code: 'encryption-pending' }));
+  });
+
+  test('that does not take us in ends the stay', async () => {
+    const { room } = await connect();
+
+    await vi.advanceTimersByTimeAsync(20_000);
+
+    expect(room.error).toMatchObject({ code: 'encryption-failed' });
+  });
+
+  test('hides a picture of somebody else at once, and says so if it stays', async () => {
+    const { room, log, errors } = await connect();
+    environment.worker.report(group('key'));
+    environment.socket.say({
+      type: 'slots',
+      assignments: [{ slot: 0, participantId: 'ben' }],
+    });
+    const frames = { type: 'sender', slot: 0, kind: 'video', epoch: 1n, context: 1 } as const;
+    expect(requests('recheck-sender')).toEqual([{ type: 'recheck-sender', slot: 0 }]);
+
+    environment.worker.report({ ...frames, leaf: 5 });
+    expect(room.participants[0]).toMatchObject({ isBlanked: true, videoTrack: undefined });
+    expect(log.at(-1)).toBe('no video of ben');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(errors.map(({ code }) => code)).toEqual(['sender-mismatch']);
+
+    environment.worker.report({ ...frames, leaf: 1 });
+    expect(room.participants[0]).toMatchObject({ isBlanked: false });
+    expect(log.at(-1)).toBe('video of ben');
+  });
+
+  test('gets what the worker wants sent to the server', async () => {
+    await connect();
+
+    environment.worker.report({ type: 'group-send', message: { type: 'mls-resync' } });
+
+    expect(sent('mls-resync')).toEqual([{ type: 'mls-resync' }]);
+  });
 });

@@ -1,5 +1,8 @@
 import { browserEnvironment, type Environment } from '../browser/environment';
 import { requireTransformInterface } from '../browser/features';
+import { GroupChannel } from '../e2ee/group-channel';
+import { createCredential } from '../e2ee/identity';
+import type { GroupEpoch } from '../e2ee/messages';
 import { Transforms } from '../e2ee/transforms';
 import { QuietroomError, toQuietroomError } from '../error';
 import { Emitter } from '../events';
@@ -11,7 +14,8 @@ import type { PublicationSource } from '../signaling/protocol/PublicationSource'
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
-import { LocalParticipant, type RemoteParticipant } from './participant';
+import { Membership } from './membership';
+import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
 import { Roster } from './roster';
 import type { Track } from './track';
 
@@ -27,6 +31,12 @@ export interface RoomOptions {
   readonly camera?: boolean | undefined;
 }
 
+/** What the others may know of who joins. */
+export interface JoinOptions {
+  /** As the person wants to be called, up to 80 characters. Only members of the room see it. */
+  readonly name?: string | undefined;
+}
+
 /**
  * `reconnecting`: media is interrupted and may come back by itself.
  * `disconnected` is final; {@link Room.error} says why if it was no leave.
@@ -38,6 +48,8 @@ export interface RoomTimings {
   joinCalled?: number;
   /** The server let us in. */
   signaled?: number;
+  /** The group took us in: frames can be encrypted and decrypted. */
+  encrypted?: number;
   /** The server's session description is in force. */
   answered?: number;
   /** Media can flow. */
@@ -48,13 +60,19 @@ export interface RoomTimings {
 export interface RoomEvents {
   stateChanged: [state: RoomState];
   participantJoined: [participant: RemoteParticipant];
-  /** Somebody's devices or role changed. */
+  /** Somebody's devices, role, name or raised hand changed. */
   participantUpdated: [participant: RemoteParticipant];
   participantLeft: [participant: RemoteParticipant];
   /** Our own devices, id or role changed. */
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** The group that encrypts the session has other members, and another safety code. */
+  groupChanged: [group: GroupEpoch];
+  /** Somebody wrote to all, this client included. */
+  chatMessage: [participant: Participant, text: string];
+  /** Somebody showed all an emoji, this client included. */
+  reaction: [participant: Participant, reaction: string];
   /** Something went wrong; it ended the stay only if {@link Room.error} is this error. */
   error: [error: QuietroomError];
 }
@@ -73,8 +91,11 @@ export class Room extends Emitter<RoomEvents> {
   #error: QuietroomError | undefined;
   #connection: SignalingConnection | undefined;
   #peer: Peer | undefined;
+  #channel: GroupChannel | undefined;
+  #membership: Membership | undefined;
   #announced = '';
   #deadline: ReturnType<typeof setTimeout> | undefined;
+  #groupDeadline: ReturnType<typeof setTimeout> | undefined;
   #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
 
   constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
@@ -108,18 +129,26 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
+   * The members of the group that encrypts the session, by their own signed
+   * word, and its safety code; absent until this client is one of them.
+   */
+  get group(): GroupEpoch | undefined {
+    return this.#membership?.epoch;
+  }
+
+  /**
    * Enters the room that `token` names. Resolves when media can flow; rejects
    * with a {@link QuietroomError}, and the stay is over, when it cannot or
    * when {@link Room.leave} came first. A device that cannot be opened is an
    * `error` event and no reason to fail.
    */
-  join(token: string): Promise<void> {
+  join(token: string, options: JoinOptions = {}): Promise<void> {
     if (this.#state !== 'idle') return Promise.reject(new QuietroomError('invalid-state'));
     this.timings.joinCalled = this.#environment.now();
     return new Promise((resolve, reject) => {
       this.#settleJoin = { resolve, reject };
       try {
-        this.#start(token);
+        this.#start(token, options.name?.trim().slice(0, MAX_NAME_LENGTH) ?? '');
       } catch (reason) {
         this.#end(toQuietroomError(reason, 'internal'));
       }
@@ -132,7 +161,40 @@ export class Room extends Emitter<RoomEvents> {
     this.#end();
   }
 
-  #start(token: string): void {
+  /** Writes to all. Throws `encryption-pending`, or a `RangeError` above 4,000 characters. */
+  sendChat(text: string): void {
+    if (text.length > MAX_CHAT_LENGTH) throw new RangeError('the text is too long');
+    this.#requireMembership().tell({ type: 'chat', text });
+    this.emit('chatMessage', this.localParticipant, text);
+  }
+
+  /** Shows all an emoji. Throws `encryption-pending`, or a `RangeError` above 32 code units. */
+  react(reaction: string): void {
+    if (reaction.length > MAX_REACTION_LENGTH) throw new RangeError('the reaction is too long');
+    this.#requireMembership().tell({ type: 'reaction', reaction });
+    this.emit('reaction', this.localParticipant, reaction);
+  }
+
+  /** Raises or lowers the hand, for all to see. Throws `encryption-pending` before the join. */
+  setHandRaised(handRaised: boolean): void {
+    this.#requireMembership().setProfile({ handRaised });
+    this.localParticipant.handleProfile(this.localParticipant.name, handRaised);
+    this.emit('localParticipantUpdated', this.localParticipant);
+  }
+
+  /** Another name. Throws `encryption-pending` before the join, or a `RangeError`. */
+  setName(name: string): void {
+    this.#requireMembership().setProfile({ name });
+    this.localParticipant.handleProfile(name, this.localParticipant.handRaised);
+    this.emit('localParticipantUpdated', this.localParticipant);
+  }
+
+  #requireMembership(): Membership {
+    if (this.#membership === undefined) throw new QuietroomError('encryption-pending');
+    return this.#membership;
+  }
+
+  #start(token: string, name: string): void {
     const environment = this.#environment;
     const transformInterface = requireTransformInterface(environment.scope);
     const address = signalingAddress(environment.page, this.#options.url);
@@ -150,12 +212,9 @@ export class Room extends Emitter<RoomEvents> {
     connection.on('closed', (error) => {
       this.#end(error);
     });
-    connection.send({ type: 'join', token });
 
-    const transforms = new Transforms(
-      environment.startWorker(this.#options.workerUrl),
-      transformInterface,
-    );
+    const worker = environment.startWorker(this.#options.workerUrl);
+    const transforms = new Transforms(worker, transformInterface);
     this.#cleanups.push(() => {
       transforms.close();
     });
@@ -163,6 +222,7 @@ export class Room extends Emitter<RoomEvents> {
       this.#end(error);
     });
     this.#limitWorkerStart(transforms);
+    this.#openGroup(new GroupChannel(worker), transforms, token, name);
 
     const peer = new Peer(environment.createPeerConnection(peerConfiguration([])), transforms);
     this.#peer = peer;
@@ -186,6 +246,45 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
+  #openGroup(channel: GroupChannel, transforms: Transforms, token: string, name: string): void {
+    const membership = new Membership(channel, transforms, this.#roster, name);
+    this.#channel = channel;
+    this.#membership = membership;
+    this.localParticipant.handleProfile(name, false);
+    this.#cleanups.push(() => {
+      membership.close();
+      channel.close();
+    });
+    channel.on('send', (message) => this.#connection?.send(message));
+    channel.on('failed', (error) => {
+      this.#end(error);
+    });
+    membership.on('changed', (epoch) => {
+      clearTimeout(this.#groupDeadline);
+      this.timings.encrypted ??= this.#environment.now();
+      this.emit('groupChanged', epoch);
+    });
+    membership.on('chat', (participant, text) => {
+      this.emit('chatMessage', participant, text);
+    });
+    membership.on('reaction', (participant, reaction) => {
+      this.emit('reaction', participant, reaction);
+    });
+    membership.on('error', (error) => {
+      this.emit('error', error);
+    });
+    const credential = createCredential(token);
+    void channel.open(credential).then((keyPackage) => {
+      const { participantId } = credential;
+      this.#connection?.send({ type: 'join', token, participantId, keyPackage });
+    });
+  }
+
+  /** Tells the group who is here by the server's word. */
+  #announceConnected(): void {
+    this.#channel?.setConnected(this.#roster.participants.map(({ id }) => id));
+  }
+
   #handleMessage(message: ServerMessage): void {
     switch (message.type) {
       case 'joined':
@@ -198,10 +297,23 @@ export class Room extends Emitter<RoomEvents> {
       case 'participant-updated':
         if (message.participant.id !== this.localParticipant.id) {
           this.#roster.handleParticipant(message.participant);
+          if (message.type === 'participant-joined') this.#announceConnected();
         }
         break;
       case 'participant-left':
         this.#roster.handleParticipantLeft(message.participantId);
+        this.#announceConnected();
+        break;
+      case 'mls-create':
+      case 'mls-key-package':
+      case 'mls-key-package-wanted':
+      case 'mls-welcome':
+      case 'mls-commit':
+      case 'mls-accepted':
+      case 'mls-refused':
+      case 'mls-message':
+      case 'mls-group-info':
+        this.#channel?.handleServerMessage(message);
         break;
       case 'slots':
         try {
@@ -241,6 +353,10 @@ export class Room extends Emitter<RoomEvents> {
     );
     this.emit('localParticipantUpdated', this.localParticipant);
     for (const participant of message.participants) this.#roster.handleParticipant(participant);
+    this.#announceConnected();
+    this.#groupDeadline = setTimeout(() => {
+      this.#end(new QuietroomError('encryption-failed', 'the group did not take us in'));
+    }, GROUP_TIMEOUT);
     this.#announceMedia();
   }
 
@@ -368,6 +484,7 @@ export class Room extends Emitter<RoomEvents> {
     if (this.#state === 'disconnected') return;
     this.#error = error;
     clearTimeout(this.#deadline);
+    clearTimeout(this.#groupDeadline);
     for (const source of SOURCES) this.#publications[source].close();
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
     this.#roster.clear();
@@ -384,6 +501,14 @@ const SIGNALING_TIMEOUT = 10_000;
 
 /** From the answer until media can flow, in ms. */
 const MEDIA_TIMEOUT = 15_000;
+
+/** From the server's word that we are in until the group says so too, in ms. */
+const GROUP_TIMEOUT = 20_000;
+
+// As members take them, in UTF-16 code units.
+const MAX_NAME_LENGTH = 80;
+const MAX_CHAT_LENGTH = 4000;
+const MAX_REACTION_LENGTH = 32;
 
 /** Until the encryption worker has loaded, in ms. */
 const WORKER_TIMEOUT = 10_000;

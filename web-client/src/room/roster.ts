@@ -12,6 +12,8 @@ interface RosterEvents {
   participantLeft: [participant: RemoteParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** Somebody else is in a slot, or nobody. */
+  slotChanged: [slot: number];
 }
 
 /**
@@ -26,6 +28,14 @@ export class Roster extends Emitter<RosterEvents> {
   /** In the order they came. */
   get participants(): readonly RemoteParticipant[] {
     return [...this.#participants.values()];
+  }
+
+  find(participantId: string): RemoteParticipant | undefined {
+    return this.#participants.get(participantId);
+  }
+
+  slotOf(participantId: string): number | undefined {
+    return this.#table.slotOf(participantId);
   }
 
   handleSlotTracks(slotTracks: readonly SlotTracks[]): void {
@@ -44,17 +54,32 @@ export class Roster extends Emitter<RosterEvents> {
     const participant = new RemoteParticipant(state);
     this.#participants.set(state.id, participant);
     this.emit('participantJoined', participant);
-    const slot = this.#table.slotOf(state.id);
-    if (slot !== undefined) this.#subscribe(participant, slot);
+    this.#subscribe(participant);
+  }
+
+  /** The group tells something new of a participant. */
+  handleMember(participant: RemoteParticipant): void {
+    this.emit('participantUpdated', participant);
+  }
+
+  /** Takes a participant's tracks away for as long as they are somebody else's. */
+  setBlanked(participant: RemoteParticipant, isBlanked: boolean): void {
+    if (participant.isBlanked === isBlanked) return;
+    participant.handleBlanked(isBlanked);
+    if (isBlanked) this.#unsubscribe(participant);
+    else this.#subscribe(participant);
+    this.emit('participantUpdated', participant);
   }
 
   handleParticipantLeft(participantId: string): void {
     const participant = this.#participants.get(participantId);
-    this.#table.remove(participantId);
-    if (participant === undefined) return;
-    this.#unsubscribe(participant);
-    this.#participants.delete(participantId);
-    this.emit('participantLeft', participant);
+    const changes = this.#table.remove(participantId);
+    if (participant !== undefined) {
+      this.#unsubscribe(participant);
+      this.#participants.delete(participantId);
+      this.emit('participantLeft', participant);
+    }
+    for (const { slot } of changes) this.emit('slotChanged', slot);
   }
 
   /** Throws a `RangeError` for a slot that was never offered. */
@@ -65,8 +90,9 @@ export class Roster extends Emitter<RosterEvents> {
       if (participant !== undefined) this.#unsubscribe(participant);
     }
     for (const { slot, occupant } of changes) {
+      this.emit('slotChanged', slot);
       const participant = occupant === undefined ? undefined : this.#participants.get(occupant);
-      if (participant !== undefined) this.#subscribe(participant, slot);
+      if (participant !== undefined) this.#subscribe(participant);
     }
   }
 
@@ -75,9 +101,10 @@ export class Roster extends Emitter<RosterEvents> {
     for (const participant of this.participants) this.handleParticipantLeft(participant.id);
   }
 
-  #subscribe(participant: RemoteParticipant, slot: number): void {
-    const tracks = this.#slotTracks[slot];
-    if (tracks === undefined) return;
+  #subscribe(participant: RemoteParticipant): void {
+    const slot = this.#table.slotOf(participant.id);
+    const tracks = slot === undefined ? undefined : this.#slotTracks[slot];
+    if (tracks === undefined || participant.isBlanked || participant.audioTrack) return;
     const microphone = new Track('microphone', tracks.audio);
     const camera = new Track('camera', tracks.video);
     participant.handleSubscribed(microphone, camera);

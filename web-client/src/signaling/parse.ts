@@ -20,8 +20,8 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
     throw new TypeError('a message is not JSON');
   }
   const message = record(json, 'message');
-  const type = text(message['type'], 'type');
-  switch (type as ServerMessage['type']) {
+  const type = text(message['type'], 'type') as ServerMessage['type'];
+  switch (type) {
     case 'joined':
       return {
         type: 'joined',
@@ -46,6 +46,34 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
       return {
         type: 'slots',
         assignments: list(message['assignments'], 'assignments').map(assignment),
+      };
+    case 'mls-create':
+    case 'mls-key-package-wanted':
+      return { type };
+    case 'mls-key-package':
+      return {
+        type,
+        participantId: text(message['participantId'], 'participantId'),
+        keyPackage: text(message['keyPackage'], 'keyPackage'),
+      };
+    case 'mls-welcome':
+      return { type, welcome: text(message['welcome'], 'welcome') };
+    case 'mls-commit':
+      return {
+        type,
+        epoch: count(message['epoch'], 'epoch', MAX_EPOCH),
+        commit: text(message['commit'], 'commit'),
+      };
+    case 'mls-accepted':
+    case 'mls-refused':
+      return { type, epoch: count(message['epoch'], 'epoch', MAX_EPOCH) };
+    case 'mls-message':
+      return { type, message: text(message['message'], 'message') };
+    case 'mls-group-info':
+      return {
+        type,
+        epoch: count(message['epoch'], 'epoch', MAX_EPOCH),
+        groupInfo: text(message['groupInfo'], 'groupInfo'),
       };
     case 'error':
       return {
@@ -128,6 +156,9 @@ function count(value: unknown, field: string, limit: number): number {
   throw new TypeError(`${field} is not a number from 0 to ${limit}`);
 }
 
+/** As the server counts. */
+const MAX_EPOCH = 2 ** 32 - 1;
+
 /** Far above any room; a browser asked for more transceivers would hang. */
 const MAX_SLOTS = 256;
 
@@ -149,6 +180,8 @@ const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
     'token-expired': true,
     'token-not-yet-valid': true,
     'room-full': true,
+    'encryption-required': true,
+    'invalid-group-message': true,
     'server-full': true,
     'rate-limited': true,
     'invalid-message': true,

@@ -45,8 +45,8 @@ export class Peer extends Emitter<PeerEvents> {
     super();
     this.#connection = connection;
     this.#transforms = transforms;
-    const microphone = this.#addSender('audio', []);
-    const camera = this.#addSender('video', cameraEncodings());
+    const microphone = this.#addSender('microphone', 'audio', []);
+    const camera = this.#addSender('camera', 'video', cameraEncodings());
     this.#publications = {
       microphone: microphone.transceiver,
       camera: camera.transceiver,
@@ -59,8 +59,9 @@ export class Peer extends Emitter<PeerEvents> {
   /** Adds `count` slots and returns their tracks, in the order of the slots. */
   addSlots(count: number): SlotTracks[] {
     return Array.from({ length: count }, () => {
-      const audio = this.#addReceiver('audio');
-      const video = this.#addReceiver('video');
+      const slot = this.#slots.length;
+      const audio = this.#addReceiver('audio', slot);
+      const video = this.#addReceiver('video', slot);
       this.#slots.push({ audio, video });
       return { audio: audio.receiver.track, video: video.receiver.track };
     });
@@ -103,6 +104,7 @@ export class Peer extends Emitter<PeerEvents> {
   };
 
   #addSender(
+    source: PublicationSource,
     kind: 'audio' | 'video',
     sendEncodings: RTCRtpEncodingParameters[],
   ): { transceiver: RTCRtpTransceiver; output: TrackOutput } {
@@ -111,7 +113,7 @@ export class Peer extends Emitter<PeerEvents> {
       sendEncodings,
     });
     const { sender } = transceiver;
-    const installed = this.#transforms.install(sender, 'send', kind);
+    const installed = this.#transforms.install(sender, { direction: 'send', source });
     trimSection(transceiver, kind, RTCRtpSender.getCapabilities(kind));
     const send = async (track: MediaStreamTrack | null): Promise<void> => {
       if (track !== null) await installed;
@@ -120,10 +122,12 @@ export class Peer extends Emitter<PeerEvents> {
     return { transceiver, output: { send } };
   }
 
-  #addReceiver(kind: 'audio' | 'video'): RTCRtpTransceiver {
+  #addReceiver(kind: 'audio' | 'video', slot: number): RTCRtpTransceiver {
     const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' });
     // Until it is installed nothing comes in; a failure ends the room by the `failed` event.
-    this.#transforms.install(transceiver.receiver, 'receive', kind).catch(() => undefined);
+    this.#transforms
+      .install(transceiver.receiver, { direction: 'receive', kind, slot })
+      .catch(() => undefined);
     trimSection(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
     return transceiver;
   }

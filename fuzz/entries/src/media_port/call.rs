@@ -131,7 +131,7 @@ impl Call {
         let (browser, address) = match sender {
             Sender::Announced | Sender::Stranger => (0, 0),
             Sender::Unannounced => (1, 0),
-            Sender::AnnouncedElsewhere => (0, 1),
+            Sender::AnnouncedElsewhere => (0, 1 + (self.inputs % ADDRESSES) as u8),
             Sender::Unsecured => (2, 0),
             Sender::Unchecked => (3, 0),
         };
@@ -410,6 +410,9 @@ const UNCHECKED: usize = 3;
 const CHECKS: Duration = Duration::from_secs(5);
 /// Mid-handshake is a state to be found in, and so is the start.
 const INPUTS_A_HANDSHAKE: u32 = 16;
+/// That somebody comes from, one after another: more than are remembered.
+const ADDRESSES: u32 = 200;
+/// A call that has begun takes so many before it may end in silence.
 const LEAST_INPUTS: u32 = 3_000;
 /// More than numbers take to wrap.
 const MOST_INPUTS: u32 = 10_000;

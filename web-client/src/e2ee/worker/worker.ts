@@ -1,48 +1,45 @@
 import type { TransformOptions, WorkerReport, WorkerRequest } from '../messages';
-import { FramePipe, type EncodedFrame } from './frame-pipe';
+import { Frames } from './frames';
+import { GroupWorker } from './group-worker';
+import { KeyRing } from './sframe/key-ring';
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const pipes = new Map<number, FramePipe>();
+const keyRing = new KeyRing();
+const frames = new Frames(keyRing, report);
+const group = new GroupWorker(keyRing, report);
 
-self.addEventListener('rtctransform', (event) => {
-  const { transformer } = event;
-  start(transformer.options as TransformOptions, transformer.readable, transformer.writable);
+self.addEventListener('rtctransform', ({ transformer }) => {
+  frames.start(
+    transformer.options as TransformOptions,
+    transformer.readable,
+    transformer.writable,
+    transformer,
+  );
 });
 
 self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
   const request = event.data;
   switch (request.type) {
     case 'encoded-streams':
-      start(request.options, request.readable, request.writable);
+      frames.start(request.options, request.readable, request.writable);
       break;
     case 'count-frames':
-      report({
-        type: 'frame-counts',
-        counts: [...pipes.values()].map((pipe) => ({ ...pipe.options, frames: pipe.frames })),
-      });
+      frames.reportCounts();
+      break;
+    case 'recheck-sender':
+      frames.recheckSender(request.slot);
+      break;
+    case 'open-group':
+    case 'connected':
+    case 'group-message':
+    case 'tell':
+      group.handle(request);
       break;
   }
 });
 
 report({ type: 'ready' });
-
-function start(
-  options: TransformOptions,
-  readable: ReadableStream,
-  writable: WritableStream,
-): void {
-  const pipe = new FramePipe(options);
-  pipes.set(options.id, pipe);
-  pipe.run(readable as ReadableStream<EncodedFrame>, writable as WritableStream<EncodedFrame>).then(
-    () => pipes.delete(options.id),
-    (reason: unknown) => {
-      pipes.delete(options.id);
-      report({ type: 'transform-failed', id: options.id, reason: String(reason) });
-    },
-  );
-  report({ type: 'transform-ready', id: options.id });
-}
 
 function report(message: WorkerReport): void {
   self.postMessage(message);

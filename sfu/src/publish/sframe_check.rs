@@ -1,0 +1,289 @@
+//! A safety net under end-to-end encryption: what is plainly no `SFrame`
+//! ciphertext of its publisher is not forwarded.
+//!
+//! It holds no key, so it cannot tell a ciphertext from a header with anything
+//! behind it. It catches a client that fails to encrypt, not one that wants
+//! to deceive.
+
+use crate::identity::Source;
+use crate::rtp::sframe_header::{KeyId, SframeKey};
+use crate::rtp::{Timestamp, vp8};
+
+/// The keys that a participant's frames may be encrypted with; any, or none,
+/// before the first is known.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ExpectedKeys {
+    /// Newest first.
+    keys: [Option<SframeKey>; KEYS],
+}
+
+impl ExpectedKeys {
+    /// Expects `key` from now on, beside those just before it. With `None`,
+    /// all frames pass again.
+    pub fn set(&mut self, key: Option<SframeKey>) {
+        if key.is_none() {
+            *self = Self::default();
+        } else if self.keys[0] != key {
+            self.keys.rotate_right(1);
+            self.keys[0] = key;
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.keys[0].is_some()
+    }
+
+    /// Whether a frame of `source` may begin with `bytes`.
+    fn allow(&self, source: Source, bytes: &[u8]) -> bool {
+        KeyId::parse(bytes).is_some_and(|id| {
+            id.context == context(source)
+                && self
+                    .keys
+                    .iter()
+                    .flatten()
+                    .any(|key| key.leaf == id.leaf && key.epoch.to_le_bytes()[0] == id.epoch)
+        })
+    }
+}
+
+/// What a stream's newest frames turned out to be by their first packets.
+#[derive(Debug, Default)]
+pub struct FrameCheck {
+    verdicts: [Option<(Timestamp, bool)>; FRAMES],
+    /// The index of the newest verdict.
+    newest: usize,
+}
+
+impl FrameCheck {
+    /// Whether a packet of sound, which is a whole frame, may pass.
+    pub fn admits_sound(expected: &ExpectedKeys, source: Source, payload: &[u8]) -> bool {
+        !expected.any() || expected.allow(source, payload)
+    }
+
+    /// Whether a packet of a VP8 frame may pass. A frame's later packets
+    /// share the fate of its first; those that come before it, that of the
+    /// stream's newest frame.
+    pub fn admits_vp8(
+        &mut self,
+        expected: &ExpectedKeys,
+        source: Source,
+        timestamp: Timestamp,
+        descriptor: &vp8::Descriptor,
+        payload: &[u8],
+    ) -> bool {
+        if !expected.any() {
+            // Frames under way when the first key comes are let through.
+            self.verdicts = [Some((timestamp, true)); FRAMES];
+            return true;
+        }
+        if descriptor.starts_frame {
+            let clear = if descriptor.starts_key_frame {
+                KEY_FRAME_CLEAR
+            } else {
+                INTER_FRAME_CLEAR
+            };
+            let start = usize::from(descriptor.length) + clear;
+            let is_ours = payload
+                .get(start..)
+                .is_some_and(|bytes| expected.allow(source, bytes));
+            self.note(timestamp, is_ours);
+            return is_ours;
+        }
+        let mut verdicts = self.verdicts.iter().flatten();
+        verdicts
+            .find(|(of, _)| *of == timestamp)
+            .or(self.verdicts[self.newest].as_ref())
+            .is_some_and(|(_, is_ours)| *is_ours)
+    }
+
+    fn note(&mut self, timestamp: Timestamp, is_ours: bool) {
+        let mut verdicts = self.verdicts.iter_mut().flatten();
+        if let Some(verdict) = verdicts.find(|(of, _)| *of == timestamp) {
+            verdict.1 = is_ours;
+            return;
+        }
+        self.newest = (self.newest + 1) % FRAMES;
+        self.verdicts[self.newest] = Some((timestamp, is_ours));
+    }
+}
+
+/// Keys that are valid at once. Commits may follow one another each 100 ms,
+/// faster than a busy client takes them in.
+const KEYS: usize = 4;
+
+/// Frames whose packets may come mixed or late.
+const FRAMES: usize = 8;
+
+/// Bytes of a VP8 frame that clients leave in the clear for packetizers.
+const KEY_FRAME_CLEAR: usize = 10;
+const INTER_FRAME_CLEAR: usize = 1;
+
+/// The context that clients encrypt a source in.
+fn context(source: Source) -> u8 {
+    match source {
+        Source::Microphone => 0,
+        Source::Camera => 1,
+        Source::Screen => 2,
+        Source::ScreenAudio => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: SframeKey = SframeKey {
+        leaf: 0xAB,
+        epoch: 0x15A,
+    };
+
+    fn expecting(keys: impl IntoIterator<Item = SframeKey>) -> ExpectedKeys {
+        let mut expected = ExpectedKeys::default();
+        for key in keys {
+            expected.set(Some(key));
+        }
+        expected
+    }
+
+    fn epoch(epoch: u64) -> SframeKey {
+        SframeKey { epoch, ..KEY }
+    }
+
+    fn header(context: u8, leaf: u8, epoch: u8) -> [u8; 5] {
+        [0xA8, context, leaf, epoch, 0x09]
+    }
+
+    fn sound(expected: &ExpectedKeys, payload: &[u8]) -> bool {
+        FrameCheck::admits_sound(expected, Source::Microphone, payload)
+    }
+
+    struct Camera {
+        expected: ExpectedKeys,
+        check: FrameCheck,
+    }
+
+    impl Camera {
+        fn first(&mut self, timestamp: u32, frame: &[u8]) -> bool {
+            self.packet(timestamp, &[&[0x90, 0x80, 0x05], frame].concat())
+        }
+
+        fn later(&mut self, timestamp: u32) -> bool {
+            self.packet(timestamp, &[0x80, 0x80, 0x05, 0xC5, 0xC5])
+        }
+
+        fn packet(&mut self, timestamp: u32, payload: &[u8]) -> bool {
+            let descriptor = vp8::Descriptor::parse(payload).expect("a descriptor");
+            let Self { expected, check } = self;
+            let timestamp = Timestamp(timestamp);
+            check.admits_vp8(expected, Source::Camera, timestamp, &descriptor, payload)
+        }
+    }
+
+    fn camera() -> Camera {
+        Camera {
+            expected: expecting([KEY]),
+            check: FrameCheck::default(),
+        }
+    }
+
+    fn inter_frame() -> Vec<u8> {
+        [&[0x11][..], &header(1, 0xAB, 0x5A), &[0xC5; 30]].concat()
+    }
+
+    fn clear_frame() -> Vec<u8> {
+        vec![0x11; 40]
+    }
+
+    #[test]
+    fn until_a_key_is_expected_all_passes() {
+        let expected = ExpectedKeys::default();
+        let mut camera = Camera {
+            expected,
+            check: FrameCheck::default(),
+        };
+
+        assert!(sound(&expected, &[0xFC, 0xFF, 0xFE]));
+        assert!(camera.first(1, &clear_frame()));
+        assert!(camera.later(1));
+    }
+
+    #[test]
+    fn sound_passes_only_under_its_senders_key() {
+        let expected = expecting([KEY]);
+
+        assert!(sound(&expected, &header(0, 0xAB, 0x5A)));
+        for other in [
+            &header(0, 0xAC, 0x5A)[..],
+            &header(0, 0xAB, 0x5B),
+            &header(3, 0xAB, 0x5A),
+            &[0xFC, 0xFF, 0xFE],
+            &[],
+        ] {
+            assert!(!sound(&expected, other), "{other:x?}");
+        }
+    }
+
+    #[test]
+    fn the_last_few_epochs_pass() {
+        let expected = expecting((1..=5).map(epoch));
+
+        let passing: Vec<_> = (0..=6)
+            .filter(|epoch| sound(&expected, &header(0, 0xAB, *epoch)))
+            .collect();
+
+        assert_eq!(passing, [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn a_key_that_is_named_again_pushes_none_out() {
+        let expected = expecting([1, 2, 2, 2, 2, 2].map(epoch));
+
+        assert!(sound(&expected, &header(0, 0xAB, 1)));
+    }
+
+    #[test]
+    fn a_frames_packets_share_the_fate_of_its_first() {
+        let mut camera = camera();
+
+        assert!(camera.first(1, &inter_frame()));
+        assert!(camera.later(1));
+        assert!(!camera.first(2, &clear_frame()));
+        assert!(!camera.later(2));
+        assert!(camera.later(1), "late, of the frame before");
+        assert!(camera.first(3, &inter_frame()));
+        assert!(!camera.later(2), "late, of the frame before");
+    }
+
+    #[test]
+    fn a_key_frame_has_ten_bytes_in_the_clear() {
+        let mut camera = camera();
+        let header = header(1, 0xAB, 0x5A);
+
+        assert!(camera.first(1, &[&[0x10; 10][..], &header].concat()));
+        assert!(!camera.first(2, &[&[0x10; 1][..], &header, &[0xC5; 30]].concat()));
+        assert!(!camera.first(3, &[0x10; 10]));
+        assert!(!camera.first(4, &[0x10]));
+    }
+
+    #[test]
+    fn a_packet_before_its_frames_first_follows_the_frame_before() {
+        let mut camera = camera();
+
+        assert!(!camera.later(1), "nothing is known of this stream");
+        camera.first(1, &inter_frame());
+        assert!(camera.later(2));
+        camera.first(3, &clear_frame());
+        assert!(!camera.later(4));
+    }
+
+    #[test]
+    fn a_frame_under_way_when_the_key_comes_goes_on() {
+        let mut camera = camera();
+        camera.expected.set(None);
+        camera.first(1, &clear_frame());
+        camera.expected.set(Some(KEY));
+
+        assert!(camera.later(1));
+        assert!(!camera.first(2, &clear_frame()));
+    }
+}

@@ -1,0 +1,89 @@
+//! A participant's messages about the group, from the socket to the room.
+
+use std::time::Instant;
+
+use sfu::identity::ParticipantId;
+
+use crate::protocol::{GroupCommit, GroupReport, Opaque};
+use crate::room::{Effect, Room};
+
+/// What a client brings to be part of the group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Entrance {
+    /// It wants to be added.
+    KeyPackage(Opaque),
+    /// It is in the group already.
+    Report(GroupReport),
+}
+
+/// What a client says about the group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum GroupMessage {
+    Enter(Entrance),
+    KeyPackage(Opaque),
+    Claim(Vec<String>),
+    Commit(GroupCommit),
+    Report(GroupReport),
+    Message(Opaque),
+    Resync,
+}
+
+/// An id that a client chose: exactly as [`ParticipantId`] is written.
+pub(super) fn parse_participant_id(text: &str) -> Option<ParticipantId> {
+    let id = ParticipantId(u64::from_str_radix(text, 16).ok()?);
+    (id.to_string() == text).then_some(id)
+}
+
+/// Hands a message to the room.
+pub(super) fn deliver(
+    room: &mut Room,
+    id: ParticipantId,
+    message: GroupMessage,
+    now: Instant,
+) -> Vec<Effect> {
+    room.deliver(id, |delivery| match message {
+        GroupMessage::Enter(Entrance::KeyPackage(key_package)) => {
+            delivery.join(id, Some(key_package), now)
+        }
+        GroupMessage::Enter(Entrance::Report(report)) | GroupMessage::Report(report) => {
+            delivery.report(id, report, now)
+        }
+        GroupMessage::KeyPackage(key_package) => delivery.key_package(id, key_package, now),
+        // Whoever is not of this form is not here.
+        GroupMessage::Claim(wanted) => delivery.claim(
+            id,
+            wanted.iter().filter_map(|id| parse_participant_id(id)),
+            now,
+        ),
+        GroupMessage::Commit(commit) => {
+            let added: Option<Vec<_>> = commit
+                .added
+                .iter()
+                .map(|id| parse_participant_id(id))
+                .collect();
+            delivery.commit(id, commit, added.as_deref(), now)
+        }
+        GroupMessage::Message(message) => delivery.message(id, &message),
+        GroupMessage::Resync => Ok(delivery.resync(id, now)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_form_only() {
+        let id = parse_participant_id("00000000000000ab");
+        assert_eq!(id, Some(ParticipantId(0xAB)));
+        for text in [
+            "",
+            "ab",
+            "00000000000000AB",
+            "+0000000000000ab",
+            "0x000000000000ab",
+        ] {
+            assert_eq!(parse_participant_id(text), None, "{text}");
+        }
+    }
+}

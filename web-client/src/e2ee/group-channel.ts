@@ -1,0 +1,95 @@
+import { QuietroomError } from '../error';
+import { Emitter } from '../events';
+import type { GroupEpoch, WorkerReport, WorkerRequest } from './messages';
+import type { TransformWorker } from './transforms';
+import type { ApplicationMessage } from './worker/mls/application';
+import type { Credential } from './worker/mls/credential';
+import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session';
+
+interface GroupChannelEvents {
+  /** To be sent to the server as it is. */
+  send: [message: GroupClientMessage];
+  epoch: [epoch: GroupEpoch];
+  told: [participantId: string, message: ApplicationMessage];
+  /** The worker did not believe the server. */
+  refused: [reason: string];
+  failed: [error: QuietroomError];
+}
+
+/** The page's end of the group session, whose secrets stay in the worker. */
+export class GroupChannel extends Emitter<GroupChannelEvents> {
+  readonly #worker: TransformWorker;
+  #opened: ((keyPackage: string) => void) | undefined;
+
+  constructor(worker: TransformWorker) {
+    super();
+    this.#worker = worker;
+    this.#worker.addEventListener('message', this.#handleReport);
+  }
+
+  /** Takes part as `credential` says, once; resolves with the key package for the `join` message. */
+  open(credential: Credential): Promise<string> {
+    return new Promise((resolve) => {
+      this.#opened = resolve;
+      this.#request({ type: 'open-group', credential });
+    });
+  }
+
+  /** Who is in the room by the server's word. */
+  setConnected(participantIds: readonly string[]): void {
+    this.#request({ type: 'connected', participantIds });
+  }
+
+  handleServerMessage(message: GroupServerMessage): void {
+    this.#request({ type: 'group-message', message });
+  }
+
+  tell(message: ApplicationMessage): void {
+    this.#request({ type: 'tell', message });
+  }
+
+  /** Asks for a slot's sender again, as somebody else is to be there. */
+  recheckSender(slot: number): void {
+    this.#request({ type: 'recheck-sender', slot });
+  }
+
+  close(): void {
+    this.#worker.removeEventListener('message', this.#handleReport);
+  }
+
+  readonly #handleReport = (event: MessageEvent<WorkerReport>): void => {
+    const report = event.data;
+    switch (report.type) {
+      case 'key-package':
+        this.#opened?.(report.keyPackage);
+        break;
+      case 'group-send':
+        this.emit('send', report.message);
+        break;
+      case 'epoch':
+        this.emit('epoch', report);
+        break;
+      case 'told':
+        this.emit('told', report.participantId, report.message);
+        break;
+      case 'group-refused':
+        this.emit('refused', report.reason);
+        break;
+      case 'group-failed':
+        this.emit('failed', new QuietroomError('encryption-failed', report.reason));
+        break;
+      case 'ready':
+      case 'transform-ready':
+      case 'transform-failed':
+      case 'sender':
+      case 'undecryptable':
+      case 'unsent':
+      case 'frame-counts':
+        break;
+    }
+  };
+
+  #request(request: WorkerRequest): void {
+    this.#worker.postMessage(request);
+  }
+}

@@ -1,0 +1,95 @@
+import type { TransformOptions, WorkerReport } from '../messages';
+import { Decryptor } from './decryptor';
+import { Encryptor } from './encryptor';
+import {
+  FramePipe,
+  type EncodedFrame,
+  type FrameHandler,
+  type KeyFrameControl,
+} from './frame-pipe';
+import { CONTEXTS } from './sframe/key-id';
+import type { KeyRing } from './sframe/key-ring';
+
+/** All senders and receivers of a worker, encrypted and decrypted with one key ring. */
+export class Frames {
+  readonly #keyRing: KeyRing;
+  readonly #report: (report: WorkerReport) => void;
+  readonly #pipes = new Map<number, FramePipe>();
+  /** By the transform's id, as the pipes. */
+  readonly #decryptors = new Map<
+    number,
+    { readonly slot: number; readonly decryptor: Decryptor }
+  >();
+
+  constructor(keyRing: KeyRing, report: (report: WorkerReport) => void) {
+    this.#keyRing = keyRing;
+    this.#report = report;
+  }
+
+  /** Takes a sender's or receiver's frames over, until it ends. */
+  start(
+    options: TransformOptions,
+    readable: ReadableStream,
+    writable: WritableStream,
+    keyFrames: KeyFrameControl = {},
+  ): void {
+    const pipe = new FramePipe(options, this.#handler(options, keyFrames));
+    this.#pipes.set(options.id, pipe);
+    pipe
+      .run(readable as ReadableStream<EncodedFrame>, writable as WritableStream<EncodedFrame>)
+      .then(
+        () => {
+          this.#forget(options.id);
+        },
+        (reason: unknown) => {
+          this.#forget(options.id);
+          this.#report({ type: 'transform-failed', id: options.id, reason: String(reason) });
+        },
+      );
+    this.#report({ type: 'transform-ready', id: options.id });
+  }
+
+  /** Reports how many frames each living transform took and passed. */
+  reportCounts(): void {
+    this.#report({
+      type: 'frame-counts',
+      counts: [...this.#pipes.values()].map(({ options, taken, passed }) => ({
+        options,
+        taken,
+        passed,
+      })),
+    });
+  }
+
+  /** Reports who a slot's next frame is from, be it the same one or not. */
+  recheckSender(slot: number): void {
+    for (const entry of this.#decryptors.values()) {
+      if (entry.slot === slot) entry.decryptor.forgetSender();
+    }
+  }
+
+  #forget(id: number): void {
+    this.#pipes.delete(id);
+    this.#decryptors.delete(id);
+  }
+
+  #handler(options: TransformOptions, keyFrames: KeyFrameControl): FrameHandler {
+    if (options.direction === 'send') {
+      const { id, source } = options;
+      return new Encryptor(this.#keyRing, CONTEXTS[source], keyFrames, (reason) => {
+        this.#report({ type: 'unsent', id, reason });
+      });
+    }
+    const { slot, kind } = options;
+    const decryptor = new Decryptor(this.#keyRing, `${kind} ${slot}`, kind, keyFrames, {
+      onSender: (sender) => {
+        this.#report({ type: 'sender', slot, kind, ...sender });
+      },
+      onUndecryptable: (reason) => {
+        this.#report({ type: 'undecryptable', slot, kind, reason });
+      },
+    });
+    this.#decryptors.set(options.id, { slot, decryptor });
+    return decryptor;
+  }
+}

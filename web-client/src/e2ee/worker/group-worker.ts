@@ -1,0 +1,133 @@
+import type { WorkerReport, WorkerRequest } from '../messages';
+import { toBase64url } from './mls/base64url';
+import type { Group, GroupPolicy } from './mls/mls';
+import { safetyCode } from './mls/safety-code';
+import { GroupSession, type SessionEvent } from './mls/session';
+import { loadTsMls } from './mls/ts-mls-group';
+import type { EpochKeys } from './sframe/key-ring';
+
+/** What takes an epoch's keys over. */
+export interface KeyTaker {
+  install(keys: EpochKeys): Promise<void>;
+}
+
+/** The page's requests that are about the group. */
+export type GroupRequest = Extract<
+  WorkerRequest,
+  { type: 'open-group' | 'connected' | 'group-message' | 'tell' }
+>;
+
+/** The group session of this worker: the page's messages one after the other, a timer, and the keys. */
+export class GroupWorker {
+  readonly #keys: KeyTaker;
+  readonly #report: (report: WorkerReport) => void;
+  #session: GroupSession | undefined;
+  #turn = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(keys: KeyTaker, report: (report: WorkerReport) => void) {
+    this.#keys = keys;
+    this.#report = report;
+  }
+
+  handle(request: GroupRequest): void {
+    this.#inTurn(() => this.#handle(request));
+  }
+
+  async #handle(request: GroupRequest): Promise<void> {
+    if (request.type === 'open-group') {
+      const mls = await loadTsMls();
+      const identity = await mls.createIdentity(request.credential);
+      this.#session = new GroupSession(mls, identity, POLICY);
+      const keyPackage = await this.#session.createKeyPackage();
+      this.#report({ type: 'key-package', keyPackage });
+      return;
+    }
+    const session = this.#session;
+    if (session === undefined) throw new Error(`${request.type} before open-group`);
+    const now = performance.now();
+    switch (request.type) {
+      case 'connected':
+        await this.#perform(session, await session.handleConnected(request.participantIds, now));
+        break;
+      case 'group-message':
+        await this.#perform(session, await session.handleMessage(request.message, now));
+        break;
+      case 'tell':
+        await this.#perform(session, await session.send(request.message, now));
+        break;
+    }
+  }
+
+  async #perform(session: GroupSession, events: readonly SessionEvent[]): Promise<void> {
+    for (const event of events) {
+      switch (event.type) {
+        case 'send':
+          this.#report({ type: 'group-send', message: event.message });
+          break;
+        case 'epoch':
+          await this.#begin(event.group);
+          break;
+        case 'application': {
+          const { participantId } = event.sender.credential;
+          this.#report({ type: 'told', participantId, message: event.message });
+          break;
+        }
+        case 'refused':
+          this.#report({ type: 'group-refused', reason: `${event.what}: ${event.reason}` });
+          break;
+      }
+    }
+    this.#setTimer(session);
+  }
+
+  async #begin(group: Group): Promise<void> {
+    const { epoch, ownLeaf, leafCount } = group;
+    const exported = await group.export(EXPORTER_LABEL, new Uint8Array(), BASE_KEY_LENGTH);
+    this.#report({
+      type: 'epoch',
+      epoch,
+      safetyCode: safetyCode(group.epochAuthenticator),
+      members: group.members.map(({ leaf, credential, signatureKey }) => ({
+        ...credential,
+        leaf,
+        key: toBase64url(signatureKey),
+      })),
+    });
+    const baseKey = Uint8Array.from(exported);
+    exported.fill(0);
+    await this.#keys.install({ epoch, baseKey, ownLeaf, leafCount });
+  }
+
+  #setTimer(session: GroupSession): void {
+    clearTimeout(this.#timer);
+    const due = session.nextTimeout;
+    if (due === undefined) return;
+    const wake = (): void => {
+      this.#inTurn(async () => {
+        await this.#perform(session, await session.handleTimeout(performance.now()));
+      });
+    };
+    this.#timer = setTimeout(wake, Math.max(1, due - performance.now()));
+  }
+
+  #inTurn(step: () => Promise<void>): void {
+    this.#turn = this.#turn.then(step).catch((reason: unknown) => {
+      clearTimeout(this.#timer);
+      this.#report({ type: 'group-failed', reason: String(reason) });
+    });
+  }
+}
+
+/**
+ * Where the clinic's signature on a credential and the right to admit will be
+ * checked. Until then a member is who it says it is, and any may change the group.
+ */
+const POLICY: GroupPolicy = {
+  verifyCredential: () => Promise.resolve(true),
+  mayCommit: () => true,
+};
+
+/** RFC 9605 §5.2. */
+const EXPORTER_LABEL = 'SFrame 1.0 Base Key';
+const BASE_KEY_LENGTH = 32;

@@ -1,0 +1,70 @@
+/** What members tell one another inside the group; the server sees none of it. */
+export type ApplicationMessage =
+  | {
+      /** Who the sender is; the last one holds. Sent again when somebody comes in. */
+      readonly type: 'profile';
+      /** As the person wants to be called; empty if it said nothing. */
+      readonly name: string;
+      readonly handRaised: boolean;
+    }
+  | {
+      readonly type: 'chat';
+      readonly text: string;
+    }
+  | {
+      readonly type: 'reaction';
+      /** One emoji. */
+      readonly reaction: string;
+    };
+
+/** Throws a `RangeError` when a text is longer than members take. */
+export function encodeApplicationMessage(message: ApplicationMessage): Uint8Array {
+  const bytes = new TextEncoder().encode(JSON.stringify(message));
+  if (decodeApplicationMessage(bytes) === undefined) throw new RangeError('the text is too long');
+  return bytes;
+}
+
+/**
+ * What a member sent; `undefined` if it is of no type that this version knows
+ * or breaks a limit. Members may be hostile: nothing else passes.
+ */
+export function decodeApplicationMessage(bytes: Uint8Array): ApplicationMessage | undefined {
+  if (bytes.length > MAX_BYTES) return undefined;
+  let message: unknown;
+  try {
+    message = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+  if (typeof message !== 'object' || message === null) return undefined;
+  const fields = message as Record<string, unknown>;
+  switch (fields['type']) {
+    case 'profile': {
+      const { name, handRaised } = fields;
+      if (!isText(name, MAX_NAME_LENGTH) || typeof handRaised !== 'boolean') return undefined;
+      return { type: 'profile', name, handRaised };
+    }
+    case 'chat': {
+      const { text } = fields;
+      return isText(text, MAX_CHAT_LENGTH) ? { type: 'chat', text } : undefined;
+    }
+    case 'reaction': {
+      const { reaction } = fields;
+      return isText(reaction, MAX_REACTION_LENGTH) ? { type: 'reaction', reaction } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength;
+}
+
+// In UTF-16 code units. An emoji of a family with skin tones takes up to 30.
+const MAX_NAME_LENGTH = 80;
+const MAX_CHAT_LENGTH = 4000;
+const MAX_REACTION_LENGTH = 32;
+
+/** Four thousand characters of four bytes, escaped. */
+const MAX_BYTES = 16 * 1024;

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../seeded-random';
+import { loadTsMls } from './ts-mls-group';
+import { VirtualRoom, type VirtualMember } from './virtual-room';
+
+const SLOW = { latency: 200, jitter: 100, loss: 0.02, resend: 600 };
+
+test.each([1, 2])(
+  '25 come together, 10 leave at random and the server restarts: one epoch, one key (seed %i)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    const room = new VirtualRoom(await loadTsMls(), SLOW, random);
+    for (let name = 1; name <= 25; name++) await room.join(name);
+    const leavers = [...room.members.values()].sort(() => random() - 0.5).slice(0, 10);
+    for (const leaver of leavers) {
+      room.at(4000 + random() * 16_000, () => {
+        room.leave(leaver);
+        return Promise.resolve();
+      });
+    }
+    room.at(5000 + random() * 10_000, () => {
+      room.restart(2000);
+      return Promise.resolve();
+    });
+
+    await room.run(60_000);
+
+    expectOneEpoch(room, 15);
+    for (const leaver of leavers) {
+      const last = [...room.members.values()][0]!;
+      expect([...leaver.keys.values()]).not.toContain(last.keys.get(last.group!.epoch));
+    }
+  },
+  120_000,
+);
+
+test.each([3, 4])(
+  'people come and go at random, on a link that loses much (seed %i)',
+  async (seed) => {
+    const random = seededRandom(seed);
+    const room = new VirtualRoom(await loadTsMls(), { ...SLOW, loss: 0.1 }, random);
+    let present = 0;
+    for (let name = 1; name <= 20; name++) {
+      const comes = random() * 20_000;
+      const goes = random() < 0.5 ? comes + 500 + random() * 15_000 : undefined;
+      if (goes === undefined) present += 1;
+      room.at(comes, async () => {
+        const member = await room.join(name);
+        if (goes === undefined) return;
+        room.at(goes, () => {
+          room.leave(member);
+          return Promise.resolve();
+        });
+      });
+    }
+
+    await room.run(75_000);
+
+    expectOneEpoch(room, present);
+  },
+  120_000,
+);
+
+test('a server that restarts when somebody waits loses nobody', async () => {
+  const room = new VirtualRoom(await loadTsMls(), SLOW, seededRandom(5));
+  for (let name = 1; name <= 4; name++) await room.join(name);
+  await room.run(5000);
+  await room.join(5);
+  await room.run(5300);
+
+  room.restart(3000);
+  await room.run(40_000);
+
+  expectOneEpoch(room, 5);
+});
+
+/** All who are there have the same members, epoch and key, and the server knows the epoch. */
+function expectOneEpoch(room: VirtualRoom, count: number): void {
+  const members = [...room.members.values()];
+  expect(members).toHaveLength(count);
+  const ids = members.map(({ id }) => id).sort();
+  for (const member of members) {
+    expect(idsInGroup(member), `members as ${member.id} has them`).toEqual(ids);
+  }
+  expect(new Set(members.map(({ group }) => group?.epoch))).toEqual(
+    new Set([BigInt(room.server.epoch ?? -1)]),
+  );
+  expect(new Set(members.map(({ group, keys }) => keys.get(group?.epoch ?? -1n))).size).toBe(1);
+  expect(room.refusals).toEqual([]);
+}
+
+function idsInGroup({ group }: VirtualMember): string[] {
+  return (group?.members ?? []).map(({ credential }) => credential.participantId).sort();
+}

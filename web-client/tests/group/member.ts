@@ -1,0 +1,130 @@
+import { createCredential } from '../../src/e2ee/identity';
+import type { GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
+import { GroupWorker } from '../../src/e2ee/worker/group-worker';
+import { toHex } from '../../src/e2ee/worker/sframe/hex';
+import { parseServerMessage } from '../../src/signaling/parse';
+import type { ClientMessage } from '../../src/signaling/protocol/ClientMessage';
+import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
+
+/** A participant without a browser: the worker's own group code on a real websocket. */
+export class Member {
+  readonly credential;
+  readonly told: [participantId: string, text: string][] = [];
+  readonly refusals: string[] = [];
+  epoch: GroupEpoch | undefined;
+  /** The present epoch's base key, in hex. */
+  key: string | undefined;
+  readonly #worker: GroupWorker;
+  readonly #connected = new Set<string>();
+  readonly #token: string;
+  readonly #socket: WebSocket;
+
+  constructor(origin: string, token: string) {
+    this.#token = token;
+    this.credential = createCredential(token);
+    this.#worker = new GroupWorker(
+      {
+        install: ({ baseKey }) => {
+          this.key = toHex(baseKey);
+          return Promise.resolve();
+        },
+      },
+      (report) => {
+        this.#handleReport(report);
+      },
+    );
+    this.#socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/signal`, 'quietroom.v1');
+    this.#socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      const message = parseServerMessage(data);
+      if (message !== undefined) this.#handleMessage(message);
+    });
+    this.#socket.addEventListener('open', () => {
+      this.#worker.handle({ type: 'open-group', credential: this.credential });
+    });
+  }
+
+  say(text: string): void {
+    this.#worker.handle({ type: 'tell', message: { type: 'chat', text } });
+  }
+
+  leave(): void {
+    this.#send({ type: 'leave' });
+    this.#socket.close();
+  }
+
+  #handleReport(report: WorkerReport): void {
+    switch (report.type) {
+      case 'key-package': {
+        const { participantId } = this.credential;
+        const { keyPackage } = report;
+        this.#send({ type: 'join', token: this.#token, participantId, keyPackage });
+        break;
+      }
+      case 'group-send':
+        this.#send(report.message);
+        break;
+      case 'epoch':
+        this.epoch = report;
+        break;
+      case 'told':
+        if (report.message.type === 'chat') {
+          this.told.push([report.participantId, report.message.text]);
+        }
+        break;
+      case 'group-refused':
+      case 'group-failed':
+        this.refusals.push(report.reason);
+        break;
+      case 'ready':
+      case 'transform-ready':
+      case 'transform-failed':
+      case 'sender':
+      case 'undecryptable':
+      case 'unsent':
+      case 'frame-counts':
+        break;
+    }
+  }
+
+  #handleMessage(message: ServerMessage): void {
+    switch (message.type) {
+      case 'joined':
+        for (const { id } of message.participants) this.#connected.add(id);
+        this.#announce();
+        break;
+      case 'participant-joined':
+        this.#connected.add(message.participant.id);
+        this.#announce();
+        break;
+      case 'participant-left':
+        this.#connected.delete(message.participantId);
+        this.#announce();
+        break;
+      case 'error':
+        this.refusals.push(message.message);
+        break;
+      case 'answer':
+      case 'participant-updated':
+      case 'slots':
+        break;
+      case 'mls-create':
+      case 'mls-key-package':
+      case 'mls-key-package-wanted':
+      case 'mls-welcome':
+      case 'mls-commit':
+      case 'mls-accepted':
+      case 'mls-refused':
+      case 'mls-message':
+      case 'mls-group-info':
+        this.#worker.handle({ type: 'group-message', message });
+    }
+  }
+
+  #announce(): void {
+    this.#worker.handle({ type: 'connected', participantIds: [...this.#connected] });
+  }
+
+  #send(message: ClientMessage): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+}

@@ -1,0 +1,60 @@
+import type { TransformOptions, WorkerReport, WorkerRequest } from '../../../src/e2ee/messages';
+import { Frames } from '../../../src/e2ee/worker/frames';
+import { KeyRing, type EpochKeys } from '../../../src/e2ee/worker/sframe/key-ring';
+
+// The client's own frames under keys that a test gives, where the client has those of its group.
+
+declare const self: DedicatedWorkerGlobalScope;
+
+type Request =
+  | WorkerRequest
+  | { readonly type: 'install'; readonly keys: EpochKeys }
+  /** Holds the worker's only thread for so many ms. */
+  | { readonly type: 'hang'; readonly duration: number };
+
+const keyRing = new KeyRing();
+const frames = new Frames(keyRing, report);
+
+self.addEventListener('rtctransform', ({ transformer }) => {
+  frames.start(
+    transformer.options as TransformOptions,
+    transformer.readable,
+    transformer.writable,
+    transformer,
+  );
+});
+
+self.addEventListener('message', (event: MessageEvent<Request>) => {
+  const request = event.data;
+  switch (request.type) {
+    case 'encoded-streams':
+      frames.start(request.options, request.readable, request.writable);
+      break;
+    case 'count-frames':
+      frames.reportCounts();
+      break;
+    case 'install':
+      void keyRing.install(request.keys);
+      break;
+    case 'hang': {
+      const end = performance.now() + request.duration;
+      while (performance.now() < end);
+      break;
+    }
+    case 'recheck-sender':
+      frames.recheckSender(request.slot);
+      break;
+    case 'open-group':
+    case 'connected':
+    case 'group-message':
+    case 'tell':
+      // The test is the group here.
+      break;
+  }
+});
+
+report({ type: 'ready' });
+
+function report(message: WorkerReport): void {
+  self.postMessage(message);
+}
