@@ -28,13 +28,13 @@ impl Worker {
             .inbound
             .iter_mut()
             .find(|inbound| inbound.ssrc == header.ssrc);
-        let mut unknown = match known {
-            Some(_) => ReceivedSource::default(),
-            None => remembered(&participant.retired, header.ssrc),
-        };
+        let mut unknown = None;
         let (inbound, source) = match known {
             Some(inbound) => (Some((inbound.stream, inbound.is_repair)), &mut inbound.srtp),
-            None => (None, &mut unknown),
+            None => (
+                None,
+                unknown.insert(remembered(&participant.retired, header.ssrc)),
+            ),
         };
         let unprotected = srtp.inbound.unprotect_rtp(
             datagram,
@@ -72,7 +72,7 @@ impl Worker {
             Some((stream, is_repair)) => participant
                 .may_send(&self.streams[stream], header.payload_type, is_repair)
                 .then_some((stream, is_repair)),
-            None => self.learn_source(key, &header, mid, unknown),
+            None => unknown.and_then(|source| self.learn_source(key, &header, mid, source)),
         };
         let Some((stream, is_repair)) = inbound else {
             self.statistics.dropped.unknown_source += 1;
