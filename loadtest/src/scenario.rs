@@ -27,6 +27,9 @@ pub struct Video {
     /// Three layers, of which the middle one is taken.
     pub simulcast: bool,
     pub arrival: Arrival,
+    /// The part of frames, key frames apart, that name an epoch which the
+    /// group is not in.
+    pub misframed: f64,
 }
 
 /// How the packets of a frame are sent.
@@ -44,6 +47,8 @@ pub struct Person {
     pub room: usize,
     /// Counted over all rooms.
     pub index: usize,
+    /// Its leaf in the tree of its room's group.
+    pub leaf: usize,
     pub publishes: bool,
     /// How many others' media it receives.
     pub receives: usize,
@@ -53,10 +58,14 @@ impl Scenario {
     /// The people, publishers first, so that receivers find them there.
     pub fn people(&self) -> Vec<Person> {
         let mut people = Vec::new();
-        let mut add = |room, publishes, receives| {
+        let mut leaves = vec![0; self.rooms];
+        let mut add = |room: usize, publishes, receives| {
+            let leaf = leaves[room];
+            leaves[room] += 1;
             people.push(Person {
                 room,
                 index: people.len(),
+                leaf,
                 publishes,
                 receives,
             });
@@ -141,6 +150,7 @@ mod tests {
                 frames_a_second: 30.0,
                 simulcast: false,
                 arrival: Arrival::Burst,
+                misframed: 0.0,
             },
             audio: false,
             duration: Duration::from_secs(1),
@@ -154,6 +164,14 @@ mod tests {
         assert_eq!(people.len(), 8);
         assert!(people[..2].iter().all(|p| p.publishes && p.receives == 0));
         assert!(people[2..].iter().all(|p| !p.publishes && p.receives == 1));
+        let leaves = |room| {
+            people
+                .iter()
+                .filter(move |p| p.room == room)
+                .map(|p| p.leaf)
+        };
+        assert!(leaves(0).eq(0..4));
+        assert!(leaves(1).eq(0..4));
     }
 
     #[test]

@@ -59,6 +59,26 @@ pub struct Outcome {
     pub samples: Vec<Sample>,
     /// Only of a floor.
     pub send_cost: Option<Cost>,
+    /// Only of a server that has one.
+    pub frame_check: Option<FrameCheck>,
+}
+
+/// What a server's check of end-to-end encrypted frames did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameCheck {
+    /// Each publisher's first frame is wrong on purpose.
+    pub publishers: u64,
+    /// Packets dropped before measuring began.
+    pub dropped_before: u64,
+    /// Packets dropped while it was measured.
+    pub dropped: u64,
+}
+
+impl FrameCheck {
+    /// Whether every publisher's wrong frame was dropped.
+    pub fn is_on(self) -> bool {
+        self.dropped_before >= self.publishers
+    }
 }
 
 /// A second of a test.
@@ -221,6 +241,7 @@ async fn measure(
     }
     drain(engines).await;
     let drops_before = Drops::now(joiner.ports())?;
+    let misframed_before = server.dropped_by_frame_check().await?;
     let cpu_before = CpuSample::take(pid, &machine.server_cores)?;
     let load_before = CpuSample::take(std::process::id(), &machine.load_cores)?;
     for engine in engines {
@@ -241,6 +262,14 @@ async fn measure(
         resident: memory.resident,
         peak: Memory::of(pid)?.peak,
     };
+    let misframed = server.dropped_by_frame_check().await?;
+    let frame_check = misframed_before
+        .zip(misframed)
+        .map(|(before, after)| FrameCheck {
+            publishers: (scenario.rooms * scenario.publishers) as u64,
+            dropped_before: before,
+            dropped: after.saturating_sub(before),
+        });
     let send_cost = match &**server {
         Server::Floor(floor) => Some(floor.finish()?),
         _ => None,
@@ -261,6 +290,7 @@ async fn measure(
         memory,
         samples,
         send_cost,
+        frame_check,
     })
 }
 

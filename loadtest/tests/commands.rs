@@ -28,6 +28,8 @@ fn a_run_against_quietroom_forwards_everything_as_it_was_sent() {
     assert_eq!(record["target"], "quietroom", "{output:?}");
     assert_eq!(record["scenario"], "2x4");
     assert_eq!(record["srtp_profile"], "AEAD_AES_256_GCM");
+    assert_eq!(record["frame_check"], "on");
+    assert_eq!(record["dropped_by_frame_check"], 0);
     assert_eq!(record["faulty_packets"], 0);
     assert!(number(&record["checked_packets"]) > 50.0);
     assert!(number(&record["forwarded_packets_per_second"]) > 100.0);
@@ -35,6 +37,17 @@ fn a_run_against_quietroom_forwards_everything_as_it_was_sent() {
     assert!(number(&record["join_ms"]["p95"]) > 0.0);
     assert!(number(&record["delay_ms"]["p50"]) > 0.0);
     assert!(number(&record["loss"]) < 0.05, "{output:?}");
+}
+
+#[test]
+fn frames_of_another_epoch_are_dropped_by_the_server() {
+    let (output, records) = measured(&["run", "--subscribers", "2", "--misframed", "0.3"]);
+
+    let record = &records[0];
+    assert_eq!(record["frame_check"], "on", "{output:?}");
+    assert!(number(&record["dropped_by_frame_check"]) > 3.0);
+    assert_eq!(record["faulty_packets"], 0);
+    assert!(number(&record["loss"]) > 0.15, "{output:?}");
 }
 
 #[test]

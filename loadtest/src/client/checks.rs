@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::measure::histogram::Histogram;
 use crate::media::mark::Mark;
 use crate::media::rtp::Header;
-use crate::media::vp8;
+use crate::media::{sframe, vp8};
 use crate::system::udp::WallTime;
 
 /// The findings of one or more full clients.
@@ -17,6 +17,9 @@ pub struct Findings {
     pub undecryptable: u64,
     /// Decrypted, but not what the publisher sent.
     pub damaged: u64,
+    /// Frames without an `SFrame` header of their source and epoch, or with a
+    /// counter that was there before.
+    pub misframed: u64,
     /// Good, but a sequence number, timestamp or marker says that they belong
     /// elsewhere.
     pub misplaced: u64,
@@ -30,13 +33,14 @@ impl Findings {
         self.good += other.good;
         self.undecryptable += other.undecryptable;
         self.damaged += other.damaged;
+        self.misframed += other.misframed;
         self.misplaced += other.misplaced;
         self.delays.merge(&other.delays);
     }
 
     /// Packets that should not be.
     pub fn faults(&self) -> u64 {
-        self.undecryptable + self.damaged + self.misplaced
+        self.undecryptable + self.damaged + self.misframed + self.misplaced
     }
 }
 
@@ -45,6 +49,7 @@ impl Findings {
 pub struct Checks {
     pub findings: Findings,
     last: Vec<Last>,
+    last_frames: Vec<LastFrame>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +58,14 @@ struct Last {
     place: u64,
     timestamp: u32,
     mark: Mark,
+}
+
+/// The newest frame of a publisher's stream.
+#[derive(Clone, Copy, Debug)]
+struct LastFrame {
+    stream: u32,
+    number: u32,
+    framing: sframe::Header,
 }
 
 impl Checks {
@@ -78,13 +91,18 @@ impl Checks {
         } else {
             Some(0)
         };
-        let Some(Ok(mark)) = checked_from.map(|from| Mark::read(payload, from)) else {
+        let read = checked_from.and_then(|from| Some((from, Mark::read(payload, from).ok()?)));
+        let Some((from, mark)) = read else {
             self.findings.damaged += 1;
             return;
         };
         if let Some(arrived) = arrived {
             let delay = arrived.0.saturating_sub(mark.sent.0);
             self.findings.delays.record(Duration::from_nanos(delay));
+        }
+        if mark.packet == 0 && !self.has_right_framing(mark, &payload[from..], is_video) {
+            self.findings.misframed += 1;
+            return;
         }
         let this = Last {
             ssrc: header.ssrc,
@@ -99,6 +117,40 @@ impl Checks {
         } else {
             self.findings.misplaced += 1;
         }
+    }
+
+    /// Whether a frame begins with the `SFrame` header of its source, in the
+    /// group's epoch, under one leaf and with a counter of its own.
+    fn has_right_framing(&mut self, mark: Mark, frame: &[u8], is_video: bool) -> bool {
+        let clear = if is_video {
+            vp8::clear_length(frame)
+        } else {
+            Some(0)
+        };
+        let bytes = clear.and_then(|clear| frame.get(clear..));
+        let Some(framing) = bytes.and_then(sframe::read_header) else {
+            return false;
+        };
+        let key = framing.key;
+        if key.context != u8::from(is_video) || key.epoch != sframe::EPOCH {
+            return false;
+        }
+        let this = LastFrame {
+            stream: mark.stream,
+            number: mark.frame,
+            framing,
+        };
+        let mut last_frames = self.last_frames.iter_mut();
+        let Some(last) = last_frames.find(|last| last.stream == this.stream) else {
+            self.last_frames.push(this);
+            return true;
+        };
+        let before = *last;
+        if this.number > before.number {
+            *last = this;
+        }
+        before.framing.key == key
+            && this.number.cmp(&before.number) == framing.counter.cmp(&before.framing.counter)
     }
 
     /// Whether a packet goes on where the one with the number before stopped.
@@ -133,20 +185,28 @@ mod tests {
     use crate::media::rtp::NewHeader;
     use crate::media::sframe::KeyId;
 
+    const KEY: KeyId = KeyId {
+        context: 1,
+        leaf: 0,
+        epoch: sframe::EPOCH,
+    };
+
     /// The packets of frames of `size` bytes, as they should arrive.
     fn packets(frames: u32, size: usize) -> Vec<Vec<u8>> {
+        framed(frames, size, |number| (KEY, u64::from(number)))
+    }
+
+    /// With the key and counter that `framing` has for each frame.
+    fn framed(frames: u32, size: usize, framing: impl Fn(u32) -> (KeyId, u64)) -> Vec<Vec<u8>> {
         let mut packets = Vec::new();
         for number in 0..frames {
+            let (key, counter) = framing(number);
             let payloads = VideoFrame {
                 stream: 1,
                 number,
                 is_key_frame: number == 0,
-                key: KeyId {
-                    context: 1,
-                    leaf: 0,
-                    epoch: 0,
-                },
-                counter: u64::from(number),
+                key,
+                counter,
                 size,
             }
             .payloads(WallTime(1_000));
@@ -186,6 +246,29 @@ mod tests {
         assert_eq!(findings.faults(), 0);
         let delay = findings.delays.quantile(0.5).unwrap();
         assert!((2900..3100).contains(&delay.as_micros()), "{delay:?}");
+    }
+
+    #[test]
+    fn frames_under_another_key_or_a_used_counter_are_found() {
+        let wrong =
+            |framing: &dyn Fn(u32) -> (KeyId, u64)| check(&framed(4, 3000, framing)).misframed;
+
+        assert_eq!(wrong(&|number| (KEY, u64::from(number) + 5)), 0);
+        assert_eq!(wrong(&|number| (KEY, u64::from(number.min(2)))), 1);
+        assert_eq!(wrong(&|number| (KEY.of_another_epoch(), number.into())), 4);
+        let leaf = |number: u32| u8::from(number > 0);
+        let keys = |number| {
+            (
+                KeyId {
+                    leaf: leaf(number),
+                    ..KEY
+                },
+                u64::from(number),
+            )
+        };
+        assert_eq!(wrong(&keys), 1);
+        let microphone = KeyId { context: 0, ..KEY };
+        assert_eq!(wrong(&|number| (microphone, number.into())), 4);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Plan {
     pub transport_number_id: Option<u8>,
     /// Tells one participant's media from another's.
     pub seed: u64,
+    /// The participant's leaf in the group's tree.
+    pub leaf: u8,
 }
 
 /// How media is protected.
@@ -125,7 +127,7 @@ impl Participant {
                 .zip(0..)
                 .map(|(publication, index)| {
                     let seed = plan.seed * 2 + index;
-                    Publisher::new(now, publication, plan.seed as u8, seed)
+                    Publisher::new(now, publication, plan.leaf, seed)
                 })
                 .collect(),
             receives: plan.receives,

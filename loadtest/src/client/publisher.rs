@@ -8,7 +8,7 @@ use crate::media::dependency_descriptor::DependencyDescriptor;
 use crate::media::frame::{VideoFrame, audio_payload};
 use crate::media::pattern::Pattern;
 use crate::media::rtp::{ExtensionIds, NewHeader};
-use crate::media::sframe::KeyId;
+use crate::media::sframe::{self, KeyId};
 use crate::scenario::{Arrival, Video};
 use crate::system::udp::{Socket, WallTime};
 
@@ -22,6 +22,9 @@ pub struct Publication {
     /// One synchronization source, or one for each simulcast layer, smallest
     /// first.
     pub layers: Vec<LayerId>,
+    /// Whether the first frame names another epoch than the group's, to see
+    /// whether the server checks frames.
+    pub starts_misframed: bool,
 }
 
 /// One encoding's names.
@@ -146,7 +149,7 @@ impl Publisher {
             key: KeyId {
                 context,
                 leaf,
-                epoch: 1,
+                epoch: sframe::EPOCH,
             },
             interval,
             next_frame: now + phase,
@@ -212,6 +215,17 @@ impl Publisher {
         }
     }
 
+    /// Whether the frame of this number is one of those that name another
+    /// epoch; they are spread evenly.
+    fn misframes(&self, number: u32) -> bool {
+        let part = match self.publication.source {
+            Source::Microphone => 0.0,
+            Source::Camera(Camera(video)) => video.misframed,
+        };
+        let before = |number: u32| (f64::from(number) * part).floor();
+        before(number + 1) > before(number)
+    }
+
     fn arrival(&self) -> Arrival {
         match self.publication.source {
             Source::Microphone => Arrival::Burst,
@@ -241,16 +255,27 @@ impl Publisher {
                 .iter_mut()
                 .for_each(|layer| layer.needs_key_frame = true);
         }
+        let is_misframed = self.misframes(number);
         let mut planned = Vec::new();
         for (index, layer) in self.layers.iter_mut().enumerate() {
-            let is_key_frame = std::mem::take(&mut layer.needs_key_frame);
+            let is_probe = self.publication.starts_misframed && number == 0 && index == 0;
+            let is_key_frame = !is_probe && std::mem::take(&mut layer.needs_key_frame);
+            let key = if is_probe || (is_misframed && !is_key_frame) {
+                self.key.of_another_epoch()
+            } else {
+                self.key
+            };
             let frame = VideoFrame {
                 stream: layer.id.ssrc,
                 number,
                 is_key_frame,
-                key: self.key,
+                key,
                 counter: self.counter,
-                size: layer.pattern.next(is_key_frame),
+                size: if is_probe {
+                    1
+                } else {
+                    layer.pattern.next(is_key_frame)
+                },
             };
             self.counter += 1;
             let packets = frame.packets();

@@ -34,6 +34,10 @@ pub struct MediaOptions {
     /// Send a frame's packets 1 ms apart instead of all at once
     #[arg(long)]
     pub paced: bool,
+    /// The part of frames that name another epoch than the group's: a server
+    /// that checks frames drops them
+    #[arg(long, value_name = "PART", default_value = "0", value_parser = part)]
+    pub misframed: f64,
     /// How long media is measured, such as 10s or 2m
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub duration: Duration,
@@ -113,6 +117,7 @@ impl MediaOptions {
                 } else {
                     Arrival::Burst
                 },
+                misframed: self.misframed,
             },
             audio: self.audio,
             duration: self.duration,

@@ -38,6 +38,12 @@ pub fn descriptor_length(payload: &[u8]) -> Option<usize> {
     (payload.len() >= length).then_some(length)
 }
 
+/// How many bytes stay clear of a frame that begins with `frame`.
+pub fn clear_length(frame: &[u8]) -> Option<usize> {
+    let is_key_frame = frame.first()? & 1 == 0;
+    Some(clear_bytes(is_key_frame).len())
+}
+
 /// The bytes of a frame that stay clear under end-to-end encryption.
 pub fn clear_bytes(is_key_frame: bool) -> &'static [u8] {
     if is_key_frame {

@@ -38,6 +38,10 @@ pub struct Record {
     pub memory_bytes_per_participant: u64,
     /// Cost a packet against the floor's in the same run.
     pub ratio_to_floor: Option<f64>,
+    /// `on` or `off`; absent of servers that have none.
+    pub frame_check: Option<&'static str>,
+    /// Packets that it dropped while it was measured.
+    pub dropped_by_frame_check: u64,
     /// Packets that full clients found wrong.
     pub faulty_packets: u64,
     pub checked_packets: u64,
@@ -112,6 +116,10 @@ impl Record {
             memory_bytes: outcome.memory.peak,
             memory_bytes_per_participant: outcome.memory_a_participant(),
             ratio_to_floor: None,
+            frame_check: outcome
+                .frame_check
+                .map(|check| if check.is_on() { "on" } else { "off" }),
+            dropped_by_frame_check: outcome.frame_check.map_or(0, |check| check.dropped),
             faulty_packets: outcome.tally.findings.faults(),
             checked_packets: outcome.tally.findings.good + outcome.tally.findings.faults(),
             drops: DropCounts {

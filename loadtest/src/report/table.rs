@@ -113,15 +113,18 @@ pub fn details(outcome: &Outcome) -> String {
         (
             "checked",
             format!(
-                "{} packets by {} full clients of {}: {} not decrypted, {} damaged, {} misplaced",
+                "{} packets by {} full clients of {}: {} not decrypted, {} damaged, \
+                 {} misframed, {} misplaced",
                 tally.findings.good + tally.findings.faults(),
                 tally.full_clients,
                 tally.full_clients + tally.counting_clients,
                 tally.findings.undecryptable,
                 tally.findings.damaged,
+                tally.findings.misframed,
                 tally.findings.misplaced
             ),
         ),
+        ("frame check", frame_check(outcome)),
         ("delay", delay(outcome)),
         ("processor", processor(outcome)),
         (
@@ -181,6 +184,19 @@ fn loss(outcome: &Outcome) -> String {
         outcome.tally.duplicates,
         outcome.tally.repairs
     )
+}
+
+fn frame_check(outcome: &Outcome) -> String {
+    match outcome.frame_check {
+        None => "none".into(),
+        Some(check) => format!(
+            "{}: {} packets of {} publishers' wrong first frames dropped, {} packets since",
+            if check.is_on() { "on" } else { "OFF" },
+            check.dropped_before,
+            check.publishers,
+            check.dropped
+        ),
+    }
 }
 
 fn delay(outcome: &Outcome) -> String {

@@ -117,6 +117,7 @@ impl Floor {
             },
             transport_number_id: None,
             seed: person.index as u64,
+            leaf: person.leaf as u8,
         });
         Ok(KeptOpen::default())
     }
@@ -178,6 +179,7 @@ fn publication(mid: &str, source: Source, payload_type: u8, layers: Vec<LayerId>
             ..ExtensionIds::default()
         },
         layers,
+        starts_misframed: false,
     }
 }
 

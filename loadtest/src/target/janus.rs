@@ -263,6 +263,7 @@ impl Janus {
             payload_types: PayloadTypes::default(),
             transport_number_id: None,
             seed: person.index as u64,
+            leaf: person.leaf as u8,
         };
         fill(&mut plan)?;
         Ok(plan)

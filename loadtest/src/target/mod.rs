@@ -173,6 +173,18 @@ impl Server {
         }
     }
 
+    /// Packets that the server's check of frames has dropped since the start;
+    /// `None` if it has no such check.
+    ///
+    /// # Errors
+    /// The server does not say.
+    pub async fn dropped_by_frame_check(&self) -> Result<Option<u64>, TargetError> {
+        match self {
+            Self::Quietroom(quietroom) => quietroom.dropped_by_frame_check().await.map(Some),
+            Self::Floor(_) | Self::Janus(_) => Ok(None),
+        }
+    }
+
     pub fn process_id(&self) -> u32 {
         match self {
             Self::Floor(floor) => floor.process_id(),

@@ -3,6 +3,7 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,12 +14,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::process::{Folder, Process, find_program};
 use super::{KeptOpen, Plans, Setting, TargetError};
 use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
+use crate::media::sframe;
 use crate::random;
 use crate::scenario::Person;
 use crate::sdp::{self, Description, Flow, Kind, LocalEnd, OfferedSection};
@@ -29,6 +34,7 @@ use crate::websocket::JsonSocket;
 pub struct Quietroom {
     process: Process,
     address: SocketAddr,
+    metrics: SocketAddr,
     key: Ed25519KeyPair,
     version: String,
     settings: String,
@@ -43,17 +49,21 @@ impl Quietroom {
         let keys = folder.path().join("keys.json");
         fs::write(&keys, public_keys(&key))?;
         let address = free_port()?;
+        let metrics = free_port()?;
         let scenario = &setting.scenario;
         let people = scenario.publishers + scenario.receivers_a_publisher();
         // Somebody who begins anew may come before the server saw them go.
         let capacity = people + people / 10 + 2;
-        let settings = format!("workers = {}, capacity = {capacity}", setting.cores.len());
+        let settings = format!(
+            "workers = {}, capacity = {capacity}, encryption = \"required\"",
+            setting.cores.len()
+        );
         let config = format!(
             "[http]\nlisten = \"{address}\"\n\
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
              [access]\njwks = \"{}\"\n\
-             [rooms]\ncapacity = {capacity}\nencryption = \"optional\"\n\
-             [metrics]\nlisten = \"\"\n\
+             [rooms]\ncapacity = {capacity}\nencryption = \"required\"\n\
+             [metrics]\nlisten = \"{metrics}\"\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,
             setting.cores.len(),
@@ -78,6 +88,7 @@ impl Quietroom {
         Ok(Self {
             process,
             address,
+            metrics,
             key,
             version,
             settings,
@@ -94,8 +105,15 @@ impl Quietroom {
         let token = self.token(person);
         let mut socket =
             JsonSocket::connect(source(person), self.address, "/v1/signal", SUBPROTOCOL).await?;
+        // Everybody says to be back in a group that is there already: nobody
+        // commits, so that media and not the group is measured.
+        let group = json!({
+            "epoch": sframe::EPOCH,
+            "transcriptHash": TRANSCRIPT_HASH,
+            "leaf": person.leaf,
+        });
         socket
-            .send(&json!({ "type": "join", "token": token }))
+            .send(&json!({ "type": "join", "token": token, "group": group }))
             .await?;
         let joined = reply(&mut socket, "joined").await?;
         let slots = joined["slots"].as_u64().unwrap_or(0);
@@ -149,11 +167,25 @@ impl Quietroom {
             transport_number_id: received
                 .and_then(|section| section.extensions.transport_sequence_number),
             seed: person.index as u64,
+            leaf: person.leaf as u8,
         };
         plans.add(plan);
         Ok(KeptOpen::new(tokio::spawn(async move {
             while socket.receive().await.is_ok() {}
         })))
+    }
+
+    /// Packets that the frame check has dropped since the start.
+    ///
+    /// # Errors
+    /// The server does not say.
+    pub async fn dropped_by_frame_check(&self) -> Result<u64, TargetError> {
+        let page = timeout(PATIENCE, fetch(self.metrics))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        page.lines()
+            .find_map(|line| line.strip_prefix(UNENCRYPTED)?.trim().parse().ok())
+            .ok_or_else(|| TargetError::Signaling("its metrics do not count dropped frames".into()))
     }
 
     pub fn output(&self) -> String {
@@ -261,7 +293,11 @@ impl Offer {
     fn publications(&self, answer: &Description) -> Result<Vec<Publication>, TargetError> {
         self.publications
             .iter()
-            .map(|(mid, source, layers)| publication(answer, mid, *source, layers))
+            .map(|(mid, source, layers)| {
+                let mut publication = publication(answer, mid, *source, layers)?;
+                publication.starts_misframed = *source != Source::Microphone;
+                Ok(publication)
+            })
             .collect()
     }
 }
@@ -287,6 +323,7 @@ pub(super) fn publication(
             .ok_or(TargetError::Description("it takes neither Opus nor VP8"))?,
         extensions: section.extensions,
         layers: layers.to_vec(),
+        starts_misframed: false,
     })
 }
 
@@ -383,5 +420,20 @@ fn public_keys(key: &Ed25519KeyPair) -> String {
         .to_string()
 }
 
+/// The page of metrics, with its header.
+async fn fetch(address: SocketAddr) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut page = String::new();
+    stream.take(LARGEST_PAGE).read_to_string(&mut page).await?;
+    Ok(page)
+}
+
+/// Any hash will do: the server only compares it.
+const TRANSCRIPT_HASH: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const UNENCRYPTED: &str = "quietroom_datagrams_dropped_total{reason=\"unencrypted\"}";
+const LARGEST_PAGE: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(5);
 const SUBPROTOCOL: &str = "quietroom.v1";
 const START: Duration = Duration::from_secs(10);
