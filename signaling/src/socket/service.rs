@@ -256,6 +256,7 @@ async fn open(
     // Twice as much as allowed, so that one who sends too much is told so.
     let most = 2 * service.limits().offer_bytes;
     upgrade
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(most)
         .max_frame_size(most)
         .on_upgrade(move |socket| async move {
@@ -263,6 +264,10 @@ async fn open(
             session::run(socket, service.clone(), connection).await;
         })
 }
+
+/// Bytes that each open socket holds for what it reads, however little that
+/// is. Most messages fit; a longer one makes it grow.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// Stands for all clients of a server that does not track its connections.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
