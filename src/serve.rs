@@ -16,6 +16,7 @@ use sfu::worker::event::Event;
 use signaling::access::{DevelopmentKey, KeySet, KeySetError};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
+use signaling::room::RoomSize;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -141,7 +142,10 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
         trusted_proxies: proxies.clone(),
-        capacity: config.rooms.capacity.0,
+        room_size: RoomSize {
+            people: config.rooms.capacity.0,
+            screens: shared_screens(config),
+        },
         encryption: match config.rooms.encryption {
             config::Encryption::Required => Encryption::Required,
             config::Encryption::Optional => Encryption::Optional,
@@ -273,6 +277,15 @@ async fn bind_metrics(address: SocketAddr) -> Result<HttpPort, StartError> {
         })
 }
 
+/// None where participants may not send that many streams: clients name all
+/// that they can send in one offer.
+fn shared_screens(config: &Config) -> u16 {
+    if config.limits.publications.0 < STREAMS_WITH_SCREEN {
+        return 0;
+    }
+    config.rooms.screens.0
+}
+
 fn service_limits(limits: &config::Limits) -> Limits {
     Limits {
         rooms: limits.rooms.0.into(),
@@ -369,6 +382,9 @@ fn welcome(scheme: &str, address: SocketAddr, demo_token: Option<&str>) {
 
 /// For files, media sockets and those that are being closed.
 const SPARE_FILES: u64 = 500;
+
+/// Microphone, camera, shared screen and its sound.
+const STREAMS_WITH_SCREEN: u16 = 4;
 
 /// One Prometheus needs one connection.
 const SCRAPERS: ConnectionLimits = ConnectionLimits {

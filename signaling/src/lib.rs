@@ -14,3 +14,4 @@ mod slot;
 pub mod socket;
 
 pub use media_plane::MediaPlane;
+pub use slot::SlotsBy;

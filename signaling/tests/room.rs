@@ -7,10 +7,11 @@ use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
+use signaling::SlotsBy;
 use signaling::protocol::{
     ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
 };
-use signaling::room::{Devices, Effect, Room, RoomFull, Session};
+use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
 const B: ParticipantId = ParticipantId(0xB);
@@ -102,6 +103,118 @@ fn the_worker_hears_of_a_participant_before_it_is_told_of_its_media() {
             Effect::Tell(A, ServerMessage::Answer { .. }),
         ]
     ));
+}
+
+#[test]
+fn a_screen_is_in_the_same_slot_for_all_but_its_sharer() {
+    let mut room = full_of_negotiated(&[A, B, C]);
+
+    let effects = room.share_screen(B);
+
+    assert_eq!(
+        fed(&effects),
+        [
+            (A, SlotId(4), Some((B, Source::ScreenAudio))),
+            (A, SlotId(5), Some((B, Source::Screen))),
+            (C, SlotId(4), Some((B, Source::ScreenAudio))),
+            (C, SlotId(5), Some((B, Source::Screen))),
+        ]
+    );
+    for id in [A, B, C] {
+        assert_eq!(screens(&effects, id), [(0, Some(B))]);
+    }
+    let again = room.share_screen(B);
+    assert!(fed(&again).is_empty());
+    assert_eq!(screens(&again, B), [(0, Some(B))]);
+    assert!(told(&again, A).is_empty());
+}
+
+#[test]
+fn one_screen_too_many_is_refused_until_one_is_stopped() {
+    let mut room = full_of_negotiated(&[A, B, C]);
+    room.share_screen(A);
+    room.share_screen(B);
+
+    let refused = room.share_screen(C);
+    assert!(matches!(
+        &refused[..],
+        [Effect::Tell(
+            C,
+            ServerMessage::Error {
+                code: ErrorCode::ScreensFull,
+                fatal: false,
+                ..
+            }
+        )]
+    ));
+
+    let stopped = room.stop_screen_share(A);
+    assert_eq!(
+        fed(&stopped),
+        [
+            (B, SlotId(4), None),
+            (B, SlotId(5), None),
+            (C, SlotId(4), None),
+            (C, SlotId(5), None),
+        ]
+    );
+    assert_eq!(screens(&stopped, A), [(0, None)]);
+    assert_eq!(screens(&room.share_screen(C), A), [(0, Some(C))]);
+    assert!(
+        room.stop_screen_share(A).is_empty(),
+        "it has none any longer"
+    );
+}
+
+#[test]
+fn a_newcomer_is_shown_the_screens_that_are_shared() {
+    let mut room = full_of_negotiated(&[A]);
+    room.share_screen(A);
+
+    let joined = join(&mut room, B);
+    assert_eq!(screens(&joined, B), [(0, Some(A))]);
+
+    let negotiated = room.negotiate(B, session(2));
+    assert_eq!(
+        fed_to(&negotiated, B),
+        [SlotId(0), SlotId(1), SlotId(4), SlotId(5)]
+    );
+}
+
+#[test]
+fn a_share_begun_before_its_sharer_can_send_is_fed_then() {
+    let mut room = full_of_negotiated(&[A]);
+    join(&mut room, B);
+    assert!(fed(&room.share_screen(B)).is_empty());
+
+    let negotiated = room.negotiate(B, session(2));
+
+    assert!(fed(&negotiated).contains(&(A, SlotId(5), Some((B, Source::Screen)))));
+}
+
+#[test]
+fn who_offered_no_screen_slots_is_fed_no_screen() {
+    let mut room = full_of_negotiated(&[A]);
+    join(&mut room, B);
+    let mut plain = session(2);
+    plain.slots.screens = 0;
+    room.negotiate(B, plain);
+
+    let effects = room.share_screen(A);
+
+    assert!(fed(&effects).is_empty());
+}
+
+#[test]
+fn whoever_leaves_takes_the_screen_along() {
+    let mut room = full_of_negotiated(&[A, B]);
+    room.share_screen(A);
+
+    let effects = room.leave(A, Instant::now());
+
+    assert_eq!(screens(&effects, B), [(0, None)]);
+    assert!(fed(&effects).contains(&(B, SlotId(5), None)));
+    assert!(told(&effects, A).is_empty());
 }
 
 #[test]
@@ -201,13 +314,14 @@ fn everyone_is_in_one_slot_of_everyone_else() {
         let mut next = 1;
         for _ in 0..120 {
             let somebody = reference.pick(&mut random);
-            match (random.below(5), somebody) {
+            match (random.below(7), somebody) {
                 (0 | 1, _) => {
                     let id = ParticipantId(next);
                     next += 1;
                     match room.join(id, Role::Client) {
                         Ok(effects) => {
                             reference.seen.insert(id, BTreeMap::new());
+                            reference.screens.insert(id, BTreeMap::new());
                             reference.follow(&effects);
                         }
                         Err(RoomFull) => {
@@ -217,6 +331,14 @@ fn everyone_is_in_one_slot_of_everyone_else() {
                 }
                 (2 | 3, Some(id)) => {
                     let effects = room.negotiate(id, session(capacity - 1));
+                    reference.follow(&effects);
+                }
+                (4, Some(id)) => {
+                    let effects = room.share_screen(id);
+                    reference.follow(&effects);
+                }
+                (5, Some(id)) => {
+                    let effects = room.stop_screen_share(id);
                     reference.follow(&effects);
                 }
                 (_, Some(id)) => {
@@ -239,6 +361,8 @@ struct Reference {
     capacity: u16,
     /// Each client's slots as it was told.
     seen: BTreeMap<ParticipantId, BTreeMap<u16, ParticipantId>>,
+    /// Each client's screen slots as it was told.
+    screens: BTreeMap<ParticipantId, BTreeMap<u16, ParticipantId>>,
     /// The worker's participants, and who feeds which media section.
     at_worker: BTreeSet<ParticipantId>,
     fed: BTreeMap<(ParticipantId, SlotId), (ParticipantId, Source)>,
@@ -249,6 +373,7 @@ impl Reference {
         Self {
             capacity,
             seen: BTreeMap::new(),
+            screens: BTreeMap::new(),
             at_worker: BTreeSet::new(),
             fed: BTreeMap::new(),
         }
@@ -262,11 +387,21 @@ impl Reference {
 
     fn forget(&mut self, id: ParticipantId) {
         self.seen.remove(&id);
+        self.screens.remove(&id);
     }
 
     fn follow(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
+                Effect::Tell(id, ServerMessage::Screens { assignments }) => {
+                    let slots = self.screens.get_mut(id).expect("only those there are told");
+                    for assignment in assignments {
+                        match &assignment.participant_id {
+                            Some(other) => slots.insert(assignment.slot, parse(other)),
+                            None => slots.remove(&assignment.slot),
+                        };
+                    }
+                }
                 Effect::Tell(id, ServerMessage::Slots { assignments }) => {
                     let slots = self.seen.get_mut(id).expect("only those there are told");
                     for SlotAssignment {
@@ -323,7 +458,27 @@ impl Reference {
             assert_eq!(shown, others, "all others are shown, and nobody else");
             assert!(slots.keys().all(|slot| *slot < self.capacity - 1));
         }
+        let first = self.screens.values().next();
+        for screens in self.screens.values() {
+            assert_eq!(Some(screens), first, "all are told of the same screens");
+            let sharers: BTreeSet<_> = screens.values().copied().collect();
+            assert_eq!(sharers.len(), screens.len(), "one screen each");
+            assert!(sharers.is_subset(&everyone));
+            assert!(screens.keys().all(|slot| *slot < SCREENS));
+        }
         let mut expected = BTreeMap::new();
+        for (subscriber, screens) in &self.screens {
+            for (slot, sharer) in screens {
+                let mut ends = [subscriber, sharer].into_iter();
+                if subscriber != sharer && ends.all(|end| self.at_worker.contains(end)) {
+                    let pair = self.capacity - 1 + slot;
+                    let audio = (*subscriber, SlotId(pair * 2));
+                    let video = (*subscriber, SlotId(pair * 2 + 1));
+                    expected.insert(audio, (*sharer, Source::ScreenAudio));
+                    expected.insert(video, (*sharer, Source::Screen));
+                }
+            }
+        }
         for (subscriber, slots) in &self.seen {
             for (slot, publisher) in slots {
                 if self.at_worker.contains(subscriber) && self.at_worker.contains(publisher) {
@@ -354,7 +509,20 @@ impl Random {
 }
 
 fn room(capacity: u16) -> Room {
-    Room::new(RoomId(1), capacity)
+    let size = RoomSize {
+        people: capacity,
+        screens: SCREENS,
+    };
+    Room::new(RoomId(1), size)
+}
+
+fn full_of_negotiated(people: &[ParticipantId]) -> Room {
+    let mut room = room(3);
+    for id in people {
+        join(&mut room, *id);
+        room.negotiate(*id, session(2));
+    }
+    room
 }
 
 fn join(room: &mut Room, id: ParticipantId) -> Vec<Effect> {
@@ -381,9 +549,14 @@ fn session(slots: u16) -> Session {
             remote_fingerprint: Fingerprint([0; 32]),
         },
         media: MediaParameters::default(),
-        slots,
+        slots: SlotsBy {
+            people: slots,
+            screens: SCREENS,
+        },
     }
 }
+
+const SCREENS: u16 = 2;
 
 fn told(effects: &[Effect], to: ParticipantId) -> Vec<ServerMessage> {
     effects
@@ -400,6 +573,21 @@ fn assignments(effects: &[Effect], to: ParticipantId) -> Vec<(u16, Option<Partic
         .into_iter()
         .filter_map(|message| match message {
             ServerMessage::Slots { assignments } => Some(assignments),
+            _ => None,
+        })
+        .flatten()
+        .map(|assignment| {
+            let participant = assignment.participant_id.as_deref().map(parse);
+            (assignment.slot, participant)
+        })
+        .collect()
+}
+
+fn screens(effects: &[Effect], to: ParticipantId) -> Vec<(u16, Option<ParticipantId>)> {
+    told(effects, to)
+        .into_iter()
+        .filter_map(|message| match message {
+            ServerMessage::Screens { assignments } => Some(assignments),
             _ => None,
         })
         .flatten()

@@ -8,7 +8,8 @@ use sfu::identity::{MediaKind, SlotId, Source};
 use sfu::rtp::extensions::ExtensionIds;
 use sfu::rtp::{Codec, PayloadType, Ssrc};
 use sfu::transport::{Fingerprint, IceCredentials};
-use signaling::protocol::{PublicationSection, SlotSections};
+use signaling::SlotsBy;
+use signaling::protocol::{PublicationSection, PublicationSource, SlotSections};
 use signaling::sdp::{InvalidOffer, LocalTransport, Negotiated, Negotiation, SlotSources};
 
 #[test]
@@ -264,8 +265,8 @@ fn a_later_offer_keeps_the_sources_and_the_transport() {
     let first = negotiate(&mut negotiation, &fewer).expect("it is good");
     let second = negotiate(&mut negotiation, &offer).expect("it is good");
 
-    assert_eq!(first.slots, 1);
-    assert_eq!(second.slots, 2);
+    assert_eq!(first.slots.people, 1);
+    assert_eq!(second.slots.people, 2);
     assert_eq!(first.media.slots[..], second.media.slots[..2]);
     assert_eq!(first.transport, second.transport);
     assert!(first.answer.contains("o=- 42 1 "));
@@ -296,6 +297,39 @@ fn a_slot_is_never_taken_back() {
 
     assert!(refusal.to_string().contains("fewer slots"), "{refusal}");
     assert!(negotiate(&mut negotiation, &good).is_ok());
+}
+
+#[test]
+fn a_screen_slot_keeps_its_number_however_many_others_are_offered() {
+    let mut offer = offer("chromium-trimmed-2");
+    offer.screen_slots = vec![offer.slots.pop().expect("it has two slots")];
+    offer.publications[0].source = PublicationSource::ScreenAudio;
+    offer.publications[1].source = PublicationSource::Screen;
+
+    let negotiated = answer(&offer).expect("the offer is good");
+
+    let sources = negotiated.media.publications.iter();
+    assert_eq!(
+        sources.map(|sent| sent.source).collect::<Vec<_>>(),
+        [Source::ScreenAudio, Source::Screen]
+    );
+    let slots = negotiated.media.slots.iter();
+    assert_eq!(
+        slots.map(|slot| (slot.slot, slot.ssrc)).collect::<Vec<_>>(),
+        [
+            (SlotId(0), Ssrc(100)),
+            (SlotId(1), Ssrc(101)),
+            (SlotId(4), Ssrc(106)),
+            (SlotId(5), Ssrc(107)),
+        ]
+    );
+    let counts = (negotiated.slots.people, negotiated.slots.screens);
+    assert_eq!(counts, (1, 1));
+
+    let screens = std::mem::take(&mut offer.screen_slots);
+    offer.screen_slots = [screens.clone(), screens].concat();
+    let refusal = answer(&offer).expect_err("there is one screen slot");
+    assert!(refusal.to_string().contains("more slots"), "{refusal}");
 }
 
 #[test]
@@ -461,6 +495,8 @@ struct Offer {
     sdp: String,
     publications: Vec<PublicationSection>,
     slots: Vec<SlotSections>,
+    #[serde(default, rename = "screenSlots")]
+    screen_slots: Vec<SlotSections>,
 }
 
 const FIXTURES: [&str; 4] = [
@@ -481,18 +517,23 @@ fn answer(offer: &Offer) -> Result<Negotiated, InvalidOffer> {
 }
 
 fn negotiate(negotiation: &mut Negotiation, offer: &Offer) -> Result<Negotiated, InvalidOffer> {
-    negotiation.answer(&offer.sdp, &offer.publications, &offer.slots)
+    let slots = SlotsBy {
+        people: &offer.slots[..],
+        screens: &offer.screen_slots,
+    };
+    negotiation.answer(&offer.sdp, &offer.publications, slots)
 }
 
 fn negotiation() -> Negotiation {
-    let slots = (0..2)
+    let mut people: Vec<_> = (0..3)
         .map(|slot| SlotSources {
             audio: Ssrc(100 + slot * 3),
             video: Ssrc(101 + slot * 3),
             video_rtx: Ssrc(102 + slot * 3),
         })
         .collect();
-    Negotiation::new(local(), slots)
+    let screens = people.split_off(2);
+    Negotiation::new(local(), SlotsBy { people, screens })
 }
 
 fn local() -> LocalTransport {

@@ -14,6 +14,7 @@ use signaling::MediaPlane;
 use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
 use signaling::limits::{Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
+use signaling::room::RoomSize;
 use signaling::socket::{
     AllowedOrigins, Encryption, GivenUp, JoinOutcome, Service, Settings, Timing,
 };
@@ -126,6 +127,32 @@ async fn an_offer_is_answered_and_reaches_the_worker() {
     };
     assert_eq!(*participant, id);
     assert_eq!(media.slots.len(), 4);
+}
+
+#[tokio::test]
+async fn a_shared_screen_is_told_to_all_and_one_too_many_refused() {
+    let server = Server::start().await;
+    let mut ann = server.join("r").await;
+    assert_eq!(ann.joined["screenSlots"], 1);
+    let mut ben = server.join("r").await;
+    ann.expect("participant-joined").await;
+    ann.expect("slots").await;
+    ben.expect("slots").await;
+
+    ann.send(&json!({ "type": "share-screen" })).await;
+
+    let shared = json!([{ "slot": 0, "participantId": ann.id() }]);
+    assert_eq!(ann.expect("screens").await["assignments"], shared);
+    assert_eq!(ben.expect("screens").await["assignments"], shared);
+
+    ben.send(&json!({ "type": "share-screen" })).await;
+    let refusal = ben.expect("error").await;
+    assert_eq!(refusal["code"], "screens-full");
+    assert_eq!(refusal["fatal"], false);
+
+    ann.send(&json!({ "type": "stop-screen-share" })).await;
+    let free = json!([{ "slot": 0, "participantId": null }]);
+    assert_eq!(ben.expect("screens").await["assignments"], free);
 }
 
 #[tokio::test]
@@ -668,7 +695,10 @@ impl Server {
         let settings = Settings {
             allowed_origins: AllowedOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
-            capacity: 3,
+            room_size: RoomSize {
+                people: 3,
+                screens: 1,
+            },
             encryption: Encryption::Optional,
             limits,
             timing,

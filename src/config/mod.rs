@@ -77,6 +77,7 @@ pub(crate) struct Access {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rooms {
     pub(crate) capacity: Whole<2, 1024>,
+    pub(crate) screens: Whole<0, 8>,
     pub(crate) encryption: Encryption,
 }
 
@@ -151,6 +152,7 @@ impl Default for Rooms {
     fn default() -> Self {
         Self {
             capacity: Whole(8),
+            screens: Whole(2),
             encryption: Encryption::default(),
         }
     }

@@ -22,7 +22,10 @@ export type ClientErrorCode =
   | 'microphone-busy'
   | 'camera-refused'
   | 'camera-missing'
-  | 'camera-busy';
+  | 'camera-busy'
+  | 'screen-unsupported'
+  | 'screen-refused'
+  | 'screen-failed';
 
 /** An error with a stable code, a sentence for a person, and what that person can do. */
 export class QuietroomError extends Error {
@@ -56,6 +59,7 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'Join again when the session is about to begin.',
   ],
   'room-full': ['The room is full.', 'Join again when somebody has left.'],
+  'screens-full': ['Another screen is being shared.', 'Share yours when the other one has ended.'],
   'server-full': ['The server is full.', 'Join again later.'],
   'rate-limited': ['Too much was tried at once.', 'Wait a minute, then join again.'],
   'invalid-message': [
@@ -129,4 +133,13 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'The camera cannot be opened.',
     'Close other programs that use it, then turn the camera on.',
   ],
+  'screen-unsupported': [
+    'This browser cannot share a screen.',
+    'Use Chrome, Edge, Firefox or Safari on a computer.',
+  ],
+  'screen-refused': [
+    'No screen was shared.',
+    'To share one, choose it when the browser asks; the computer’s settings may have to allow it.',
+  ],
+  'screen-failed': ['The screen cannot be shared.', 'Try again, or share a window instead.'],
 };

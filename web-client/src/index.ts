@@ -14,4 +14,5 @@ export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { Role } from './signaling/protocol/Role';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { AudioPlayback } from './media/autoplay';
+export type { ScreenShareOptions } from './media/screen-share';
 export { QuietRoomElement } from './element/quiet-room';

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use rtc_sdp::SessionDescription;
 use sfu::rtp::Ssrc;
 use sfu::transport::{Fingerprint, IceCredentials};
+use signaling::SlotsBy;
 use signaling::protocol::{PublicationSection, PublicationSource, SlotSections};
 use signaling::sdp::{LocalTransport, Negotiated, Negotiation, SlotSources};
 
@@ -25,8 +26,18 @@ pub fn is_answered(data: &[u8]) -> bool {
     if sdp.contains("a=mid:5") {
         slots.push(slot("4", "5"));
     }
-    let mut negotiation = negotiation(0, slots.len());
-    match negotiation.answer(&sdp, &publications, &slots) {
+    let mut negotiation = negotiation(
+        0,
+        SlotsBy {
+            people: slots.len() as u16,
+            screens: 0,
+        },
+    );
+    let slots = SlotsBy {
+        people: &slots[..],
+        screens: &[],
+    };
+    match negotiation.answer(&sdp, &publications, slots) {
         Err(refusal) => {
             assert!(refusal.to_string().len() < 200);
             false
@@ -34,7 +45,7 @@ pub fn is_answered(data: &[u8]) -> bool {
         Ok(negotiated) => {
             check_answer(&sdp, &negotiated);
             let again = negotiation
-                .answer(&sdp, &publications, &slots)
+                .answer(&sdp, &publications, slots)
                 .expect("what was taken once is taken again");
             assert_eq!(again.media, negotiated.media);
             assert_eq!(again.transport, negotiated.transport);
@@ -44,8 +55,8 @@ pub fn is_answered(data: &[u8]) -> bool {
 }
 
 /// What a participant negotiates with; `number` sets its sources apart.
-pub(crate) fn negotiation(number: u32, slots: usize) -> Negotiation {
-    let slots = (0..slots as u32)
+pub(crate) fn negotiation(number: u32, count: SlotsBy<u16>) -> Negotiation {
+    let mut slots: Vec<_> = (0..u32::from(count.people + count.screens))
         .map(|slot| SlotSources {
             audio: Ssrc(number * 0x100 + slot * 3),
             video: Ssrc(number * 0x100 + slot * 3 + 1),
@@ -61,7 +72,9 @@ pub(crate) fn negotiation(number: u32, slots: usize) -> Negotiation {
         candidates: vec![([192, 0, 2, 1], 443).into()],
         session_id: 42,
     };
-    Negotiation::new(local, slots)
+    let screens = slots.split_off(usize::from(count.people));
+    let people = slots;
+    Negotiation::new(local, SlotsBy { people, screens })
 }
 
 /// Nothing that an offer says breaks out of its line of the answer.
@@ -82,7 +95,7 @@ pub(crate) fn check_answer(offer: &str, negotiated: &Negotiated) {
     assert_eq!(sections(answer), sections(offer), "{answer}");
 
     let media = &negotiated.media;
-    assert!(media.publications.len() <= 2 && media.slots.len() <= 4);
+    assert!(media.publications.len() <= 4 && media.slots.len() <= 8);
     for publication in &media.publications {
         assert!(publication.mid.len() <= 16);
         assert!(publication.ssrcs.len() <= 16 && publication.rtx_ssrcs.len() <= 32);

@@ -13,8 +13,11 @@ use sfu::transport::DtlsConfig;
 use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::Command;
 use sfu::worker::{Footprint, Worker};
-use signaling::protocol::{ClientMessage, GroupReport, Opaque, Role, ServerMessage};
-use signaling::room::{Devices, Effect, Room, Session};
+use signaling::SlotsBy;
+use signaling::protocol::{
+    ClientMessage, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
+};
+use signaling::room::{Devices, Effect, Room, RoomSize, Session};
 use signaling::sdp::Negotiation;
 
 use crate::session_description::{check_answer, negotiation};
@@ -67,6 +70,7 @@ struct Stay {
     /// Who is where, as the client was told.
     others: BTreeSet<String>,
     slots: BTreeMap<u16, String>,
+    screens: BTreeMap<u16, String>,
 }
 
 impl Sockets {
@@ -75,7 +79,7 @@ impl Sockets {
         let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
         let dtls = DtlsConfig::new(certificate).expect("valid settings");
         Self {
-            room: Room::new(RoomId(1), CAPACITY),
+            room: Room::new(RoomId(1), SIZE),
             worker: Worker::new(now, dtls, WallClock::new(now, 1 << 40)),
             now,
             stays: [const { None }; SOCKETS],
@@ -107,7 +111,15 @@ impl Sockets {
                 sdp,
                 publications,
                 slots,
-            } => match stay.negotiation.answer(&sdp, &publications, &slots) {
+                screen_slots,
+            } => match stay.negotiation.answer(
+                &sdp,
+                &publications,
+                SlotsBy {
+                    people: &slots,
+                    screens: &screen_slots,
+                },
+            ) {
                 Ok(negotiated) => {
                     check_answer(&sdp, &negotiated);
                     let session = Session {
@@ -126,6 +138,8 @@ impl Sockets {
             ClientMessage::Media { microphone, camera } => {
                 self.room.set_devices(id, Devices { microphone, camera })
             }
+            ClientMessage::ShareScreen {} => self.room.share_screen(id),
+            ClientMessage::StopScreenShare {} => self.room.stop_screen_share(id),
             ClientMessage::Leave {} => return self.vanish(socket),
             ClientMessage::Join { .. } => return,
             group => self.deliver(id, group),
@@ -145,14 +159,15 @@ impl Sockets {
         };
         let Ok(effects) = self.room.join(id, role) else {
             let present = self.stays.iter().flatten().count();
-            assert_eq!(present, usize::from(CAPACITY));
+            assert_eq!(present, usize::from(SIZE.people));
             return;
         };
         self.stays[socket] = Some(Stay {
             id,
-            negotiation: negotiation(socket as u32 + 1, usize::from(CAPACITY) - 1),
+            negotiation: negotiation(socket as u32 + 1, SIZE.slots()),
             others: BTreeSet::new(),
             slots: BTreeMap::new(),
+            screens: BTreeMap::new(),
         });
         self.apply(effects);
     }
@@ -258,14 +273,8 @@ impl Sockets {
             ServerMessage::ParticipantLeft { participant_id } => {
                 assert!(stay.others.remove(&participant_id), "left twice");
             }
-            ServerMessage::Slots { assignments } => {
-                for assignment in assignments {
-                    match assignment.participant_id {
-                        Some(other) => stay.slots.insert(assignment.slot, other),
-                        None => stay.slots.remove(&assignment.slot),
-                    };
-                }
-            }
+            ServerMessage::Slots { assignments } => follow(&mut stay.slots, assignments),
+            ServerMessage::Screens { assignments } => follow(&mut stay.screens, assignments),
             _ => {}
         }
     }
@@ -285,8 +294,21 @@ impl Sockets {
             let seen: BTreeSet<_> = stay.slots.values().cloned().collect();
             assert_eq!(seen, stay.others);
             assert_eq!(stay.slots.len(), stay.others.len());
-            assert!(stay.slots.keys().all(|slot| *slot < CAPACITY - 1));
+            assert!(stay.slots.keys().all(|slot| *slot < SIZE.people - 1));
+            let sharers: BTreeSet<_> = stay.screens.values().cloned().collect();
+            assert_eq!(sharers.len(), stay.screens.len(), "one screen each");
+            assert!(sharers.is_subset(&ids));
+            assert!(stay.screens.keys().all(|slot| *slot < SIZE.screens));
         }
+    }
+}
+
+fn follow(slots: &mut BTreeMap<u16, String>, assignments: Vec<SlotAssignment>) {
+    for assignment in assignments {
+        match assignment.participant_id {
+            Some(other) => slots.insert(assignment.slot, other),
+            None => slots.remove(&assignment.slot),
+        };
     }
 }
 
@@ -296,7 +318,10 @@ fn participant_id(text: &str) -> Option<ParticipantId> {
 
 const SOCKETS: usize = 4;
 /// One fewer than there are sockets, so that one finds the room full.
-const CAPACITY: u16 = 3;
+const SIZE: RoomSize = RoomSize {
+    people: 3,
+    screens: 2,
+};
 const MOST_LINES: usize = 64;
 
 pub const DICTIONARY: &[&[u8]] = &[
@@ -306,6 +331,10 @@ pub const DICTIONARY: &[&[u8]] = &[
     b"\n3{\"type\":\"join\",\"token\":\"abcd\"}\n",
     b"\n0{\"type\":\"media\",\"microphone\":true,\"camera\":false}\n",
     b"\n1{\"type\":\"leave\"}\n",
+    b"\n0{\"type\":\"share-screen\"}\n",
+    b"\n1{\"type\":\"share-screen\"}\n",
+    b"\n2{\"type\":\"share-screen\"}\n",
+    b"\n0{\"type\":\"stop-screen-share\"}\n",
     b"\n8\n",
     b"\n<\n",
     b"\"type\":\"offer\"",

@@ -41,9 +41,19 @@ pub enum ClientMessage {
         publications: Vec<PublicationSection>,
         /// The sections the client receives on, in the order of its slots.
         slots: Vec<SlotSections>,
+        /// Those it receives shared screens on, in the order of its screen
+        /// slots.
+        #[serde(default)]
+        screen_slots: Vec<SlotSections>,
     },
     /// Which devices are on. Both are off until said otherwise.
     Media { microphone: bool, camera: bool },
+    /// Asks for a screen slot, to show everyone what `screen` and
+    /// `screen-audio` carry. The answer is `screens` with the client's own id,
+    /// or the error `screens-full`.
+    ShareScreen {},
+    /// Gives the screen slot back.
+    StopScreenShare {},
     /// A new key package, as `mls-key-package-wanted` asked for.
     MlsKeyPackage { key_package: Opaque },
     /// Asks for the key packages of these participants, to add them. Each is
@@ -114,6 +124,10 @@ pub struct PublicationSection {
 pub enum PublicationSource {
     Microphone,
     Camera,
+    /// What a shared screen, window or tab shows.
+    Screen,
+    /// What it sounds like.
+    ScreenAudio,
 }
 
 /// The two sections of a slot; both get one stream id, so that the browser

@@ -15,6 +15,8 @@ pub enum ErrorCode {
     TokenNotYetValid,
     /// Nobody else fits in.
     RoomFull,
+    /// As many screens are shared in the room as it takes.
+    ScreensFull,
     /// The server has as many rooms or participants as it takes; try later.
     ServerFull,
     /// The client does something too often. If the error is not fatal, what

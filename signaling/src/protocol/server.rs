@@ -23,6 +23,8 @@ pub enum ServerMessage {
         participants: Vec<Participant>,
         /// How many slots to offer.
         slots: u16,
+        /// How many screen slots to offer.
+        screen_slots: u16,
         /// For `RTCConfiguration.iceServers`.
         ice_servers: Vec<IceServer>,
     },
@@ -36,6 +38,9 @@ pub enum ServerMessage {
     ParticipantLeft { participant_id: String },
     /// Who is in which slot from now on. Slots not named are unchanged.
     Slots { assignments: Vec<SlotAssignment> },
+    /// Whose screen is in which screen slot from now on, the client's own
+    /// too; the same for everyone. Screen slots not named are unchanged.
+    Screens { assignments: Vec<SlotAssignment> },
     /// There is no group yet: make it, alone, and report it.
     MlsCreate {},
     /// The key package of somebody who waits to be added.

@@ -10,4 +10,4 @@ mod slots;
 mod state;
 
 pub use effect::Effect;
-pub use state::{Devices, Room, RoomFull, Session};
+pub use state::{Devices, Room, RoomFull, RoomSize, Session};

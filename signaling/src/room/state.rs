@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
+use sfu::identity::{ParticipantId, RoomId, Source};
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
@@ -11,16 +11,37 @@ use super::Effect;
 use super::slots::Slots;
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{ErrorCode, Participant, Role, ServerMessage, SlotAssignment};
-use crate::slot::slot_id;
+use crate::slot::{SlotsBy, slot_id};
 
 /// The people in one room, each with a slot for every other.
 #[derive(Debug)]
 pub struct Room {
     id: RoomId,
-    capacity: u16,
+    size: RoomSize,
     /// In the order in which they came.
     members: Vec<Member>,
+    /// Who shares a screen; in the same slot for everyone, the sharer's own
+    /// being left empty.
+    screens: Slots,
     delivery: Delivery,
+}
+
+/// What fits into a room at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomSize {
+    pub people: u16,
+    /// Screens that are shared.
+    pub screens: u16,
+}
+
+impl RoomSize {
+    /// The slots of everyone in such a room: one for each of the others.
+    pub fn slots(self) -> SlotsBy<u16> {
+        SlotsBy {
+            people: self.people.saturating_sub(1),
+            screens: self.screens,
+        }
+    }
 }
 
 /// Nobody else fits in.
@@ -42,8 +63,9 @@ pub struct Session {
     pub answer: String,
     pub transport: TransportParameters,
     pub media: MediaParameters,
-    /// How many slots, from 0 on, the client can receive in.
-    pub slots: u16,
+    /// How many slots of each kind, from the first on, the client can receive
+    /// in.
+    pub slots: SlotsBy<u16>,
 }
 
 #[derive(Debug)]
@@ -53,18 +75,19 @@ struct Member {
     devices: Devices,
     slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
-    negotiated: Option<u16>,
+    negotiated: Option<SlotsBy<u16>>,
     /// What its frames are encrypted with; unknown, any or none.
     frame_key: Option<SframeKey>,
 }
 
 impl Room {
-    /// An empty room for at most `capacity` people.
-    pub fn new(id: RoomId, capacity: u16) -> Self {
+    /// An empty room.
+    pub fn new(id: RoomId, size: RoomSize) -> Self {
         Self {
             id,
-            capacity,
+            size,
             members: Vec::new(),
+            screens: Slots::new(size.screens),
             delivery: Delivery::default(),
         }
     }
@@ -74,14 +97,14 @@ impl Room {
     /// # Errors
     /// As many are there as the room takes.
     pub fn join(&mut self, id: ParticipantId, role: Role) -> Result<Vec<Effect>, RoomFull> {
-        if self.members.len() >= usize::from(self.capacity) {
+        if self.members.len() >= usize::from(self.size.people) {
             return Err(RoomFull);
         }
         let mut joiner = Member {
             id,
             role,
             devices: Devices::default(),
-            slots: Slots::new(self.capacity.saturating_sub(1)),
+            slots: Slots::new(self.size.slots().people),
             negotiated: None,
             frame_key: None,
         };
@@ -92,6 +115,7 @@ impl Room {
                 role,
                 participants: self.members.iter().map(Member::describe).collect(),
                 slots: joiner.slots.len(),
+                screen_slots: self.screens.len(),
                 ice_servers: Vec::new(),
             },
         )];
@@ -120,6 +144,14 @@ impl Room {
         if !assignments.is_empty() {
             effects.push(Effect::Tell(id, ServerMessage::Slots { assignments }));
         }
+        let assignments: Vec<_> = self
+            .screens
+            .occupied()
+            .map(|(slot, sharer)| occupied(slot, sharer))
+            .collect();
+        if !assignments.is_empty() {
+            effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
+        }
         self.members.push(joiner);
         Ok(effects)
     }
@@ -147,7 +179,8 @@ impl Room {
             participant: id,
             media: session.media,
         }));
-        self.feed_new_slots(&self.members[index], before.unwrap_or(0), &mut effects);
+        let known = before.unwrap_or_default();
+        self.feed_new_slots(&self.members[index], known, &mut effects);
         if before.is_none() {
             self.feed_others(&self.members[index], &mut effects);
         }
@@ -179,6 +212,42 @@ impl Room {
                 Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
             })
             .collect()
+    }
+
+    /// Gives somebody a screen slot, so that everyone sees the screen there, or
+    /// says that none is free. Who has one is told so again.
+    pub fn share_screen(&mut self, id: ParticipantId) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        if let Some(slot) = self.screens.find(id) {
+            return vec![tell_screen(id, occupied(slot, id))];
+        }
+        let Some(slot) = self.screens.fill(id) else {
+            return vec![Effect::Tell(
+                id,
+                ServerMessage::Error {
+                    code: ErrorCode::ScreensFull,
+                    message: format!("{} screens are shared already", self.size.screens),
+                    fatal: false,
+                },
+            )];
+        };
+        let is_negotiated = self.members[index].negotiated.is_some();
+        let mut effects = Vec::new();
+        for member in &self.members {
+            if member.id != id && is_negotiated {
+                self.assign_screen(member, slot, Some(id), &mut effects);
+            }
+            effects.push(tell_screen(member.id, occupied(slot, id)));
+        }
+        effects
+    }
+
+    /// Takes somebody's screen slot back.
+    pub fn stop_screen_share(&mut self, id: ParticipantId) -> Vec<Effect> {
+        let is_fed = self.is_negotiated(id);
+        self.clear_screen(id, is_fed)
     }
 
     /// Passes on what somebody said about the group that encrypts the session.
@@ -216,7 +285,7 @@ impl Room {
         };
         let leaver = self.members.remove(index);
 
-        let mut effects = Vec::new();
+        let mut effects = self.clear_screen(id, leaver.negotiated.is_some());
         for member in &mut self.members {
             let slot = member.slots.clear(id);
             if let Some(slot) = slot {
@@ -285,15 +354,39 @@ impl Room {
         effects
     }
 
+    /// Takes a screen slot back; `is_fed`: the worker knows the sharer.
+    fn clear_screen(&mut self, id: ParticipantId, is_fed: bool) -> Vec<Effect> {
+        let Some(slot) = self.screens.clear(id) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        for member in &self.members {
+            if member.id != id && is_fed {
+                self.assign_screen(member, slot, None, &mut effects);
+            }
+            let assignment = SlotAssignment {
+                slot,
+                participant_id: None,
+            };
+            effects.push(tell_screen(member.id, assignment));
+        }
+        effects
+    }
+
     fn position(&self, id: ParticipantId) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
     }
 
-    /// Feeds a member's slots from `first` on with those who already send.
-    fn feed_new_slots(&self, member: &Member, first: u16, effects: &mut Vec<Effect>) {
+    /// Feeds a member's slots beyond those `known` with those who already send.
+    fn feed_new_slots(&self, member: &Member, known: SlotsBy<u16>, effects: &mut Vec<Effect>) {
         for (slot, occupant) in member.slots.occupied() {
-            if slot >= first && self.is_negotiated(occupant) {
+            if slot >= known.people && self.is_negotiated(occupant) {
                 member.assign(slot, Some(occupant), effects);
+            }
+        }
+        for (slot, sharer) in self.screens.occupied() {
+            if slot >= known.screens && sharer != member.id && self.is_negotiated(sharer) {
+                self.assign_screen(member, slot, Some(sharer), effects);
             }
         }
     }
@@ -304,7 +397,27 @@ impl Room {
             if let Some(slot) = member.slots.find(sender.id) {
                 member.assign(slot, Some(sender.id), effects);
             }
+            if let Some(slot) = self.screens.find(sender.id) {
+                self.assign_screen(member, slot, Some(sender.id), effects);
+            }
         }
+    }
+
+    /// Tells the worker whose screen is in a member's screen slot, as
+    /// [`Member::assign`] does of people.
+    fn assign_screen(
+        &self,
+        member: &Member,
+        slot: u16,
+        sharer: Option<ParticipantId>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if member.negotiated.is_none_or(|known| slot >= known.screens) {
+            return;
+        }
+        let pair = self.size.slots().people + slot;
+        let halves = [Source::ScreenAudio, Source::Screen];
+        effects.extend(member.feed(pair, sharer, halves));
     }
 
     fn is_negotiated(&self, id: ParticipantId) -> bool {
@@ -334,19 +447,21 @@ impl Member {
     /// Tells the worker who feeds a slot. Slots it does not know of yet wait
     /// for the offer that brings them.
     fn assign(&self, slot: u16, occupant: Option<ParticipantId>, effects: &mut Vec<Effect>) {
-        if self.negotiated.is_none_or(|count| slot >= count) {
+        if self.negotiated.is_none_or(|known| slot >= known.people) {
             return;
         }
-        for (kind, source) in [
-            (MediaKind::Audio, Source::Microphone),
-            (MediaKind::Video, Source::Camera),
-        ] {
-            effects.push(Effect::Media(Command::Assign {
+        effects.extend(self.feed(slot, occupant, [Source::Microphone, Source::Camera]));
+    }
+
+    /// The commands that feed both halves of a slot.
+    fn feed(&self, pair: u16, occupant: Option<ParticipantId>, halves: [Source; 2]) -> [Effect; 2] {
+        halves.map(|source| {
+            Effect::Media(Command::Assign {
                 subscriber: self.id,
-                slot: slot_id(slot, kind),
+                slot: slot_id(pair, source.kind()),
                 source: occupant.map(|occupant| (occupant, source)),
-            }));
-        }
+            })
+        })
     }
 }
 
@@ -363,6 +478,11 @@ fn tell(told: Vec<Told>) -> Vec<Effect> {
     told.into_iter()
         .map(|(id, message)| Effect::Tell(id, message))
         .collect()
+}
+
+fn tell_screen(to: ParticipantId, assignment: SlotAssignment) -> Effect {
+    let assignments = vec![assignment];
+    Effect::Tell(to, ServerMessage::Screens { assignments })
 }
 
 fn occupied(slot: u16, participant: ParticipantId) -> SlotAssignment {

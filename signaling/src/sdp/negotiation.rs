@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use sfu::identity::{MediaKind, Source};
+use sfu::identity::MediaKind;
 use sfu::rtp::Ssrc;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{MediaParameters, Publication, Slot, TransportParameters};
@@ -13,7 +13,7 @@ use super::offer::{self, Purpose, RemoteTransport};
 use super::section::{Direction, Section};
 use super::{codecs, extensions};
 use crate::protocol::{PublicationSection, PublicationSource, SlotSections};
-use crate::slot::slot_id;
+use crate::slot::{SlotsBy, slot_id};
 
 /// The server's end of a participant's transport.
 #[derive(Clone, Debug)]
@@ -39,10 +39,12 @@ pub struct SlotSources {
 #[derive(Debug)]
 pub struct Negotiation {
     local: LocalTransport,
+    /// Those of screens last.
     slots: Vec<SlotSources>,
+    limits: SlotsBy<usize>,
     remote: Option<RemoteTransport>,
     /// How many slots the last answer had.
-    answered: usize,
+    answered: SlotsBy<usize>,
     version: u64,
 }
 
@@ -53,18 +55,23 @@ pub struct Negotiated {
     pub answer: String,
     pub transport: TransportParameters,
     pub media: MediaParameters,
-    /// How many slots the client offered, from 0 on.
-    pub slots: u16,
+    /// How many slots of each kind the client offered, from the first on.
+    pub slots: SlotsBy<u16>,
 }
 
 impl Negotiation {
     /// Starts with as many slots as there are `slots`.
-    pub fn new(local: LocalTransport, slots: Vec<SlotSources>) -> Self {
+    pub fn new(local: LocalTransport, slots: SlotsBy<Vec<SlotSources>>) -> Self {
+        let limits = SlotsBy {
+            people: slots.people.len(),
+            screens: slots.screens.len(),
+        };
         Self {
             local,
-            slots,
+            slots: [slots.people, slots.screens].concat(),
+            limits,
             remote: None,
-            answered: 0,
+            answered: SlotsBy::default(),
             version: 0,
         }
     }
@@ -83,11 +90,11 @@ impl Negotiation {
         &mut self,
         sdp: &str,
         publications: &[PublicationSection],
-        slots: &[SlotSections],
+        slots: SlotsBy<&[SlotSections]>,
     ) -> Result<Negotiated, InvalidOffer> {
         let description = offer::parse(sdp)?;
         let sections = offer::sections(&description)?;
-        let mut purposes = offer::purposes(publications, slots, self.slots.len())?;
+        let mut purposes = offer::purposes(publications, slots, self.limits)?;
         let bundle = offer::bundle(&description);
 
         let mut remote: Option<RemoteTransport> = None;
@@ -140,7 +147,11 @@ impl Negotiation {
                 "its transport is a new one; leave and join again for that",
             ));
         }
-        if slots.len() < self.answered {
+        let offered = SlotsBy {
+            people: slots.people.len(),
+            screens: slots.screens.len(),
+        };
+        if offered.people < self.answered.people || offered.screens < self.answered.screens {
             return Err(InvalidOffer::new("it has fewer slots than the one before"));
         }
         media.slots.sort_unstable_by_key(|slot| slot.slot);
@@ -154,10 +165,13 @@ impl Negotiation {
                 remote_fingerprint: remote.fingerprint,
             },
             media,
-            slots: u16::try_from(slots.len()).unwrap_or(u16::MAX),
+            slots: SlotsBy {
+                people: u16::try_from(offered.people).unwrap_or(u16::MAX),
+                screens: u16::try_from(offered.screens).unwrap_or(u16::MAX),
+            },
         };
         self.remote = Some(remote);
-        self.answered = slots.len();
+        self.answered = offered;
         Ok(negotiated)
     }
 
@@ -202,10 +216,7 @@ fn publication(
 ) -> Result<Publication, InvalidOffer> {
     let (ssrcs, rtx_ssrcs) = section.ssrcs()?;
     Ok(Publication {
-        source: match source {
-            PublicationSource::Microphone => Source::Microphone,
-            PublicationSource::Camera => Source::Camera,
-        },
+        source: offer::source_of(source),
         mid: section.mid.to_owned(),
         ssrcs,
         rtx_ssrcs,

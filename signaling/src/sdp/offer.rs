@@ -5,12 +5,13 @@ use std::fmt;
 use std::io::Cursor;
 
 use rtc_sdp::SessionDescription;
-use sfu::identity::MediaKind;
+use sfu::identity::{MediaKind, Source};
 use sfu::transport::{Fingerprint, IceCredentials};
 use thiserror::Error;
 
 use super::section::Section;
 use crate::protocol::{PublicationSection, PublicationSource, SlotSections};
+use crate::slot::SlotsBy;
 
 /// Why an offer cannot be answered.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -45,17 +46,26 @@ impl fmt::Display for InvalidOffer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
     Publication(PublicationSource),
-    /// A half of the slot with this number.
+    /// A half of the slot with this number; screen slots come last.
     Slot(u16, MediaKind),
 }
 
 impl Purpose {
     pub(super) fn kind(self) -> MediaKind {
         match self {
-            Self::Publication(PublicationSource::Microphone) => MediaKind::Audio,
-            Self::Publication(PublicationSource::Camera) => MediaKind::Video,
+            Self::Publication(source) => source_of(source).kind(),
             Self::Slot(_, kind) => kind,
         }
+    }
+}
+
+/// The media plane's name of what a publication carries.
+pub(super) fn source_of(source: PublicationSource) -> Source {
+    match source {
+        PublicationSource::Microphone => Source::Microphone,
+        PublicationSource::Camera => Source::Camera,
+        PublicationSource::Screen => Source::Screen,
+        PublicationSource::ScreenAudio => Source::ScreenAudio,
     }
 }
 
@@ -98,10 +108,10 @@ pub(super) fn sections(description: &SessionDescription) -> Result<Vec<Section<'
 /// A section named twice, a source published twice, or too many slots.
 pub(super) fn purposes<'a>(
     publications: &'a [PublicationSection],
-    slots: &'a [SlotSections],
-    slot_limit: usize,
+    slots: SlotsBy<&'a [SlotSections]>,
+    limits: SlotsBy<usize>,
 ) -> Result<HashMap<&'a str, Purpose>, InvalidOffer> {
-    if slots.len() > slot_limit {
+    if slots.people.len() > limits.people || slots.screens.len() > limits.screens {
         return Err(InvalidOffer::new("it has more slots than it was told"));
     }
     let mut purposes = HashMap::new();
@@ -116,7 +126,10 @@ pub(super) fn purposes<'a>(
         }
         add(&publication.mid, Purpose::Publication(publication.source))?;
     }
-    for (slot, number) in slots.iter().zip(0..) {
+    let first_screen = u16::try_from(limits.people).unwrap_or(u16::MAX);
+    let people = slots.people.iter().zip(0..);
+    let screens = slots.screens.iter().zip(first_screen..);
+    for (slot, number) in people.chain(screens) {
         add(&slot.audio, Purpose::Slot(number, MediaKind::Audio))?;
         add(&slot.video, Purpose::Slot(number, MediaKind::Video))?;
     }

@@ -14,13 +14,13 @@ use crate::MediaPlane;
 use crate::access::Admission;
 use crate::limits::Limits;
 use crate::protocol::{ErrorCode, ServerMessage};
-use crate::room::{Effect, Room, RoomFull};
+use crate::room::{Effect, Room, RoomFull, RoomSize};
 
 /// Rooms come with their first participant and go with their last. A room
 /// stays on the worker that had the fewest participants when it came.
 pub(super) struct Register {
     plane: Arc<dyn MediaPlane>,
-    capacity: u16,
+    size: RoomSize,
     limits: Limits,
     rooms: HashMap<String, OpenRoom>,
     stays: HashMap<ParticipantId, Stay>,
@@ -71,11 +71,11 @@ impl NoSeat {
 }
 
 impl Register {
-    pub(super) fn new(plane: Arc<dyn MediaPlane>, capacity: u16, limits: Limits) -> Self {
+    pub(super) fn new(plane: Arc<dyn MediaPlane>, size: RoomSize, limits: Limits) -> Self {
         Self {
             loads: vec![0; plane.workers()],
             plane,
-            capacity,
+            size,
             limits,
             rooms: HashMap::new(),
             stays: HashMap::new(),
@@ -104,7 +104,7 @@ impl Register {
                 let room = RoomId(self.next_room);
                 self.next_room += 1;
                 entry.insert(OpenRoom {
-                    room: Room::new(room, self.capacity),
+                    room: Room::new(room, self.size),
                     id: room,
                     worker,
                 })
@@ -287,7 +287,11 @@ mod tests {
             candidates: Vec::new(),
             fingerprint: Fingerprint([7; 32]),
         });
-        Register::new(Arc::new(plane), 3, Limits::default())
+        let size = RoomSize {
+            people: 3,
+            screens: 1,
+        };
+        Register::new(Arc::new(plane), size, Limits::default())
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {

@@ -6,6 +6,7 @@ use sfu::identity::ParticipantId;
 use sfu::rtp::Ssrc;
 use sfu::transport::IceCredentials;
 
+use crate::SlotsBy;
 use crate::sdp::SlotSources;
 
 pub(super) fn participant_id() -> ParticipantId {
@@ -26,7 +27,7 @@ pub(super) fn ice_credentials() -> IceCredentials {
 }
 
 /// Synchronization sources for as many slots, all different and none zero.
-pub(super) fn slot_sources(slots: u16) -> Vec<SlotSources> {
+pub(super) fn slot_sources(slots: SlotsBy<u16>) -> SlotsBy<Vec<SlotSources>> {
     let mut taken = HashSet::new();
     let mut fresh = || loop {
         let ssrc = Ssrc(u32::from_ne_bytes(bytes()));
@@ -34,13 +35,19 @@ pub(super) fn slot_sources(slots: u16) -> Vec<SlotSources> {
             return ssrc;
         }
     };
-    (0..slots)
-        .map(|_| SlotSources {
-            audio: fresh(),
-            video: fresh(),
-            video_rtx: fresh(),
-        })
-        .collect()
+    let mut sources = |count| {
+        (0..count)
+            .map(|_| SlotSources {
+                audio: fresh(),
+                video: fresh(),
+                video_rtx: fresh(),
+            })
+            .collect()
+    };
+    SlotsBy {
+        people: sources(slots.people),
+        screens: sources(slots.screens),
+    }
 }
 
 fn number() -> u64 {
@@ -73,10 +80,15 @@ mod tests {
         assert_ne!(credentials, ice_credentials());
         assert!(session_id() < 1 << 63);
 
-        let sources: HashSet<_> = slot_sources(24)
+        let sources = slot_sources(SlotsBy {
+            people: 24,
+            screens: 2,
+        });
+        let sources: HashSet<_> = [sources.people, sources.screens]
             .into_iter()
+            .flatten()
             .flat_map(|slot| [slot.audio, slot.video, slot.video_rtx])
             .collect();
-        assert_eq!(sources.len(), 72);
+        assert_eq!(sources.len(), 78);
     }
 }

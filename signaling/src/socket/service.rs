@@ -22,6 +22,7 @@ use crate::MediaPlane;
 use crate::access::KeySet;
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
 use crate::protocol::SUBPROTOCOL;
+use crate::room::RoomSize;
 
 /// What may be set.
 #[derive(Clone, Debug)]
@@ -29,8 +30,7 @@ pub struct Settings {
     pub allowed_origins: AllowedOrigins,
     /// Who may say for whom a connection counts.
     pub trusted_proxies: TrustedProxies,
-    /// People in a room at most, 2 to 25.
-    pub capacity: u16,
+    pub room_size: RoomSize,
     pub encryption: Encryption,
     pub limits: Limits,
     pub timing: Timing,
@@ -87,7 +87,7 @@ struct Shared {
 
 impl Service {
     pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
-        let register = Mutex::new(Register::new(plane, settings.capacity, settings.limits));
+        let register = Mutex::new(Register::new(plane, settings.room_size, settings.limits));
         Self {
             shared: Arc::new(Shared {
                 joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
@@ -163,8 +163,8 @@ impl Service {
         self.shared.settings.timing
     }
 
-    pub(super) fn capacity(&self) -> u16 {
-        self.shared.settings.capacity
+    pub(super) fn room_size(&self) -> RoomSize {
+        self.shared.settings.room_size
     }
 
     pub(super) fn encryption(&self) -> Encryption {

@@ -13,6 +13,7 @@ use super::outbox::{Next, Outbox};
 use super::secret;
 use super::service::{Encryption, Service};
 use super::statistics::{GivenUp, JoinOutcome};
+use crate::SlotsBy;
 use crate::access::{Admission, UnixTime};
 use crate::limits::{Connection, Limits, MessageRate, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
@@ -236,7 +237,7 @@ impl Stay {
             candidates: seat.worker.candidates,
             session_id: secret::session_id(),
         };
-        let slots = secret::slot_sources(service.capacity().saturating_sub(1));
+        let slots = secret::slot_sources(service.room_size().slots());
         Ok(Self {
             service,
             id,
@@ -349,7 +350,15 @@ impl Stay {
                 sdp,
                 publications,
                 slots,
-            }) => match self.negotiation.answer(&sdp, &publications, &slots) {
+                screen_slots,
+            }) => match self.negotiation.answer(
+                &sdp,
+                &publications,
+                SlotsBy {
+                    people: &slots,
+                    screens: &screen_slots,
+                },
+            ) {
                 Ok(negotiated) => {
                     self.negotiated = true;
                     let session = Session {
@@ -376,6 +385,18 @@ impl Stay {
                 self.service
                     .register()
                     .update(id, |room| room.set_devices(id, devices));
+            }
+            Ok(ClientMessage::ShareScreen {}) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.share_screen(id));
+            }
+            Ok(ClientMessage::StopScreenShare {}) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.stop_screen_share(id));
             }
             Ok(ClientMessage::MlsKeyPackage { key_package }) => {
                 self.deliver(GroupMessage::KeyPackage(key_package));

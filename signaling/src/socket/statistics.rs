@@ -110,9 +110,10 @@ impl From<ErrorCode> for JoinOutcome {
             | ErrorCode::MessageTooLarge
             | ErrorCode::InvalidGroupMessage => Self::InvalidMessage,
             ErrorCode::ShuttingDown => Self::ShuttingDown,
-            ErrorCode::InvalidOffer | ErrorCode::MediaDisconnected | ErrorCode::Internal => {
-                Self::Internal
-            }
+            ErrorCode::InvalidOffer
+            | ErrorCode::ScreensFull
+            | ErrorCode::MediaDisconnected
+            | ErrorCode::Internal => Self::Internal,
         }
     }
 }

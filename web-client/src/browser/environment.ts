@@ -1,5 +1,6 @@
 import type { TransformWorker } from '../e2ee/transforms';
 import type { DeviceAccess } from '../media/devices';
+import type { DisplayAccess } from '../media/screen-share';
 import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
 import type { PeerConfiguration } from '../transport/configuration';
 import type { BrowserScope } from './features';
@@ -7,7 +8,7 @@ import type { BrowserScope } from './features';
 /** Everything of the browser that a room uses, so that tests can stand in for it. */
 export interface Environment {
   readonly scope: BrowserScope;
-  readonly devices: DeviceAccess;
+  readonly devices: DeviceAccess & DisplayAccess;
   /** The page's address. */
   readonly page: string;
   /** Milliseconds on a clock that never goes back. */

@@ -24,7 +24,14 @@ beforeEach(() => {
   });
 });
 
-function frame(change: { leaf?: number; context?: 0 | 1 | 2 | 3; epoch?: bigint } = {}) {
+interface Change {
+  kind?: 'audio' | 'video';
+  leaf?: number;
+  context?: 0 | 1 | 2 | 3;
+  epoch?: bigint;
+}
+
+function frame(change: Change = {}) {
   return {
     type: 'sender',
     slot: 0,
@@ -37,22 +44,41 @@ function frame(change: { leaf?: number; context?: 0 | 1 | 2 | 3; epoch?: bigint 
 }
 
 test('a picture of the one whom the server named is no mismatch, nor is none at all', () => {
-  expect(check.isMismatch(0, ANN)).toBe(false);
+  expect(check.isMismatch(0, ANN, 'person')).toBe(false);
 
   check.handleSender(frame());
 
-  expect(check.isMismatch(0, ANN)).toBe(false);
-  expect(check.isMismatch(0, BEN)).toBe(true);
+  expect(check.isMismatch(0, ANN, 'person')).toBe(false);
+  expect(check.isMismatch(0, BEN, 'person')).toBe(true);
 });
 
 test.each([
   ['a screen where the camera belongs', { context: 2 }],
+  ['a screen’s sound where the voice belongs', { kind: 'audio', context: 3 }],
   ['a leaf that nobody had', { leaf: 9 }],
   ['an epoch that is not known', { epoch: 99n }],
 ] as const)('%s is a mismatch', (_, change) => {
   check.handleSender(frame(change));
 
-  expect(check.isMismatch(0, ANN)).toBe(true);
+  expect(check.isMismatch(0, ANN, 'person')).toBe(true);
+});
+
+test('a screen and its sound are no mismatch where a screen belongs', () => {
+  check.handleSender(frame({ context: 2 }));
+  check.handleSender(frame({ kind: 'audio', context: 3 }));
+
+  expect(check.isMismatch(0, ANN, 'screen')).toBe(false);
+  expect(check.isMismatch(0, BEN, 'screen')).toBe(true);
+});
+
+test.each([
+  ['a camera', {}],
+  ['a voice', { kind: 'audio', context: 0 }],
+  ['a screen of somebody else', { context: 2, leaf: 1 }],
+] as const)('%s is a mismatch where a screen belongs', (_, change) => {
+  check.handleSender(frame(change));
+
+  expect(check.isMismatch(0, ANN, 'screen')).toBe(true);
 });
 
 test('who was at a leaf is asked of the epoch of the frame', () => {
@@ -60,7 +86,7 @@ test('who was at a leaf is asked of the epoch of the frame', () => {
 
   check.handleSender(frame());
 
-  expect(check.isMismatch(0, ANN)).toBe(false);
+  expect(check.isMismatch(0, ANN, 'person')).toBe(false);
 });
 
 test('a change of the occupant makes what came before worthless, in that slot only', () => {
@@ -69,6 +95,6 @@ test('a change of the occupant makes what came before worthless, in that slot on
 
   check.forget(0);
 
-  expect(check.isMismatch(0, BEN)).toBe(false);
-  expect(check.isMismatch(1, BEN)).toBe(true);
+  expect(check.isMismatch(0, BEN, 'person')).toBe(false);
+  expect(check.isMismatch(1, BEN, 'person')).toBe(true);
 });

@@ -1,5 +1,6 @@
 import type { WorkerReport } from './messages';
 import type { GroupRoster } from './roster';
+import { CONTEXTS, type Context } from './worker/sframe/key-id';
 
 type SenderReport = Extract<WorkerReport, { type: 'sender' }>;
 
@@ -10,19 +11,15 @@ type SenderReport = Extract<WorkerReport, { type: 'sender' }>;
 export class TileCheck {
   readonly #roster: GroupRoster;
   /** By slot and kind. */
-  readonly #senders = new Map<string, { readonly slot: number; readonly participantId: string }>();
+  readonly #senders = new Map<string, Seen>();
 
   constructor(roster: GroupRoster) {
     this.#roster = roster;
   }
 
   handleSender({ slot, kind, epoch, leaf, context }: SenderReport): void {
-    // The SFU could show somebody's screen where the camera belongs.
-    const isExpected = context === (kind === 'audio' ? MICROPHONE : CAMERA);
-    const participantId = isExpected
-      ? (this.#roster.byLeaf(epoch, leaf)?.participantId ?? NOBODY)
-      : NOBODY;
-    this.#senders.set(`${slot} ${kind}`, { slot, participantId });
+    const participantId = this.#roster.byLeaf(epoch, leaf)?.participantId ?? NOBODY;
+    this.#senders.set(`${slot} ${kind}`, { slot, kind, participantId, context });
   }
 
   /** What came before is of the former occupant; what comes next will be told again. */
@@ -30,17 +27,35 @@ export class TileCheck {
     for (const [key, sender] of this.#senders) if (sender.slot === slot) this.#senders.delete(key);
   }
 
-  /** Whether frames in `slot` are of somebody other than `occupant`. */
-  isMismatch(slot: number, occupant: string): boolean {
+  /**
+   * Whether frames in `slot` are of somebody other than `occupant`, or not of
+   * what belongs there: the SFU could show a screen where the camera belongs.
+   */
+  isMismatch(slot: number, occupant: string, place: Place): boolean {
     return [...this.#senders.values()].some(
-      (sender) => sender.slot === slot && sender.participantId !== occupant,
+      (sender) =>
+        sender.slot === slot &&
+        (sender.participantId !== occupant || sender.context !== EXPECTED[place][sender.kind]),
     );
   }
 }
 
+/** What a slot is for: a person's camera and microphone, or a shared screen and its sound. */
+export type Place = 'person' | 'screen';
+
+/** Whose frames decrypted at one half of a slot. */
+interface Seen {
+  readonly slot: number;
+  readonly kind: 'audio' | 'video';
+  readonly participantId: string;
+  readonly context: Context;
+}
+
 /** Contexts of key ids (RFC 9605 §5.2), as this client gives them out. */
-const MICROPHONE = 0;
-const CAMERA = 1;
+const EXPECTED = {
+  person: { audio: CONTEXTS.microphone, video: CONTEXTS.camera },
+  screen: { audio: CONTEXTS['screen-audio'], video: CONTEXTS.screen },
+} as const;
 
 /** No participant's id. */
 const NOBODY = '';

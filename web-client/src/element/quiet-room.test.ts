@@ -12,6 +12,7 @@ const JOINED: ServerMessage = {
   role: 'host',
   participants: [BEN],
   slots: 1,
+  screenSlots: 1,
   iceServers: [],
 };
 

@@ -1,6 +1,9 @@
 import { QuietroomError, type QuietroomErrorCode } from '../error';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
+/** What is opened by `getUserMedia`. */
+export type DeviceSource = Extract<PublicationSource, 'microphone' | 'camera'>;
+
 /** The part of `navigator` that is used; `mediaDevices` is absent on insecure pages. */
 export interface DeviceAccess {
   readonly mediaDevices?: Pick<MediaDevices, 'getUserMedia'>;
@@ -16,7 +19,7 @@ export class Devices {
   }
 
   /** Rejects with one of the `microphone-…` or `camera-…` errors. */
-  async open(source: PublicationSource): Promise<MediaStreamTrack> {
+  async open(source: DeviceSource): Promise<MediaStreamTrack> {
     const [track] = (await this.#getUserMedia([source], source)).getTracks();
     if (track === undefined) throw new QuietroomError(`${source}-missing`);
     return track;
@@ -26,11 +29,9 @@ export class Devices {
    * Opens several with one question to the user. If that fails, each is tried
    * alone, so that a missing camera does not cost the microphone.
    */
-  openTogether(
-    sources: readonly PublicationSource[],
-  ): Record<PublicationSource, Promise<MediaStreamTrack>> {
+  openTogether(sources: readonly DeviceSource[]): Record<DeviceSource, Promise<MediaStreamTrack>> {
     const together = sources.length > 1 ? this.#openAll(sources) : undefined;
-    const take = async (source: PublicationSource): Promise<MediaStreamTrack> => {
+    const take = async (source: DeviceSource): Promise<MediaStreamTrack> => {
       if (together === undefined) return this.open(source);
       let stream: MediaStream;
       try {
@@ -47,8 +48,8 @@ export class Devices {
     return { microphone: lazily(take, 'microphone'), camera: lazily(take, 'camera') };
 
     function lazily(
-      open: (source: PublicationSource) => Promise<MediaStreamTrack>,
-      source: PublicationSource,
+      open: (source: DeviceSource) => Promise<MediaStreamTrack>,
+      source: DeviceSource,
     ): Promise<MediaStreamTrack> {
       const opened = sources.includes(source)
         ? open(source)
@@ -59,8 +60,8 @@ export class Devices {
   }
 
   async #getUserMedia(
-    sources: readonly PublicationSource[],
-    blamed: PublicationSource,
+    sources: readonly DeviceSource[],
+    blamed: DeviceSource,
   ): Promise<MediaStream> {
     try {
       return await this.#openAll(sources);
@@ -69,7 +70,7 @@ export class Devices {
     }
   }
 
-  #openAll(sources: readonly PublicationSource[]): Promise<MediaStream> {
+  #openAll(sources: readonly DeviceSource[]): Promise<MediaStream> {
     const { mediaDevices } = this.#access;
     if (mediaDevices === undefined) {
       return Promise.reject(new DOMException('no mediaDevices', 'NotAllowedError'));
@@ -81,7 +82,7 @@ export class Devices {
   }
 
   /** Whether opening `source` alone would put no second question to the user. */
-  async #isGranted(source: PublicationSource): Promise<boolean> {
+  async #isGranted(source: DeviceSource): Promise<boolean> {
     try {
       const status = await this.#access.permissions?.query({ name: source });
       return status?.state === 'granted';
@@ -92,7 +93,7 @@ export class Devices {
 }
 
 /** Why a device could not be opened, by the names `getUserMedia` gives. */
-export function deviceError(source: PublicationSource, reason: unknown): QuietroomError {
+export function deviceError(source: DeviceSource, reason: unknown): QuietroomError {
   const name = reason instanceof Error || reason instanceof DOMException ? reason.name : '';
   const code: QuietroomErrorCode =
     name === 'NotAllowedError' || name === 'SecurityError'

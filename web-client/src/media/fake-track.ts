@@ -1,6 +1,7 @@
 /** A device's track without a device. */
 export class FakeTrack extends EventTarget {
   enabled = true;
+  contentHint = '';
   readyState: 'live' | 'ended' = 'live';
 
   constructor(readonly kind: 'audio' | 'video') {

@@ -1,7 +1,7 @@
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
-import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { TrackOutput } from '../transport/peer';
+import type { DeviceSource } from './devices';
 
 interface PublicationEvents {
   /** {@link Publication.track} or {@link Publication.isSending} is another one. */
@@ -12,7 +12,7 @@ interface PublicationEvents {
 
 /** One device of ours: off, or on and sent as soon as there is an output. */
 export class Publication extends Emitter<PublicationEvents> {
-  readonly source: PublicationSource;
+  readonly source: DeviceSource;
   readonly #open: () => Promise<MediaStreamTrack>;
   #output: TrackOutput | undefined;
   #device: MediaStreamTrack | undefined;
@@ -23,7 +23,7 @@ export class Publication extends Emitter<PublicationEvents> {
   /** Changes one after the other, so that quick presses end at the last one's wish. */
   #change: Promise<void> = Promise.resolve();
 
-  constructor(source: PublicationSource, open: () => Promise<MediaStreamTrack>) {
+  constructor(source: DeviceSource, open: () => Promise<MediaStreamTrack>) {
     super();
     this.source = source;
     this.#open = open;

@@ -20,7 +20,14 @@ export class FakeEnvironment implements Environment {
   readonly getUserMedia = vi.fn<(constraints?: MediaStreamConstraints) => Promise<MediaStream>>(
     () => Promise.resolve(fakeStream(this.microphone, this.camera)),
   );
-  readonly devices = { mediaDevices: { getUserMedia: this.getUserMedia } };
+  readonly screen = new FakeTrack('video');
+  readonly screenAudio = new FakeTrack('audio');
+  readonly getDisplayMedia = vi.fn<() => Promise<MediaStream>>(() =>
+    Promise.resolve(fakeStream(this.screen, this.screenAudio)),
+  );
+  readonly devices = {
+    mediaDevices: { getUserMedia: this.getUserMedia, getDisplayMedia: this.getDisplayMedia },
+  };
   configuration: RTCConfiguration | undefined;
   socketAddress: string | undefined;
   hidePage: (() => void) | undefined;

@@ -1,7 +1,7 @@
 import type { GroupChannel } from '../e2ee/group-channel';
 import type { GroupEpoch } from '../e2ee/messages';
 import { GroupRoster } from '../e2ee/roster';
-import { TileCheck } from '../e2ee/tile-check';
+import { TileCheck, type Place } from '../e2ee/tile-check';
 import type { Transforms } from '../e2ee/transforms';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
 import { QuietroomError } from '../error';
@@ -28,7 +28,7 @@ export class Membership extends Emitter<MembershipEvents> {
   readonly #check = new TileCheck(this.#group);
   /** By participant; a profile may come before signaling tells of its owner. */
   readonly #profiles = new Map<string, Extract<ApplicationMessage, { type: 'profile' }>>();
-  /** By participant: until when a mismatch may be a change that is under way. */
+  /** By participant and place: until when a mismatch may be a change that is under way. */
   readonly #suspicions = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #stops: (() => void)[];
   #profile: Extract<ApplicationMessage, { type: 'profile' }>;
@@ -134,29 +134,37 @@ export class Membership extends Emitter<MembershipEvents> {
 
   #forget(participantId: string): void {
     this.#profiles.delete(participantId);
-    this.#settle(participantId);
+    this.#settle(`${participantId} person`);
+    this.#settle(`${participantId} screen`);
   }
 
   /** Blanks whoever is not who the server says, and says so if that lasts. */
   #verifyAll(): void {
     for (const participant of this.#roster.participants) {
-      const slot = this.#roster.slotOf(participant.id);
-      const isMismatch = slot !== undefined && this.#check.isMismatch(slot, participant.id);
-      this.#roster.setBlanked(participant, isMismatch);
-      if (!isMismatch) {
-        this.#settle(participant.id);
-      } else if (!this.#suspicions.has(participant.id)) {
-        const accuse = (): void => {
-          this.emit('error', new QuietroomError('sender-mismatch', `slot ${slot}`));
-        };
-        this.#suspicions.set(participant.id, setTimeout(accuse, CHANGE_TIME));
-      }
+      this.#verify(participant, 'person');
+      this.#verify(participant, 'screen');
     }
   }
 
-  #settle(participantId: string): void {
-    clearTimeout(this.#suspicions.get(participantId));
-    this.#suspicions.delete(participantId);
+  #verify(participant: RemoteParticipant, place: Place): void {
+    const { id } = participant;
+    const slot = this.#roster.slotOf(id, place);
+    const isMismatch = slot !== undefined && this.#check.isMismatch(slot, id, place);
+    this.#roster.setBlanked(participant, place, isMismatch);
+    const suspicion = `${id} ${place}`;
+    if (!isMismatch) {
+      this.#settle(suspicion);
+    } else if (!this.#suspicions.has(suspicion)) {
+      const accuse = (): void => {
+        this.emit('error', new QuietroomError('sender-mismatch', `slot ${slot}`));
+      };
+      this.#suspicions.set(suspicion, setTimeout(accuse, CHANGE_TIME));
+    }
+  }
+
+  #settle(suspicion: string): void {
+    clearTimeout(this.#suspicions.get(suspicion));
+    this.#suspicions.delete(suspicion);
   }
 }
 

@@ -1,8 +1,10 @@
 import type { GroupMember } from '../e2ee/messages';
+import type { Place } from '../e2ee/tile-check';
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { Role } from '../signaling/protocol/Role';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { Publication } from '../media/publish';
+import type { ScreenShare } from '../media/screen-share';
 import { Track } from './track';
 
 /** Somebody in the room: another one, or the one this client is for. */
@@ -13,11 +15,13 @@ export class RemoteParticipant {
   readonly id: string;
   readonly isLocal = false;
   #state: ParticipantState;
-  #tracks: Partial<Record<PublicationSource, Track>> = {};
+  readonly #tracks: Partial<Record<PublicationSource, Track | undefined>> = {};
   #member: GroupMember | undefined;
   #name = '';
   #handRaised = false;
   #isBlanked = false;
+  #isSharingScreen = false;
+  #isScreenBlanked = false;
 
   constructor(state: ParticipantState) {
     this.id = state.id;
@@ -58,6 +62,26 @@ export class RemoteParticipant {
     return this.#state.camera;
   }
 
+  /** Whether a screen of this one's is shared, by the server's word. */
+  get isSharingScreen(): boolean {
+    return this.#isSharingScreen;
+  }
+
+  /** Whether what came as this one's screen was something else, and is hidden. */
+  get isScreenBlanked(): boolean {
+    return this.#isScreenBlanked;
+  }
+
+  /** The shared screen; absent while there is none. */
+  get screenTrack(): Track | undefined {
+    return this.#tracks.screen;
+  }
+
+  /** The shared screen's sound, be there any or not; absent while there is no screen. */
+  get screenAudioTrack(): Track | undefined {
+    return this.#tracks['screen-audio'];
+  }
+
   /** What is received of the microphone, be it on or off; absent while there is no slot. */
   get audioTrack(): Track | undefined {
     return this.#tracks.microphone;
@@ -84,21 +108,30 @@ export class RemoteParticipant {
   }
 
   /** @internal */
-  handleBlanked(isBlanked: boolean): void {
-    this.#isBlanked = isBlanked;
+  handleBlanked(place: Place, isBlanked: boolean): void {
+    if (place === 'person') this.#isBlanked = isBlanked;
+    else this.#isScreenBlanked = isBlanked;
   }
 
   /** @internal */
-  handleSubscribed(microphone: Track, camera: Track): void {
-    this.#tracks = { microphone, camera };
+  handleSharing(isSharing: boolean): void {
+    this.#isSharingScreen = isSharing;
   }
 
-  /** Returns the tracks that are no longer received, already detached. @internal */
-  handleUnsubscribed(): Track[] {
-    const tracks = [this.audioTrack, this.videoTrack].filter((track) => track !== undefined);
-    this.#tracks = {};
-    for (const track of tracks) track.detach();
-    return tracks;
+  /** @internal */
+  handleSubscribed(tracks: readonly Track[]): void {
+    for (const track of tracks) this.#tracks[track.source] = track;
+  }
+
+  /** Returns those of the tracks that were received, already detached. @internal */
+  handleUnsubscribed(sources: readonly PublicationSource[]): Track[] {
+    return sources.flatMap((source) => {
+      const track = this.#tracks[source];
+      if (track === undefined) return [];
+      this.#tracks[source] = undefined;
+      track.detach();
+      return [track];
+    });
   }
 }
 
@@ -107,15 +140,17 @@ export class LocalParticipant {
   readonly isLocal = true;
   readonly #microphone: Publication;
   readonly #camera: Publication;
+  readonly #screen: ScreenShare;
   readonly #tracks = new WeakMap<MediaStreamTrack, Track>();
   #id: string | undefined;
   #role: Role | undefined;
   #name = '';
   #handRaised = false;
 
-  constructor(microphone: Publication, camera: Publication) {
+  constructor(microphone: Publication, camera: Publication, screen: ScreenShare) {
     this.#microphone = microphone;
     this.#camera = camera;
+    this.#screen = screen;
   }
 
   /** This stay's id; known once the server let us in. */
@@ -145,14 +180,24 @@ export class LocalParticipant {
     return this.#camera.track !== undefined;
   }
 
+  /** Whether the others see a screen of ours. */
+  get isSharingScreen(): boolean {
+    return this.#screen.isSharing;
+  }
+
   /** The own voice; for a level meter, not to be played. */
   get audioTrack(): Track | undefined {
-    return this.#wrap(this.#microphone);
+    return this.#wrap('microphone', this.#microphone.track);
   }
 
   /** The own picture, for a preview. */
   get videoTrack(): Track | undefined {
-    return this.#wrap(this.#camera);
+    return this.#wrap('camera', this.#camera.track);
+  }
+
+  /** The own shared screen; absent while there is none. */
+  get screenTrack(): Track | undefined {
+    return this.#wrap('screen', this.#screen.track);
   }
 
   /** Rejects with one of the `microphone-…` errors if it cannot be turned on. */
@@ -177,10 +222,9 @@ export class LocalParticipant {
     this.#handRaised = handRaised;
   }
 
-  #wrap(publication: Publication): Track | undefined {
-    const media = publication.track;
+  #wrap(source: PublicationSource, media: MediaStreamTrack | undefined): Track | undefined {
     if (media === undefined) return undefined;
-    const track = this.#tracks.get(media) ?? new Track(publication.source, media);
+    const track = this.#tracks.get(media) ?? new Track(source, media);
     this.#tracks.set(media, track);
     return track;
   }

@@ -13,6 +13,7 @@ const JOINED: ServerMessage = {
   role: 'host',
   participants: [BEN],
   slots: 2,
+  screenSlots: 1,
   iceServers: [],
 };
 
@@ -91,11 +92,14 @@ test('a join goes through token, offer, answer and media, in this order', async 
       publications: [
         { mid: '0', source: 'microphone' },
         { mid: '1', source: 'camera' },
+        { mid: '2', source: 'screen' },
+        { mid: '3', source: 'screen-audio' },
       ],
       slots: [
-        { audio: '2', video: '3' },
         { audio: '4', video: '5' },
+        { audio: '6', video: '7' },
       ],
+      screenSlots: [{ audio: '8', video: '9' }],
     },
   ]);
   expect(environment.connection.answer).toBe('answer');
@@ -203,7 +207,7 @@ test('a slot’s tracks are the participant’s, whichever is told first', async
     'audio of cid',
     'video of cid',
   ]);
-  const [, , , , audio, video] = environment.connection.transceivers;
+  const [audio, video] = environment.connection.transceivers.slice(6);
   expect(room.participants[1]?.audioTrack?.mediaStreamTrack).toBe(audio?.receiver.track);
   expect(room.participants[1]?.videoTrack?.mediaStreamTrack).toBe(video?.receiver.track);
 });

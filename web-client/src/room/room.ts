@@ -6,12 +6,13 @@ import type { GroupEpoch } from '../e2ee/messages';
 import { Transforms } from '../e2ee/transforms';
 import { QuietroomError, toQuietroomError } from '../error';
 import { Emitter } from '../events';
-import { Devices } from '../media/devices';
+import { Devices, type DeviceSource } from '../media/devices';
 import { Publication } from '../media/publish';
+import { ScreenShare, type ScreenShareOptions } from '../media/screen-share';
 import { signalingAddress } from '../signaling/address';
 import { SignalingConnection } from '../signaling/connection';
-import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
 import { Membership } from './membership';
@@ -60,10 +61,10 @@ export interface RoomTimings {
 export interface RoomEvents {
   stateChanged: [state: RoomState];
   participantJoined: [participant: RemoteParticipant];
-  /** Somebody's devices, role, name or raised hand changed. */
+  /** Somebody's devices, role, name, raised hand or shared screen changed. */
   participantUpdated: [participant: RemoteParticipant];
   participantLeft: [participant: RemoteParticipant];
-  /** Our own devices, id or role changed. */
+  /** Our own devices, id, role or shared screen changed. */
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
@@ -84,7 +85,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly #options: RoomOptions;
   readonly #environment: Environment;
   readonly #devices: Devices;
-  readonly #publications: Record<PublicationSource, Publication>;
+  readonly #publications: Record<DeviceSource, Publication>;
+  readonly #screen: ScreenShare;
   readonly #roster = new Roster();
   readonly #cleanups: (() => void)[] = [];
   #state: RoomState = 'idle';
@@ -107,9 +109,11 @@ export class Room extends Emitter<RoomEvents> {
       microphone: this.#createPublication('microphone'),
       camera: this.#createPublication('camera'),
     };
+    this.#screen = this.#createScreenShare();
     this.localParticipant = new LocalParticipant(
       this.#publications.microphone,
       this.#publications.camera,
+      this.#screen,
     );
     this.#forwardRoster();
   }
@@ -189,6 +193,36 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('localParticipantUpdated', this.localParticipant);
   }
 
+  /** Whether this browser and this room let a screen be shared; known once the server let us in. */
+  get canShareScreen(): boolean {
+    return this.#screen.isSupported && this.#roster.screens.slots > 0;
+  }
+
+  /**
+   * Lets the person choose a screen, window or tab, and shows it to all; to be
+   * called while a press is handled. Resolves when it is being sent; rejects
+   * with `screen-refused`, `screen-unsupported`, `screen-failed`, or
+   * `screens-full` when others share as many as the room takes.
+   */
+  shareScreen(options: ScreenShareOptions = {}): Promise<void> {
+    if (!this.#screen.isSupported) {
+      return Promise.reject(new QuietroomError('screen-unsupported'));
+    }
+    if (this.timings.signaled === undefined || this.group === undefined) {
+      return Promise.reject(new QuietroomError('encryption-pending'));
+    }
+    const { slots, taken } = this.#roster.screens;
+    if (taken >= slots && !this.#screen.isSharing) {
+      return Promise.reject(new QuietroomError('screens-full'));
+    }
+    return this.#screen.start(options);
+  }
+
+  /** Ends the own share, as the browser's own button does. Idempotent. */
+  stopScreenShare(): Promise<void> {
+    return this.#screen.stop();
+  }
+
   #requireMembership(): Membership {
     if (this.#membership === undefined) throw new QuietroomError('encryption-pending');
     return this.#membership;
@@ -239,6 +273,7 @@ export class Room extends Emitter<RoomEvents> {
       }),
     );
     this.#openDevices();
+    this.#screen.connect(peer);
     for (const source of SOURCES) {
       this.#publications[source].connect(peer[source]).catch((reason: unknown) => {
         this.#end(toQuietroomError(reason, 'encryption-failed'));
@@ -317,7 +352,15 @@ export class Room extends Emitter<RoomEvents> {
         break;
       case 'slots':
         try {
-          this.#roster.handleAssignments(message.assignments);
+          this.#roster.handleAssignments(message.assignments, 'person');
+        } catch (reason) {
+          this.#end(new QuietroomError('protocol-violation', reason));
+        }
+        break;
+      case 'screens':
+        try {
+          this.#roster.handleAssignments(message.assignments, 'screen');
+          this.#handleOwnScreen(message.assignments);
         } catch (reason) {
           this.#end(new QuietroomError('protocol-violation', reason));
         }
@@ -325,6 +368,7 @@ export class Room extends Emitter<RoomEvents> {
       case 'error': {
         const error = new QuietroomError(message.code, message.message);
         if (message.fatal) this.#end(error);
+        else if (message.code === 'screens-full') this.#screen.handleRefused(error);
         else this.emit('error', error);
         break;
       }
@@ -340,7 +384,8 @@ export class Room extends Emitter<RoomEvents> {
     this.timings.signaled = this.#environment.now();
     this.localParticipant.handleJoined(message.participantId, message.role);
     try {
-      this.#roster.handleSlotTracks(peer.addSlots(message.slots));
+      const slots = { people: message.slots, screens: message.screenSlots };
+      this.#roster.handleSlotTracks(peer.addSlots(slots));
     } catch (reason) {
       this.#end(toQuietroomError(reason, 'unsupported-browser'));
       return;
@@ -410,7 +455,26 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
-  #createPublication(source: PublicationSource): Publication {
+  #createScreenShare(): ScreenShare {
+    const share = new ScreenShare(this.#environment.devices);
+    share.on('wanted', (isWanted) => {
+      this.#connection?.send({ type: isWanted ? 'share-screen' : 'stop-screen-share' });
+    });
+    share.on('changed', () => {
+      this.emit('localParticipantUpdated', this.localParticipant);
+    });
+    return share;
+  }
+
+  /** What the server says of a screen of ours. */
+  #handleOwnScreen(assignments: readonly SlotAssignment[]): void {
+    const { id } = this.localParticipant;
+    if (id === undefined) return;
+    if (assignments.some(({ participantId }) => participantId === id)) this.#screen.handleGranted();
+    else if (this.#roster.slotOf(id, 'screen') === undefined) this.#screen.handleRevoked();
+  }
+
+  #createPublication(source: DeviceSource): Publication {
     const publication = new Publication(source, () => this.#devices.open(source));
     publication.on('changed', () => {
       this.#announceMedia();
@@ -486,6 +550,7 @@ export class Room extends Emitter<RoomEvents> {
     clearTimeout(this.#deadline);
     clearTimeout(this.#groupDeadline);
     for (const source of SOURCES) this.#publications[source].close();
+    this.#screen.close();
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
     this.#roster.clear();
     this.#setState('disconnected');

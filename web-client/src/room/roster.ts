@@ -1,8 +1,9 @@
 import { Emitter } from '../events';
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
-import type { SlotTracks } from '../transport/peer';
+import type { SlotsBy, SlotTracks } from '../transport/peer';
 import { SlotTable } from '../transport/slots';
+import type { Place } from '../e2ee/tile-check';
 import { RemoteParticipant } from './participant';
 import { Track } from './track';
 
@@ -22,8 +23,7 @@ interface RosterEvents {
  */
 export class Roster extends Emitter<RosterEvents> {
   readonly #participants = new Map<string, RemoteParticipant>();
-  #slotTracks: readonly SlotTracks[] = [];
-  #table = new SlotTable(0);
+  #areas: Record<Place, Area> = { person: new Area(0, []), screen: new Area(0, []) };
 
   /** In the order they came. */
   get participants(): readonly RemoteParticipant[] {
@@ -34,13 +34,21 @@ export class Roster extends Emitter<RosterEvents> {
     return this.#participants.get(participantId);
   }
 
-  slotOf(participantId: string): number | undefined {
-    return this.#table.slotOf(participantId);
+  /** The slot that somebody, or somebody's screen, is in; as transforms number it. */
+  slotOf(participantId: string, place: Place): number | undefined {
+    const { first, table } = this.#areas[place];
+    const slot = table.slotOf(participantId);
+    return slot === undefined ? undefined : first + slot;
   }
 
-  handleSlotTracks(slotTracks: readonly SlotTracks[]): void {
-    this.#slotTracks = slotTracks;
-    this.#table = new SlotTable(slotTracks.length);
+  /** How many screens can be shared at once, and how many are. */
+  get screens(): { readonly slots: number; readonly taken: number } {
+    const { tracks, table } = this.#areas.screen;
+    return { slots: tracks.length, taken: table.taken };
+  }
+
+  handleSlotTracks({ people, screens }: SlotsBy<readonly SlotTracks[]>): void {
+    this.#areas = { person: new Area(0, people), screen: new Area(people.length, screens) };
   }
 
   /** Somebody came in, or is told of again. */
@@ -53,8 +61,9 @@ export class Roster extends Emitter<RosterEvents> {
     }
     const participant = new RemoteParticipant(state);
     this.#participants.set(state.id, participant);
+    participant.handleSharing(this.slotOf(state.id, 'screen') !== undefined);
     this.emit('participantJoined', participant);
-    this.#subscribe(participant);
+    for (const place of PLACES) this.#subscribe(participant, place);
   }
 
   /** The group tells something new of a participant. */
@@ -62,37 +71,45 @@ export class Roster extends Emitter<RosterEvents> {
     this.emit('participantUpdated', participant);
   }
 
-  /** Takes a participant's tracks away for as long as they are somebody else's. */
-  setBlanked(participant: RemoteParticipant, isBlanked: boolean): void {
-    if (participant.isBlanked === isBlanked) return;
-    participant.handleBlanked(isBlanked);
-    if (isBlanked) this.#unsubscribe(participant);
-    else this.#subscribe(participant);
+  /** Takes a participant's tracks away for as long as they are not what belongs there. */
+  setBlanked(participant: RemoteParticipant, place: Place, isBlanked: boolean): void {
+    if (isBlankedAt(participant, place) === isBlanked) return;
+    participant.handleBlanked(place, isBlanked);
+    if (isBlanked) this.#unsubscribe(participant, place);
+    else this.#subscribe(participant, place);
     this.emit('participantUpdated', participant);
   }
 
   handleParticipantLeft(participantId: string): void {
     const participant = this.#participants.get(participantId);
-    const changes = this.#table.remove(participantId);
+    const changed = PLACES.flatMap((place) => {
+      const { first, table } = this.#areas[place];
+      return table.remove(participantId).map(({ slot }) => first + slot);
+    });
     if (participant !== undefined) {
-      this.#unsubscribe(participant);
+      for (const place of PLACES) this.#unsubscribe(participant, place);
       this.#participants.delete(participantId);
       this.emit('participantLeft', participant);
     }
-    for (const { slot } of changes) this.emit('slotChanged', slot);
+    for (const slot of changed) this.emit('slotChanged', slot);
   }
 
   /** Throws a `RangeError` for a slot that was never offered. */
-  handleAssignments(assignments: readonly SlotAssignment[]): void {
-    const changes = this.#table.assign(assignments);
+  handleAssignments(assignments: readonly SlotAssignment[], place: Place): void {
+    const { first, table } = this.#areas[place];
+    const changes = table.assign(assignments);
     for (const { previous } of changes) {
       const participant = previous === undefined ? undefined : this.#participants.get(previous);
-      if (participant !== undefined) this.#unsubscribe(participant);
+      if (participant === undefined) continue;
+      this.#unsubscribe(participant, place);
+      if (place === 'screen') this.#setSharing(participant, false);
     }
     for (const { slot, occupant } of changes) {
-      this.emit('slotChanged', slot);
+      this.emit('slotChanged', first + slot);
       const participant = occupant === undefined ? undefined : this.#participants.get(occupant);
-      if (participant !== undefined) this.#subscribe(participant);
+      if (participant === undefined) continue;
+      if (place === 'screen') this.#setSharing(participant, true);
+      this.#subscribe(participant, place);
     }
   }
 
@@ -101,20 +118,52 @@ export class Roster extends Emitter<RosterEvents> {
     for (const participant of this.participants) this.handleParticipantLeft(participant.id);
   }
 
-  #subscribe(participant: RemoteParticipant): void {
-    const slot = this.#table.slotOf(participant.id);
-    const tracks = slot === undefined ? undefined : this.#slotTracks[slot];
-    if (tracks === undefined || participant.isBlanked || participant.audioTrack) return;
-    const microphone = new Track('microphone', tracks.audio);
-    const camera = new Track('camera', tracks.video);
-    participant.handleSubscribed(microphone, camera);
-    this.emit('trackSubscribed', microphone, participant);
-    this.emit('trackSubscribed', camera, participant);
+  #subscribe(participant: RemoteParticipant, place: Place): void {
+    const area = this.#areas[place];
+    const slot = area.table.slotOf(participant.id);
+    const received = slot === undefined ? undefined : area.tracks[slot];
+    const isSubscribed = place === 'person' ? participant.audioTrack : participant.screenTrack;
+    if (received === undefined || isBlankedAt(participant, place) || isSubscribed) return;
+    const { audio, video } = SOURCES[place];
+    const tracks = [new Track(audio, received.audio), new Track(video, received.video)];
+    participant.handleSubscribed(tracks);
+    for (const track of tracks) this.emit('trackSubscribed', track, participant);
   }
 
-  #unsubscribe(participant: RemoteParticipant): void {
-    for (const track of participant.handleUnsubscribed()) {
+  #setSharing(participant: RemoteParticipant, isSharing: boolean): void {
+    participant.handleSharing(isSharing);
+    this.emit('participantUpdated', participant);
+  }
+
+  #unsubscribe(participant: RemoteParticipant, place: Place): void {
+    const { audio, video } = SOURCES[place];
+    for (const track of participant.handleUnsubscribed([audio, video])) {
       this.emit('trackUnsubscribed', track, participant);
     }
   }
 }
+
+/** Slots for one purpose, and what comes in by them. */
+class Area {
+  /** The number of the first one, as transforms count. */
+  readonly first: number;
+  readonly tracks: readonly SlotTracks[];
+  readonly table: SlotTable;
+
+  constructor(first: number, tracks: readonly SlotTracks[]) {
+    this.first = first;
+    this.tracks = tracks;
+    this.table = new SlotTable(tracks.length);
+  }
+}
+
+function isBlankedAt(participant: RemoteParticipant, place: Place): boolean {
+  return place === 'person' ? participant.isBlanked : participant.isScreenBlanked;
+}
+
+const PLACES: readonly Place[] = ['person', 'screen'];
+
+const SOURCES = {
+  person: { audio: 'microphone', video: 'camera' },
+  screen: { audio: 'screen-audio', video: 'screen' },
+} as const;

@@ -1,6 +1,6 @@
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
-/** A participant's sound or picture. */
+/** A participant's sound or picture, or that of a shared screen. */
 export class Track {
   readonly source: PublicationSource;
   readonly mediaStreamTrack: MediaStreamTrack;
@@ -12,7 +12,7 @@ export class Track {
   }
 
   get kind(): 'audio' | 'video' {
-    return this.source === 'microphone' ? 'audio' : 'video';
+    return KINDS[this.source];
   }
 
   /** Makes `element` render this track and nothing else. Playing it is up to the caller. */
@@ -33,6 +33,13 @@ export class Track {
     }
   }
 }
+
+const KINDS = {
+  microphone: 'audio',
+  camera: 'video',
+  screen: 'video',
+  'screen-audio': 'audio',
+} as const satisfies Record<PublicationSource, 'audio' | 'video'>;
 
 /** An element may have been given another track since. */
 function renders(element: HTMLMediaElement, track: MediaStreamTrack): boolean {

@@ -7,6 +7,7 @@ const JOINED = {
   role: 'host',
   participants: [{ id: 'b2', role: 'client', microphone: true, camera: false }],
   slots: 7,
+  screenSlots: 2,
   iceServers: [{ urls: ['turn:example.org'], username: 'u', credential: 'c' }],
 };
 
@@ -23,6 +24,7 @@ test.each([
       { slot: 1, participantId: null },
     ],
   },
+  { type: 'screens', assignments: [{ slot: 1, participantId: 'b2' }] },
   { type: 'error', code: 'room-full', message: 'full', fatal: true },
 ])('$type is read as it is', (message) => {
   expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
@@ -32,6 +34,13 @@ test('fields of a newer version are left out', () => {
   const message = { type: 'answer', sdp: 'v=0', colour: 'green' };
 
   expect(parseServerMessage(JSON.stringify(message))).toEqual({ type: 'answer', sdp: 'v=0' });
+});
+
+test('a server of before screens could be shared has no slots for them', () => {
+  const { screenSlots, ...older } = JOINED;
+
+  expect(parseServerMessage(JSON.stringify(older))).toEqual({ ...older, screenSlots: 0 });
+  expect(screenSlots).toBe(2);
 });
 
 test('a message of a newer version is passed over', () => {

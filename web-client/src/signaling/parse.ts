@@ -29,6 +29,8 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         role: role(message['role']),
         participants: list(message['participants'], 'participants').map(participant),
         slots: count(message['slots'], 'slots', MAX_SLOTS),
+        // A server of before screens could be shared does not say.
+        screenSlots: count(message['screenSlots'] ?? 0, 'screenSlots', MAX_SLOTS),
         iceServers: list(message['iceServers'], 'iceServers').map(iceServer),
       };
     case 'answer':
@@ -43,8 +45,9 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         participantId: text(message['participantId'], 'participantId'),
       };
     case 'slots':
+    case 'screens':
       return {
-        type: 'slots',
+        type,
         assignments: list(message['assignments'], 'assignments').map(assignment),
       };
     case 'mls-create':
@@ -182,6 +185,7 @@ const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
     'room-full': true,
     'encryption-required': true,
     'invalid-group-message': true,
+    'screens-full': true,
     'server-full': true,
     'rate-limited': true,
     'invalid-message': true,

@@ -22,6 +22,11 @@ export function cameraEncodings(): RTCRtpEncodingParameters[] {
   return [{ maxBitrate: 1_500_000, maxFramerate: 30 }];
 }
 
+/** How a shared screen is encoded: one layer. The bitrate is in bit/s. */
+export function screenEncodings(): RTCRtpEncodingParameters[] {
+  return [{ maxBitrate: 2_500_000, maxFramerate: 30 }];
+}
+
 const WANTED_CODECS = {
   audio: ['audio/opus'],
   video: ['video/vp8', 'video/rtx'],

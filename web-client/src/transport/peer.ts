@@ -3,7 +3,13 @@ import { Emitter } from '../events';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { IceServer } from '../signaling/protocol/IceServer';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
-import { cameraEncodings, codecPreferences, isWantedHeaderExtension } from './codecs';
+import type { SlotSections } from '../signaling/protocol/SlotSections';
+import {
+  cameraEncodings,
+  codecPreferences,
+  isWantedHeaderExtension,
+  screenEncodings,
+} from './codecs';
 import { peerConfiguration } from './configuration';
 
 /** The `offer` message. */
@@ -25,21 +31,35 @@ export interface SlotTracks {
   readonly video: MediaStreamTrack;
 }
 
+/** The slots that people are in, and those for their screens. */
+export interface SlotsBy<T> {
+  readonly people: T;
+  readonly screens: T;
+}
+
+interface Slot {
+  readonly audio: RTCRtpTransceiver;
+  readonly video: RTCRtpTransceiver;
+}
+
 interface PeerEvents {
   connectionState: [state: RTCPeerConnectionState];
 }
 
 /**
- * The peer connection with the server. Its sections are made once: the
- * microphone, the camera, then an audio and a video section for each slot.
+ * The peer connection with the server. Its sections are made once, so that
+ * nothing is negotiated again: one for each source of ours, then an audio and
+ * a video section for each slot.
  */
 export class Peer extends Emitter<PeerEvents> {
   readonly #connection: RTCPeerConnection;
   readonly #transforms: Transforms;
   readonly #publications: Record<PublicationSource, RTCRtpTransceiver>;
-  readonly #slots: { audio: RTCRtpTransceiver; video: RTCRtpTransceiver }[] = [];
+  #slots: SlotsBy<readonly Slot[]> = { people: [], screens: [] };
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
+  readonly screen: TrackOutput;
+  readonly screenAudio: TrackOutput;
 
   constructor(connection: RTCPeerConnection, transforms: Transforms) {
     super();
@@ -47,24 +67,35 @@ export class Peer extends Emitter<PeerEvents> {
     this.#transforms = transforms;
     const microphone = this.#addSender('microphone', 'audio', []);
     const camera = this.#addSender('camera', 'video', cameraEncodings());
+    const screen = this.#addSender('screen', 'video', screenEncodings());
+    const screenAudio = this.#addSender('screen-audio', 'audio', []);
     this.#publications = {
       microphone: microphone.transceiver,
       camera: camera.transceiver,
+      screen: screen.transceiver,
+      'screen-audio': screenAudio.transceiver,
     };
     this.microphone = microphone.output;
     this.camera = camera.output;
+    this.screen = screen.output;
+    this.screenAudio = screenAudio.output;
     connection.addEventListener('connectionstatechange', this.#handleConnectionState);
   }
 
-  /** Adds `count` slots and returns their tracks, in the order of the slots. */
-  addSlots(count: number): SlotTracks[] {
-    return Array.from({ length: count }, () => {
-      const slot = this.#slots.length;
-      const audio = this.#addReceiver('audio', slot);
-      const video = this.#addReceiver('video', slot);
-      this.#slots.push({ audio, video });
-      return { audio: audio.receiver.track, video: video.receiver.track };
+  /**
+   * Makes the slots, once, and returns their tracks in the order of the slots.
+   * To transforms, screen slots go on where the others end.
+   */
+  addSlots({ people, screens }: SlotsBy<number>): SlotsBy<SlotTracks[]> {
+    const add = (slot: number): Slot => ({
+      audio: this.#addReceiver('audio', slot),
+      video: this.#addReceiver('video', slot),
     });
+    this.#slots = {
+      people: Array.from({ length: people }, (_, index) => add(index)),
+      screens: Array.from({ length: screens }, (_, index) => add(people + index)),
+    };
+    return { people: this.#slots.people.map(tracks), screens: this.#slots.screens.map(tracks) };
   }
 
   /**
@@ -74,7 +105,9 @@ export class Peer extends Emitter<PeerEvents> {
   async offer(iceServers: readonly IceServer[]): Promise<Offer> {
     if (iceServers.length > 0) this.#connection.setConfiguration(peerConfiguration(iceServers));
     await this.#connection.setLocalDescription();
-    const sources: PublicationSource[] = ['microphone', 'camera'];
+    const { people, screens } = this.#slots;
+    // Where no screen can be shared, the server may not know of any.
+    const sources = screens.length > 0 ? ALL_SOURCES : DEVICE_SOURCES;
     return {
       type: 'offer',
       sdp: this.#connection.localDescription?.sdp ?? '',
@@ -82,10 +115,8 @@ export class Peer extends Emitter<PeerEvents> {
         mid: sectionId(this.#publications[source]),
         source,
       })),
-      slots: this.#slots.map(({ audio, video }) => ({
-        audio: sectionId(audio),
-        video: sectionId(video),
-      })),
+      slots: people.map(slotSections),
+      screenSlots: screens.map(slotSections),
     };
   }
 
@@ -157,6 +188,17 @@ function trimSection(
         : { ...extension, direction: 'stopped' as const },
     ),
   );
+}
+
+const DEVICE_SOURCES: readonly PublicationSource[] = ['microphone', 'camera'];
+const ALL_SOURCES: readonly PublicationSource[] = [...DEVICE_SOURCES, 'screen', 'screen-audio'];
+
+function tracks({ audio, video }: Slot): SlotTracks {
+  return { audio: audio.receiver.track, video: video.receiver.track };
+}
+
+function slotSections({ audio, video }: Slot): SlotSections {
+  return { audio: sectionId(audio), video: sectionId(video) };
 }
 
 function sectionId(transceiver: RTCRtpTransceiver): string {

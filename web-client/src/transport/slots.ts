@@ -41,6 +41,11 @@ export class SlotTable {
     );
   }
 
+  /** How many slots have somebody in them. */
+  get taken(): number {
+    return this.#occupants.filter((occupant) => occupant !== undefined).length;
+  }
+
   slotOf(participantId: string): number | undefined {
     const slot = this.#occupants.indexOf(participantId);
     return slot < 0 ? undefined : slot;

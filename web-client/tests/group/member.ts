@@ -106,6 +106,7 @@ export class Member {
       case 'answer':
       case 'participant-updated':
       case 'slots':
+      case 'screens':
         break;
       case 'mls-create':
       case 'mls-key-package':

@@ -52,7 +52,7 @@ test('a frame costs less than 24 bytes', async () => {
 
   for (const [context, mimeType] of [
     [CONTEXTS.microphone, 'audio/opus'],
-    [CONTEXTS.screenAudio, 'audio/opus'],
+    [CONTEXTS['screen-audio'], 'audio/opus'],
     [CONTEXTS.screen, 'video/VP8'],
     [CONTEXTS.screen, 'video/AV1'],
   ] as const) {
@@ -92,7 +92,7 @@ test.each([
   ['audio', CONTEXTS.camera],
   ['audio', CONTEXTS.screen],
   ['video', CONTEXTS.microphone],
-  ['video', CONTEXTS.screenAudio],
+  ['video', CONTEXTS['screen-audio']],
 ] as const)('no %s slot takes a frame of context %d', async (kind, context) => {
   await enter(1n);
 

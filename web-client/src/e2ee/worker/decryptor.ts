@@ -118,7 +118,7 @@ export class Decryptor implements FrameHandler {
 
   readonly #accepts = (context: Context): boolean =>
     this.#kind === 'audio'
-      ? context === CONTEXTS.microphone || context === CONTEXTS.screenAudio
+      ? context === CONTEXTS.microphone || context === CONTEXTS['screen-audio']
       : context === CONTEXTS.camera || context === CONTEXTS.screen;
 
   #note({ epoch, leaf, context }: Extract<Opened, { outcome: 'opened' }>): void {

@@ -36,4 +36,9 @@ publications: Array<PublicationSection>,
 /**
  * The sections the client receives on, in the order of its slots.
  */
-slots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "mls-key-package", keyPackage: Opaque, } | { "type": "mls-claim", participantIds: Array<string>, } | { "type": "mls-commit" } & GroupCommit | { "type": "mls-report" } & GroupReport | { "type": "mls-message", message: Opaque, } | { "type": "mls-resync", } | { "type": "leave", };
+slots: Array<SlotSections>, 
+/**
+ * Those it receives shared screens on, in the order of its screen
+ * slots.
+ */
+screenSlots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "share-screen", } | { "type": "stop-screen-share", } | { "type": "mls-key-package", keyPackage: Opaque, } | { "type": "mls-claim", participantIds: Array<string>, } | { "type": "mls-commit" } & GroupCommit | { "type": "mls-report" } & GroupReport | { "type": "mls-message", message: Opaque, } | { "type": "mls-resync", } | { "type": "leave", };

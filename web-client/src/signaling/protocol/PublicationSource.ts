@@ -3,4 +3,4 @@
 /**
  * What a publication carries.
  */
-export type PublicationSource = "microphone" | "camera";
+export type PublicationSource = "microphone" | "camera" | "screen" | "screen-audio";

@@ -27,9 +27,13 @@ participants: Array<Participant>,
  */
 slots: number, 
 /**
+ * How many screen slots to offer.
+ */
+screenSlots: number, 
+/**
  * For `RTCConfiguration.iceServers`.
  */
-iceServers: Array<IceServer>, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
+iceServers: Array<IceServer>, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
 /**
  * For a developer's console, in English.
  */

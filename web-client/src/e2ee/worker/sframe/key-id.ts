@@ -8,7 +8,7 @@ export const CONTEXTS = {
   microphone: 0,
   camera: 1,
   screen: 2,
-  screenAudio: 3,
+  'screen-audio': 3,
 } as const satisfies Record<string, Context>;
 
 /** What a key id says. */

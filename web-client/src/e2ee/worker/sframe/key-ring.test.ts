@@ -39,7 +39,7 @@ test('another member decrypts and learns whose frame of what it is', async () =>
 test('a key id carries context, leaf and epoch', async () => {
   await alice.install(epochKeys(0x1ffn, 0xab, { leafCount: MAX_LEAVES }));
 
-  const { keyId } = decodeHeader(await seal(alice, CONTEXTS.screenAudio))!;
+  const { keyId } = decodeHeader(await seal(alice, CONTEXTS['screen-audio']))!;
 
   expect(keyId).toBe(0x3abffn);
   expect(keyIdParts(keyId)).toEqual({ context: 3, leaf: 0xab, epoch: 0xff });
