@@ -65,6 +65,12 @@ impl ReceiveBatch {
         &mut self.headers
     }
 
+    /// Whether `count` messages are as many as one call receives: more may
+    /// wait.
+    pub(super) fn is_full(&self, count: usize) -> bool {
+        count >= self.headers.len()
+    }
+
     /// The sender of a message that the last call received, and its datagrams.
     /// `None` for one that was cut short.
     pub(super) fn message(

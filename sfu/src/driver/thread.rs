@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::gauge::Meter;
 use super::messages::{ReceiveBatch, SendMessages};
-use super::udp::{Socket, wait_readable};
+use super::udp::{Poll, Socket};
 use crate::transport::Path;
 use crate::worker::Worker;
 use crate::worker::batch::TransmitBatch;
@@ -26,6 +26,8 @@ pub(super) struct WorkerThread<F> {
     sockets: Vec<Socket>,
     inbox: Receiver<Message>,
     woken: UnixStream,
+    /// The sockets, in order, then `woken`.
+    poll: Poll,
     meter: Meter,
     on_event: F,
     received: ReceiveBatch,
@@ -42,11 +44,14 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         meter: Meter,
         on_event: F,
     ) -> Self {
+        let descriptors = sockets.iter().map(Socket::as_fd);
+        let poll = Poll::new(descriptors.chain([woken.as_fd()]));
         Self {
             worker,
             sockets,
             inbox,
             woken,
+            poll,
             meter,
             on_event,
             received: ReceiveBatch::new(),
@@ -61,25 +66,27 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             let hidden = self.meter.rest(Instant::now(), || self.worker.statistics());
             self.wait(hidden);
             self.meter.wake(Instant::now());
-            if self.handle_messages() == Continue::No {
+            if self.poll.is_ready(self.sockets.len()) && self.handle_messages() == Continue::No {
                 return;
             }
             for index in 0..self.sockets.len() {
-                self.receive(index);
+                if self.poll.is_ready(index) {
+                    self.receive(index);
+                }
             }
             self.worker.handle_timeout(Instant::now());
             self.flush();
         }
     }
 
-    fn wait(&self, limit: Option<Duration>) {
+    /// Waits for datagrams, messages or the worker's next deadline. Only a
+    /// worker without deadlines is woken after `limit`.
+    fn wait(&mut self, limit: Option<Duration>) {
         let due = self
             .worker
             .next_timeout()
             .map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = due.into_iter().chain(limit).min();
-        let sockets = self.sockets.iter().map(Socket::as_fd);
-        if let Err(error) = wait_readable(sockets.chain([self.woken.as_fd()]), timeout) {
+        if let Err(error) = self.poll.wait(due.or(limit)) {
             tracing::error!(%error, "waiting for datagrams failed");
             std::thread::sleep(AFTER_FAILURE);
         }
@@ -132,6 +139,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 }
             }
             self.flush();
+            if !self.received.is_full(count) {
+                return;
+            }
         }
     }
 

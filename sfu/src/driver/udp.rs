@@ -172,43 +172,61 @@ impl AsFd for Socket {
     }
 }
 
-/// Waits until one of `descriptors` can be read, or `timeout` is over.
-pub(super) fn wait_readable<'a>(
-    descriptors: impl Iterator<Item = BorrowedFd<'a>>,
-    timeout: Option<Duration>,
-) -> io::Result<()> {
-    let mut list: Vec<libc::pollfd> = descriptors
-        .map(|descriptor| libc::pollfd {
-            fd: descriptor.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        })
-        .collect();
-    let timeout = timeout.map(|timeout| libc::timespec {
-        tv_sec: timeout.as_secs().cast_signed(),
-        tv_nsec: timeout.subsec_nanos().into(),
-    });
-    let pointer = timeout
-        .as_ref()
-        .map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: the list and the timeout outlive the call, and the count is the
-    // list's.
-    let result = unsafe {
-        libc::ppoll(
-            list.as_mut_ptr(),
-            list.len() as libc::nfds_t,
-            pointer,
-            std::ptr::null(),
+/// Descriptors to be read, and which of them can be.
+#[derive(Debug)]
+pub(super) struct Poll(Vec<libc::pollfd>);
+
+impl Poll {
+    /// Polls `descriptors`, which must stay open as long as it is used.
+    pub(super) fn new<'a>(descriptors: impl Iterator<Item = BorrowedFd<'a>>) -> Self {
+        Self(
+            descriptors
+                .map(|descriptor| libc::pollfd {
+                    fd: descriptor.as_raw_fd(),
+                    events: libc::POLLIN,
+                    revents: 0,
+                })
+                .collect(),
         )
-    };
-    if result >= 0 {
-        return Ok(());
     }
-    let error = io::Error::last_os_error();
-    if error.kind() == io::ErrorKind::Interrupted {
-        return Ok(());
+
+    /// Waits until one of the descriptors can be read, or `timeout` is over.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = timeout.map(|timeout| libc::timespec {
+            tv_sec: timeout.as_secs().cast_signed(),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let pointer = timeout
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the list and the timeout outlive the call, and the count is
+        // the list's.
+        let result = unsafe {
+            libc::ppoll(
+                self.0.as_mut_ptr(),
+                self.0.len() as libc::nfds_t,
+                pointer,
+                std::ptr::null(),
+            )
+        };
+        if result >= 0 {
+            return Ok(());
+        }
+        for entry in &mut self.0 {
+            entry.revents = 0;
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Ok(());
+        }
+        Err(error)
     }
-    Err(error)
+
+    /// Whether the descriptor at `index` can be read, or has failed, by the
+    /// last [`Poll::wait`].
+    pub(super) fn is_ready(&self, index: usize) -> bool {
+        self.0[index].revents != 0
+    }
 }
 
 /// Asks for buffers that hold a burst; without the privilege, the system's
@@ -283,7 +301,8 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(5);
         while datagrams.len() < count && Instant::now() < deadline {
             let limit = Some(Duration::from_millis(100));
-            wait_readable(std::iter::once(socket.as_fd()), limit).expect("a descriptor");
+            let mut poll = Poll::new(std::iter::once(socket.as_fd()));
+            poll.wait(limit).expect("a descriptor");
             for at in 0..socket.receive(&mut batch).expect("datagrams") {
                 let (from, segments) = batch.message(at).expect("a whole message");
                 datagrams.extend(segments.map(|bytes| (from, bytes.to_vec())));

@@ -20,6 +20,11 @@ impl KeyFrameRequests {
         self.is_wanted = false;
     }
 
+    /// Whether somebody waits for one.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted
+    }
+
     /// Whether to send a request now. It is repeated until a key frame comes,
     /// since both it and the frame can get lost.
     pub fn poll(&mut self, now: Instant) -> bool {

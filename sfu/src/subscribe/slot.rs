@@ -37,6 +37,11 @@ pub struct Forward {
     pub payload_type: PayloadType,
     pub timestamp: Timestamp,
     pub renumbering: Renumbering,
+    /// Bytes of payload.
+    pub payload_length: u16,
+    pub audio_level: Option<u8>,
+    /// Whether RTP padding may even out its length.
+    pub can_pad: bool,
     /// For a retransmission, the sequence number it was first sent with
     /// (RFC 4588 §4).
     pub original: Option<u16>,
@@ -141,6 +146,9 @@ impl SlotState {
             payload_type,
             timestamp,
             renumbering: mapping.renumbering,
+            payload_length: packet.payload_length,
+            audio_level: packet.audio_level,
+            can_pad: packet.vp8.is_some(),
             original: None,
         })
     }
@@ -179,6 +187,9 @@ impl SlotState {
             payload_type,
             timestamp: packet.timestamp.advanced(mapping.timestamp),
             renumbering: mapping.renumbering,
+            payload_length: packet.payload_length,
+            audio_level: packet.audio_level,
+            can_pad: packet.vp8.is_some(),
             original: Some(sent.number()),
         })
     }

@@ -12,6 +12,16 @@ use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Ssrc, Timestamp};
 use crate::srtp::{ReceivedSource, UnprotectError};
 
+/// A published packet that waits for its batch to be forwarded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// The worker's key of the stream.
+    pub(super) stream: usize,
+    order: usize,
+    sequence: ExtendedSequence,
+    at: Instant,
+}
+
 impl Worker {
     pub(super) fn handle_rtp(&mut self, now: Instant, key: usize, datagram: &mut [u8]) {
         let received_bytes = datagram.len() as u64;
@@ -126,7 +136,12 @@ impl Worker {
     /// Asks the publisher for a key frame, if one is wanted and it is time.
     pub(super) fn request_key_frame(&mut self, now: Instant, stream: usize) {
         let published = &mut self.streams[stream];
-        if published.subscribers.is_empty() || !published.key_frames.poll(now) {
+        if published.subscribers.is_empty() || !published.key_frames.is_wanted() {
+            return;
+        }
+        self.hurry(now);
+        let published = &mut self.streams[stream];
+        if !published.key_frames.poll(now) {
             return;
         }
         let ssrc = published.ssrc;
@@ -145,7 +160,7 @@ impl Worker {
         }
     }
 
-    /// Keeps a published packet and sends it on.
+    /// Keeps a published packet, to be sent on with its batch.
     fn receive_media(
         &mut self,
         now: Instant,
@@ -161,20 +176,12 @@ impl Worker {
             if packet.payload_length == 0 && !payload.is_empty() {
                 self.statistics.dropped.unencrypted += 1;
             }
-            for subscriber in &published.subscribers {
-                let participant = &mut self.participants[subscriber.participant];
-                if participant.srtp.is_none() {
-                    continue;
-                }
-                let slot = &mut participant.slots[subscriber.slot];
-                if let Some(forward) = slot.forward(now, published.codec, &packet) {
-                    if participant.queue(forward) {
-                        self.pending.push_back(subscriber.participant);
-                    }
-                } else if slot.awaits_key_frame() {
-                    published.key_frames.want();
-                }
-            }
+            self.arrived.push(Arrival {
+                stream,
+                order: self.arrived.len(),
+                sequence,
+                at: now,
+            });
         } else {
             self.statistics.dropped.malformed += 1;
         }
@@ -182,6 +189,42 @@ impl Worker {
             self.request_missing(now, stream);
         }
         self.request_key_frame(now, stream);
+    }
+
+    /// Decides what becomes of the packets that came since this was last done.
+    /// One receiver after another takes all that came of a stream: what is
+    /// known of a receiver is touched once, and its packets can form a train.
+    pub(super) fn forward_arrived(&mut self) {
+        let mut arrived = std::mem::take(&mut self.arrived);
+        arrived.sort_unstable_by_key(|arrival| (arrival.stream, arrival.order));
+        for run in arrived.chunk_by(|one, other| one.stream == other.stream) {
+            let (stream, now) = (run[0].stream, run[run.len() - 1].at);
+            let published = &mut self.streams[stream];
+            for subscriber in &published.subscribers {
+                let participant = &mut self.participants[subscriber.participant];
+                if participant.srtp.is_none() {
+                    continue;
+                }
+                let mut is_first = false;
+                for arrival in run {
+                    let Some((packet, _)) = published.ring.get(arrival.sequence) else {
+                        continue;
+                    };
+                    let slot = &mut participant.slots[subscriber.slot];
+                    if let Some(forward) = slot.forward(arrival.at, published.codec, packet) {
+                        is_first |= participant.queue(forward);
+                    } else if slot.awaits_key_frame() {
+                        published.key_frames.want();
+                    }
+                }
+                if is_first {
+                    self.pending.push_back(subscriber.participant);
+                }
+            }
+            self.request_key_frame(now, stream);
+        }
+        arrived.clear();
+        self.arrived = arrived;
     }
 
     /// Takes a publisher's retransmission for the packet it repeats

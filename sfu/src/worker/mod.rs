@@ -32,6 +32,7 @@ use batch::TransmitBatch;
 use budget::Budget;
 use command::{Command, MediaParameters, TransportParameters};
 use event::{DisconnectReason, Event};
+use media::Arrival;
 use participant::Participant;
 use routes::Routes;
 use statistics::Statistics;
@@ -46,6 +47,8 @@ pub struct Worker {
     rooms: HashMap<RoomId, Vec<usize>>,
     by_id: HashMap<ParticipantId, usize>,
     routes: Routes,
+    /// Packets to be forwarded, in the order they came.
+    arrived: Vec<Arrival>,
     /// Participants with forwarded packets to be sent.
     pending: VecDeque<usize>,
     control: Control,
@@ -67,6 +70,7 @@ impl Worker {
             rooms: HashMap::new(),
             by_id: HashMap::new(),
             routes: Routes::default(),
+            arrived: Vec::with_capacity(ARRIVALS),
             pending: VecDeque::new(),
             control: Control::default(),
             events: VecDeque::new(),
@@ -102,6 +106,7 @@ impl Worker {
 
     /// Carries out a command.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.hurry(now);
         match command {
             Command::Join {
                 room,
@@ -147,7 +152,6 @@ impl Worker {
     pub fn handle_timeout(&mut self, now: Instant) {
         if now >= self.next_tick {
             self.tick(now);
-            self.next_tick = now + timers::TICK;
         }
     }
 
@@ -160,6 +164,7 @@ impl Worker {
     /// Adds to `batch` what is to be sent. What does not fit waits for the
     /// next call, with the batch cleared.
     pub fn poll_transmit(&mut self, batch: &mut TransmitBatch) {
+        self.forward_arrived();
         self.control.drain_into(batch);
         while batch.has_room()
             && let Some(&key) = self.pending.front()
@@ -325,6 +330,7 @@ impl Worker {
 
     fn remove_stream(&mut self, stream: usize) {
         let removed = self.streams.remove(stream);
+        self.arrived.retain(|arrival| arrival.stream != stream);
         for subscriber in &removed.subscribers {
             if let Some(participant) = self.participants.get_mut(subscriber.participant) {
                 participant.slots[subscriber.slot].bind(None);
@@ -381,6 +387,8 @@ pub struct Footprint {
     pub routes: usize,
 }
 
+/// As many packets as a driver takes in before it sends.
+const ARRIVALS: usize = 128;
 /// Enough for a peer that mistook its password, too few to be worth a flood.
 const REFUSALS_A_MILLISECOND: u32 = 1;
 const MOST_REFUSALS: u32 = 100;

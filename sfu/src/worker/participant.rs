@@ -207,11 +207,8 @@ impl Participant {
             srtp,
         };
         self.segments.clear();
-        self.forwards.retain(|forward| {
-            let segment = writer.segment(streams, forward);
-            self.segments.extend(segment);
-            segment.is_some()
-        });
+        self.segments
+            .extend(self.forwards.iter().map(|forward| writer.segment(forward)));
         let mut written = 0;
         for (run, length) in runs(&self.segments) {
             if !batch.has_room() {
@@ -251,21 +248,19 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn segment(&self, streams: &Slab<Stream>, forward: &Forward) -> Option<Segment> {
-        let stream = streams.get(forward.stream)?;
-        let (packet, payload) = stream.ring.get(forward.published)?;
-        let extension = match packet.audio_level.and(self.audio_level) {
+    fn segment(&self, forward: &Forward) -> Segment {
+        let extension = match forward.audio_level.and(self.audio_level) {
             Some(_) => SINGLE_BYTE_ELEMENT_LENGTH,
             None => 0,
         };
-        Some(Segment {
+        Segment {
             length: FIXED_LENGTH
                 + extension
                 + forward.original.map_or(0, |_| ORIGINAL_NUMBER)
-                + payload.len()
+                + usize::from(forward.payload_length)
                 + self.srtp.outbound.rtp_overhead(),
-            can_pad: packet.vp8.is_some(),
-        })
+            can_pad: forward.can_pad,
+        }
     }
 
     fn write(
@@ -283,7 +278,7 @@ impl Writer<'_> {
         };
         let extension = self
             .audio_level
-            .zip(packet.audio_level)
+            .zip(forward.audio_level)
             .map(|(id, level)| single_byte_element(id, level));
         let start = bytes.len();
         let header = Outgoing {

@@ -77,6 +77,8 @@ impl Worker {
             .repair
             .round_trip()
             .unwrap_or(FIRST_ROUND_TRIP);
+        self.hurry(now);
+        let published = &mut self.streams[stream];
         let mut numbers = Vec::new();
         published
             .missing

@@ -7,7 +7,9 @@ use super::event::DisconnectReason;
 use crate::rtcp::{self, ReportBlock};
 
 impl Worker {
+    /// Does what is due, and plans when to look again.
     pub(super) fn tick(&mut self, now: Instant) {
+        let mut next = now + QUIET_TICK;
         // When the whole machine was held up, what the peers sent meanwhile is
         // still to be read.
         let late = now.saturating_duration_since(self.next_tick);
@@ -23,10 +25,16 @@ impl Worker {
                 continue;
             }
             self.retransmit_dtls(now, key);
-            if !self.participants.contains(key) || self.participants[key].srtp.is_none() {
+            let Some(participant) = self.participants.get_mut(key) else {
+                continue;
+            };
+            if participant.srtp.is_none() {
+                next = now + TICK;
                 continue;
             }
-            let participant = &mut self.participants[key];
+            if let Some(deadline) = participant.dtls.deadline() {
+                next = next.min(deadline.max(now + TICK));
+            }
             if now >= participant.last_feedback + FEEDBACK {
                 participant.last_feedback = now;
                 self.send_feedback(key);
@@ -38,11 +46,17 @@ impl Worker {
                 self.send_sender_reports(now, key);
             }
         }
+        self.next_tick = next;
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
             self.request_missing(now, stream);
             self.request_key_frame(now, stream);
         }
+    }
+
+    /// Has the worker look at the time soon: something waits for an answer.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.next_tick = self.next_tick.min(now + TICK);
     }
 
     fn send_feedback(&mut self, key: usize) {
@@ -89,8 +103,10 @@ impl Worker {
     }
 }
 
-/// How often a worker with participants looks at the time.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+/// How often a worker looks at the time while something waits for an answer.
+const TICK: Duration = Duration::from_millis(20);
+/// How often while nothing does: each look wakes the thread.
+const QUIET_TICK: Duration = FEEDBACK;
 /// How often publishers hear what came.
 const FEEDBACK: Duration = Duration::from_millis(60);
 /// Later than any load makes a tick.

@@ -35,6 +35,8 @@ pub struct Session {
     pub random: Random,
     /// Datagrams sent to addresses that are no participant's.
     pub deliveries_to_strangers: usize,
+    /// How often the worker was called only because it was time.
+    pub wakes: u32,
     links: BTreeMap<ParticipantId, (Direction, Direction)>,
     sending: BTreeMap<ParticipantId, Sending>,
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
@@ -95,6 +97,7 @@ impl Session {
             events: Vec::new(),
             random: Random::new(seed),
             deliveries_to_strangers: 0,
+            wakes: 0,
             links: BTreeMap::new(),
             sending: BTreeMap::new(),
             in_flight: BinaryHeap::new(),
@@ -226,6 +229,7 @@ impl Session {
             self.send_from_peers();
             if self.worker.next_timeout().is_some_and(|at| at <= self.now) {
                 self.worker.handle_timeout(self.now);
+                self.wakes += 1;
             }
             self.flush();
         }

@@ -251,3 +251,26 @@ fn an_address_whose_holder_fell_silent_is_free_for_another() {
     let came = session.worker.statistics().packets_received - before;
     assert!(came > 100, "{came} packets");
 }
+
+#[test]
+fn a_worker_looks_at_the_time_often_only_while_something_waits_for_an_answer() {
+    let mut session = Session::new(1);
+    session.join(ROOM, A, 1, Link::good());
+    session.join(ROOM, B, 1, Link::good());
+    session.watch(B, 0, A);
+    session.connect();
+    session.start_media(A);
+    session.run(Duration::from_secs(1));
+
+    session.wakes = 0;
+    session.run(Duration::from_secs(3));
+    let quiet = session.wakes;
+    session.sending(A).is_on = false;
+    session.watch(B, 0, B);
+    session.watch(B, 0, A);
+    session.wakes = 0;
+    session.run(Duration::from_secs(3));
+
+    assert!((45..=51).contains(&quiet), "{quiet} times in 3 s");
+    assert!(session.wakes > 140, "{} times in 3 s", session.wakes);
+}
