@@ -32,9 +32,10 @@ pub struct OfferedSection {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Flow {
     Receive,
-    /// One source.
+    /// One source, with another one for its retransmissions.
     Send {
         ssrc: u32,
+        repair: Option<u32>,
     },
     /// Simulcast, by these restriction ids.
     SendLayers {
@@ -63,6 +64,9 @@ pub struct Section {
     /// Of VP8's retransmissions.
     pub repair_type: Option<u8>,
     pub takes_simulcast: bool,
+    /// Sources of retransmissions, and whose each of them repeats (RFC 5576
+    /// §4.2).
+    pub repairs: Vec<(u32, u32)>,
 }
 
 impl Description {
@@ -110,6 +114,14 @@ impl Description {
         })
     }
 
+    /// The sources of retransmissions of all sections, and whose each repeats.
+    pub fn repairs(&self) -> Vec<(u32, u32)> {
+        let sections = self.sections.iter();
+        sections
+            .flat_map(|section| section.repairs.clone())
+            .collect()
+    }
+
     pub fn section(&self, mid: &str) -> Option<&Section> {
         self.sections
             .iter()
@@ -133,6 +145,7 @@ impl Section {
             payload_type: None,
             repair_type: None,
             takes_simulcast: false,
+            repairs: Vec::new(),
         })
     }
 
@@ -140,6 +153,14 @@ impl Section {
         match name {
             "mid" => value.clone_into(&mut self.mid),
             "simulcast" => self.takes_simulcast = true,
+            "ssrc-group" => {
+                let words: Vec<_> = value.split_ascii_whitespace().collect();
+                if let ["FID", media, repair] = words[..]
+                    && let (Ok(media), Ok(repair)) = (media.parse(), repair.parse())
+                {
+                    self.repairs.push((repair, media));
+                }
+            }
             "extmap" => self.read_extension(value),
             "rtpmap" => {
                 let Some((number, encoding)) = value.split_once(' ') else {
@@ -170,6 +191,7 @@ impl Section {
         let known = match uri.split_ascii_whitespace().next() {
             Some(MID) => &mut ids.mid,
             Some(RID) => &mut ids.rid,
+            Some(REPAIRED_RID) => &mut ids.repaired_rid,
             Some(AUDIO_LEVEL) => &mut ids.audio_level,
             Some(TRANSPORT_NUMBER) => &mut ids.transport_sequence_number,
             Some(DEPENDENCY_DESCRIPTOR) => &mut ids.dependency_descriptor,
@@ -198,7 +220,7 @@ pub fn offer(local: &LocalEnd, sections: &[OfferedSection]) -> String {
         push(&mut sdp, "a=setup:active");
         push(&mut sdp, &format!("a={direction}"));
         for (id, uri, kind) in OFFERED_EXTENSIONS {
-            let is_of_layers = *uri == RID;
+            let is_of_layers = [RID, REPAIRED_RID].contains(uri);
             let has_layers = matches!(section.flow, Flow::SendLayers { .. });
             if kind.is_none_or(|kind| kind == section.kind) && (!is_of_layers || has_layers) {
                 push(&mut sdp, &format!("a=extmap:{id} {uri}"));
@@ -210,10 +232,15 @@ pub fn offer(local: &LocalEnd, sections: &[OfferedSection]) -> String {
         }
         match &section.flow {
             Flow::Receive => {}
-            Flow::Send { ssrc } => {
+            Flow::Send { ssrc, repair } => {
                 let mid = &section.mid;
                 push(&mut sdp, &format!("a=msid:load {mid}"));
-                push(&mut sdp, &format!("a=ssrc:{ssrc} cname:load"));
+                if let Some(repair) = repair {
+                    push(&mut sdp, &format!("a=ssrc-group:FID {ssrc} {repair}"));
+                }
+                for ssrc in [Some(*ssrc), *repair].into_iter().flatten() {
+                    push(&mut sdp, &format!("a=ssrc:{ssrc} cname:load"));
+                }
             }
             Flow::SendLayers { rids } => {
                 push(&mut sdp, &format!("a=msid:load {}", section.mid));
@@ -320,6 +347,7 @@ fn candidate(value: &str) -> Option<SocketAddr> {
 
 const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 const TRANSPORT_NUMBER: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
@@ -330,6 +358,7 @@ const OFFERED_EXTENSIONS: &[(u8, &str, Option<Kind>)] = &[
     (3, TRANSPORT_NUMBER, None),
     (4, MID, None),
     (10, RID, Some(Kind::Video)),
+    (11, REPAIRED_RID, Some(Kind::Video)),
     (12, DEPENDENCY_DESCRIPTOR, Some(Kind::Video)),
 ];
 const OPUS: &str =
@@ -363,7 +392,10 @@ mod tests {
                 OfferedSection {
                     mid: "a".into(),
                     kind: Kind::Audio,
-                    flow: Flow::Send { ssrc: 9 },
+                    flow: Flow::Send {
+                        ssrc: 9,
+                        repair: Some(8),
+                    },
                 },
                 OfferedSection {
                     mid: "v".into(),
@@ -384,6 +416,7 @@ mod tests {
         assert_eq!(audio.payload_type, Some(111));
         assert_eq!(audio.extensions.audio_level, Some(1));
         assert_eq!(audio.extensions.rid, None);
+        assert_eq!(audio.repairs, [(8, 9)]);
         let video = description.section("v").unwrap();
         assert_eq!(
             (video.payload_type, video.repair_type),

@@ -34,6 +34,9 @@ pub struct Machine {
     /// The part of receivers that decrypt and check everything.
     pub full_part: f64,
     pub joins_a_second: f64,
+    /// The part of media packets that is lost on each way, to a server and
+    /// from it.
+    pub loss: f64,
 }
 
 /// What came of a test.
@@ -117,11 +120,12 @@ impl Outcome {
     /// The part of packets that did not reach their receivers: by what
     /// publishers sent, or where layers are chosen, by sequence numbers.
     pub fn loss(&self) -> f64 {
-        if self.scenario.video.simulcast && self.target_chooses_layers() {
-            self.loss_by_sequence()
-        } else {
-            missing(self.due(), self.tally.received)
-        }
+        missing(self.wanted(), self.tally.received)
+    }
+
+    /// The same once retransmissions had come.
+    pub fn loss_after_repair(&self) -> f64 {
+        missing(self.wanted(), self.tally.received + self.tally.repaired)
     }
 
     pub fn loss_by_sequence(&self) -> f64 {
@@ -172,6 +176,15 @@ impl Outcome {
         names.join(", ")
     }
 
+    /// What [`Outcome::loss`] is a part of.
+    fn wanted(&self) -> u64 {
+        if self.scenario.video.simulcast && self.target_chooses_layers() {
+            self.tally.expected
+        } else {
+            self.due()
+        }
+    }
+
     fn target_chooses_layers(&self) -> bool {
         !matches!(self.target, Target::Floor | Target::FloorSingly)
     }
@@ -196,6 +209,7 @@ pub async fn run(
         cores: machine.server_cores.clone(),
         identity: machine.identity.clone(),
         profiles: machine.profiles.clone(),
+        loss: machine.loss,
         quietroom: machine.quietroom.clone(),
     };
     let server = Arc::new(Server::start(target, &setting).await?);

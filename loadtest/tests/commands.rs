@@ -51,6 +51,27 @@ fn frames_of_another_epoch_are_dropped_by_the_server() {
 }
 
 #[test]
+fn what_is_lost_on_either_way_is_sent_again() {
+    let (output, records) = measured(&[
+        "run",
+        "--subscribers",
+        "4",
+        "--full",
+        "0.5",
+        "--loss",
+        "0.1",
+        "--duration",
+        "2s",
+    ]);
+
+    let record = &records[0];
+    assert!(number(&record["sent_again"]) > 3.0, "{output:?}");
+    assert!(number(&record["loss"]) > 0.04);
+    assert!(number(&record["loss_after_repair"]) < 0.02, "{output:?}");
+    assert_eq!(record["faulty_packets"], 0);
+}
+
+#[test]
 fn a_meeting_through_the_floor_is_forwarded_and_compared_with_single_datagrams() {
     let (output, records) = measured(&["floor", "--publishers", "3", "--subscribers", "3"]);
 
@@ -144,14 +165,10 @@ fn a_server_that_is_not_there_is_said_so() {
 fn measured(arguments: &[&str]) -> (Output, Vec<Value>) {
     let json = file("json");
     let mut all = arguments.to_vec();
-    all.extend([
-        "--loopback",
-        "--duration",
-        "600ms",
-        "--bitrate",
-        "600k",
-        "--quiet",
-    ]);
+    all.extend(["--loopback", "--bitrate", "600k", "--quiet"]);
+    if !arguments.contains(&"--duration") {
+        all.extend(["--duration", "600ms"]);
+    }
     all.extend(["--json", json.to_str().unwrap()]);
     let output = loadtest(&all);
     let report = fs::read_to_string(&json);

@@ -10,6 +10,8 @@ use crate::system::udp::WallTime;
 pub enum Request {
     /// A key frame of this source.
     KeyFrame(u32),
+    /// The packet of this source with this number, once more.
+    Again(u32, u16),
 }
 
 /// Reads the requests of a compound packet. What is malformed or of no
@@ -34,10 +36,52 @@ pub fn requests(mut compound: &[u8]) -> Vec<Request> {
                 let entries = (8..length).step_by(8).filter_map(source);
                 requests.extend(entries.map(Request::KeyFrame));
             }
+            (TRANSPORT_FEEDBACK, GENERIC_NACK) => {
+                let Some((source, entries)) = source(4).zip(body.get(8..)) else {
+                    continue;
+                };
+                for entry in entries.as_chunks().0 {
+                    let numbers = nacked(*entry);
+                    requests.extend(numbers.map(|number| Request::Again(source, number)));
+                }
+            }
             _ => {}
         }
     }
     requests
+}
+
+/// Asks for packets of one source again (RFC 4585 §6.2.1). `numbers` are in
+/// order.
+pub fn nack(sender: u32, media: u32, numbers: &[u16]) -> Vec<u8> {
+    let mut entries: Vec<(u16, u16)> = Vec::new();
+    for number in numbers {
+        let bit = entries
+            .last()
+            .and_then(|(first, _)| number.wrapping_sub(*first).checked_sub(1))
+            .filter(|bit| *bit < 16);
+        match (bit, entries.last_mut()) {
+            (Some(bit), Some((_, following))) => *following |= 1 << bit,
+            _ => entries.push((*number, 0)),
+        }
+    }
+    let mut packet = packet_start(GENERIC_NACK, TRANSPORT_FEEDBACK, 2 + entries.len());
+    packet.extend(sender.to_be_bytes());
+    packet.extend(media.to_be_bytes());
+    for (first, following) in entries {
+        packet.extend(first.to_be_bytes());
+        packet.extend(following.to_be_bytes());
+    }
+    packet
+}
+
+/// The numbers of one entry: the first, and those of the 16 after it whose
+/// bits are set.
+fn nacked([high, low, rest @ ..]: [u8; 4]) -> impl Iterator<Item = u16> {
+    let first = u16::from_be_bytes([high, low]);
+    let following = u16::from_be_bytes(rest);
+    let marked = (0..16).filter(move |bit| following >> bit & 1 == 1);
+    std::iter::once(first).chain(marked.map(move |bit| first.wrapping_add(bit + 1)))
 }
 
 /// A receiver report on up to 31 sources.
@@ -175,6 +219,7 @@ const PAYLOAD_FEEDBACK: u8 = 206;
 const PICTURE_LOSS: u8 = 1;
 const FULL_INTRA: u8 = 4;
 const TRANSPORT_WIDE: u8 = 15;
+const GENERIC_NACK: u8 = 1;
 const NOT_RECEIVED: u8 = 0;
 const SMALL_DELTA: u8 = 1;
 const LARGE_DELTA: u8 = 2;
@@ -205,6 +250,21 @@ mod tests {
             requests(&compound),
             [Request::KeyFrame(7), Request::KeyFrame(8)]
         );
+    }
+
+    #[test]
+    fn requests_for_packets_are_read_as_they_are_written() {
+        let numbers = [65_530, 65_531, 65_535, 0, 10, 11, 300];
+        let packet = nack(1, 7, &numbers);
+
+        assert_eq!(
+            requests(&packet),
+            numbers.map(|number| Request::Again(7, number))
+        );
+        assert_eq!(packet.len(), 12 + 3 * 4);
+        for cut in 0..packet.len() {
+            assert!(requests(&packet[..cut]).is_empty());
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::checks::{Checks, Findings};
 use super::dtls::{self, Fingerprint, Handshake, Identity};
 use super::feedback::{self, Arrivals};
 use super::ice::{self, Credentials, Ice, Role};
+use super::loss::Loss;
 use super::publisher::{Publication, Publisher, Sent, Transport, wall_time};
 use super::reception::Reception;
 use super::srtp::{MasterKey, Profile, Session};
@@ -28,6 +29,10 @@ pub struct Plan {
     pub is_full: bool,
     /// For received packets.
     pub payload_types: PayloadTypes,
+    /// Sources of retransmissions that come, and whose each repeats.
+    pub repairs: Vec<(u32, u32)>,
+    /// The part of media packets that is lost on each way.
+    pub loss: f64,
     /// Of the transport-wide sequence toward us, if agreed upon.
     pub transport_number_id: Option<u8>,
     /// Tells one participant's media from another's.
@@ -85,7 +90,10 @@ pub struct Participant {
     receives: bool,
     checks: Option<Checks>,
     reception: Reception,
-    repairs: u64,
+    repair_sources: Vec<(u32, u32)>,
+    repairs: Repairs,
+    /// Of what comes.
+    loss: Loss,
     payload_types: PayloadTypes,
     transport_number_id: Option<u8>,
     arrivals: Arrivals,
@@ -93,6 +101,14 @@ pub struct Participant {
     next_feedback: Instant,
     has_media: bool,
     stages: Vec<Stage>,
+}
+
+/// What came of packets that were missing, since the last reset.
+#[derive(Clone, Copy, Debug, Default)]
+struct Repairs {
+    asked: u64,
+    came: u64,
+    filled: u64,
 }
 
 #[derive(Debug)]
@@ -114,6 +130,7 @@ impl Participant {
             transport: Transport {
                 socket: plan.socket,
                 next_number: 0,
+                loss: Loss::new(plan.loss, plan.seed * 2),
             },
             remote: plan.remote,
             state: State::Checking,
@@ -133,7 +150,9 @@ impl Participant {
             receives: plan.receives,
             checks: plan.is_full.then(Checks::default),
             reception: Reception::default(),
-            repairs: 0,
+            repair_sources: plan.repairs,
+            repairs: Repairs::default(),
+            loss: Loss::new(plan.loss, plan.seed * 2 + 1),
             payload_types: plan.payload_types,
             transport_number_id: plan.transport_number_id,
             arrivals: Arrivals::default(),
@@ -171,7 +190,7 @@ impl Participant {
 
     /// Whether the whole of each datagram is wanted.
     pub fn needs_whole_datagrams(&self) -> bool {
-        self.checks.is_some() || self.is_urgent()
+        self.checks.is_some() || self.is_urgent() || self.reception.lacks_packets()
     }
 
     /// The steps of the join taken since the last call.
@@ -235,6 +254,7 @@ impl Participant {
         if !self.receives {
             return;
         }
+        self.ask_again(now);
         if now >= self.next_report {
             self.next_report = now + REPORT_INTERVAL;
             let figures = self.reception.report();
@@ -255,7 +275,7 @@ impl Participant {
     /// Counts from here on.
     pub fn reset(&mut self) {
         self.reception.reset();
-        self.repairs = 0;
+        self.repairs = Repairs::default();
         for publisher in &mut self.publishers {
             publisher.sent = Sent::default();
         }
@@ -271,6 +291,7 @@ impl Participant {
             tally.sent.all_packets += publisher.sent.all_packets;
             tally.sent.skipped_frames += publisher.sent.skipped_frames;
             tally.sent.refused += publisher.sent.refused;
+            tally.sent.again += publisher.sent.again;
         }
         tally
             .profiles
@@ -286,7 +307,9 @@ impl Participant {
             tally.duplicates += stream.duplicates;
         }
         tally.received += received;
-        tally.repairs += self.repairs;
+        tally.repairs += self.repairs.came;
+        tally.repaired += self.repairs.filled;
+        tally.asked += self.repairs.asked;
         tally.silent_clients += usize::from(received == 0);
         match &self.checks {
             Some(checks) => {
@@ -312,7 +335,7 @@ impl Participant {
         } else if dtls::is_dtls(datagram.bytes) {
             self.handle_dtls(now, datagram.bytes);
         } else if rtp::is_rtcp(datagram.bytes) {
-            self.handle_rtcp(datagram);
+            self.handle_rtcp(now, datagram);
         } else {
             self.handle_rtp(datagram);
         }
@@ -373,7 +396,7 @@ impl Participant {
         }
     }
 
-    fn handle_rtcp(&mut self, datagram: &Datagram) {
+    fn handle_rtcp(&mut self, now: Instant, datagram: &Datagram) {
         let Some(session) = &mut self.session else {
             return;
         };
@@ -384,7 +407,7 @@ impl Participant {
         if let Ok(compound) = session.unprotect_rtcp(datagram.bytes) {
             for request in feedback::requests(&compound) {
                 for publisher in &mut self.publishers {
-                    publisher.handle(request);
+                    publisher.handle(now, request, session, &mut self.transport);
                 }
             }
         }
@@ -394,7 +417,7 @@ impl Participant {
         let Some(header) = Header::parse(datagram.bytes) else {
             return;
         };
-        if self.session.is_none() || !self.receives {
+        if self.session.is_none() || !self.receives || self.loss.takes() {
             return;
         }
         if let Some(id) = self.transport_number_id
@@ -405,23 +428,76 @@ impl Participant {
             self.arrivals.record(u16::from_be_bytes(number), at);
         }
         if Some(header.payload_type) == self.payload_types.repair {
-            self.repairs += 1;
+            self.handle_repair(&header, datagram);
             return;
         }
         if !self.has_media {
             self.has_media = true;
             self.stages.push(Stage::Media);
         }
-        let place = self.reception.record(&header, datagram.length);
+        let is_video = Some(header.payload_type) == self.payload_types.video;
+        let is_repaired = is_video && self.payload_types.repair.is_some();
+        let place = self.reception.record(&header, datagram.length, is_repaired);
         let (Some(checks), Some(session)) = (&mut self.checks, &mut self.session) else {
             return;
         };
         match session.unprotect(datagram.bytes) {
             Ok(packet) => {
-                let is_video = Some(header.payload_type) == self.payload_types.video;
                 checks.check(&header, &packet, place, is_video, datagram.at);
             }
             Err(_) => checks.findings.undecryptable += 1,
+        }
+    }
+
+    /// Takes a retransmission for the packet that it repeats (RFC 4588 §4).
+    fn handle_repair(&mut self, header: &Header, datagram: &Datagram) {
+        self.repairs.came += 1;
+        let mut sources = self.repair_sources.iter();
+        let source = sources.find(|(repair, _)| *repair == header.ssrc);
+        let (Some((_, media)), Some(session)) = (source, &mut self.session) else {
+            return;
+        };
+        // One that is cut short came when nothing was missing any more.
+        if datagram.length > datagram.bytes.len() {
+            return;
+        }
+        let Ok(packet) = session.unprotect(datagram.bytes) else {
+            if let Some(checks) = &mut self.checks {
+                checks.findings.undecryptable += 1;
+            }
+            return;
+        };
+        let Some(&[high, low]) = header.payload(&packet).and_then(<[u8]>::first_chunk) else {
+            // Only padding.
+            return;
+        };
+        let number = u16::from_be_bytes([high, low]);
+        let Some(place) = self.reception.repair(*media, number) else {
+            return;
+        };
+        self.repairs.filled += 1;
+        if let Some(checks) = &mut self.checks {
+            let mut original = packet.to_vec();
+            original.drain(header.length..header.length + 2);
+            let header = header.renamed(number, *media);
+            // How late it came says nothing of how fast the server forwards.
+            checks.check(&header, &original, place, true, None);
+        }
+    }
+
+    /// Asks for what is missing.
+    fn ask_again(&mut self, now: Instant) {
+        if !self.reception.lacks_packets() {
+            return;
+        }
+        for (media, numbers) in self.reception.missing(now) {
+            self.repairs.asked += numbers.len() as u64;
+            // With a report before it, since not all servers take feedback
+            // alone (RFC 5506), and some go by the report's source.
+            let figures = self.reception.report_on(media);
+            let mut compound = feedback::receiver_report(RTCP_SENDER, figures.as_slice());
+            compound.extend(feedback::nack(RTCP_SENDER, media, &numbers));
+            self.send_rtcp(&compound);
         }
     }
 

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use super::feedback::{self, Request};
+use super::history::History;
+use super::loss::Loss;
 use super::srtp::Session;
 use crate::media::dependency_descriptor::DependencyDescriptor;
 use crate::media::frame::{VideoFrame, audio_payload};
@@ -18,6 +22,8 @@ pub struct Publication {
     pub source: Source,
     pub mid: String,
     pub payload_type: u8,
+    /// Of retransmissions, if agreed upon.
+    pub repair_type: Option<u8>,
     pub extensions: ExtensionIds,
     /// One synchronization source, or one for each simulcast layer, smallest
     /// first.
@@ -31,6 +37,8 @@ pub struct Publication {
 #[derive(Clone, Debug)]
 pub struct LayerId {
     pub ssrc: u32,
+    /// The source of its retransmissions.
+    pub repair: Option<u32>,
     /// Only with simulcast.
     pub rid: Option<String>,
 }
@@ -64,6 +72,8 @@ pub struct Sent {
     pub skipped_frames: u64,
     /// That the kernel did not take.
     pub refused: u64,
+    /// Because the server asked.
+    pub again: u64,
 }
 
 /// A publication at work.
@@ -93,6 +103,9 @@ struct Layer {
     needs_key_frame: bool,
     packets: u32,
     bytes: u32,
+    history: History,
+    /// Of retransmissions.
+    repair_sequence: u16,
 }
 
 /// A packet that is yet to be numbered and protected.
@@ -139,6 +152,8 @@ impl Publisher {
                 needs_key_frame: true,
                 packets: 0,
                 bytes: 0,
+                history: History::default(),
+                repair_sequence: (seed * 499) as u16,
             }
         });
         let layers = layers.collect();
@@ -206,11 +221,30 @@ impl Publisher {
         }
     }
 
-    pub fn handle(&mut self, request: Request) {
-        let Request::KeyFrame(ssrc) = request;
-        for layer in &mut self.layers {
-            if layer.id.ssrc == ssrc && self.publication.source != Source::Microphone {
-                layer.needs_key_frame = true;
+    /// Does what the server asks for, if it is of this publication.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        request: Request,
+        session: &mut Session,
+        transport: &mut Transport,
+    ) {
+        let (Request::KeyFrame(ssrc) | Request::Again(ssrc, _)) = request;
+        let mut layers = self.layers.iter_mut();
+        let Some(layer) = layers.find(|layer| layer.id.ssrc == ssrc) else {
+            return;
+        };
+        match request {
+            Request::KeyFrame(_) => {
+                layer.needs_key_frame = self.publication.source != Source::Microphone;
+            }
+            Request::Again(_, number) => {
+                let repeated = layer.repeat(now, number, &self.publication, transport);
+                let datagram = repeated.and_then(|packet| session.protect(&packet).ok());
+                if let Some(datagram) = datagram {
+                    self.sent.again += 1;
+                    transport.send_all(vec![datagram]);
+                }
             }
         }
     }
@@ -328,11 +362,14 @@ impl Publisher {
             if let Ok(datagram) = session.protect(&plain) {
                 datagrams.push(datagram);
                 self.sent.all_packets += 1;
-                self.sent.packets += u64::from(self.layers[packet.layer].is_taken);
+                let layer = &mut self.layers[packet.layer];
+                self.sent.packets += u64::from(layer.is_taken);
+                if self.publication.repair_type.is_some() {
+                    layer.history.push(layer.sequence.wrapping_sub(1), plain);
+                }
             }
         }
-        let taken = transport.socket.send_all(&datagrams);
-        self.sent.refused += (datagrams.len() - taken) as u64;
+        self.sent.refused += transport.send_all(datagrams);
     }
 
     fn packet(
@@ -346,8 +383,7 @@ impl Publisher {
     ) -> Vec<u8> {
         let layer = &mut self.layers[layer];
         let ids = &self.publication.extensions;
-        let transport_number = transport.next_number.to_be_bytes();
-        transport.next_number = transport.next_number.wrapping_add(1);
+        let transport_number = transport.number();
         let descriptor = descriptor.map(DependencyDescriptor::to_bytes);
         let mut extensions: Vec<(u8, &[u8])> = Vec::new();
         // As browsers do, the names go along until the peer must know them.
@@ -415,12 +451,68 @@ impl Publisher {
     }
 }
 
+impl Layer {
+    /// A packet in the form in which it is sent again (RFC 4588 §4), if that
+    /// was agreed upon and it is still there.
+    fn repeat(
+        &mut self,
+        now: Instant,
+        number: u16,
+        publication: &Publication,
+        transport: &mut Transport,
+    ) -> Option<Vec<u8>> {
+        let (payload_type, ssrc) = publication.repair_type.zip(self.id.repair)?;
+        let repeated = self.history.repeat(now, number)?;
+        let transport_number = transport.number();
+        let ids = &publication.extensions;
+        let names = [
+            (ids.mid, Some(publication.mid.as_bytes())),
+            (ids.repaired_rid, self.id.rid.as_deref().map(str::as_bytes)),
+            (ids.transport_sequence_number, Some(&transport_number[..])),
+        ];
+        let extensions: Vec<_> = names.iter().filter_map(|(id, of)| id.zip(*of)).collect();
+        let mut packet = Vec::with_capacity(repeated.payload.len() + 64);
+        NewHeader {
+            marker: repeated.marker,
+            payload_type,
+            sequence_number: self.repair_sequence,
+            timestamp: repeated.timestamp,
+            ssrc,
+            extensions: &extensions,
+        }
+        .write(&mut packet);
+        packet.extend(number.to_be_bytes());
+        packet.extend(repeated.payload);
+        self.repair_sequence = self.repair_sequence.wrapping_add(1);
+        Some(packet)
+    }
+}
+
 /// What all publications of a participant share.
 #[derive(Debug)]
 pub struct Transport {
     pub socket: Socket,
     /// Of the transport-wide sequence.
     pub next_number: u16,
+    /// Of what is sent.
+    pub loss: Loss,
+}
+
+impl Transport {
+    /// The next of the transport-wide numbers, as it is sent.
+    fn number(&mut self) -> [u8; 2] {
+        let number = self.next_number;
+        self.next_number = number.wrapping_add(1);
+        number.to_be_bytes()
+    }
+
+    /// Sends media but for what is lost on purpose; gives how many the kernel
+    /// did not take.
+    fn send_all(&mut self, mut datagrams: Vec<BytesMut>) -> u64 {
+        datagrams.retain(|_| !self.loss.takes());
+        let taken = self.socket.send_all(&datagrams);
+        (datagrams.len() - taken) as u64
+    }
 }
 
 /// The system's clock.

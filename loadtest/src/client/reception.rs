@@ -1,15 +1,19 @@
 //! What came, by sequence numbers: all that a counting client looks at.
 
+use std::time::Instant;
+
+use super::missing::Missing;
 use crate::media::rtp::Header;
 
 /// The streams of one receiver.
 #[derive(Debug, Default)]
 pub struct Reception {
     streams: Vec<Stream>,
+    lacks_packets: bool,
 }
 
 /// One synchronization source as it was received.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Stream {
     pub ssrc: u32,
     /// Since the last reset: the first number, the highest, what came.
@@ -23,6 +27,7 @@ pub struct Stream {
     /// What was reported last, for the next report.
     reported: Reported,
     is_fresh: bool,
+    missing: Missing,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +47,10 @@ pub struct Figures {
 }
 
 impl Reception {
-    /// Counts a packet. A stream may start anywhere.
-    pub fn record(&mut self, header: &Header, bytes: usize) -> u64 {
+    /// Counts a packet and gives its place: its number with the roll-overs. A
+    /// stream may start anywhere. What is missing of it can be asked for if
+    /// `is_repaired`.
+    pub fn record(&mut self, header: &Header, bytes: usize, is_repaired: bool) -> u64 {
         // Packets come in runs of one source, so it is most often the first
         // looked at.
         let at = self
@@ -54,7 +61,38 @@ impl Reception {
             self.streams.push(Stream::new(header));
             self.streams.len() - 1
         });
-        self.streams[at].record(header.sequence_number, bytes)
+        let stream = &mut self.streams[at];
+        let place = stream.record(header.sequence_number, bytes);
+        if is_repaired {
+            stream.missing.record(place);
+            self.lacks_packets |= !stream.missing.is_empty();
+        }
+        place
+    }
+
+    /// Whether a packet may be missing and still come.
+    pub fn lacks_packets(&self) -> bool {
+        self.lacks_packets
+    }
+
+    /// The sources and numbers to ask for now.
+    pub fn missing(&mut self, now: Instant) -> Vec<(u32, Vec<u16>)> {
+        let requests = self
+            .streams
+            .iter_mut()
+            .map(|stream| (stream.ssrc, stream.missing.poll(now)))
+            .filter(|(_, numbers)| !numbers.is_empty())
+            .collect();
+        let mut streams = self.streams.iter();
+        self.lacks_packets = streams.any(|stream| !stream.missing.is_empty());
+        requests
+    }
+
+    /// Takes a retransmission; gives the place of the packet that it repeats,
+    /// if that was missing.
+    pub fn repair(&mut self, ssrc: u32, number: u16) -> Option<u64> {
+        let stream = self.streams.iter_mut().find(|stream| stream.ssrc == ssrc)?;
+        stream.missing.fill(number).then(|| stream.place(number))
     }
 
     pub fn streams(&self) -> &[Stream] {
@@ -66,6 +104,14 @@ impl Reception {
         for stream in &mut self.streams {
             stream.reset();
         }
+    }
+
+    /// The figures for a report on one source.
+    pub fn report_on(&mut self, ssrc: u32) -> Option<Figures> {
+        let mut streams = self.streams.iter_mut();
+        streams
+            .find(|stream| stream.ssrc == ssrc)
+            .map(Stream::report)
     }
 
     /// The figures for a report.
@@ -87,6 +133,7 @@ impl Stream {
             recent: 0,
             reported: Reported::default(),
             is_fresh: true,
+            missing: Missing::default(),
         }
     }
 
@@ -102,7 +149,7 @@ impl Stream {
     /// Gives the number with its roll-overs counted.
     fn record(&mut self, number: u16, bytes: usize) -> u64 {
         let difference = number.wrapping_sub(self.highest as u16).cast_signed();
-        let place = self.highest.saturating_add_signed(i64::from(difference));
+        let place = self.place(number);
         if self.is_fresh {
             self.is_fresh = false;
             self.first = place;
@@ -127,6 +174,12 @@ impl Stream {
         self.received += 1;
         self.bytes += bytes as u64;
         place
+    }
+
+    /// The place nearest to the highest that has this number.
+    fn place(&self, number: u16) -> u64 {
+        let difference = number.wrapping_sub(self.highest as u16).cast_signed();
+        self.highest.saturating_add_signed(i64::from(difference))
     }
 
     fn reset(&mut self) {
@@ -181,7 +234,7 @@ mod tests {
     fn counts(numbers: impl IntoIterator<Item = u16>) -> (u64, u64, u64) {
         let mut reception = Reception::default();
         for number in numbers {
-            reception.record(&header(number), 100);
+            reception.record(&header(number), 100, false);
         }
         let stream = &reception.streams()[0];
         (stream.expected(), stream.received, stream.duplicates)
@@ -210,12 +263,12 @@ mod tests {
     fn counting_starts_anew_after_a_reset() {
         let mut reception = Reception::default();
         for number in [1, 2, 5] {
-            reception.record(&header(number), 1);
+            reception.record(&header(number), 1, false);
         }
         reception.reset();
         assert_eq!(reception.streams()[0].expected(), 0);
         for number in [6, 7, 9] {
-            reception.record(&header(number), 1);
+            reception.record(&header(number), 1, false);
         }
 
         assert_eq!(reception.streams()[0].expected(), 4);
@@ -226,14 +279,30 @@ mod tests {
     fn a_report_tells_what_was_lost_since_the_last() {
         let mut reception = Reception::default();
         for number in [1, 2, 4] {
-            reception.record(&header(number), 1);
+            reception.record(&header(number), 1, false);
         }
         assert_eq!(reception.report()[0].fraction_lost, 64);
-        reception.record(&header(5), 1);
+        reception.record(&header(5), 1, false);
         let second = reception.report()[0];
 
         assert_eq!(second.fraction_lost, 0);
         assert_eq!(second.total_lost, 1);
         assert_eq!(second.highest as u16, 5);
+    }
+
+    #[test]
+    fn a_retransmission_fills_its_hole_once() {
+        let mut reception = Reception::default();
+        for number in [65_534, 65_535, 1] {
+            reception.record(&header(number), 1, true);
+        }
+
+        assert!(reception.lacks_packets());
+        assert_eq!(reception.missing(Instant::now()), [(7, vec![0])]);
+        assert_eq!(reception.repair(8, 0), None);
+        assert_eq!(reception.repair(7, 0), Some(2 << 16));
+        assert_eq!(reception.repair(7, 0), None);
+        assert!(reception.missing(Instant::now()).is_empty());
+        assert!(!reception.lacks_packets());
     }
 }

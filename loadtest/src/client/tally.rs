@@ -19,6 +19,10 @@ pub struct Tally {
     pub duplicates: u64,
     /// Retransmissions that came.
     pub repairs: u64,
+    /// Packets that came only as retransmissions.
+    pub repaired: u64,
+    /// How often receivers asked for a packet again.
+    pub asked: u64,
     /// Of the full clients.
     pub findings: Findings,
     pub full_clients: usize,
@@ -36,11 +40,14 @@ impl Tally {
         self.sent.all_packets += other.sent.all_packets;
         self.sent.skipped_frames += other.sent.skipped_frames;
         self.sent.refused += other.sent.refused;
+        self.sent.again += other.sent.again;
         self.received += other.received;
         self.received_bytes += other.received_bytes;
         self.expected += other.expected;
         self.duplicates += other.duplicates;
         self.repairs += other.repairs;
+        self.repaired += other.repaired;
+        self.asked += other.asked;
         self.findings.merge(&other.findings);
         self.full_clients += other.full_clients;
         self.counting_clients += other.counting_clients;

@@ -73,6 +73,10 @@ pub struct MachineOptions {
     /// The one SRTP profile to offer; all, GCM first, when absent
     #[arg(long, value_name = "NAME")]
     pub srtp: Option<ProfileName>,
+    /// The part of media packets to lose on purpose on each way: from
+    /// publishers to the server, and from there to receivers
+    #[arg(long, value_name = "PART", default_value = "0", value_parser = part)]
+    pub loss: f64,
     /// Stay on loopback even where a network of our own could be had
     #[arg(long)]
     pub loopback: bool,
@@ -179,6 +183,7 @@ impl MachineOptions {
             quietroom: self.quietroom.clone(),
             full_part: self.full,
             joins_a_second: self.join_rate,
+            loss: self.loss,
         })
     }
 

@@ -7,6 +7,8 @@
 pub struct ExtensionIds {
     pub mid: Option<u8>,
     pub rid: Option<u8>,
+    /// The layer that a retransmission is of.
+    pub repaired_rid: Option<u8>,
     pub audio_level: Option<u8>,
     pub transport_sequence_number: Option<u8>,
     pub dependency_descriptor: Option<u8>,
@@ -49,6 +51,15 @@ impl Header {
             has_padding: fixed[0] & 0x20 != 0,
             has_extensions,
         })
+    }
+
+    /// The same with another number and source.
+    pub fn renamed(self, sequence_number: u16, ssrc: u32) -> Self {
+        Self {
+            sequence_number,
+            ssrc,
+            ..self
+        }
     }
 
     /// A decrypted packet's payload without its padding; `None` if the padding

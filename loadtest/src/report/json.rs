@@ -25,7 +25,11 @@ pub struct Record {
     pub forwarded_bits_per_second: f64,
     /// The part of packets that did not arrive.
     pub loss: f64,
-    /// The same by sequence numbers alone.
+    /// The part that did not even come as a retransmission.
+    pub loss_after_repair: f64,
+    /// Packets that publishers sent again because the server asked.
+    pub sent_again: u64,
+    /// The first part by sequence numbers alone.
     pub loss_by_sequence: f64,
     pub delay_ms: Delay,
     pub join_ms: Quantiles,
@@ -98,6 +102,8 @@ impl Record {
             forwarded_packets_per_second: outcome.packets_a_second(),
             forwarded_bits_per_second: outcome.bits_a_second(),
             loss: outcome.loss(),
+            loss_after_repair: outcome.loss_after_repair(),
+            sent_again: outcome.tally.sent.again,
             loss_by_sequence: outcome.loss_by_sequence(),
             delay_ms: Delay {
                 p50: delay(0.5),

@@ -172,9 +172,10 @@ fn joins(joins: &Joins) -> String {
 
 fn loss(outcome: &Outcome) -> String {
     format!(
-        "{:.4} % of what was due, {:.4} % by sequence numbers{}; {} duplicates, \
-         {} retransmissions",
+        "{:.4} % of what was due, {:.4} % after repair, {:.4} % by sequence numbers{}; \
+         {} duplicates; receivers asked for {} packets and got {}, publishers sent {} again",
         outcome.loss() * 100.0,
+        outcome.loss_after_repair() * 100.0,
         outcome.loss_by_sequence() * 100.0,
         if outcome.losses_agree() {
             ""
@@ -182,7 +183,9 @@ fn loss(outcome: &Outcome) -> String {
             ": THEY DISAGREE"
         },
         outcome.tally.duplicates,
-        outcome.tally.repairs
+        outcome.tally.asked,
+        outcome.tally.repairs,
+        outcome.tally.sent.again
     )
 }
 

@@ -115,6 +115,8 @@ impl Floor {
                 video: Some(96),
                 repair: None,
             },
+            repairs: Vec::new(),
+            loss: self.setting.loss,
             transport_number_id: None,
             seed: person.index as u64,
             leaf: person.leaf as u8,
@@ -173,6 +175,8 @@ fn publication(mid: &str, source: Source, payload_type: u8, layers: Vec<LayerId>
         source,
         mid: mid.to_owned(),
         payload_type,
+        // It keeps nothing that it could send again.
+        repair_type: None,
         // As many bytes as a browser's packets have.
         extensions: ExtensionIds {
             transport_sequence_number: Some(3),

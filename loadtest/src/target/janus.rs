@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::process::{Folder, Process, find_program};
-use super::quietroom::{flow, free_port, one_layer, publication, three_layers};
+use super::quietroom::{flow, free_port, one_layer, publication, sound, three_layers};
 use super::{KeptOpen, Plans, Setting, TargetError};
 use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Security};
@@ -142,7 +142,7 @@ impl Janus {
         let scenario = &self.setting.scenario;
         let mut sources: Vec<(&str, Kind, Source, Vec<LayerId>)> = Vec::new();
         if scenario.audio {
-            sources.push(("a", Kind::Audio, Source::Microphone, one_layer()));
+            sources.push(("a", Kind::Audio, Source::Microphone, sound()));
         }
         let video = scenario.video;
         let layers = if video.simulcast {
@@ -261,6 +261,8 @@ impl Janus {
             receives: false,
             is_full: false,
             payload_types: PayloadTypes::default(),
+            repairs: theirs.repairs(),
+            loss: self.setting.loss,
             transport_number_id: None,
             seed: person.index as u64,
             leaf: person.leaf as u8,

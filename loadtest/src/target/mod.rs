@@ -54,6 +54,8 @@ pub struct Setting {
     pub identity: Identity,
     /// In the order of preference, for peers that go by it.
     pub profiles: Vec<Profile>,
+    /// The part of media packets that is lost on each way.
+    pub loss: f64,
     /// The `quietroom` binary; `None` to look for it.
     pub quietroom: Option<PathBuf>,
 }

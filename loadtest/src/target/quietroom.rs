@@ -164,6 +164,8 @@ impl Quietroom {
                 video: received.and_then(|section| section.payload_type),
                 repair: received.and_then(|section| section.repair_type),
             },
+            repairs: answer.repairs(),
+            loss: self.setting.loss,
             transport_number_id: received
                 .and_then(|section| section.extensions.transport_sequence_number),
             seed: person.index as u64,
@@ -241,7 +243,7 @@ impl Offer {
         };
         if person.publishes {
             if setting.scenario.audio {
-                offer.publish("a", Kind::Audio, Source::Microphone, one_layer());
+                offer.publish("a", Kind::Audio, Source::Microphone, sound());
             }
             let video = setting.scenario.video;
             let layers = if video.simulcast {
@@ -321,6 +323,7 @@ pub(super) fn publication(
         payload_type: section
             .payload_type
             .ok_or(TargetError::Description("it takes neither Opus nor VP8"))?,
+        repair_type: section.repair_type,
         extensions: section.extensions,
         layers: layers.to_vec(),
         starts_misframed: false,
@@ -330,6 +333,16 @@ pub(super) fn publication(
 pub(super) fn one_layer() -> Vec<LayerId> {
     vec![LayerId {
         ssrc: random::number(),
+        repair: Some(random::number()),
+        rid: None,
+    }]
+}
+
+/// Sound is not sent again.
+pub(super) fn sound() -> Vec<LayerId> {
+    vec![LayerId {
+        ssrc: random::number(),
+        repair: None,
         rid: None,
     }]
 }
@@ -339,6 +352,7 @@ pub(super) fn three_layers() -> Vec<LayerId> {
     ["q", "h", "f"]
         .map(|rid| LayerId {
             ssrc: random::number(),
+            repair: Some(random::number()),
             rid: Some(rid.to_owned()),
         })
         .to_vec()
@@ -346,7 +360,16 @@ pub(super) fn three_layers() -> Vec<LayerId> {
 
 pub(super) fn flow(layers: &[LayerId]) -> Flow {
     match layers {
-        [LayerId { ssrc, rid: None }] => Flow::Send { ssrc: *ssrc },
+        [
+            LayerId {
+                ssrc,
+                repair,
+                rid: None,
+            },
+        ] => Flow::Send {
+            ssrc: *ssrc,
+            repair: *repair,
+        },
         layers => Flow::SendLayers {
             rids: layers
                 .iter()
