@@ -10,6 +10,7 @@ MINIMUM_RUST := 1.95.0
 MINIMUM_NODE := 20.19.0
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
+PYAV_VERSION := 18.1.0
 # How often `make soak` repeats the tests.
 SOAK_ROUNDS ?= 10
 SOAK_SEEDS ?= 400
@@ -27,6 +28,7 @@ export FIREFOX
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+PYAV := $(TOOLS)/av/av-$(PYAV_VERSION).dist-info/METADATA
 NODE_MODULES := web-client/node_modules/.package-lock.json
 CLIENT := web-client/dist/index.html
 CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
@@ -100,10 +102,11 @@ client-test: $(NODE_MODULES) chromium
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client server chromium
+browser-test: client server hostile-server chromium ffmpeg
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
+	@$(NPM) run --silent test:hostile
 
 .PHONY: firefox-test
 firefox-test: client server chromium firefox
@@ -157,6 +160,11 @@ server: rust-version ## Build the server
 	@echo "Building the server"
 	+@cargo build --locked --bin quietroom
 
+.PHONY: hostile-server
+hostile-server: rust-version
+	@echo "Building the server that the browser tests are deceived by"
+	+@cargo build --locked -p hostile-server
+
 $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 	@echo "Building the web client"
 	@$(NPM) run --silent build
@@ -188,6 +196,18 @@ $(CARGO_FUZZ):
 	else \
 		cargo install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root $(abspath $(@D)/..); \
 	fi
+
+.PHONY: ffmpeg
+ffmpeg: $(PYAV)
+
+# FFmpeg in one wheel; the system's package brings a hundred others.
+$(PYAV):
+	@echo "Installing PyAV $(PYAV_VERSION), which brings FFmpeg"
+	@rm -rf $(TOOLS)/av
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--no-deps --only-binary :all: --target $(TOOLS)/av av==$(PYAV_VERSION) \
+		|| { echo "The browser tests need FFmpeg from PyPI's av, and that Python 3.11 or newer" >&2; exit 1; }
+	@touch $@
 
 .PHONY: chromium
 chromium:

@@ -11,6 +11,9 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+#[cfg(all(feature = "media-keys", not(debug_assertions)))]
+compile_error!("the feature media-keys is for tests and belongs in no release");
+
 pub mod driver;
 pub mod identity;
 mod publish;

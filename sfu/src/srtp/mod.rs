@@ -45,6 +45,17 @@ pub enum UnprotectError {
 pub struct Session {
     pub outbound: Outbound,
     pub inbound: Inbound,
+    #[cfg(feature = "media-keys")]
+    pub exported: ExportedKeys,
+}
+
+/// What DTLS exported for a session (RFC 5764 §4.2): whoever has it can read
+/// and write all that the session protects.
+#[cfg(feature = "media-keys")]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportedKeys {
+    pub profile: Profile,
+    pub material: Vec<u8>,
 }
 
 /// The exported keying material does not have the profile's length.
@@ -63,6 +74,8 @@ impl Session {
         Ok(Self {
             outbound: Outbound::new(profile, &server),
             inbound: Inbound::new(profile, &client),
+            #[cfg(feature = "media-keys")]
+            exported: ExportedKeys::new(profile, material),
         })
     }
 
@@ -75,7 +88,19 @@ impl Session {
         Ok(Self {
             outbound: Outbound::new(profile, &client),
             inbound: Inbound::new(profile, &server),
+            #[cfg(feature = "media-keys")]
+            exported: ExportedKeys::new(profile, material),
         })
+    }
+}
+
+#[cfg(feature = "media-keys")]
+impl ExportedKeys {
+    fn new(profile: Profile, material: &[u8]) -> Self {
+        Self {
+            profile,
+            material: material.to_vec(),
+        }
     }
 }
 

@@ -10,6 +10,8 @@ mod budget;
 pub mod command;
 pub mod event;
 mod media;
+#[cfg(feature = "media-keys")]
+mod media_keys;
 mod participant;
 mod repair;
 mod routes;

@@ -106,7 +106,8 @@ export class Server {
   }
 }
 
-async function mint(folder: string, room: string, role: Role): Promise<string> {
+/** A token of the clinic's, whose keys are made in `folder` when they are not there. */
+export async function mint(folder: string, room: string, role: Role): Promise<string> {
   const options = ['token', '--room', room, '--role', role, '--key', keyFile(folder)];
   const { stdout } = await promisify(execFile)(BINARY, options);
   return stdout.trim();
@@ -156,15 +157,16 @@ function pause(ms: number): Promise<void> {
 
 function binary(): string {
   const named = process.env['QUIETROOM_BINARY'];
-  const found = [named, ...['debug', 'release'].map((profile) => built(profile))].find(
+  const found = [named, ...['debug', 'release'].map((profile) => built(profile, 'quietroom'))].find(
     (path) => path !== undefined && existsSync(path),
   );
   if (found === undefined) throw new Error('no quietroom binary: run `cargo build` first');
   return found;
 }
 
-function built(profile: string): string {
-  return fileURLToPath(new URL(`../../../target/${profile}/quietroom`, import.meta.url));
+/** Where cargo puts a program. */
+export function built(profile: string, name: string): string {
+  return fileURLToPath(new URL(`../../../target/${profile}/${name}`, import.meta.url));
 }
 
 const BINARY = binary();
