@@ -14,6 +14,7 @@ mod joins;
 mod link;
 mod measure;
 mod media;
+mod outcome;
 mod random;
 mod report;
 mod scenario;

@@ -27,6 +27,11 @@ fn a_run_against_quietroom_forwards_everything_as_it_was_sent() {
     let record = &records[0];
     assert_eq!(record["target"], "quietroom", "{output:?}");
     assert_eq!(record["scenario"], "2x4");
+    assert!(number(&record["while_joining"]["loss"]) < 0.05);
+    assert!(number(&record["while_joining"]["packets"]) > 1.0);
+    assert_eq!(records[1]["target"], "floor");
+    assert!(number(&record["ratio_to_floor"]) > 0.5);
+    assert!(number(&records[1]["delay_ms"]["p999"]) > 0.0);
     assert_eq!(record["srtp_profile"], "AEAD_AES_256_GCM");
     assert_eq!(record["frame_check"], "on");
     assert_eq!(record["dropped_by_frame_check"], 0);
@@ -41,7 +46,14 @@ fn a_run_against_quietroom_forwards_everything_as_it_was_sent() {
 
 #[test]
 fn frames_of_another_epoch_are_dropped_by_the_server() {
-    let (output, records) = measured(&["run", "--subscribers", "2", "--misframed", "0.3"]);
+    let (output, records) = measured(&[
+        "run",
+        "--no-floor",
+        "--subscribers",
+        "2",
+        "--misframed",
+        "0.3",
+    ]);
 
     let record = &records[0];
     assert_eq!(record["frame_check"], "on", "{output:?}");
@@ -54,6 +66,7 @@ fn frames_of_another_epoch_are_dropped_by_the_server() {
 fn what_is_lost_on_either_way_is_sent_again() {
     let (output, records) = measured(&[
         "run",
+        "--no-floor",
         "--subscribers",
         "4",
         "--full",
@@ -90,6 +103,7 @@ fn saturation_ends_with_a_verdict() {
 
     assert!(!records.is_empty());
     let said = text(&output);
+    assert!(said.contains("carried: "), "{said}");
     assert!(said.contains("gave in"), "{said}");
 }
 
@@ -117,6 +131,26 @@ fn a_comparison_names_what_is_absent_and_writes_a_page() {
     assert!(text(&output).contains("janus: absent: "), "{output:?}");
     let page = fs::read_to_string(page).unwrap();
     assert!(page.contains("<svg") && page.ends_with("</html>\n"));
+}
+
+#[test]
+fn memory_is_told_for_each_receiver_and_publisher() {
+    let (output, records) = measured(&[
+        "memory",
+        "--subscribers",
+        "5,45",
+        "--publishers",
+        "1,4",
+        "--fps",
+        "5",
+        "--bitrate",
+        "100k",
+    ]);
+
+    let subscriber = number(&records[1]["memory_bytes_per_added_subscriber"]);
+    let publisher = number(&records[3]["memory_bytes_per_added_publisher"]);
+    assert!(subscriber > 10e3 && subscriber < 150e3, "{output:?}");
+    assert!(publisher < 2e6, "{output:?}");
 }
 
 #[test]
@@ -165,9 +199,11 @@ fn a_server_that_is_not_there_is_said_so() {
 fn measured(arguments: &[&str]) -> (Output, Vec<Value>) {
     let json = file("json");
     let mut all = arguments.to_vec();
-    all.extend(["--loopback", "--bitrate", "600k", "--quiet"]);
-    if !arguments.contains(&"--duration") {
-        all.extend(["--duration", "600ms"]);
+    all.extend(["--loopback", "--quiet"]);
+    for [option, value] in [["--bitrate", "600k"], ["--duration", "600ms"]] {
+        if !arguments.contains(&option) {
+            all.extend([option, value]);
+        }
     }
     all.extend(["--json", json.to_str().unwrap()]);
     let output = loadtest(&all);

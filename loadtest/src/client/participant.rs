@@ -310,6 +310,7 @@ impl Participant {
         tally.repairs += self.repairs.came;
         tally.repaired += self.repairs.filled;
         tally.asked += self.repairs.asked;
+        tally.longest_silence = tally.longest_silence.max(self.reception.longest_silence());
         tally.silent_clients += usize::from(received == 0);
         match &self.checks {
             Some(checks) => {
@@ -437,6 +438,8 @@ impl Participant {
         }
         let is_video = Some(header.payload_type) == self.payload_types.video;
         let is_repaired = is_video && self.payload_types.repair.is_some();
+        self.reception
+            .note_arrival(datagram.at.unwrap_or_else(wall_time));
         let place = self.reception.record(&header, datagram.length, is_repaired);
         let (Some(checks), Some(session)) = (&mut self.checks, &mut self.session) else {
             return;

@@ -1,15 +1,18 @@
 //! What came, by sequence numbers: all that a counting client looks at.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::missing::Missing;
 use crate::media::rtp::Header;
+use crate::system::udp::WallTime;
 
 /// The streams of one receiver.
 #[derive(Debug, Default)]
 pub struct Reception {
     streams: Vec<Stream>,
     lacks_packets: bool,
+    last_arrival: Option<WallTime>,
+    longest_silence: Duration,
 }
 
 /// One synchronization source as it was received.
@@ -95,12 +98,28 @@ impl Reception {
         stream.missing.fill(number).then(|| stream.place(number))
     }
 
+    /// Notes when media came.
+    pub fn note_arrival(&mut self, at: WallTime) {
+        if let Some(last) = self.last_arrival {
+            let silence = Duration::from_nanos(at.0.saturating_sub(last.0));
+            self.longest_silence = self.longest_silence.max(silence);
+        }
+        self.last_arrival = Some(at);
+    }
+
+    /// The longest time between two packets, of whichever streams.
+    pub fn longest_silence(&self) -> Duration {
+        self.longest_silence
+    }
+
     pub fn streams(&self) -> &[Stream] {
         &self.streams
     }
 
     /// Counts from here on.
     pub fn reset(&mut self) {
+        self.last_arrival = None;
+        self.longest_silence = Duration::ZERO;
         for stream in &mut self.streams {
             stream.reset();
         }
@@ -252,6 +271,22 @@ mod tests {
             counts((0..200_000_u32).map(|n| n as u16)),
             (200_000, 200_000, 0)
         );
+    }
+
+    #[test]
+    fn the_longest_silence_is_of_this_count_only() {
+        let mut reception = Reception::default();
+        for at in [0, 9_000, 9_500] {
+            reception.note_arrival(WallTime(at));
+        }
+        assert_eq!(reception.longest_silence(), Duration::from_micros(9));
+
+        reception.reset();
+        for at in [70_000, 70_800, 71_000] {
+            reception.note_arrival(WallTime(at));
+        }
+
+        assert_eq!(reception.longest_silence(), Duration::from_nanos(800));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Tally {
     /// Receivers that got nothing.
     pub silent_clients: usize,
     pub profiles: BTreeSet<Profile>,
+    /// The longest that a receiver went without media.
+    pub longest_silence: Duration,
     /// The longest that the load's loop took for a round.
     pub longest_round: Duration,
 }
@@ -53,6 +55,7 @@ impl Tally {
         self.counting_clients += other.counting_clients;
         self.silent_clients += other.silent_clients;
         self.profiles.extend(&other.profiles);
+        self.longest_silence = self.longest_silence.max(other.longest_silence);
         self.longest_round = self.longest_round.max(other.longest_round);
     }
 }

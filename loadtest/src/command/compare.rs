@@ -10,13 +10,14 @@ use clap::Args;
 use super::floor::Sending;
 use super::options::{MachineOptions, MediaOptions, ReportOptions, block_on};
 use crate::measure::quantile::median;
+use crate::outcome::Outcome;
 use crate::report::json::Record;
 use crate::report::live::Live;
 use crate::report::table;
 use crate::scenario::Scenario;
 use crate::target::process::find_program;
 use crate::target::{Target, TargetError};
-use crate::trial::{self, Machine, Outcome, TrialError};
+use crate::trial::{self, Machine, TrialError};
 
 /// Measures the floor, Quietroom and the peers found on this machine, in turn,
 /// several times, and shows medians and ratios.

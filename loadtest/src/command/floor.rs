@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::options::{MachineOptions, MediaOptions, PeopleOptions, ReportOptions, block_on};
+use crate::outcome::Outcome;
 use crate::report::json::Record;
 use crate::report::table;
 use crate::target::Target;
-use crate::trial::{self, Outcome};
+use crate::trial;
 
 /// Measures the bare forwarder: receive in batches, unprotect once, protect
 /// for each receiver, send trains.

@@ -3,6 +3,7 @@
 mod compare;
 mod floor;
 mod link;
+mod memory;
 mod options;
 mod run;
 mod saturate;
@@ -29,6 +30,7 @@ enum Command {
     Floor(floor::Arguments),
     Saturate(saturate::Arguments),
     Compare(compare::Arguments),
+    Memory(memory::Arguments),
     Link(link::Arguments),
     /// What `floor` starts.
     #[command(hide = true)]
@@ -51,6 +53,7 @@ impl CommandLine {
             Command::Floor(arguments) => floor::run(&arguments),
             Command::Saturate(arguments) => saturate::run(&arguments),
             Command::Compare(arguments) => compare::run(&arguments),
+            Command::Memory(arguments) => memory::run(&arguments),
             Command::Link(arguments) => link::run(&arguments),
             Command::Forward(arguments) => {
                 let sending = if arguments.singly {

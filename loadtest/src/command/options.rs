@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 
 use crate::client::dtls::Identity;
 use crate::client::srtp::Profile;
+use crate::outcome::Outcome;
 use crate::report::html::{self, Course};
 use crate::report::json::{self, Record};
 use crate::report::live::Live;
 use crate::scenario::{Arrival, Scenario, Video};
 use crate::system::namespace::Network;
 use crate::system::{affinity, descriptors};
-use crate::trial::{Machine, Outcome};
+use crate::trial::Machine;
 
 /// What publishers send.
 #[derive(Args, Clone, Debug)]

@@ -1,4 +1,4 @@
-//! `loadtest run`: one server, one scenario.
+//! `loadtest run`: one server, one scenario, and the floor beside it.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -21,6 +21,9 @@ pub struct Arguments {
     people: PeopleOptions,
     #[command(flatten)]
     media: MediaOptions,
+    /// Do not measure the bare forwarder before
+    #[arg(long)]
+    no_floor: bool,
     #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
@@ -50,16 +53,35 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let machine = arguments.machine.prepare()?;
     let scenario = arguments.people.scenario(&arguments.media);
     let mut live = arguments.machine.live();
-    let outcome = block_on(trial::run(
-        arguments.target.into(),
-        &scenario,
-        &machine,
-        &mut live,
-    ))??;
+    let target = arguments.target.into();
+    let (floor, outcome) = block_on(async {
+        let floor = if arguments.no_floor {
+            None
+        } else {
+            Some(trial::run(Target::Floor, &scenario, &machine, &mut live).await?)
+        };
+        let outcome = trial::run(target, &scenario, &machine, &mut live).await?;
+        Ok::<_, trial::TrialError>((floor, outcome))
+    })??;
     println!("{scenario}");
     print!("{}", table::details(&outcome));
-    arguments
-        .report
-        .write(&[Record::new(&outcome)], [&outcome])?;
+    let mut records = vec![Record::new(&outcome)];
+    if let Some(floor) = &floor {
+        let ratio = outcome.nanoseconds_a_packet() / floor.nanoseconds_a_packet();
+        println!(
+            "  floor         {:.0} ns a packet, ratio {ratio:.2}; delay {}",
+            floor.nanoseconds_a_packet(),
+            table::delay(&floor.tally.findings.delays)
+        );
+        records[0].ratio_to_floor = Some(ratio);
+        let mut record = Record::new(floor);
+        record.ratio_to_floor = Some(1.0);
+        records.push(record);
+    }
+    let shown: Vec<_> = std::iter::once(&outcome).chain(&floor).collect();
+    arguments.report.write(&records, shown.iter().copied())?;
+    if let Some(warning) = table::disturbance(shown.into_iter()) {
+        println!("{warning}");
+    }
     Ok(ExitCode::SUCCESS)
 }

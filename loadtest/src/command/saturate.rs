@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::options::{MachineOptions, MediaOptions, PeopleOptions, ReportOptions, block_on};
+use crate::outcome::Outcome;
 use crate::report::json::Record;
 use crate::report::live::Live;
 use crate::report::table;
 use crate::scenario::Scenario;
 use crate::target::Target;
-use crate::trial::{self, Machine, Outcome, TrialError};
+use crate::trial::{self, Machine, TrialError};
 
 /// Raises the frame rate until packets are lost or late, and says who gave in.
 #[derive(Args, Debug)]
@@ -56,8 +57,18 @@ impl From<TargetName> for Target {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
     Good,
-    ServerGaveIn,
-    LoadGaveIn,
+    Failed(Side),
+}
+
+/// Who gave in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    /// Its core had nothing left to give.
+    Server,
+    /// It did not send or take what it should have.
+    Load,
+    /// Neither was at its end: something else on the machine was in the way.
+    Neither,
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
@@ -77,23 +88,35 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         .max_by(|(a, _), (b, _)| a.packets_a_second().total_cmp(&b.packets_a_second()));
     match best {
         Some((outcome, _)) => println!(
-            "carried: {:.0} packets a second at {:.0} ns a packet",
+            "carried: {:.0} packets a second at {:.0} ns a packet; {}",
             outcome.packets_a_second(),
-            outcome.nanoseconds_a_packet()
+            outcome.nanoseconds_a_packet(),
+            busy(outcome)
         ),
         None => println!("carried: not even the first step"),
     }
-    // The lowest load that failed is where it ends.
+    // The lowest load above that failed is where it ends.
+    let carried = best.map_or(0.0, |(outcome, _)| frame_rate(outcome));
     let end = steps
         .iter()
-        .filter(|(_, verdict)| *verdict != Verdict::Good)
+        .filter(|(outcome, verdict)| *verdict != Verdict::Good && frame_rate(outcome) > carried)
         .min_by(|(a, _), (b, _)| frame_rate(a).total_cmp(&frame_rate(b)));
     match end {
         None => println!("nobody gave in within the steps"),
-        Some((_, Verdict::LoadGaveIn)) => {
-            println!("the load side gave in: the server may carry more");
-        }
-        Some(_) => println!("the server gave in"),
+        Some((outcome, verdict)) => println!(
+            "{} at {:.0} packets a second due: {:.3} % lost, delay {}; {}",
+            match verdict {
+                Verdict::Failed(Side::Load) =>
+                    "the load side gave in, and the server may carry more,",
+                Verdict::Failed(Side::Neither) =>
+                    "neither side gave in, but something else was in the way",
+                _ => "the server gave in",
+            },
+            outcome.due() as f64 / outcome.time.as_secs_f64(),
+            outcome.loss() * 100.0,
+            table::delay(&outcome.tally.findings.delays),
+            busy(outcome)
+        ),
     }
     let shown = steps.iter().map(|(outcome, _)| outcome);
     arguments.report.write(&records, shown)?;
@@ -131,7 +154,7 @@ async fn raise(
         steps.push((outcome, verdict));
         match verdict {
             Verdict::Good => good = Some(rate),
-            _ => bad = Some(rate),
+            Verdict::Failed(_) => bad = Some(rate),
         }
         rate = match (good, bad) {
             (Some(good), None) => good * 2.0,
@@ -147,25 +170,75 @@ async fn raise(
 }
 
 fn judge(outcome: &Outcome) -> Verdict {
-    let late = outcome.tally.findings.delays.quantile(0.99) > Some(LATEST);
+    let is_late = outcome.tally.findings.delays.quantile(0.99) > Some(LATEST);
+    let dropped = outcome.drops.server as f64 / outcome.tally.sent.all_packets.max(1) as f64;
     let wanted = outcome.scenario.video.frames_a_second * outcome.time.as_secs_f64();
     let skipped = outcome.tally.sent.skipped_frames as f64;
     let publishers = (outcome.scenario.publishers * outcome.scenario.rooms) as f64;
     // A load side that sends less than it should has not tested anything.
     if skipped > 0.02 * wanted * publishers || outcome.drops.load > 0 {
-        return Verdict::LoadGaveIn;
+        let is_disturbed = outcome.foreign_part_of_load() > table::DISTURBING;
+        return Verdict::Failed(if is_disturbed {
+            Side::Neither
+        } else {
+            Side::Load
+        });
     }
-    if outcome.loss() > GREATEST_LOSS || late {
-        return Verdict::ServerGaveIn;
+    // Retransmissions hide what a full socket of the server lost.
+    if outcome.loss() <= GREATEST_LOSS && dropped <= GREATEST_LOSS && !is_late {
+        return Verdict::Good;
     }
-    Verdict::Good
+    Verdict::Failed(culprit(outcome.server_part(), outcome.load_part()))
+}
+
+/// Whose processor was at its end, by the parts of their time that they were
+/// busy. A server at its end is why packets are lost, however busy the load.
+fn culprit(server: f64, load: f64) -> Side {
+    if server >= AT_ITS_END {
+        Side::Server
+    } else if load >= AT_ITS_END {
+        Side::Load
+    } else {
+        Side::Neither
+    }
+}
+
+fn busy(outcome: &Outcome) -> String {
+    format!(
+        "the server took {:.0} % of its core (others {:.0} %), the load {:.0} % of its {} \
+         (others {:.0} %)",
+        outcome.server_part() * 100.0,
+        outcome.foreign_part() * 100.0,
+        outcome.load_part() * 100.0,
+        if outcome.load_cores == 1 {
+            "core"
+        } else {
+            "cores"
+        },
+        outcome.foreign_part_of_load() * 100.0
+    )
 }
 
 fn frame_rate(outcome: &Outcome) -> f64 {
     outcome.scenario.video.frames_a_second
 }
 
+/// Of a core's time; the rest goes to interrupts that nobody is charged for.
+const AT_ITS_END: f64 = 0.9;
 const GREATEST_LOSS: f64 = 0.001;
 const LATEST: Duration = Duration::from_millis(20);
 const CLOSE_ENOUGH: f64 = 1.1;
 const MOST_FRAMES: f64 = 20_000.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_at_its_end_gave_in() {
+        assert_eq!(culprit(0.98, 0.5), Side::Server);
+        assert_eq!(culprit(0.98, 0.99), Side::Server);
+        assert_eq!(culprit(0.6, 0.99), Side::Load);
+        assert_eq!(culprit(0.6, 0.5), Side::Neither);
+    }
+}

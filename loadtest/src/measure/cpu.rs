@@ -25,9 +25,9 @@ pub struct CpuSample {
 /// The difference of two samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuUsed {
-    /// By the server, with the kernel's work for it.
+    /// By the process, a server or our own, with the kernel's work for it.
     pub server: Duration,
-    /// By everything on the server's cores.
+    /// By everything on its cores.
     pub cores: Duration,
 }
 

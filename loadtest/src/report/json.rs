@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::measure::histogram::Histogram;
 use crate::measure::quantile::quantile;
-use crate::trial::Outcome;
+use crate::outcome::Outcome;
 
 /// One target in one scenario.
 #[derive(Clone, Debug, Serialize)]
@@ -35,11 +36,19 @@ pub struct Record {
     pub join_ms: Quantiles,
     pub join_steps_ms: JoinSteps,
     pub joins_per_second: f64,
+    /// From the first start to the last arrival.
+    pub join_seconds: f64,
+    pub while_joining: WhileJoining,
     /// Handshakes that the clients' own side gave up and began anew.
     pub client_handshake_failures: usize,
     /// The most that was ever resident.
     pub memory_bytes: u64,
+    /// With everybody there.
+    pub resident_bytes: u64,
     pub memory_bytes_per_participant: u64,
+    /// By the difference to a test with fewer; only of `loadtest memory`.
+    pub memory_bytes_per_added_subscriber: Option<f64>,
+    pub memory_bytes_per_added_publisher: Option<f64>,
     /// Cost a packet against the floor's in the same run.
     pub ratio_to_floor: Option<f64>,
     /// `on` or `off`; absent of servers that have none.
@@ -51,6 +60,20 @@ pub struct Record {
     pub checked_packets: u64,
     /// Datagrams dropped at full sockets of the server, and of the load.
     pub drops: DropCounts,
+}
+
+/// How those who were in fared while others joined.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct WhileJoining {
+    pub packets: u64,
+    /// By sequence numbers.
+    pub loss: f64,
+    pub faulty_packets: u64,
+    pub delay_ms: Delay,
+    /// The longest that a receiver went without media.
+    pub longest_silence_ms: f64,
+    /// The longest that the load side's own loop took, which delays media too.
+    pub longest_round_ms: f64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -83,13 +106,8 @@ pub struct DropCounts {
 
 impl Record {
     pub fn new(outcome: &Outcome) -> Self {
-        let delays = &outcome.tally.findings.delays;
-        let delay = |part| {
-            delays
-                .quantile(part)
-                .map(|time| time.as_secs_f64() * 1000.0)
-        };
         let joins = &outcome.joins;
+        let joining = &outcome.while_joining;
         let received = outcome.tally.received.max(1) as f64;
         Self {
             target: outcome.target.to_string(),
@@ -105,11 +123,7 @@ impl Record {
             loss_after_repair: outcome.loss_after_repair(),
             sent_again: outcome.tally.sent.again,
             loss_by_sequence: outcome.loss_by_sequence(),
-            delay_ms: Delay {
-                p50: delay(0.5),
-                p99: delay(0.99),
-                p999: delay(0.999),
-            },
+            delay_ms: Delay::of(&outcome.tally.findings.delays),
             join_ms: quantiles(&joins.total),
             join_steps_ms: JoinSteps {
                 signaling: quantiles(&joins.signaling),
@@ -118,9 +132,21 @@ impl Record {
                 first_media: quantiles(&joins.media),
             },
             joins_per_second: joins.a_second(),
+            join_seconds: joins.time.as_secs_f64(),
+            while_joining: WhileJoining {
+                packets: joining.received,
+                loss: outcome.loss_while_joining(),
+                faulty_packets: joining.findings.faults(),
+                delay_ms: Delay::of(&joining.findings.delays),
+                longest_silence_ms: joining.longest_silence.as_secs_f64() * 1000.0,
+                longest_round_ms: joining.longest_round.as_secs_f64() * 1000.0,
+            },
             client_handshake_failures: joins.client_failures,
             memory_bytes: outcome.memory.peak,
+            resident_bytes: outcome.memory.resident,
             memory_bytes_per_participant: outcome.memory_a_participant(),
+            memory_bytes_per_added_subscriber: None,
+            memory_bytes_per_added_publisher: None,
             ratio_to_floor: None,
             frame_check: outcome
                 .frame_check
@@ -132,6 +158,20 @@ impl Record {
                 server: outcome.drops.server,
                 load: outcome.drops.load,
             },
+        }
+    }
+}
+
+impl Delay {
+    fn of(delays: &Histogram) -> Self {
+        let at = |part| {
+            let time = delays.quantile(part);
+            time.map(|time| time.as_secs_f64() * 1000.0)
+        };
+        Self {
+            p50: at(0.5),
+            p99: at(0.99),
+            p999: at(0.999),
         }
     }
 }

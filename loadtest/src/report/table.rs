@@ -1,12 +1,12 @@
 //! Results for people.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use super::json::Record;
 use crate::joins::Joins;
+use crate::measure::histogram::Histogram;
 use crate::measure::quantile::quantile;
-use crate::trial::Outcome;
+use crate::outcome::Outcome;
 
 /// Columns of text, the first one left-aligned, the others right-aligned.
 #[derive(Debug, Default)]
@@ -99,6 +99,7 @@ pub fn details(outcome: &Outcome) -> String {
         ),
         ("SRTP", outcome.profiles()),
         ("joins", joins(&outcome.joins)),
+        ("while joining", while_joining(outcome)),
         (
             "forwarded",
             format!(
@@ -125,7 +126,7 @@ pub fn details(outcome: &Outcome) -> String {
             ),
         ),
         ("frame check", frame_check(outcome)),
-        ("delay", delay(outcome)),
+        ("delay", delay(&outcome.tally.findings.delays)),
         ("processor", processor(outcome)),
         (
             "memory",
@@ -151,8 +152,9 @@ fn joins(joins: &Joins) -> String {
         format!("{name} {} / {} / {}", at(0.5), at(0.95), at(0.99))
     };
     let mut text = format!(
-        "{}, {:.0} a second; ms p50 / p95 / p99: {}, {}, {}, {}, {}",
+        "{} in {:.1} s, {:.0} a second; ms p50 / p95 / p99: {}, {}, {}, {}, {}",
         joins.count,
+        joins.time.as_secs_f64(),
         joins.a_second(),
         times("all", &joins.total),
         times("signaling", &joins.signaling),
@@ -168,6 +170,20 @@ fn joins(joins: &Joins) -> String {
         );
     }
     text
+}
+
+fn while_joining(outcome: &Outcome) -> String {
+    let tally = &outcome.while_joining;
+    format!(
+        "{} packets to those who were in: {:.4} % lost, {} faulty, delay {}, \
+         longest silence {:.0} ms; longest round of the load side {:.0} ms",
+        tally.received,
+        outcome.loss_while_joining() * 100.0,
+        tally.findings.faults(),
+        delay(&tally.findings.delays),
+        tally.longest_silence.as_secs_f64() * 1000.0,
+        tally.longest_round.as_secs_f64() * 1000.0,
+    )
 }
 
 fn loss(outcome: &Outcome) -> String {
@@ -202,9 +218,10 @@ fn frame_check(outcome: &Outcome) -> String {
     }
 }
 
-fn delay(outcome: &Outcome) -> String {
+/// Quantiles of the forwarding delay.
+pub fn delay(delays: &Histogram) -> String {
     let at = |part| {
-        let time = outcome.tally.findings.delays.quantile(part);
+        let time = delays.quantile(part);
         number(time.map(|time| time.as_secs_f64() * 1000.0), 3)
     };
     format!(
@@ -216,15 +233,16 @@ fn delay(outcome: &Outcome) -> String {
 }
 
 fn processor(outcome: &Outcome) -> String {
-    let share = |time: Duration| time.as_secs_f64() / outcome.cpu_time.as_secs_f64() * 100.0;
+    let busy = outcome.cpu.cores.as_secs_f64() / outcome.cpu_time.as_secs_f64();
     format!(
         "{:.0} ns a packet; server {:.1} % of a core, its cores {:.1} % busy \
-         ({:.1} % with others' work), the load's {:.1} %",
+         ({:.1} % with others' work); the load {:.1} % of its core(s), others {:.1} %",
         outcome.nanoseconds_a_packet(),
-        share(outcome.cpu.server),
-        share(outcome.cpu.cores),
+        outcome.server_part() * 100.0,
+        busy * 100.0,
         outcome.foreign_part() * 100.0,
-        share(outcome.load_cpu)
+        outcome.load_part() * 100.0,
+        outcome.foreign_part_of_load() * 100.0
     )
 }
 
@@ -269,8 +287,8 @@ fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
-/// The part of the server's core that others may take.
-const DISTURBING: f64 = 0.1;
+/// The part of a side's cores that others may take.
+pub const DISTURBING: f64 = 0.1;
 
 #[cfg(test)]
 mod tests {
