@@ -6,8 +6,10 @@
 //! ([`crate::mls`]) goes on beside it and knows nothing of slots.
 
 mod effect;
+mod policy;
 mod slots;
 mod state;
 
 pub use effect::Effect;
+pub use policy::{Consent, NoEntry, SessionPolicy, Sessions, Window};
 pub use state::{Devices, Room, RoomFull, RoomSize, Session};

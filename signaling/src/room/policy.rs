@@ -1,0 +1,146 @@
+//! The rules of one session.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use thiserror::Error;
+
+use crate::access::{Admission, UnixTime};
+
+/// What holds in one session: as the clinic said when it opened it, or as the
+/// settings say for rooms that nobody opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionPolicy {
+    /// People at once. `None`, or more than the node's own capacity: as many
+    /// as that.
+    pub capacity: Option<u16>,
+    /// Whether clients wait until somebody lets them in.
+    pub waiting_room: bool,
+    /// Whether the session begins locked: nobody but hosts comes in.
+    pub locked: bool,
+    /// What everybody accepts before any media flows.
+    pub consent: Option<Consent>,
+    /// How long somebody may do nothing before being logged off.
+    pub inactivity_limit: Option<Duration>,
+    /// When people may be there; `None`: at any time.
+    pub window: Option<Window>,
+}
+
+/// A text that people accept, and what the clinic calls this wording of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Consent {
+    pub version: String,
+    pub text: String,
+}
+
+/// From when until when people may be in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    pub opens: UnixTime,
+    /// After `opens`. Nobody comes in from here on.
+    pub closes: UnixTime,
+    /// How long after `closes` those who are there may stay.
+    pub grace: Duration,
+}
+
+/// What the clinic has opened, ended and revoked.
+///
+/// It is asked whenever somebody comes, and told who was removed, so that
+/// nobody comes back by another way. Calls do not block for longer than a read
+/// of a file takes.
+pub trait Sessions: Send + Sync + std::fmt::Debug {
+    /// The rules for somebody who comes with a good token.
+    fn enter(&self, admission: &Admission, now: UnixTime) -> Result<SessionPolicy, NoEntry>;
+
+    /// Never lets this token in again: its bearer was removed.
+    fn revoke_token(&self, room: &str, token_id: &str);
+}
+
+/// Why somebody with a good token may not come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum NoEntry {
+    #[error("the token was revoked, or its bearer removed")]
+    Revoked,
+    #[error("the session is not open yet")]
+    NotOpenYet,
+    #[error("the session is over")]
+    Over,
+    #[error("nobody has opened a session in this room")]
+    NoSession,
+}
+
+impl Default for SessionPolicy {
+    /// An open door: for rooms that nobody opened.
+    fn default() -> Self {
+        Self {
+            capacity: None,
+            waiting_room: false,
+            locked: false,
+            consent: None,
+            inactivity_limit: None,
+            window: None,
+        }
+    }
+}
+
+impl Consent {
+    /// SHA-256 of the text's UTF-8 bytes: what is recorded of an acceptance,
+    /// next to the version. The clinic can compute it too.
+    pub fn hash(&self) -> [u8; 32] {
+        let digest = digest(&SHA256, self.text.as_bytes());
+        digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl Window {
+    /// Whether people may come in.
+    ///
+    /// # Errors
+    /// It is too early or too late.
+    pub fn admit(&self, now: UnixTime) -> Result<(), NoEntry> {
+        if now < self.opens {
+            Err(NoEntry::NotOpenYet)
+        } else if now >= self.closes {
+            Err(NoEntry::Over)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// When everybody must have left.
+    pub fn ends(&self) -> UnixTime {
+        UnixTime(self.closes.0.saturating_add(self.grace.as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window {
+        opens: UnixTime(100),
+        closes: UnixTime(200),
+        grace: Duration::from_secs(30),
+    };
+
+    #[test]
+    fn people_come_in_within_the_window_only() {
+        assert_eq!(WINDOW.admit(UnixTime(99)), Err(NoEntry::NotOpenYet));
+        assert_eq!(WINDOW.admit(UnixTime(100)), Ok(()));
+        assert_eq!(WINDOW.admit(UnixTime(199)), Ok(()));
+        assert_eq!(WINDOW.admit(UnixTime(200)), Err(NoEntry::Over));
+        assert_eq!(WINDOW.ends(), UnixTime(230));
+    }
+
+    #[test]
+    fn a_consent_is_recorded_as_the_hash_of_its_text() {
+        let consent = Consent {
+            version: "2026-11".into(),
+            text: "abc".into(),
+        };
+
+        // FIPS 180-4's example.
+        let first = [0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea];
+        assert_eq!(consent.hash()[..8], first);
+    }
+}
