@@ -51,6 +51,24 @@ pub fn requests(mut compound: &[u8]) -> Vec<Request> {
     requests
 }
 
+/// The sources of the sender reports in a compound packet, and the middle of
+/// the time that each was made at (RFC 3550 §6.4.1).
+pub fn sender_reports(mut compound: &[u8]) -> Vec<(u32, u32)> {
+    let mut reports = Vec::new();
+    while let [_, kind, high, low, rest @ ..] = compound {
+        let length = usize::from(u16::from_be_bytes([*high, *low])) * 4;
+        let Some((body, after)) = rest.split_at_checked(length) else {
+            break;
+        };
+        compound = after;
+        if let (SENDER_REPORT, [a, b, c, d, _, _, e, f, g, h, ..]) = (*kind, body) {
+            let [ssrc, middle] = [[*a, *b, *c, *d], [*e, *f, *g, *h]].map(u32::from_be_bytes);
+            reports.push((ssrc, middle));
+        }
+    }
+    reports
+}
+
 /// Asks for packets of one source again (RFC 4585 §6.2.1). `numbers` are in
 /// order.
 pub fn nack(sender: u32, media: u32, numbers: &[u16]) -> Vec<u8> {
@@ -93,8 +111,10 @@ pub fn receiver_report(sender: u32, figures: &[Figures]) -> Vec<u8> {
         report.extend(figures.ssrc.to_be_bytes());
         report.extend((u32::from(figures.fraction_lost) << 24 | figures.total_lost).to_be_bytes());
         report.extend(figures.highest.to_be_bytes());
-        // Neither jitter nor a round trip is measured here.
-        report.extend([0; 12]);
+        // Jitter is not measured here.
+        report.extend([0; 4]);
+        report.extend(figures.last_sender_report.to_be_bytes());
+        report.extend(figures.since_sender_report.to_be_bytes());
     }
     report.extend(source_description(sender));
     report
@@ -234,6 +254,7 @@ const MAX_SPAN: i64 = 8192;
 #[cfg(test)]
 mod tests {
     use rtc_rtcp::packet::unmarshal;
+    use rtc_rtcp::receiver_report::ReceiverReport;
     use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 
     use super::*;
@@ -274,6 +295,8 @@ mod tests {
             fraction_lost: 3,
             total_lost: 4,
             highest: 100,
+            last_sender_report: 6,
+            since_sender_report: 7,
         };
         for report in [
             receiver_report(1, &[figures, figures]),
@@ -281,7 +304,21 @@ mod tests {
         ] {
             let packets = unmarshal(&mut &report[..]).unwrap();
             assert_eq!(packets.len(), 2);
+            if let Some(report) = packets[0].as_any().downcast_ref::<ReceiverReport>() {
+                let block = &report.reports[1];
+                assert_eq!((block.last_sender_report, block.delay), (6, 7));
+            }
         }
+    }
+
+    #[test]
+    fn a_sender_reports_time_is_read() {
+        let report = sender_report(9, WallTime(1_700_000_000_500_000_000), 2, 3, 4);
+        let seconds = (1_700_000_000 + SECONDS_FROM_1900_TO_1970) as u32;
+
+        assert_eq!(sender_reports(&report), [(9, seconds << 16 | 0x8000)]);
+        assert!(sender_reports(&report[..20]).is_empty());
+        assert!(sender_reports(&receiver_report(1, &[])).is_empty());
     }
 
     #[test]

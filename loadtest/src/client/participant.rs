@@ -257,7 +257,7 @@ impl Participant {
         self.ask_again(now);
         if now >= self.next_report {
             self.next_report = now + REPORT_INTERVAL;
-            let figures = self.reception.report();
+            let figures = self.reception.report(now);
             if !figures.is_empty() {
                 self.send_rtcp(&feedback::receiver_report(RTCP_SENDER, &figures));
             }
@@ -401,11 +401,14 @@ impl Participant {
         let Some(session) = &mut self.session else {
             return;
         };
-        // Only publishers are asked for anything.
-        if self.publishers.is_empty() || datagram.length > datagram.bytes.len() {
+        // One that is cut short is long: reports on many sources.
+        if datagram.length > datagram.bytes.len() {
             return;
         }
         if let Ok(compound) = session.unprotect_rtcp(datagram.bytes) {
+            for (ssrc, middle) in feedback::sender_reports(&compound) {
+                self.reception.note_sender_report(now, ssrc, middle);
+            }
             for request in feedback::requests(&compound) {
                 for publisher in &mut self.publishers {
                     publisher.handle(now, request, session, &mut self.transport);
@@ -497,7 +500,7 @@ impl Participant {
             self.repairs.asked += numbers.len() as u64;
             // With a report before it, since not all servers take feedback
             // alone (RFC 5506), and some go by the report's source.
-            let figures = self.reception.report_on(media);
+            let figures = self.reception.report_on(now, media);
             let mut compound = feedback::receiver_report(RTCP_SENDER, figures.as_slice());
             compound.extend(feedback::nack(RTCP_SENDER, media, &numbers));
             self.send_rtcp(&compound);

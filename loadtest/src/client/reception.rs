@@ -31,6 +31,8 @@ pub struct Stream {
     reported: Reported,
     is_fresh: bool,
     missing: Missing,
+    /// The middle of the time that it says, and when it came.
+    sender_report: Option<(u32, Instant)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +49,10 @@ pub struct Figures {
     pub fraction_lost: u8,
     pub total_lost: u32,
     pub highest: u32,
+    /// The middle of the time of the last sender report; 0 without any.
+    pub last_sender_report: u32,
+    /// Since it came, in 65536ths of a second.
+    pub since_sender_report: u32,
 }
 
 impl Reception {
@@ -125,17 +131,25 @@ impl Reception {
         }
     }
 
-    /// The figures for a report on one source.
-    pub fn report_on(&mut self, ssrc: u32) -> Option<Figures> {
+    /// Notes a sender report, by the middle of the time that it says.
+    pub fn note_sender_report(&mut self, now: Instant, ssrc: u32, middle: u32) {
         let mut streams = self.streams.iter_mut();
-        streams
-            .find(|stream| stream.ssrc == ssrc)
-            .map(Stream::report)
+        if let Some(stream) = streams.find(|stream| stream.ssrc == ssrc) {
+            stream.sender_report = Some((middle, now));
+        }
+    }
+
+    /// The figures for a report on one source.
+    pub fn report_on(&mut self, now: Instant, ssrc: u32) -> Option<Figures> {
+        let mut streams = self.streams.iter_mut();
+        let stream = streams.find(|stream| stream.ssrc == ssrc)?;
+        Some(stream.report(now))
     }
 
     /// The figures for a report.
-    pub fn report(&mut self) -> Vec<Figures> {
-        self.streams.iter_mut().map(Stream::report).collect()
+    pub fn report(&mut self, now: Instant) -> Vec<Figures> {
+        let streams = self.streams.iter_mut();
+        streams.map(|stream| stream.report(now)).collect()
     }
 }
 
@@ -153,6 +167,7 @@ impl Stream {
             reported: Reported::default(),
             is_fresh: true,
             missing: Missing::default(),
+            sender_report: None,
         }
     }
 
@@ -209,7 +224,8 @@ impl Stream {
         self.is_fresh = true;
     }
 
-    fn report(&mut self) -> Figures {
+    fn report(&mut self, at: Instant) -> Figures {
+        let since = |came: Instant| at.saturating_duration_since(came).as_secs_f64() * 65_536.0;
         let now = Reported {
             expected: self.expected(),
             received: self.received,
@@ -227,6 +243,8 @@ impl Stream {
                 .unwrap_or(0x7F_FFFF)
                 .min(0x7F_FFFF),
             highest: self.highest as u32,
+            last_sender_report: self.sender_report.map_or(0, |(middle, _)| middle),
+            since_sender_report: self.sender_report.map_or(0, |(_, came)| since(came) as u32),
         }
     }
 }
@@ -316,13 +334,17 @@ mod tests {
         for number in [1, 2, 4] {
             reception.record(&header(number), 1, false);
         }
-        assert_eq!(reception.report()[0].fraction_lost, 64);
+        let now = Instant::now();
+        assert_eq!(reception.report(now)[0].fraction_lost, 64);
+        reception.note_sender_report(now, 7, 0xABCD);
         reception.record(&header(5), 1, false);
-        let second = reception.report()[0];
+        let second = reception.report(now + Duration::from_millis(1500))[0];
 
         assert_eq!(second.fraction_lost, 0);
         assert_eq!(second.total_lost, 1);
         assert_eq!(second.highest as u16, 5);
+        assert_eq!(second.last_sender_report, 0xABCD);
+        assert_eq!(second.since_sender_report, 3 << 15);
     }
 
     #[test]

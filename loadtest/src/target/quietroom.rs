@@ -141,6 +141,9 @@ impl Quietroom {
             let devices = json!({ "type": "media", "microphone": microphone, "camera": true });
             socket.send(&devices).await?;
         }
+        if self.setting.scenario.video.simulcast && person.receives > 0 {
+            socket.send(&middle_layers(person.receives)).await?;
+        }
         let received = answer.section("vs0");
         let remote = answer
             .candidates
@@ -388,6 +391,14 @@ async fn reply(socket: &mut JsonSocket, wanted: &str) -> Result<Value, TargetErr
             _ => {}
         }
     }
+}
+
+/// Asks for the middle one of three layers in each slot.
+fn middle_layers(slots: usize) -> Value {
+    let limits: Vec<_> = (0..slots)
+        .map(|slot| json!({ "slot": slot, "spatial": 1 }))
+        .collect();
+    json!({ "type": "limit-layers", "limits": limits })
 }
 
 /// Each person comes from a loopback address of its own, as people do: limits
