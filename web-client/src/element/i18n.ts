@@ -1,4 +1,5 @@
 import type { Role } from '../signaling/protocol/Role';
+import type { REACTIONS } from './reactions';
 
 /** Every text of the element, so that a language is one object. */
 export interface Messages {
@@ -20,6 +21,25 @@ export interface Messages {
   readonly startCamera: string;
   readonly raiseHand: string;
   readonly lowerHand: string;
+  readonly shareScreen: string;
+  readonly stopSharing: string;
+  readonly sharing: string;
+  readonly screenOf: (name: string) => string;
+  readonly sharedScreens: string;
+  readonly react: string;
+  readonly reactions: Record<(typeof REACTIONS)[number], string>;
+  readonly reacted: (name: string, reaction: string) => string;
+  readonly raisedHand: (name: string) => string;
+  readonly people: string;
+  readonly chat: string;
+  /** The button's whole name while there are unread messages. */
+  readonly chatUnread: (count: number) => string;
+  readonly chatEmpty: string;
+  readonly chatWrite: string;
+  readonly chatSend: string;
+  /** Said to those who cannot see the chat just now. */
+  readonly wrote: (name: string, text: string) => string;
+  readonly close: string;
   readonly leave: string;
   readonly joinAgain: string;
   readonly tapToHear: string;
@@ -30,6 +50,7 @@ export interface Messages {
   readonly safetyCode: string;
   readonly safetyAdvice: string;
   readonly compared: string;
+  readonly comparedWith: (name: string) => string;
   readonly alone: string;
   readonly others: (count: number) => string;
   readonly left: string;
@@ -58,13 +79,38 @@ export const english: Messages = {
   handRaised: 'Hand raised',
   hidden: 'Hidden: it was not this person',
   everyone: 'Everyone in the room',
-  controls: 'Your devices',
+  controls: 'Controls',
   mute: 'Mute',
   unmute: 'Unmute',
   stopCamera: 'Stop camera',
   startCamera: 'Start camera',
   raiseHand: 'Raise hand',
   lowerHand: 'Lower hand',
+  shareScreen: 'Share screen',
+  stopSharing: 'Stop sharing',
+  sharing: 'Everyone sees your screen.',
+  screenOf: (name) => `Screen of ${name}`,
+  sharedScreens: 'Shared screens',
+  react: 'React',
+  reactions: {
+    '👍': 'Thumbs up',
+    '👏': 'Applause',
+    '❤️': 'Heart',
+    '😂': 'Laughing',
+    '😮': 'Surprised',
+    '🙏': 'Thank you',
+  },
+  reacted: (name, reaction) => `${name}: ${reaction}`,
+  raisedHand: (name) => `${name} raised a hand.`,
+  people: 'People',
+  chat: 'Chat',
+  chatUnread: (count) => `Chat, ${count === 1 ? 'one new message' : `${count} new messages`}`,
+  chatEmpty:
+    'Nothing was written yet. Only the people in the room can read what you write, and nothing is kept after the session.',
+  chatWrite: 'Write to everyone',
+  chatSend: 'Send',
+  wrote: (name, text) => `${name} wrote: ${text}`,
+  close: 'Close',
   leave: 'Leave',
   joinAgain: 'Join again',
   tapToHear: 'Tap to hear the others',
@@ -76,6 +122,7 @@ export const english: Messages = {
   safetyAdvice:
     'Read the code to one another. If it is the same for everyone, nobody but the people in this list can see or hear the session. It changes when somebody comes or leaves.',
   compared: 'Compared',
+  comparedWith: (name) => `The code was compared with ${name}`,
   alone: 'Nobody else is here yet.',
   others: (count) => (count === 1 ? 'One other person is here.' : `${count} others are here.`),
   left: 'You have left',

@@ -37,3 +37,19 @@ export const lock = icon(svg`<rect x="5" y="10.5" width="14" height="9.5" rx="2"
 export const hand = icon(svg`<path
     d="M7.5 12V6.5a1.4 1.4 0 0 1 2.8 0V11M10.3 11V4.9a1.4 1.4 0 0 1 2.8 0V11M13.1 11V5.9a1.4 1.4 0 0 1 2.8 0v6M15.9 12V8.9a1.4 1.4 0 0 1 2.8 0v5.6a6.2 6.2 0 0 1-6.2 6.2c-2.6 0-4-1.2-5.2-3.1L4.9 14a1.3 1.3 0 0 1 2.2-1.4z"
   />`);
+export const screen = icon(svg`<rect x="3" y="4.5" width="18" height="12" rx="2" />
+  <path d="M9 20.5h6M12 16.5v4M12 13.2V8M9.5 10.3L12 7.8l2.5 2.5" />`);
+export const screenOff = icon(svg`<rect x="3" y="4.5" width="18" height="12" rx="2" />
+  <path d="M9 20.5h6M12 16.5v4M9.8 8.3l4.4 4.4M14.2 8.3l-4.4 4.4" />`);
+export const smile = icon(svg`<circle cx="12" cy="12" r="9" />
+  <path d="M8.2 14.2c.8 1.5 2.2 2.3 3.8 2.3s3-.8 3.8-2.3M9 9.3v.6M15 9.3v.6" />`);
+export const people = icon(svg`<circle cx="9" cy="8.5" r="3.3" />
+  <path d="M2.8 19.5c.6-3.6 3-5.4 6.2-5.4s5.6 1.8 6.2 5.4M15.5 5.6a3.2 3.2 0 0 1 0 5.8M18 14.8c1.8.8 2.9 2.4 3.2 4.7" />`);
+export const chat = icon(
+  svg`<path d="M4 5.5h16a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1h-8.5L7 20.5v-4H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1z" />`,
+);
+export const send = icon(
+  svg`<path d="M4 12l16-7.5-5 15.5-3.2-6.3z" /><path d="M11.8 13.7L20 4.5" />`,
+);
+export const close = icon(svg`<path d="M6 6l12 12M18 6L6 18" />`);
+export const check = icon(svg`<path d="M5 12.5l4.5 4.5L19 7.5" />`);

@@ -258,33 +258,6 @@ test('another token is another stay', async () => {
   expect(element.stays).toHaveLength(2);
 });
 
-test('who is in the group is listed with the code, and a compared mark stays with the key', async () => {
-  const environment = await enter();
-  const panel = (): ParentNode => find('quiet-room-safety')!.shadowRoot!;
-  const members = (key: string) =>
-    [{ participantId: 'ben', leaf: 1, room: 'room', role: 'client', key } as const] as const;
-  const boxes = (): boolean[] =>
-    [...panel().querySelectorAll('input')].map(({ checked }) => checked);
-  const begin = async (epoch: bigint, key: string): Promise<void> => {
-    const safetyCode = String(epoch).repeat(30);
-    environment.worker.report({ type: 'epoch', epoch, safetyCode, members: members(key) });
-    await rendered();
-  };
-  expect(panel().textContent).toContain('Setting up');
-
-  await begin(1n, 'first key');
-  expect(panel().querySelectorAll('.code span')).toHaveLength(6);
-  expect(panel().querySelector('.code')?.textContent.replace(/\s/g, '')).toBe('1'.repeat(30));
-  const box = panel().querySelector('input')!;
-  box.checked = true;
-  box.dispatchEvent(new Event('change'));
-
-  await begin(2n, 'first key');
-  expect(boxes()).toEqual([true]);
-  await begin(3n, 'another key');
-  expect(boxes()).toEqual([false]);
-});
-
 test('a name and a raised hand are on the tile', async () => {
   const environment = await enter();
   environment.worker.report({

@@ -1,13 +1,20 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { GroupMember } from '../e2ee/messages';
 import { toQuietroomError, type QuietroomError } from '../error';
 import { AudioPlayback } from '../media/autoplay';
+import type { Participant, RemoteParticipant } from '../room/participant';
 import { Room, type RoomOptions } from '../room/room';
+import './chat';
+import { renderControls, type ControlsActions, type ControlsState, type Panel } from './controls';
+import { Conversation } from './conversation';
 import { gridLayout } from './grid';
 import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
-import './safety';
-import type { SafetyEntry } from './safety';
+import './people';
+import type { Comparison, PeopleEntry } from './people';
+import { Reactions } from './reactions';
 import { roomStyles } from './styles';
 import './tile';
 
@@ -40,6 +47,48 @@ export class QuietRoomElement extends LitElement {
   #room: Room | undefined;
   /** What does not work just now, by what it is about. */
   readonly #notices = new Map<string, QuietroomError>();
+  readonly #conversation = new Conversation();
+  readonly #reactions = new Reactions();
+  /** Keys of those with whom the safety code was compared. */
+  readonly #compared = new Set<string>();
+  /** Whose hands are known to be up, by id. */
+  readonly #raisedHands = new Set<string>();
+  /** What a screen reader says next; nobody sees it. */
+  #announcements: readonly { readonly id: number; readonly text: string }[] = [];
+  #nextAnnouncement = 1;
+  #panel: Panel | undefined;
+  #areReactionsOpen = false;
+  readonly #actions: ControlsActions = {
+    toggleMicrophone: () => {
+      this.#handleMicrophone();
+    },
+    toggleCamera: () => {
+      this.#handleCamera();
+    },
+    toggleScreen: () => {
+      this.#handleScreen();
+    },
+    toggleHand: () => {
+      const room = this.#room;
+      room?.setHandRaised(!room.localParticipant.handRaised);
+    },
+    toggleReactions: () => {
+      this.#areReactionsOpen = !this.#areReactionsOpen;
+      this.requestUpdate();
+      if (this.#areReactionsOpen) this.#focus('.reactions button');
+    },
+    react: (reaction) => {
+      this.#room?.react(reaction);
+      this.#closeReactions();
+    },
+    togglePanel: (panel) => {
+      this.#openPanel(this.#panel === panel ? undefined : panel);
+    },
+    leave: () => {
+      this.#room?.leave();
+      this.#focus('.rejoin');
+    },
+  };
 
   constructor() {
     super();
@@ -49,6 +98,9 @@ export class QuietRoomElement extends LitElement {
     this.workerUrl = null;
     this.#voices.hidden = true;
     this.#playback.on('blockedChanged', () => {
+      this.requestUpdate();
+    });
+    this.#reactions.on('changed', () => {
       this.requestUpdate();
     });
   }
@@ -86,7 +138,7 @@ export class QuietRoomElement extends LitElement {
   protected override render(): TemplateResult {
     const room = this.#room;
     return html`
-      <div class="room">
+      <div class="room" @keydown=${this.#handleKey}>
         ${
           room === undefined
             ? nothing
@@ -101,37 +153,11 @@ export class QuietRoomElement extends LitElement {
 
   #renderRoom(room: Room): TemplateResult {
     const messages = this.#messages;
-    const { localParticipant, participants } = room;
     return html`
-      <ul class="grid" aria-label=${messages.everyone}>
-        ${participants.map(
-          (participant) =>
-            html`<li>
-              <quiet-room-tile
-                data-participant=${participant.id}
-                .messages=${messages}
-                .label=${participantName(participant, participants, messages)}
-                .track=${participant.videoTrack}
-                .camera=${participant.cameraEnabled}
-                .microphone=${participant.microphoneEnabled}
-                .handRaised=${participant.handRaised}
-                .blanked=${participant.isBlanked}
-              ></quiet-room-tile>
-            </li>`,
-        )}
-        <li>
-          <quiet-room-tile
-            mirrored
-            data-local
-            .messages=${messages}
-            .label=${localName(room, messages)}
-            .track=${localParticipant.videoTrack}
-            .camera=${localParticipant.cameraEnabled}
-            .microphone=${localParticipant.microphoneEnabled}
-            .handRaised=${localParticipant.handRaised}
-          ></quiet-room-tile>
-        </li>
-      </ul>
+      <div class="main">
+        ${this.#renderPictures(room)}
+        ${this.#panel === undefined ? nothing : this.#renderPanel(room)}
+      </div>
       ${
         this.#playback.isBlocked
           ? html`<button class="primary hear" @click=${this.#handleHear}>
@@ -139,51 +165,139 @@ export class QuietRoomElement extends LitElement {
             </button>`
           : nothing
       }
-      <div class="lines" role="status" aria-live="polite">
-        <p class="status">${this.#statusText(room)}</p>
-        ${[...this.#notices.values()].map(
-          (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
+      <div class="lines">
+        <div role="status" aria-live="polite">
+          <p class="status">${this.#statusText(room)}</p>
+          ${
+            room.localParticipant.isSharingScreen
+              ? html`<p class="sharing">${messages.sharing}</p>`
+              : nothing
+          }
+          ${[...this.#notices.values()].map(
+            (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
+          )}
+        </div>
+        <p class=${room.group === undefined ? 'protection' : 'protection on'}>
+          ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
+        </p>
+      </div>
+      <div class="announcer" role="log" aria-live="polite">
+        ${repeat(
+          this.#announcements,
+          ({ id }) => id,
+          ({ text }) => html`<p>${text}</p>`,
         )}
       </div>
-      <quiet-room-safety
-        .messages=${messages}
-        .group=${room.group}
-        .entries=${safetyEntries(room, messages)}
-      ></quiet-room-safety>
-      ${this.#renderControls(room)}
+      ${renderControls(this.#controlsState(room), this.#actions, messages)}
     `;
   }
 
-  #renderControls(room: Room): TemplateResult {
+  #renderPictures(room: Room): TemplateResult {
     const messages = this.#messages;
-    const { microphoneEnabled, cameraEnabled } = room.localParticipant;
+    const { localParticipant, participants } = room;
+    const sharing = participants.filter(({ isSharingScreen }) => isSharingScreen);
     return html`
-      <div class="controls" role="group" aria-label=${messages.controls}>
-        <button
-          class=${microphoneEnabled ? 'microphone' : 'microphone off'}
-          @click=${this.#handleMicrophone}
-        >
-          ${microphoneEnabled ? icons.microphoneOn : icons.microphoneOff}
-          ${microphoneEnabled ? messages.mute : messages.unmute}
-        </button>
-        <button class=${cameraEnabled ? 'camera' : 'camera off'} @click=${this.#handleCamera}>
-          ${cameraEnabled ? icons.cameraOn : icons.cameraOff}
-          ${cameraEnabled ? messages.stopCamera : messages.startCamera}
-        </button>
+      <div class=${sharing.length > 0 ? 'pictures sharing' : 'pictures'}>
         ${
-          room.group === undefined
+          sharing.length === 0
             ? nothing
-            : html`<button
-                class=${room.localParticipant.handRaised ? 'hand off' : 'hand'}
-                @click=${this.#handleHand}
-              >
-                ${icons.hand}
-                ${room.localParticipant.handRaised ? messages.lowerHand : messages.raiseHand}
-              </button>`
+            : html`<ul class="stage" aria-label=${messages.sharedScreens}>
+                ${sharing.map(
+                  (participant) =>
+                    html`<li>
+                      <quiet-room-tile
+                        screen
+                        data-screen=${participant.id}
+                        .messages=${messages}
+                        .label=${messages.screenOf(this.#nameOf(participant))}
+                        .track=${participant.screenTrack}
+                        .camera=${true}
+                        .blanked=${participant.isScreenBlanked}
+                      ></quiet-room-tile>
+                    </li>`,
+                )}
+              </ul>`
         }
-        <button class="leave" @click=${this.#handleLeave}>${icons.leave}${messages.leave}</button>
+        <ul class="grid" aria-label=${messages.everyone}>
+          ${participants.map(
+            (participant) =>
+              html`<li>
+                <quiet-room-tile
+                  data-participant=${participant.id}
+                  .messages=${messages}
+                  .label=${this.#nameOf(participant)}
+                  .track=${participant.videoTrack}
+                  .camera=${participant.cameraEnabled}
+                  .microphone=${participant.microphoneEnabled}
+                  .handRaised=${participant.handRaised}
+                  .blanked=${participant.isBlanked}
+                  .compared=${this.#isCompared(participant.member)}
+                  .reaction=${this.#reactions.of(participant.id)}
+                ></quiet-room-tile>
+              </li>`,
+          )}
+          <li>
+            <quiet-room-tile
+              mirrored
+              data-local
+              .messages=${messages}
+              .label=${localName(room, messages)}
+              .track=${localParticipant.videoTrack}
+              .camera=${localParticipant.cameraEnabled}
+              .microphone=${localParticipant.microphoneEnabled}
+              .handRaised=${localParticipant.handRaised}
+              .reaction=${this.#reactions.of(LOCAL)}
+            ></quiet-room-tile>
+          </li>
+        </ul>
       </div>
     `;
+  }
+
+  #renderPanel(room: Room): TemplateResult {
+    const messages = this.#messages;
+    return html`<section
+      class="panel"
+      aria-labelledby="panel-title"
+      @keydown=${this.#handlePanelKey}
+    >
+      <header>
+        <h2 id="panel-title">${this.#panel === 'chat' ? messages.chat : messages.people}</h2>
+        <button class="close" aria-label=${messages.close} @click=${this.#closePanel}>
+          ${icons.close}
+        </button>
+      </header>
+      ${
+        this.#panel === 'chat'
+          ? html`<quiet-room-chat
+              .messages=${messages}
+              .lines=${this.#conversation.lines}
+              ?disabled=${room.group === undefined}
+              @chat-send=${this.#handleChatSend}
+            ></quiet-room-chat>`
+          : html`<quiet-room-people
+              .messages=${messages}
+              .group=${room.group}
+              .entries=${this.#peopleEntries(room)}
+              @compared-change=${this.#handleCompared}
+            ></quiet-room-people>`
+      }
+    </section>`;
+  }
+
+  #controlsState(room: Room): ControlsState {
+    const { localParticipant } = room;
+    return {
+      microphone: localParticipant.microphoneEnabled,
+      camera: localParticipant.cameraEnabled,
+      handRaised: localParticipant.handRaised,
+      canShareScreen: room.canShareScreen,
+      isSharingScreen: localParticipant.isSharingScreen,
+      isEncrypted: room.group !== undefined,
+      areReactionsOpen: this.#areReactionsOpen,
+      panel: this.#panel,
+      unread: this.#conversation.unread,
+    };
   }
 
   #renderEnd(room: Room): TemplateResult {
@@ -239,6 +353,11 @@ export class QuietRoomElement extends LitElement {
     this.#room = undefined;
     this.#notices.clear();
     this.#playback.clear();
+    this.#conversation.clear();
+    this.#reactions.clear();
+    this.#raisedHands.clear();
+    this.#announcements = [];
+    this.#areReactionsOpen = false;
     this.requestUpdate();
   }
 
@@ -247,13 +366,33 @@ export class QuietRoomElement extends LitElement {
       this.requestUpdate();
     };
     room.on('participantJoined', update);
-    room.on('participantUpdated', update);
-    room.on('participantLeft', update);
+    room.on('participantUpdated', (participant) => {
+      this.#noteHand(participant);
+      update();
+    });
+    room.on('participantLeft', ({ id }) => {
+      this.#raisedHands.delete(id);
+      update();
+    });
+    room.on('chatMessage', (participant, text) => {
+      this.#noteChat(participant, text);
+      update();
+    });
+    room.on('reaction', (participant, reaction) => {
+      const isShown = this.#reactions.show(participant.isLocal ? LOCAL : participant.id, reaction);
+      if (isShown && !participant.isLocal) {
+        this.#announce(this.#messages.reacted(this.#nameOf(participant), reaction));
+      }
+      update();
+    });
     room.on('localParticipantUpdated', update);
     room.on('stateChanged', update);
     room.on('groupChanged', update);
-    room.on('trackSubscribed', (track) => {
+    room.on('trackSubscribed', (track, participant) => {
       if (track.kind === 'audio') this.#playback.add(track);
+      if (track.source === 'screen') {
+        this.#announce(this.#messages.screenOf(this.#nameOf(participant)));
+      }
       update();
     });
     room.on('trackUnsubscribed', (track) => {
@@ -280,15 +419,99 @@ export class QuietRoomElement extends LitElement {
     this.#try(localParticipant.setCameraEnabled(!localParticipant.cameraEnabled));
   };
 
-  readonly #handleHand = (): void => {
+  readonly #handleScreen = (): void => {
     const room = this.#room;
-    room?.setHandRaised(!room.localParticipant.handRaised);
+    if (room === undefined) return;
+    this.#notices.delete('screen');
+    this.#try(room.localParticipant.isSharingScreen ? room.stopScreenShare() : room.shareScreen());
   };
 
-  readonly #handleLeave = (): void => {
-    this.#room?.leave();
-    this.#focus('.rejoin');
+  readonly #handleChatSend = ({ detail }: CustomEvent<string>): void => {
+    this.#room?.sendChat(detail);
   };
+
+  readonly #handleCompared = ({ detail }: CustomEvent<Comparison>): void => {
+    if (detail.isCompared) this.#compared.add(detail.key);
+    else this.#compared.delete(detail.key);
+    this.requestUpdate();
+  };
+
+  readonly #handlePanelKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    this.#closePanel();
+  };
+
+  readonly #handleKey = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape' && this.#areReactionsOpen) this.#closeReactions();
+  };
+
+  readonly #closePanel = (): void => {
+    this.#openPanel(undefined);
+  };
+
+  #openPanel(panel: Panel | undefined): void {
+    const former = this.#panel;
+    this.#panel = panel;
+    this.#conversation.setOpen(panel === 'chat');
+    this.requestUpdate();
+    if (panel === 'chat') this.#focus('quiet-room-chat');
+    else if (panel === 'people') this.#focus('.panel .close');
+    else this.#focus(`.${former ?? 'chat'}-toggle`);
+  }
+
+  #closeReactions(): void {
+    this.#areReactionsOpen = false;
+    this.requestUpdate();
+    this.#focus('.react');
+  }
+
+  #noteChat(participant: Participant, text: string): void {
+    const isOwn = participant.isLocal;
+    const writer = isOwn ? this.#messages.you : this.#nameOf(participant);
+    this.#conversation.add({ writer, isOwn, text, at: Date.now() });
+    // An open chat is a live region of its own.
+    if (!isOwn && this.#panel !== 'chat') this.#announce(this.#messages.wrote(writer, text));
+  }
+
+  #noteHand(participant: RemoteParticipant): void {
+    if (!participant.handRaised) {
+      this.#raisedHands.delete(participant.id);
+    } else if (!this.#raisedHands.has(participant.id)) {
+      this.#raisedHands.add(participant.id);
+      this.#announce(this.#messages.raisedHand(this.#nameOf(participant)));
+    }
+  }
+
+  #announce(text: string): void {
+    const announcement = { id: this.#nextAnnouncement++, text };
+    this.#announcements = [...this.#announcements, announcement].slice(-MAX_ANNOUNCEMENTS);
+  }
+
+  #nameOf(participant: RemoteParticipant): string {
+    return participantName(participant, this.#room?.participants ?? [], this.#messages);
+  }
+
+  #isCompared(member: GroupMember | undefined): boolean {
+    return member !== undefined && this.#compared.has(member.key);
+  }
+
+  /** The group's members by what they are called on their tiles. */
+  #peopleEntries(room: Room): PeopleEntry[] {
+    const messages = this.#messages;
+    return (room.group?.members ?? []).map((member) => {
+      const isLocal = member.participantId === room.localParticipant.id;
+      const other = room.participants.find(({ id }) => id === member.participantId);
+      const person = isLocal ? room.localParticipant : other;
+      const label = isLocal
+        ? localName(room, messages)
+        : other === undefined
+          ? messages.unknown
+          : this.#nameOf(other);
+      const handRaised = person?.handRaised ?? false;
+      return { member, label, isLocal, handRaised, isCompared: this.#isCompared(member) };
+    });
+  }
 
   readonly #handleRejoin = (): void => {
     this.#join();
@@ -331,24 +554,17 @@ function localName({ localParticipant }: Room, messages: Messages): string {
   return localParticipant.name === '' ? messages.you : messages.youNamed(localParticipant.name);
 }
 
-/** The group's members by what they are called on their tiles. */
-function safetyEntries(room: Room, messages: Messages): SafetyEntry[] {
-  return (room.group?.members ?? []).map((member) => {
-    const isLocal = member.participantId === room.localParticipant.id;
-    const other = room.participants.find(({ id }) => id === member.participantId);
-    const label = isLocal
-      ? localName(room, messages)
-      : other === undefined
-        ? messages.unknown
-        : participantName(other, room.participants, messages);
-    return { member, label, isLocal };
-  });
+/** What an error is about: a device, a shared screen, or `room`. */
+function subject({ code }: QuietroomError): string {
+  if (code === 'screens-full') return 'screen';
+  return /^(microphone|camera|screen)-/.exec(code)?.[1] ?? 'room';
 }
 
-/** The device an error is about, or `room`. */
-function subject({ code }: QuietroomError): string {
-  return /^(microphone|camera)-/.exec(code)?.[1] ?? 'room';
-}
+/** Stands for this client where a participant's id is asked for. */
+const LOCAL = '';
+
+/** The older ones have been said. */
+const MAX_ANNOUNCEMENTS = 5;
 
 customElements.define('quiet-room', QuietRoomElement);
 

@@ -1,9 +1,13 @@
 import { css } from 'lit';
 
-/** The look of `<quiet-room>`. Contrasts are 4.5:1 at least (WCAG 2.2 AA). */
+/**
+ * The look of `<quiet-room>`, by the element's own width. Contrasts are 4.5:1
+ * at least (WCAG 2.2 AA).
+ */
 export const roomStyles = css`
   :host {
     display: block;
+    container-type: inline-size;
     min-height: 20rem;
     background: #10191b;
     color: #f3f7f6;
@@ -23,12 +27,27 @@ export const roomStyles = css`
     min-height: inherit;
     padding: 12px;
   }
+  .main {
+    position: relative;
+    flex: 1;
+    display: flex;
+    gap: 12px;
+    min-height: 0;
+  }
+  .pictures {
+    flex: 1;
+    display: flex;
+    gap: 12px;
+    min-width: 0;
+    min-height: 0;
+  }
   .grid {
     flex: 1;
     display: flex;
     flex-wrap: wrap;
     place-content: center;
     gap: 12px;
+    min-width: 0;
     min-height: 0;
     margin: 0;
     padding: 0;
@@ -40,40 +59,133 @@ export const roomStyles = css`
     width: var(--tile-width);
     height: var(--tile-height);
   }
-  .lines {
+  .stage {
+    flex: 1;
     display: grid;
-    gap: 4px;
+    grid-auto-flow: column;
+    grid-auto-columns: 1fr;
+    gap: 12px;
+    min-width: 0;
+    min-height: 0;
+    margin: 0;
+    padding: 0;
+    list-style: none;
+  }
+  .stage li {
+    display: grid;
+    min-width: 0;
+    min-height: 0;
+  }
+  .sharing .grid {
+    flex: 0 0 13rem;
+  }
+  .panel {
+    box-sizing: border-box;
+    flex: 0 0 22rem;
+    display: flex;
+    flex-direction: column;
+    gap: 10px;
+    min-height: 0;
+    padding: 12px 14px 14px;
+    border-radius: 14px;
+    background: #1c2b2e;
+  }
+  .panel header {
+    display: flex;
+    align-items: center;
+    justify-content: space-between;
+  }
+  .panel h2 {
+    margin: 0;
+    font-size: 1.125rem;
+    font-weight: 600;
+  }
+  .panel > :last-child {
+    flex: 1;
+  }
+  .lines {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    justify-content: center;
+    gap: 2px 20px;
+    min-height: 1.5em;
+    color: #c4d4d2;
+    font-size: 0.9375rem;
     text-align: center;
   }
   .lines p {
     margin: 0;
   }
-  .status {
-    min-height: 1.5em;
-    color: #c4d4d2;
-    font-size: 0.9375rem;
+  .lines > div {
+    display: grid;
+    gap: 4px;
+    justify-items: center;
   }
-  .notice {
-    justify-self: center;
+  .notice,
+  .sharing:is(p) {
     max-width: 46rem;
     padding: 6px 14px;
     border-radius: 10px;
     background: #43351a;
     color: #ffe7b8;
-    font-size: 0.9375rem;
+  }
+  .sharing:is(p) {
+    background: #1f5146;
+    color: #dff5ee;
+  }
+  .protection {
+    display: flex;
+    align-items: center;
+    gap: 6px;
+  }
+  .protection.on {
+    color: #9fd8c8;
+  }
+  .protection svg {
+    flex: none;
+    width: 1.1rem;
+    height: 1.1rem;
+  }
+  .announcer {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+  .bar {
+    position: relative;
   }
   .controls {
     display: flex;
     flex-wrap: wrap;
     justify-content: center;
-    gap: 10px;
+    gap: 8px;
+  }
+  /* Above the pictures, so that they do not move when it opens. */
+  .reactions {
+    position: absolute;
+    inset-inline: 0;
+    bottom: calc(100% + 8px);
+    z-index: 2;
+    display: flex;
+    justify-content: center;
+    gap: 6px;
+    width: fit-content;
+    margin-inline: auto;
+    padding: 6px;
+    border: 1px solid #52696b;
+    border-radius: 999px;
+    background: #10191b;
   }
   button {
+    position: relative;
     display: inline-flex;
     align-items: center;
     justify-content: center;
     gap: 8px;
-    min-width: 9.5rem;
     min-height: 48px;
     padding: 8px 18px;
     border: 1px solid #52696b;
@@ -91,21 +203,73 @@ export const roomStyles = css`
     outline: 3px solid #ffd27a;
     outline-offset: 2px;
   }
-  button.off {
+  button:disabled {
+    border-color: #324a4e;
+    background: none;
+    color: #8fa6a4;
+    cursor: default;
+  }
+  .controls button {
+    flex-direction: column;
+    gap: 2px;
+    box-sizing: border-box;
+    min-width: 6.25rem;
+    padding: 6px 10px;
+    border-radius: 16px;
+    font-size: 0.8125rem;
+    line-height: 1.25;
+  }
+  .controls button[aria-expanded='true'],
+  .controls button.on {
+    border-color: #9fd8c8;
+    background: #1f5146;
+  }
+  .controls button.off {
     border-color: #f3f7f6;
     background: #f3f7f6;
     color: #10191b;
   }
-  button.off:hover {
+  .controls button.off:hover {
     background: #d9e4e2;
   }
-  button.leave {
+  .controls button.leave {
     border-color: #c0392f;
     background: #a92d24;
     color: #fff;
   }
-  button.leave:hover {
+  .controls button.leave:hover {
     background: #8f241c;
+  }
+  .reactions button {
+    min-width: 48px;
+    padding: 0;
+    border-color: transparent;
+    font-size: 1.375rem;
+  }
+  .badge {
+    position: absolute;
+    inset-inline-end: 18%;
+    top: 3px;
+    min-width: 1.25rem;
+    padding: 0 5px;
+    box-sizing: border-box;
+    border-radius: 999px;
+    background: #ffd27a;
+    color: #241a05;
+    font-size: 0.75rem;
+    font-weight: 700;
+    line-height: 1.25rem;
+    text-align: center;
+  }
+  button.close {
+    min-height: 44px;
+    width: 44px;
+    padding: 0;
+    border-color: transparent;
+    background: none;
+  }
+  button.close:hover {
+    background: #2a3d41;
   }
   button.primary {
     border-color: #9fd8c8;
@@ -153,26 +317,47 @@ export const roomStyles = css`
   .ended button {
     margin-top: 12px;
   }
-  @media (max-width: 30rem) {
+  @container (max-width: 56rem) {
+    .pictures.sharing {
+      flex-direction: column;
+    }
+    .pictures.sharing .stage {
+      grid-auto-flow: row;
+      grid-auto-rows: 1fr;
+    }
+    .sharing .grid {
+      flex: 0 0 clamp(5rem, 22%, 9rem);
+    }
+    /* Beside pictures it would leave them no room; the controls stay in reach. */
+    .panel {
+      position: absolute;
+      inset: 0;
+      z-index: 1;
+    }
+  }
+  @container (max-width: 46rem) {
     .room {
       gap: 8px;
       padding: 8px;
     }
-    .grid {
+    .main,
+    .grid,
+    .stage,
+    .pictures {
       gap: 8px;
+    }
+    .lines {
+      font-size: 0.875rem;
     }
     .controls {
-      flex-wrap: nowrap;
-      gap: 8px;
+      display: grid;
+      grid-template-columns: repeat(4, 1fr);
+      gap: 6px;
     }
     .controls button {
-      flex: 1;
-      flex-direction: column;
-      gap: 2px;
       min-width: 0;
-      padding: 6px;
-      border-radius: 16px;
-      font-size: 0.8125rem;
+      padding: 5px 2px;
+      font-size: 0.75rem;
     }
   }
   @media (prefers-reduced-motion: reduce) {

@@ -4,7 +4,7 @@ import type { Messages } from './i18n';
 import * as icons from './icons';
 
 /**
- * One person: the picture, or a figure while there is none.
+ * One person or one shared screen: the picture, or a figure while there is none.
  *
  * A picture is uncovered only when a frame of the present track was shown,
  * since an element may keep the last frame of what it rendered before.
@@ -19,6 +19,9 @@ export class TileElement extends LitElement {
     mirrored: { type: Boolean },
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
+    compared: { type: Boolean },
+    reaction: {},
+    screen: { type: Boolean, reflect: true },
     hasPicture: { type: Boolean, attribute: 'has-picture', reflect: true },
   };
 
@@ -31,6 +34,12 @@ export class TileElement extends LitElement {
   declare handRaised: boolean;
   /** The picture was somebody else's and is not shown. */
   declare blanked: boolean;
+  /** The safety code was compared with this person. */
+  declare compared: boolean;
+  /** An emoji to show for now. */
+  declare reaction: string | undefined;
+  /** It is a shared screen and not a person. */
+  declare screen: boolean;
   declare hasPicture: boolean;
   #rendered: Track | undefined;
   #cancelWait: (() => void) | undefined;
@@ -43,6 +52,8 @@ export class TileElement extends LitElement {
     this.mirrored = false;
     this.handRaised = false;
     this.blanked = false;
+    this.compared = false;
+    this.screen = false;
     this.hasPicture = false;
   }
 
@@ -69,12 +80,17 @@ export class TileElement extends LitElement {
   protected override render(): TemplateResult {
     const { label, messages } = this;
     return html`
-      <figure role="group" aria-label=${messages.tile(label, this.microphone, this.camera)}>
+      <figure aria-label=${this.#name}>
         <video playsinline muted .muted=${true} ?data-mirrored=${this.mirrored}></video>
-        <div class="cover">${icons.figure}</div>
+        <div class="cover">${this.screen ? icons.screen : icons.figure}</div>
+        ${
+          this.reaction === undefined
+            ? null
+            : html`<span class="reaction" aria-hidden="true">${this.reaction}</span>`
+        }
         <figcaption>
           ${
-            this.microphone
+            this.microphone || this.screen
               ? null
               : html`<span class="muted" title=${messages.microphoneOff}
                   >${icons.microphoneOff}</span
@@ -87,11 +103,22 @@ export class TileElement extends LitElement {
                 >`
               : null
           }
-          <span class="name">${label}</span>
+          <span class="name" dir="auto">${label}</span>
+          ${
+            this.compared
+              ? html`<span class="compared" role="img" aria-label=${messages.compared}
+                  >${icons.check}</span
+                >`
+              : null
+          }
           ${this.blanked ? html`<span class="blanked">${messages.hidden}</span>` : null}
         </figcaption>
       </figure>
     `;
+  }
+
+  get #name(): string {
+    return this.screen ? this.label : this.messages.tile(this.label, this.microphone, this.camera);
   }
 
   get #wantedTrack(): Track | undefined {
@@ -127,6 +154,7 @@ export class TileElement extends LitElement {
   static override readonly styles = css`
     :host {
       display: block;
+      container-type: size;
       min-width: 0;
       min-height: 0;
     }
@@ -145,6 +173,12 @@ export class TileElement extends LitElement {
       width: 100%;
       height: 100%;
       object-fit: cover;
+    }
+    :host([screen]) figure {
+      background: #05090a;
+    }
+    :host([screen]) video {
+      object-fit: contain;
     }
     video[data-mirrored] {
       transform: scaleX(-1);
@@ -193,6 +227,43 @@ export class TileElement extends LitElement {
       display: grid;
       color: #ffd27a;
     }
+    .compared {
+      display: grid;
+      color: #9fd8c8;
+    }
+    .reaction {
+      position: absolute;
+      inset-inline-end: 10px;
+      top: 8px;
+      max-width: 60%;
+      overflow: hidden;
+      font-size: clamp(1.5rem, 18cqmin, 3.5rem);
+      line-height: 1.2;
+      white-space: nowrap;
+      animation: appear 200ms ease-out;
+    }
+    @keyframes appear {
+      from {
+        opacity: 0;
+        transform: scale(0.6);
+      }
+    }
+    @container (max-width: 11rem) {
+      figcaption {
+        inset-inline-start: 4px;
+        bottom: 4px;
+        gap: 4px;
+        max-width: calc(100% - 24px);
+        padding: 2px 8px;
+        font-size: 0.75rem;
+      }
+    }
+    @media (prefers-reduced-motion: reduce) {
+      .reaction {
+        animation: none;
+      }
+    }
+    .compared svg,
     .hand svg,
     .muted svg {
       width: 1.1rem;

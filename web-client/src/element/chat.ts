@@ -1,0 +1,214 @@
+import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { ChatLine } from './conversation';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+import { panelStyles } from './panel';
+
+declare global {
+  interface HTMLElementEventMap {
+    /** Somebody pressed "Send"; the text is not empty. */
+    'chat-send': CustomEvent<string>;
+  }
+}
+
+/** What was written, and a place to write. */
+export class ChatElement extends LitElement {
+  static override readonly properties = {
+    messages: { attribute: false },
+    lines: { attribute: false },
+    disabled: { type: Boolean },
+  };
+
+  declare messages: Messages;
+  declare lines: readonly ChatLine[];
+  /** Nothing can be sent just now. */
+  declare disabled: boolean;
+  #isAtEnd = true;
+
+  constructor() {
+    super();
+    this.lines = [];
+    this.disabled = false;
+  }
+
+  /** The place to write gets the keyboard. */
+  override focus(): void {
+    this.renderRoot.querySelector('textarea')?.focus();
+  }
+
+  protected override willUpdate(): void {
+    const log = this.renderRoot.querySelector('.log');
+    // Who reads further up is not torn away from there.
+    if (log !== null) {
+      this.#isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
+    }
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    const log = this.renderRoot.querySelector('.log');
+    const isOwn = this.lines.at(-1)?.isOwn ?? false;
+    if (log !== null && changed.has('lines') && (this.#isAtEnd || isOwn)) {
+      log.scrollTop = log.scrollHeight;
+    }
+  }
+
+  protected override render(): TemplateResult {
+    const { messages, lines } = this;
+    return html`
+      <div class="log scroll" role="log" tabindex="0" aria-label=${messages.chat}>
+        ${
+          lines.length === 0
+            ? html`<p class="empty">${messages.chatEmpty}</p>`
+            : lines.map((line) => this.#renderLine(line))
+        }
+      </div>
+      <form @submit=${this.#handleSubmit}>
+        <textarea
+          rows="2"
+          maxlength=${MAX_LENGTH}
+          aria-label=${messages.chatWrite}
+          placeholder=${messages.chatWrite}
+          ?disabled=${this.disabled}
+          @keydown=${this.#handleKey}
+        ></textarea>
+        <button type="submit" aria-label=${messages.chatSend} ?disabled=${this.disabled}>
+          ${icons.send}
+        </button>
+      </form>
+    `;
+  }
+
+  #renderLine({ id, writer, isOwn, text, at }: ChatLine): TemplateResult {
+    const time = new Date(at);
+    return html`<div class=${isOwn ? 'line own' : 'line'} data-line=${id}>
+      <p class="head">
+        <span class="writer">${isOwn ? this.messages.you : writer}</span>
+        <time datetime=${time.toISOString()}
+          >${time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}</time
+        >
+      </p>
+      <p class="text" dir="auto">${text === '' ? nothing : text}</p>
+    </div>`;
+  }
+
+  readonly #handleSubmit = (event: Event): void => {
+    event.preventDefault();
+    const field = this.renderRoot.querySelector('textarea');
+    const text = field?.value.trim() ?? '';
+    if (field === null || text === '' || this.disabled) return;
+    field.value = '';
+    this.dispatchEvent(new CustomEvent('chat-send', { detail: text }));
+  };
+
+  /** Enter sends, with Shift it is a new line; while a word is being composed it is neither. */
+  readonly #handleKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    this.#handleSubmit(event);
+  };
+
+  static override readonly styles = [
+    panelStyles,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        gap: 10px;
+        min-height: 0;
+      }
+      .log {
+        flex: 1;
+        display: flex;
+        flex-direction: column;
+        gap: 8px;
+      }
+      .empty {
+        margin: auto;
+        color: #c4d4d2;
+        text-align: center;
+      }
+      .line {
+        align-self: flex-start;
+        max-width: 88%;
+        padding: 6px 12px;
+        border-radius: 12px;
+        background: #2a3d41;
+      }
+      .line.own {
+        align-self: flex-end;
+        background: #1f5146;
+      }
+      .line p {
+        margin: 0;
+      }
+      .head {
+        display: flex;
+        gap: 8px;
+        color: #d3e0de;
+        font-size: 0.8125rem;
+      }
+      .writer {
+        overflow: hidden;
+        font-weight: 600;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+      .text {
+        overflow-wrap: anywhere;
+        white-space: pre-wrap;
+      }
+      form {
+        display: flex;
+        gap: 8px;
+      }
+      textarea {
+        box-sizing: border-box;
+        flex: 1;
+        min-width: 0;
+        min-height: 48px;
+        padding: 8px 12px;
+        border: 1px solid #7d9496;
+        border-radius: 12px;
+        background: #10191b;
+        color: inherit;
+        font: inherit;
+        resize: none;
+      }
+      textarea::placeholder {
+        color: #b3c4c2;
+        opacity: 1;
+      }
+      button {
+        display: grid;
+        place-items: center;
+        width: 48px;
+        border: 0;
+        border-radius: 12px;
+        background: #9fd8c8;
+        color: #0d1a18;
+        cursor: pointer;
+      }
+      button:hover {
+        background: #bce6da;
+      }
+      button:disabled {
+        background: #52696b;
+        cursor: default;
+      }
+      svg {
+        width: 1.4rem;
+        height: 1.4rem;
+      }
+      :host(:dir(rtl)) svg {
+        transform: scaleX(-1);
+      }
+    `,
+  ];
+}
+
+/** As {@link Room.sendChat} takes it, in UTF-16 code units. */
+const MAX_LENGTH = 4000;
+
+/** In px. */
+const NEAR_END = 40;
+
+customElements.define('quiet-room-chat', ChatElement);

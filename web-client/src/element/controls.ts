@@ -1,0 +1,130 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+import { REACTIONS } from './reactions';
+
+/** What can be open beside the pictures. */
+export type Panel = 'chat' | 'people';
+
+/** What the buttons show. */
+export interface ControlsState {
+  readonly microphone: boolean;
+  readonly camera: boolean;
+  readonly handRaised: boolean;
+  readonly canShareScreen: boolean;
+  readonly isSharingScreen: boolean;
+  /** Words, hands and reactions can be sent. */
+  readonly isEncrypted: boolean;
+  readonly areReactionsOpen: boolean;
+  readonly panel: Panel | undefined;
+  readonly unread: number;
+}
+
+/** What their presses do. */
+export interface ControlsActions {
+  readonly toggleMicrophone: () => void;
+  readonly toggleCamera: () => void;
+  readonly toggleScreen: () => void;
+  readonly toggleHand: () => void;
+  readonly toggleReactions: () => void;
+  readonly react: (reaction: string) => void;
+  readonly togglePanel: (panel: Panel) => void;
+  readonly leave: () => void;
+}
+
+/** The buttons under the pictures. */
+export function renderControls(
+  state: ControlsState,
+  actions: ControlsActions,
+  messages: Messages,
+): TemplateResult {
+  const { microphone, camera, isSharingScreen, handRaised } = state;
+  return html`
+    <div class="bar">
+      ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing}
+      <div class="controls" role="group" aria-label=${messages.controls}>
+        <button
+          class=${microphone ? 'microphone' : 'microphone off'}
+          @click=${actions.toggleMicrophone}
+        >
+          ${microphone ? icons.microphoneOn : icons.microphoneOff}
+          <span>${microphone ? messages.mute : messages.unmute}</span>
+        </button>
+        <button class=${camera ? 'camera' : 'camera off'} @click=${actions.toggleCamera}>
+          ${camera ? icons.cameraOn : icons.cameraOff}
+          <span>${camera ? messages.stopCamera : messages.startCamera}</span>
+        </button>
+        ${
+          state.canShareScreen
+            ? html`<button
+                class=${isSharingScreen ? 'screen on' : 'screen'}
+                ?disabled=${!state.isEncrypted}
+                @click=${actions.toggleScreen}
+              >
+                ${isSharingScreen ? icons.screenOff : icons.screen}
+                <span>${isSharingScreen ? messages.stopSharing : messages.shareScreen}</span>
+              </button>`
+            : nothing
+        }
+        <button
+          class=${handRaised ? 'hand on' : 'hand'}
+          ?disabled=${!state.isEncrypted}
+          @click=${actions.toggleHand}
+        >
+          ${icons.hand}<span>${handRaised ? messages.lowerHand : messages.raiseHand}</span>
+        </button>
+        <button
+          class="react"
+          aria-expanded=${state.areReactionsOpen ? 'true' : 'false'}
+          ?disabled=${!state.isEncrypted}
+          @click=${actions.toggleReactions}
+        >
+          ${icons.smile}<span>${messages.react}</span>
+        </button>
+        <button
+          class="people-toggle"
+          aria-expanded=${state.panel === 'people' ? 'true' : 'false'}
+          @click=${() => {
+            actions.togglePanel('people');
+          }}
+        >
+          ${icons.people}<span>${messages.people}</span>
+        </button>
+        <button
+          class="chat-toggle"
+          aria-label=${state.unread > 0 ? messages.chatUnread(state.unread) : messages.chat}
+          aria-expanded=${state.panel === 'chat' ? 'true' : 'false'}
+          @click=${() => {
+            actions.togglePanel('chat');
+          }}
+        >
+          ${icons.chat}<span>${messages.chat}</span>
+          ${state.unread > 0 ? html`<span class="badge">${badge(state.unread)}</span>` : nothing}
+        </button>
+        <button class="leave" @click=${actions.leave}>
+          ${icons.leave}<span>${messages.leave}</span>
+        </button>
+      </div>
+    </div>
+  `;
+}
+
+function renderReactions({ react }: ControlsActions, messages: Messages): TemplateResult {
+  return html`<div class="reactions" role="group" aria-label=${messages.react}>
+    ${REACTIONS.map(
+      (reaction) =>
+        html`<button
+          aria-label=${messages.reactions[reaction]}
+          @click=${() => {
+            react(reaction);
+          }}
+        >
+          ${reaction}
+        </button>`,
+    )}
+  </div>`;
+}
+
+function badge(count: number): string {
+  return count > 99 ? '99+' : String(count);
+}

@@ -1,0 +1,18 @@
+import { css } from 'lit';
+
+/** What the panels beside the pictures have in common. */
+export const panelStyles = css`
+  .scroll {
+    min-height: 0;
+    overflow: auto;
+    overscroll-behavior: contain;
+    scrollbar-color: #52696b transparent;
+  }
+  :focus-visible {
+    outline: 3px solid #ffd27a;
+    outline-offset: 2px;
+  }
+  .log:focus-visible {
+    outline-offset: -3px;
+  }
+`;

@@ -1,0 +1,286 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ApplicationMessage } from '../e2ee/worker/mls/application';
+import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { Room, type RoomOptions } from '../room/room';
+import { QuietRoomElement } from './quiet-room';
+
+class RoomWithPanels extends QuietRoomElement {
+  readonly environment = new FakeEnvironment();
+
+  override createRoom(options: RoomOptions): Room {
+    return new Room(options, this.environment);
+  }
+}
+customElements.define('room-with-panels', RoomWithPanels);
+
+let element: RoomWithPanels;
+let environment: FakeEnvironment;
+
+beforeEach(async () => {
+  stubGlobals();
+  vi.stubGlobal(
+    'MediaStream',
+    class {
+      constructor(readonly tracks: unknown[]) {}
+      getTracks = () => this.tracks;
+    },
+  );
+  vi.spyOn(HTMLMediaElement.prototype, 'play').mockResolvedValue();
+  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
+    configurable: true,
+    writable: true,
+    value: null,
+  });
+  element = new RoomWithPanels();
+  ({ environment } = element);
+  element.token = 'the token';
+  document.body.append(element);
+  await rendered();
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say({
+    type: 'joined',
+    participantId: 'me',
+    role: 'host',
+    participants: [{ id: 'ben', role: 'client', microphone: true, camera: true }],
+    slots: 1,
+    screenSlots: 1,
+    iceServers: [],
+  });
+  await rendered();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await rendered();
+  environment.startTransforms();
+  environment.connection.become('connected');
+  await rendered();
+});
+
+afterEach(() => {
+  element.remove();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+async function rendered(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  await element.updateComplete;
+}
+
+async function begin(epoch: bigint, key: string): Promise<void> {
+  const ben = { participantId: 'ben', leaf: 1, room: 'room', role: 'client', key } as const;
+  const me = { participantId: 'me', leaf: 0, room: 'room', role: 'host', key: 'mine' } as const;
+  const safetyCode = String(epoch).repeat(30);
+  environment.worker.report({ type: 'epoch', epoch, safetyCode, members: [me, ben] });
+  await rendered();
+}
+
+async function tell(message: ApplicationMessage): Promise<void> {
+  environment.worker.report({ type: 'told', participantId: 'ben', message });
+  await rendered();
+}
+
+function told(): ApplicationMessage[] {
+  return environment.worker.requests.flatMap((request) =>
+    request.type === 'tell' ? [request.message] : [],
+  );
+}
+
+function find(selector: string): HTMLElement | null {
+  return element.renderRoot.querySelector<HTMLElement>(selector);
+}
+
+async function press(selector: string): Promise<void> {
+  find(selector)!.click();
+  await rendered();
+}
+
+function inside(selector: string): ShadowRoot {
+  return find(selector)!.shadowRoot!;
+}
+
+function text(root: ParentNode, selector: string): string[] {
+  return [...root.querySelectorAll(selector)].map(({ textContent }) =>
+    textContent.replace(/\s+/g, ' ').trim(),
+  );
+}
+
+function announced(): string[] {
+  return text(element.renderRoot, '.announcer p');
+}
+
+test('before the room is protected, nothing that needs protection can be pressed', async () => {
+  const disabled = (): string[] => text(element.renderRoot, '.controls button[disabled]');
+  expect(disabled()).toEqual(['Share screen', 'Raise hand', 'React']);
+
+  await begin(1n, 'key');
+
+  expect(disabled()).toEqual([]);
+});
+
+test('what is written is told to the others and appears', async () => {
+  await begin(1n, 'key');
+  await press('.chat-toggle');
+  const chat = inside('quiet-room-chat');
+  const field = chat.querySelector('textarea')!;
+  field.value = ' hello \n';
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+  await rendered();
+  await tell({ type: 'chat', text: '<b>hi</b>' });
+
+  expect(told()).toEqual([{ type: 'chat', text: 'hello' }]);
+  expect(text(chat, '.line .text')).toEqual(['hello', '<b>hi</b>']);
+  expect(text(chat, '.line .writer')).toEqual(['You', 'Participant']);
+  expect(field.value).toBe('');
+});
+
+test('an empty line is not sent, and a new line is not the end', async () => {
+  await begin(1n, 'key');
+  await press('.chat-toggle');
+  const field = inside('quiet-room-chat').querySelector('textarea')!;
+  field.value = '  ';
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+  field.value = 'one';
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', shiftKey: true }));
+  await rendered();
+
+  expect(told()).toEqual([]);
+});
+
+test('messages that came while the chat was closed are counted and said', async () => {
+  await begin(1n, 'key');
+  await tell({ type: 'chat', text: 'one' });
+  await tell({ type: 'chat', text: 'two' });
+
+  expect(text(element.renderRoot, '.badge')).toEqual(['2']);
+  expect(find('.chat-toggle')?.getAttribute('aria-label')).toBe('Chat, 2 new messages');
+  expect(announced()).toEqual(['Participant wrote: one', 'Participant wrote: two']);
+
+  await press('.chat-toggle');
+  await tell({ type: 'chat', text: 'three' });
+
+  expect(find('.badge')).toBeNull();
+  expect(announced()).toHaveLength(2);
+});
+
+test('a panel is closed by Escape, and its button has the keyboard again', async () => {
+  await begin(1n, 'key');
+  await press('.people-toggle');
+  expect(find('.people-toggle')?.getAttribute('aria-expanded')).toBe('true');
+
+  find('.panel')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+  await rendered();
+
+  expect(find('.panel')).toBeNull();
+  expect(element.shadowRoot?.activeElement).toBe(find('.people-toggle'));
+});
+
+test('another panel takes the place of the one that is open', async () => {
+  await press('.people-toggle');
+  await press('.chat-toggle');
+
+  expect(find('quiet-room-people')).toBeNull();
+  expect(find('quiet-room-chat')).not.toBeNull();
+});
+
+test('a reaction is told, shown on the own tile, and one of another said', async () => {
+  await begin(1n, 'key');
+  await press('.react');
+  await press('.reactions button[aria-label=Applause]');
+  await tell({ type: 'reaction', reaction: '👍' });
+
+  expect(told()).toEqual([{ type: 'reaction', reaction: '👏' }]);
+  expect(find('.reactions')).toBeNull();
+  expect(text(inside('[data-local]'), '.reaction')).toEqual(['👏']);
+  expect(text(inside('[data-participant=ben]'), '.reaction')).toEqual(['👍']);
+  expect(announced()).toEqual(['Participant: 👍']);
+});
+
+test('a text that pretends to be a reaction is not shown', async () => {
+  await begin(1n, 'key');
+
+  await tell({ type: 'reaction', reaction: 'rude' });
+
+  expect(text(inside('[data-participant=ben]'), '.reaction')).toEqual([]);
+  expect(announced()).toEqual([]);
+});
+
+test('a raised hand is said once and is in the list', async () => {
+  await begin(1n, 'key');
+  await tell({ type: 'profile', name: 'Ben', handRaised: true });
+  await tell({ type: 'profile', name: 'Ben', handRaised: true });
+  await press('.people-toggle');
+
+  expect(announced()).toEqual(['Ben raised a hand.']);
+  const hands = text(inside('quiet-room-people'), 'li:has(.hand) .name');
+  expect(hands).toEqual(['Ben']);
+});
+
+test('who is in the group is listed with the code, and a compared mark stays with the key', async () => {
+  await press('.people-toggle');
+  const panel = (): ShadowRoot => inside('quiet-room-people');
+  expect(panel().textContent).toContain('Setting up');
+
+  await begin(1n, 'first key');
+  expect(text(panel(), '.name')).toEqual(['You', 'Participant']);
+  expect(panel().querySelectorAll('.code span')).toHaveLength(6);
+  expect(panel().querySelector('.code')?.textContent.replace(/\s/g, '')).toBe('1'.repeat(30));
+  const isCompared = (): boolean | undefined => panel().querySelector('input')?.checked;
+  const onTile = (): number =>
+    inside('[data-participant=ben]').querySelectorAll('.compared').length;
+  const box = panel().querySelector('input')!;
+  box.checked = true;
+  box.dispatchEvent(new Event('change'));
+  await rendered();
+  expect(onTile()).toBe(1);
+
+  await press('.panel .close');
+  await begin(2n, 'first key');
+  await press('.people-toggle');
+  expect([isCompared(), onTile()]).toEqual([true, 1]);
+
+  await begin(3n, 'another key');
+  expect([isCompared(), onTile()]).toEqual([false, 0]);
+});
+
+test('a shared screen is large, says whose it is, and goes again', async () => {
+  await begin(1n, 'key');
+  environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+
+  const shown = find('.stage quiet-room-tile')!;
+  expect(shown).toMatchObject({ label: 'Screen of Participant', camera: true });
+  expect(shown.shadowRoot?.querySelector('video')?.srcObject).not.toBeNull();
+  expect(announced()).toEqual(['Screen of Participant']);
+  expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(1);
+
+  environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: null }] });
+  await rendered();
+
+  expect(find('.stage')).toBeNull();
+  expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(0);
+});
+
+test('the own screen is shared and stopped by one button, and said so', async () => {
+  await begin(1n, 'key');
+  await press('.controls .screen');
+  environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: 'me' }] });
+  await rendered();
+
+  expect(text(element.renderRoot, '.controls .screen')).toEqual(['Stop sharing']);
+  expect(text(element.renderRoot, 'p.sharing')).toEqual(['Everyone sees your screen.']);
+
+  await press('.controls .screen');
+
+  expect(environment.screen.readyState).toBe('ended');
+  expect(text(element.renderRoot, '.controls .screen')).toEqual(['Share screen']);
+});
+
+test('a screen that was not chosen is told with its mend', async () => {
+  await begin(1n, 'key');
+  environment.getDisplayMedia.mockRejectedValue(new DOMException('', 'NotAllowedError'));
+
+  await press('.controls .screen');
+
+  expect(text(element.renderRoot, '.notice')[0]).toMatch(/^No screen was shared\./);
+});

@@ -1,0 +1,210 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { GroupEpoch, GroupMember } from '../e2ee/messages';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+import { panelStyles } from './panel';
+
+/** Somebody's line in the list. */
+export interface PeopleEntry {
+  readonly member: GroupMember;
+  readonly label: string;
+  readonly isLocal: boolean;
+  readonly handRaised: boolean;
+  /** The code was compared with this person's key in force. */
+  readonly isCompared: boolean;
+}
+
+/** That a person was marked as compared, or is no more. */
+export interface Comparison {
+  /** The person's key. */
+  readonly key: string;
+  readonly isCompared: boolean;
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    'compared-change': CustomEvent<Comparison>;
+  }
+}
+
+/**
+ * Who holds the keys of the session, and the code to compare by voice. A
+ * "compared" mark is of a person's key: it stays when others come and go, and
+ * is not there for the same name under another key.
+ */
+export class PeopleElement extends LitElement {
+  static override readonly properties = {
+    messages: { attribute: false },
+    group: { attribute: false },
+    entries: { attribute: false },
+  };
+
+  declare messages: Messages;
+  declare group: GroupEpoch | undefined;
+  declare entries: readonly PeopleEntry[];
+
+  constructor() {
+    super();
+    this.entries = [];
+  }
+
+  protected override render(): TemplateResult {
+    const { messages, group } = this;
+    if (group === undefined) return html`<p class="pending">${messages.notYetEncrypted}</p>`;
+    return html`
+      <div class="scroll" tabindex="0" role="group" aria-label=${messages.people}>
+        <ul>
+          ${this.entries.map((entry) => this.#renderEntry(entry))}
+        </ul>
+        <section aria-labelledby="code">
+          <h3 id="code">${icons.lock}${messages.safetyCode}</h3>
+          <p class="code">
+            ${groupsOfFive(group.safetyCode).map((digits) => html`<span>${digits}</span>`)}
+          </p>
+          <p class="advice">${messages.safetyAdvice}</p>
+        </section>
+      </div>
+    `;
+  }
+
+  #renderEntry({ member, label, isLocal, handRaised, isCompared }: PeopleEntry): TemplateResult {
+    const { messages } = this;
+    return html`<li data-key=${member.key}>
+      <div class="who">
+        <span class="name" dir="auto">${label}</span>
+        <span class="role">${messages.participant(member.role, undefined)}</span>
+      </div>
+      ${
+        handRaised
+          ? html`<span class="hand" role="img" aria-label=${messages.handRaised}
+              >${icons.hand}</span
+            >`
+          : nothing
+      }
+      ${
+        isLocal
+          ? nothing
+          : html`<label class=${isCompared ? 'compared' : ''}
+              ><input
+                type="checkbox"
+                aria-label=${messages.comparedWith(label)}
+                .checked=${isCompared}
+                @change=${(event: Event) => {
+                  this.#mark(member.key, (event.target as HTMLInputElement).checked);
+                }}
+              />${messages.compared}</label
+            >`
+      }
+    </li>`;
+  }
+
+  #mark(key: string, isCompared: boolean): void {
+    const detail: Comparison = { key, isCompared };
+    this.dispatchEvent(new CustomEvent('compared-change', { detail }));
+  }
+
+  static override readonly styles = [
+    panelStyles,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        min-height: 0;
+      }
+      .pending {
+        margin: auto;
+        color: #c4d4d2;
+      }
+      ul {
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      li {
+        display: flex;
+        align-items: center;
+        gap: 10px;
+        min-height: 48px;
+        padding: 4px 0;
+        border-bottom: 1px solid #2f4347;
+      }
+      .who {
+        flex: 1;
+        display: grid;
+        min-width: 0;
+      }
+      .name {
+        overflow-wrap: anywhere;
+        font-weight: 600;
+        line-height: 1.3;
+      }
+      .role {
+        color: #c4d4d2;
+        font-size: 0.875rem;
+      }
+      .hand {
+        display: grid;
+        color: #ffd27a;
+      }
+      svg {
+        width: 1.2rem;
+        height: 1.2rem;
+      }
+      label {
+        display: inline-flex;
+        align-items: center;
+        gap: 6px;
+        min-height: 44px;
+        color: #c4d4d2;
+        font-size: 0.875rem;
+        cursor: pointer;
+      }
+      label.compared {
+        color: #9fd8c8;
+      }
+      input {
+        width: 1.15rem;
+        height: 1.15rem;
+        margin: 0;
+        accent-color: #9fd8c8;
+      }
+      section {
+        margin-top: 16px;
+        padding: 12px 14px;
+        border-radius: 12px;
+        background: #10191b;
+      }
+      h3 {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        margin: 0 0 8px;
+        color: #9fd8c8;
+        font-size: 1rem;
+        font-weight: 600;
+      }
+      .code {
+        display: grid;
+        grid-template-columns: repeat(3, max-content);
+        justify-content: space-between;
+        gap: 4px 12px;
+        max-width: 17rem;
+        margin: 0 0 10px;
+        font-family: ui-monospace, monospace;
+        font-size: 1.25rem;
+        letter-spacing: 0.04em;
+      }
+      .advice {
+        margin: 0;
+        color: #c4d4d2;
+        font-size: 0.875rem;
+      }
+    `,
+  ];
+}
+
+function groupsOfFive(digits: string): readonly string[] {
+  return digits.match(/.{5}/g) ?? [];
+}
+
+customElements.define('quiet-room-people', PeopleElement);
