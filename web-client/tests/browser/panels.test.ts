@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { Gathering } from './gathering';
+import { BLUE, GREEN, type Participant, RED } from './participant';
+
+/** Where the pictures of each screen are put, if they are wanted. */
+const folder = process.env['QUIETROOM_SCREENSHOTS'];
+
+/** The element's own width, by what it is called. */
+const SIZES = {
+  phone: { width: 360, height: 740 },
+  desktop: { width: 1280, height: 800 },
+} as const;
+
+describe('three people with names', () => {
+  const gathering = Gathering.byTokens();
+  let red: Participant;
+  let green: Participant;
+  let blue: Participant;
+
+  beforeAll(async () => {
+    const participants = await gathering.start([RED, GREEN, BLUE]);
+    [red, green, blue] = participants as [Participant, Participant, Participant];
+    const names = ['Dr. Ada Okafor', 'Ben', 'Zoë van den Wijngaard-Castellanos'];
+    for (const [index, participant] of participants.entries()) {
+      const token = await gathering.server.token('panels', index === 0 ? 'host' : 'client');
+      const name = encodeURIComponent(names[index] ?? '');
+      await participant.open(`${gathering.server.link(token)}&name=${name}`);
+    }
+    await Promise.all(participants.map((participant) => participant.meets(2)));
+  });
+
+  beforeEach(() => {
+    gathering.explainFailure();
+  });
+
+  afterAll(async () => {
+    await gathering.close();
+  });
+
+  test('write to one another, see what is new, and hear of it', async () => {
+    await red.page.locator('.chat-toggle').click();
+    await red.page.keyboard.type('Shall we begin?');
+    await red.page.keyboard.press('Enter');
+
+    await green.page.locator('.badge', { hasText: '1' }).waitFor();
+    expect(await green.page.evaluate(() => window.observer.status())).toContain(
+      'Dr. Ada Okafor wrote: Shall we begin?',
+    );
+    await green.page.locator('.chat-toggle').click();
+    await green.page.locator('quiet-room-chat .text', { hasText: 'Shall we begin?' }).waitFor();
+    expect(await green.page.locator('.badge').count()).toBe(0);
+
+    await green.page.keyboard.type('Yes, I am ready. I have the form here:');
+    await green.page.keyboard.press('Shift+Enter');
+    await green.page.keyboard.type(
+      'https://clinic.example/forms/intake-2026-with-a-rather-long-address',
+    );
+    await green.page.keyboard.press('Enter');
+    await red.page.locator('quiet-room-chat .text', { hasText: 'I have the form' }).waitFor();
+    const written = await red.page.locator('quiet-room-chat .text').allTextContents();
+    expect(written).toEqual([
+      'Shall we begin?',
+      'Yes, I am ready. I have the form here:\nhttps://clinic.example/forms/intake-2026-with-a-rather-long-address',
+    ]);
+    expect(gathering.server.output.join('')).not.toMatch(/Shall we|the form|Okafor/);
+  });
+
+  test('raise hands and react, for all to see', async () => {
+    await blue.page.locator('.controls .hand').click();
+    await red.page.locator('[data-participant] .hand').waitFor();
+
+    await blue.page.locator('.controls .react').click();
+    await blue.page.getByRole('button', { name: 'Applause' }).click();
+
+    await red.page.locator('[data-participant] .reaction', { hasText: '👏' }).waitFor();
+    await blue.page.locator('[data-local] .reaction', { hasText: '👏' }).waitFor();
+  });
+
+  test('compare one safety code', async () => {
+    const codes = await Promise.all(
+      [red, blue].map(async ({ page }) => {
+        await page.locator('.people-toggle').click();
+        return page.locator('quiet-room-people .code').textContent();
+      }),
+    );
+    expect(codes[0]?.replace(/\s/g, '')).toMatch(/^\d{30}$/);
+    expect(codes[0]).toBe(codes[1]);
+
+    await red.page.getByRole('checkbox', { name: /with Ben/ }).check();
+
+    await red.page.locator('quiet-room-tile .compared').waitFor();
+    expect(await red.page.locator('quiet-room-tile .compared').count()).toBe(1);
+  });
+
+  test.each(['phone', 'desktop'] as const)('find nothing in their way on a %s', async (name) => {
+    const { page } = red;
+    await page.setViewportSize(SIZES[name]);
+    await showPanel(red, undefined);
+    await picture(red, `${name}-room`);
+    expect(await violations(red)).toEqual([]);
+    expect(await overflowing(red)).toEqual([]);
+    for (const panel of ['chat', 'people'] as const) {
+      await showPanel(red, panel);
+      await picture(red, `${name}-${panel}`);
+      expect(await violations(red)).toEqual([]);
+      expect(await overflowing(red)).toEqual([]);
+    }
+    await page.locator('.controls .react').click();
+    await picture(red, `${name}-reactions`);
+    expect(await violations(red)).toEqual([]);
+    await page.keyboard.press('Escape');
+  });
+
+  test.each(['phone', 'desktop'] as const)('see a shared screen on a %s', async (name) => {
+    const { page } = red;
+    await page.setViewportSize(SIZES[name]);
+    await showPanel(red, name === 'phone' ? undefined : 'chat');
+    if ((await blue.page.locator('.controls .screen.on').count()) === 0) {
+      await blue.page.locator('.controls .screen').click();
+    }
+    await page.locator('.stage quiet-room-tile[has-picture]').waitFor();
+    await picture(red, `${name}-screen`);
+    expect(await violations(red)).toEqual([]);
+    expect(await overflowing(red)).toEqual([]);
+    const stage = await page.locator('.stage').boundingBox();
+    const grid = await page.locator('.grid').boundingBox();
+    const area = (box: typeof stage): number => (box === null ? 0 : box.width * box.height);
+    expect(area(stage)).toBeGreaterThan(area(grid) * 1.5);
+  });
+});
+
+async function showPanel(
+  participant: Participant,
+  panel: 'chat' | 'people' | undefined,
+): Promise<void> {
+  const { page } = participant;
+  const open = page.locator('.controls [aria-expanded=true]');
+  const wanted = panel === undefined ? undefined : page.locator(`.${panel}-toggle`);
+  if (wanted !== undefined) {
+    if ((await wanted.getAttribute('aria-expanded')) === 'false') await wanted.click();
+  } else if ((await open.count()) > 0) {
+    await open.click();
+  }
+}
+
+/** What axe-core finds wrong with the page: rule and place. */
+async function violations(participant: Participant): Promise<string[]> {
+  const { page } = participant;
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: Axe };
+    const { violations: found } = await axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return found.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+    );
+  });
+}
+
+/** What reaches out of the page to the side, or of its own button. */
+function overflowing(participant: Participant): Promise<string[]> {
+  return participant.page.evaluate(() => {
+    const root = document.querySelector('quiet-room')?.renderRoot;
+    const wide = [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].filter((element) => {
+      const { right, left, width } = element.getBoundingClientRect();
+      const isOutside = right > innerWidth + 1 || left < -1;
+      const isCut = element.matches('button') && element.scrollWidth > element.clientWidth + 1;
+      return width > 1 && (isOutside || isCut);
+    });
+    return wide.map(({ localName, className }) => `${localName}.${className}`);
+  });
+}
+
+async function picture(participant: Participant, name: string): Promise<void> {
+  // The layout follows the size in another frame, and the picture the layout.
+  await participant.page.waitForTimeout(300);
+  if (folder === undefined) return;
+  await participant.page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+interface Axe {
+  run(
+    context: Document,
+    options: { runOnly: string[] },
+  ): Promise<{
+    violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[];
+  }>;
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
