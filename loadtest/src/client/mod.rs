@@ -14,3 +14,4 @@ pub mod publisher;
 pub mod reception;
 pub mod srtp;
 pub mod tally;
+pub mod transport;

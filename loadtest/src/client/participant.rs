@@ -9,10 +9,11 @@ use super::dtls::{self, Fingerprint, Handshake, Identity};
 use super::feedback::{self, Arrivals};
 use super::ice::{self, Credentials, Ice, Role};
 use super::loss::Loss;
-use super::publisher::{Publication, Publisher, Sent, Transport, wall_time};
+use super::publisher::{Publication, Publisher, Sent};
 use super::reception::Reception;
 use super::srtp::{MasterKey, Profile, Session};
 use super::tally::Tally;
+use super::transport::{Transport, wall_time};
 use crate::media::rtp::{self, Header};
 use crate::system::udp::{Batch, Datagram, Socket};
 

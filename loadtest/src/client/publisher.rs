@@ -2,19 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-
 use super::feedback::{self, Request};
 use super::history::History;
-use super::loss::Loss;
 use super::srtp::Session;
+use super::transport::{Transport, wall_time};
 use crate::media::dependency_descriptor::DependencyDescriptor;
 use crate::media::frame::{VideoFrame, audio_payload};
 use crate::media::pattern::Pattern;
 use crate::media::rtp::{ExtensionIds, NewHeader};
 use crate::media::sframe::{self, KeyId};
 use crate::scenario::{Arrival, Video};
-use crate::system::udp::{Socket, WallTime};
 
 /// What a participant sends, as negotiated.
 #[derive(Clone, Debug)]
@@ -486,41 +483,6 @@ impl Layer {
         self.repair_sequence = self.repair_sequence.wrapping_add(1);
         Some(packet)
     }
-}
-
-/// What all publications of a participant share.
-#[derive(Debug)]
-pub struct Transport {
-    pub socket: Socket,
-    /// Of the transport-wide sequence.
-    pub next_number: u16,
-    /// Of what is sent.
-    pub loss: Loss,
-}
-
-impl Transport {
-    /// The next of the transport-wide numbers, as it is sent.
-    fn number(&mut self) -> [u8; 2] {
-        let number = self.next_number;
-        self.next_number = number.wrapping_add(1);
-        number.to_be_bytes()
-    }
-
-    /// Sends media but for what is lost on purpose; gives how many the kernel
-    /// did not take.
-    fn send_all(&mut self, mut datagrams: Vec<BytesMut>) -> u64 {
-        datagrams.retain(|_| !self.loss.takes());
-        let taken = self.socket.send_all(&datagrams);
-        (datagrams.len() - taken) as u64
-    }
-}
-
-/// The system's clock.
-pub fn wall_time() -> WallTime {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    WallTime(since.as_nanos() as u64)
 }
 
 const AUDIO_INTERVAL: Duration = Duration::from_millis(20);

@@ -13,7 +13,7 @@ use crate::measure::quantile::median;
 use crate::outcome::Outcome;
 use crate::report::json::Record;
 use crate::report::live::Live;
-use crate::report::table;
+use crate::report::{ratios, table};
 use crate::scenario::Scenario;
 use crate::target::process::find_program;
 use crate::target::{Target, TargetError};
@@ -91,6 +91,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
         println!();
         records.extend(shown);
+    }
+    for line in ratios::lines(&records) {
+        println!("{line}");
     }
     for (name, reason) in &absent {
         println!("{name}: absent: {reason}");

@@ -12,6 +12,7 @@ use crate::outcome::Outcome;
 
 /// One target in one scenario.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct Record {
     pub target: String,
     pub version: String,
@@ -64,6 +65,7 @@ pub struct Record {
 
 /// How those who were in fared while others joined.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct WhileJoining {
     pub packets: u64,
     /// By sequence numbers.
@@ -77,6 +79,7 @@ pub struct WhileJoining {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct Delay {
     pub p50: Option<f64>,
     pub p99: Option<f64>,
@@ -84,6 +87,7 @@ pub struct Delay {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct Quantiles {
     pub p50: Option<f64>,
     pub p95: Option<f64>,
@@ -91,6 +95,7 @@ pub struct Quantiles {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct JoinSteps {
     pub signaling: Quantiles,
     pub ice: Quantiles,
@@ -99,6 +104,7 @@ pub struct JoinSteps {
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct DropCounts {
     pub server: u64,
     pub load: u64,
