@@ -6,6 +6,13 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+#[allow(
+    dead_code,
+    reason = "the tests of the media plane use more of it than the seeds"
+)]
+#[path = "../../../sfu/tests/virtual_time/descriptor.rs"]
+mod descriptor;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -26,6 +33,12 @@ fn main() {
     media_port();
     for (name, packet) in rtp_packets() {
         write("rtp", name, &packet);
+    }
+    for (name, structure) in [
+        ("one_spatial_layer", descriptor::l1t3()),
+        ("two_spatial_layers", descriptor::l2t1_key()),
+    ] {
+        write("dependency_descriptor", name, &descriptors(&structure));
     }
     for (name, compound) in rtcp_packets() {
         write("rtcp", name, &compound);
@@ -207,6 +220,28 @@ fn repair(number: u16, original: u16) -> Vec<u8> {
         0xB800_0001,
         &[&TRANSPORT_NUMBER, &payload, &[5; 60]],
     )
+}
+
+fn descriptors(structure: &descriptor::Structure) -> Vec<u8> {
+    let templates = structure.templates.len() as u8;
+    let mut stream = Vec::new();
+    for number in 0..=templates {
+        let packet = descriptor::Packet {
+            starts_frame: true,
+            ends_frame: number % 2 == 0,
+            template: structure.first_id + number % templates,
+            frame_number: number.into(),
+            attached: (number == 0).then_some(structure),
+            active_targets: (number == 1).then_some(1),
+            indications: (number == 2).then_some("SSS"),
+            references: (number == 3).then_some(&[1, 20, 300]),
+            chains: None,
+        };
+        let bytes = packet.to_bytes(structure.targets);
+        stream.push(bytes.len() as u8);
+        stream.extend(bytes);
+    }
+    stream
 }
 
 fn rtp_packets() -> Vec<(&'static str, Vec<u8>)> {

@@ -11,6 +11,7 @@
 
 pub mod campaign;
 mod connectivity_check;
+pub mod dependency_descriptor;
 pub mod media_port;
 mod minimise;
 mod mutation;
@@ -36,7 +37,7 @@ pub struct Entry {
     pub dictionary: &'static [&'static [u8]],
 }
 
-pub const ENTRIES: [Entry; 7] = [
+pub const ENTRIES: [Entry; 8] = [
     Entry {
         name: "media_port",
         run: media_port::run,
@@ -48,6 +49,12 @@ pub const ENTRIES: [Entry; 7] = [
         run: rtp::run,
         reset: keep_nothing,
         dictionary: rtp::DICTIONARY,
+    },
+    Entry {
+        name: "dependency_descriptor",
+        run: dependency_descriptor::run,
+        reset: keep_nothing,
+        dictionary: dependency_descriptor::DICTIONARY,
     },
     Entry {
         name: "rtcp",

@@ -30,6 +30,11 @@ fn rtp_holds() {
 }
 
 #[test]
+fn dependency_descriptors_hold() {
+    holds("dependency_descriptor", 50_000);
+}
+
+#[test]
 fn rtcp_holds() {
     holds("rtcp", 50_000);
 }

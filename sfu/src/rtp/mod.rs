@@ -1,5 +1,6 @@
 //! RTP (RFC 3550): numbers, headers and header extensions as views over bytes.
 
+pub mod dependency_descriptor;
 pub mod extensions;
 pub mod header;
 pub mod sequence;
