@@ -15,7 +15,8 @@ mod link;
 
 use descriptor::{Packet, Structure, Template, l1t3, l2t1_key};
 use link::Random;
-use sfu::rtp::dependency_descriptor::{DependencyDescriptor, Indication, Layer};
+use sfu::rtp::Layer;
+use sfu::rtp::dependency_descriptor::{DependencyDescriptor, Indication};
 
 fn start(structure: &Structure, template: u8, frame_number: u16) -> Packet<'_> {
     Packet {
@@ -68,12 +69,17 @@ fn a_decode_target_is_found_within_a_limit() {
     let key = start(&l2t1_key(), 11, 0).to_bytes(2);
     let (_, structure) = DependencyDescriptor::parse(&key, None).expect("it is whole");
     let structure = structure.expect("it is attached");
-    let within = |spatial, temporal| structure.decode_target_within(Layer { spatial, temporal });
+    let among = |active, spatial, temporal| {
+        structure.decode_target_within(Layer { spatial, temporal }, active)
+    };
+    let within = |spatial, temporal| among(0b11, spatial, temporal);
 
     assert_eq!(within(0, 0), 0);
     assert_eq!(within(0, 9), 0);
     assert_eq!(within(1, 0), 1);
     assert_eq!(within(9, 9), 1);
+    assert_eq!(among(0b01, 9, 9), 0);
+    assert_eq!(among(0b10, 0, 0), 1);
     assert_eq!(structure.protecting_chain(1), Some(1));
 }
 

@@ -1,11 +1,13 @@
-//! RTP headers, header extensions, padding and VP8 descriptors of one
+//! RTP headers, header extensions, padding and payload descriptors of one
 //! decrypted packet.
 
 use sfu::rtp::header::{FIXED_LENGTH, Header, Outgoing};
+use sfu::rtp::picture_id::Renumbering;
 use sfu::rtp::sequence::ExtendedSequence;
-use sfu::rtp::vp8::{Descriptor, Renumbering};
+use sfu::rtp::vp8::Descriptor;
+use sfu::rtp::{av1, vp9};
 
-/// Reads `data` as an RTP packet whose payload may be VP8.
+/// Reads `data` as an RTP packet whose payload may be of any codec.
 pub fn run(data: &[u8]) {
     let Some(header) = Header::parse(data) else {
         return;
@@ -23,6 +25,12 @@ pub fn run(data: &[u8]) {
     };
     assert!(header.length + payload.len() <= data.len());
     renumber(&header, payload);
+    if let Some(descriptor) = vp9::Descriptor::parse(payload) {
+        assert!(usize::from(descriptor.length) < payload.len());
+    }
+    if let Some(content) = av1::AggregationHeader::parse(payload).and_then(|of| of.content) {
+        assert!(usize::from(content) >= 2);
+    }
 }
 
 fn read_extensions(header: &Header, packet: &[u8]) {
@@ -68,23 +76,26 @@ fn renumber(header: &Header, payload: &[u8]) {
     let renumbering = Renumbering {
         picture_id: header.sequence_number,
         base_layer_index: header.payload_type.0,
+        frame_number: 0,
     };
     let mut renumbered = payload.to_vec();
-    renumbering.apply(&descriptor, &mut renumbered);
+    renumbering.apply(&descriptor.numbers, &mut renumbered);
     let again = Descriptor::parse(&renumbered).expect("its shape is the same");
     assert_eq!(
         (again.starts_frame, again.starts_key_frame),
         (descriptor.starts_frame, descriptor.starts_key_frame)
     );
     assert_eq!(
-        again.picture_id.map(|id| (id.value, id.long)),
+        again.numbers.picture_id.map(|id| (id.value, id.long)),
         descriptor
+            .numbers
             .picture_id
             .map(|id| (renumbering.renumbered(id), id.long))
     );
     assert_eq!(
-        again.base_layer_index,
+        again.numbers.base_layer_index,
         descriptor
+            .numbers
             .base_layer_index
             .map(|(index, at)| (index.wrapping_add(renumbering.base_layer_index), at))
     );

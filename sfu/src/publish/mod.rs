@@ -1,13 +1,15 @@
 //! Streams as their publishers send them.
 
+mod frame;
 mod keyframe;
 mod nack;
 mod ring;
 mod sframe_check;
 mod stream;
 
+pub use frame::{FramePart, PayloadDescription};
 pub use keyframe::KeyFrameRequests;
 pub use nack::{Gap, MissingPackets};
-pub use ring::{Packet, Ring};
-pub use sframe_check::{ExpectedKeys, FrameCheck};
-pub use stream::{SenderReportReceived, Stream};
+pub use ring::{Kept, Packet, Ring};
+pub use sframe_check::{ExpectedKeys, FrameCheck, FrameId};
+pub use stream::{Incoming, SenderReportReceived, Stream, Subscriber};

@@ -6,8 +6,8 @@
 //! to deceive.
 
 use crate::identity::Source;
+use crate::rtp::Timestamp;
 use crate::rtp::sframe_header::{KeyId, SframeKey};
-use crate::rtp::{Timestamp, vp8};
 
 /// The keys that a participant's frames may be encrypted with; any, or none,
 /// before the first is known.
@@ -49,7 +49,7 @@ impl ExpectedKeys {
 /// What a stream's newest frames turned out to be by their first packets.
 #[derive(Debug, Default)]
 pub struct FrameCheck {
-    verdicts: [Option<(Timestamp, bool)>; FRAMES],
+    verdicts: [Option<(FrameId, bool)>; FRAMES],
     /// The index of the newest verdict.
     newest: usize,
 }
@@ -60,51 +60,54 @@ impl FrameCheck {
         !expected.any() || expected.allow(source, payload)
     }
 
-    /// Whether a packet of a VP8 frame may pass. A frame's later packets
+    /// Whether a packet of a video frame may pass. A frame's later packets
     /// share the fate of its first; those that come before it, that of the
-    /// stream's newest frame.
-    pub fn admits_vp8(
+    /// stream's newest frame. `ciphertext` is where a first packet's begins.
+    pub fn admits_video(
         &mut self,
         expected: &ExpectedKeys,
         source: Source,
-        timestamp: Timestamp,
-        descriptor: &vp8::Descriptor,
+        frame: FrameId,
+        starts_frame: bool,
+        ciphertext: Option<usize>,
         payload: &[u8],
     ) -> bool {
         if !expected.any() {
             // Frames under way when the first key comes are let through.
-            self.verdicts = [Some((timestamp, true)); FRAMES];
+            self.verdicts = [Some((frame, true)); FRAMES];
             return true;
         }
-        if descriptor.starts_frame {
-            let clear = if descriptor.starts_key_frame {
-                KEY_FRAME_CLEAR
-            } else {
-                INTER_FRAME_CLEAR
-            };
-            let start = usize::from(descriptor.length) + clear;
-            let is_ours = payload
-                .get(start..)
+        if starts_frame {
+            let is_ours = ciphertext
+                .and_then(|start| payload.get(start..))
                 .is_some_and(|bytes| expected.allow(source, bytes));
-            self.note(timestamp, is_ours);
+            self.note(frame, is_ours);
             return is_ours;
         }
         let mut verdicts = self.verdicts.iter().flatten();
         verdicts
-            .find(|(of, _)| *of == timestamp)
+            .find(|(of, _)| *of == frame)
             .or(self.verdicts[self.newest].as_ref())
             .is_some_and(|(_, is_ours)| *is_ours)
     }
 
-    fn note(&mut self, timestamp: Timestamp, is_ours: bool) {
+    fn note(&mut self, frame: FrameId, is_ours: bool) {
         let mut verdicts = self.verdicts.iter_mut().flatten();
-        if let Some(verdict) = verdicts.find(|(of, _)| *of == timestamp) {
+        if let Some(verdict) = verdicts.find(|(of, _)| *of == frame) {
             verdict.1 = is_ours;
             return;
         }
         self.newest = (self.newest + 1) % FRAMES;
-        self.verdicts[self.newest] = Some((timestamp, is_ours));
+        self.verdicts[self.newest] = Some((frame, is_ours));
     }
+}
+
+/// What tells the frames of a stream apart: the pictures of all spatial layers
+/// share a timestamp.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameId {
+    pub timestamp: Timestamp,
+    pub spatial: u8,
 }
 
 /// Keys that are valid at once. Commits may follow one another each 100 ms,
@@ -112,11 +115,7 @@ impl FrameCheck {
 const KEYS: usize = 4;
 
 /// Frames whose packets may come mixed or late.
-const FRAMES: usize = 8;
-
-/// Bytes of a VP8 frame that clients leave in the clear for packetizers.
-const KEY_FRAME_CLEAR: usize = 10;
-const INTER_FRAME_CLEAR: usize = 1;
+const FRAMES: usize = 12;
 
 /// The context that clients encrypt a source in.
 fn context(source: Source) -> u8 {
@@ -131,6 +130,8 @@ fn context(source: Source) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::PayloadDescription;
+    use crate::rtp::Codec;
 
     const KEY: SframeKey = SframeKey {
         leaf: 0xAB,
@@ -172,10 +173,23 @@ mod tests {
         }
 
         fn packet(&mut self, timestamp: u32, payload: &[u8]) -> bool {
-            let descriptor = vp8::Descriptor::parse(payload).expect("a descriptor");
-            let Self { expected, check } = self;
-            let timestamp = Timestamp(timestamp);
-            check.admits_vp8(expected, Source::Camera, timestamp, &descriptor, payload)
+            self.packet_of(Codec::Vp8, 0, timestamp, payload)
+        }
+
+        fn packet_of(&mut self, codec: Codec, spatial: u8, timestamp: u32, payload: &[u8]) -> bool {
+            let description =
+                PayloadDescription::parse(codec, payload, false).expect("a descriptor");
+            self.check.admits_video(
+                &self.expected,
+                Source::Camera,
+                FrameId {
+                    timestamp: Timestamp(timestamp),
+                    spatial,
+                },
+                description.frame.starts_frame,
+                description.ciphertext,
+                payload,
+            )
         }
     }
 
@@ -263,6 +277,37 @@ mod tests {
         assert!(!camera.first(2, &[&[0x10; 1][..], &header, &[0xC5; 30]].concat()));
         assert!(!camera.first(3, &[0x10; 10]));
         assert!(!camera.first(4, &[0x10]));
+    }
+
+    #[test]
+    fn vp9_has_nothing_in_the_clear_and_av1_its_units_header() {
+        let header = header(1, 0xAB, 0x5A);
+        for (codec, start, later) in [
+            (Codec::Vp9, &[0x88, 0x05][..], &[0x80, 0x05, 0xC5][..]),
+            (Codec::Av1, &[0x10, 0x30], &[0x90, 0xC5]),
+            (Codec::Av1, &[0x00, 0x20, 0x30], &[0x80, 0x01, 0xC5]),
+        ] {
+            let mut camera = camera();
+            let encrypted = [start, &header, &[0xC5; 30]].concat();
+            let clear = [start, &[0xC5; 30]].concat();
+
+            assert!(camera.packet_of(codec, 0, 1, &encrypted), "{codec:?}");
+            assert!(camera.packet_of(codec, 0, 1, later), "{codec:?}");
+            assert!(!camera.packet_of(codec, 0, 2, &clear), "{codec:?}");
+            assert!(!camera.packet_of(codec, 0, 2, later), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn each_spatial_layers_frame_is_judged_alone() {
+        let mut camera = camera();
+        let start = [&[0x88, 0x05][..], &header(1, 0xAB, 0x5A)].concat();
+        let later = [0x80, 0x05, 0xC5];
+
+        assert!(camera.packet_of(Codec::Vp9, 0, 1, &start));
+        assert!(!camera.packet_of(Codec::Vp9, 1, 1, &[0x88, 0x05, 0xC5]));
+        assert!(camera.packet_of(Codec::Vp9, 0, 1, &later));
+        assert!(!camera.packet_of(Codec::Vp9, 1, 1, &later));
     }
 
     #[test]

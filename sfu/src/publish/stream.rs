@@ -2,19 +2,26 @@
 
 use std::time::Instant;
 
-use super::{ExpectedKeys, FrameCheck, Gap, KeyFrameRequests, MissingPackets, Packet, Ring};
+use super::{
+    ExpectedKeys, FrameCheck, FrameId, FramePart, Gap, KeyFrameRequests, MissingPackets, Packet,
+    PayloadDescription, Ring,
+};
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
+use crate::rtp::dependency_descriptor::{DependencyDescriptor, Structure};
 use crate::rtp::header::Header;
+use crate::rtp::picture_id::PictureNumbers;
 use crate::rtp::sequence::ExtendedSequence;
-use crate::rtp::{Codec, Ssrc, Timestamp, vp8};
+use crate::rtp::{Codec, Ssrc, Timestamp, clock_rate};
 
 /// A synchronization source of a publisher.
 #[derive(Debug)]
 pub struct Stream {
     pub publisher: ParticipantId,
     pub source: Source,
-    pub codec: Codec,
+    /// Its place among the simulcast layers of its source, the least first;
+    /// 0 if it is the only one.
+    pub layer: u8,
     pub ssrc: Ssrc,
     pub ring: Ring,
     pub reception: Reception,
@@ -24,6 +31,11 @@ pub struct Stream {
     pub subscribers: Vec<Subscriber>,
     pub expected_keys: ExpectedKeys,
     pub frame_check: FrameCheck,
+    /// When a packet with payload came last.
+    pub last_media: Instant,
+    /// It has fallen silent while other layers of its source go on.
+    pub is_stalled: bool,
+    structure: Option<Attached>,
 }
 
 /// Where a stream goes.
@@ -46,7 +58,13 @@ pub struct SenderReportReceived {
 }
 
 impl Stream {
-    pub fn new(publisher: ParticipantId, source: Source, codec: Codec, ssrc: Ssrc) -> Self {
+    pub fn new(
+        now: Instant,
+        publisher: ParticipantId,
+        source: Source,
+        layer: u8,
+        ssrc: Ssrc,
+    ) -> Self {
         let capacity = match source.kind() {
             MediaKind::Audio => AUDIO_RING,
             MediaKind::Video => VIDEO_RING,
@@ -54,16 +72,19 @@ impl Stream {
         Self {
             publisher,
             source,
-            codec,
+            layer,
             ssrc,
             ring: Ring::new(capacity),
-            reception: Reception::new(codec.clock_rate()),
+            reception: Reception::new(clock_rate(source.kind())),
             missing: MissingPackets::default(),
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
             subscribers: Vec::new(),
             expected_keys: ExpectedKeys::default(),
             frame_check: FrameCheck::default(),
+            last_media: now,
+            is_stalled: false,
+            structure: None,
         }
     }
 
@@ -89,55 +110,121 @@ impl Stream {
     }
 
     /// Takes a decrypted packet into the ring and gives what forwarding needs
-    /// to know of it, or `None` if it isn't one of this codec. What fails the
+    /// to know of it, or `None` if it isn't one of its codec. What fails the
     /// check for end-to-end encryption is kept without its payload.
-    pub fn receive(
-        &mut self,
-        header: &Header,
-        sequence: ExtendedSequence,
-        audio_level: Option<u8>,
-        payload: &[u8],
-    ) -> Option<Packet> {
-        let vp8 = match self.codec {
-            Codec::Vp8 if !payload.is_empty() => Some(vp8::Descriptor::parse(payload)?),
-            Codec::Vp8 | Codec::Opus => None,
-        };
-        let (vp8, payload) = if self.admits(header.timestamp, vp8.as_ref(), payload) {
-            (vp8, payload)
-        } else {
-            (None, &[][..])
-        };
-        if vp8.is_some_and(|descriptor| descriptor.starts_key_frame) {
-            self.key_frames.satisfy();
+    pub fn receive(&mut self, incoming: &Incoming) -> Option<(Packet, FramePart)> {
+        let Incoming {
+            header, sequence, ..
+        } = *incoming;
+        let mut payload = incoming.payload;
+        let mut frame = FramePart::of_sound();
+        let mut numbers = PictureNumbers::default();
+        if payload.is_empty() {
+            // Padding, which a publisher probes with.
+        } else if self.source.kind() == MediaKind::Video {
+            let description = PayloadDescription::parse(incoming.codec, payload, header.marker)?;
+            let described = self.describe(sequence, incoming.descriptor);
+            frame = described.unwrap_or(description.frame);
+            let id = FrameId {
+                timestamp: header.timestamp,
+                spatial: frame.layer.spatial,
+            };
+            let is_admitted = self.frame_check.admits_video(
+                &self.expected_keys,
+                self.source,
+                id,
+                description.frame.starts_frame,
+                description.ciphertext,
+                payload,
+            );
+            if is_admitted {
+                numbers = description.numbers;
+                if frame.starts_key_frame {
+                    self.key_frames.satisfy();
+                }
+            } else {
+                payload = &[];
+            }
+        } else if !FrameCheck::admits_sound(&self.expected_keys, self.source, payload) {
+            payload = &[];
         }
+        let descriptor = match frame.dependencies {
+            Some(_) if !payload.is_empty() => incoming.descriptor,
+            _ => &[],
+        };
         let packet = Packet {
             sequence,
             timestamp: header.timestamp,
             marker: header.marker,
-            audio_level,
-            vp8,
+            audio_level: incoming.audio_level,
+            codec: incoming.codec,
+            numbers,
+            ends_layer: frame.ends_frame.then_some(frame.layer.spatial),
             payload_length: u16::try_from(payload.len()).ok()?,
+            descriptor_length: u8::try_from(descriptor.len()).ok()?,
         };
-        self.ring.insert(packet, payload).then_some(packet)
+        self.ring
+            .insert(packet, payload, descriptor)
+            .then_some((packet, frame))
     }
 
-    fn admits(
-        &mut self,
-        timestamp: Timestamp,
-        vp8: Option<&vp8::Descriptor>,
-        payload: &[u8],
-    ) -> bool {
-        let keys = &self.expected_keys;
-        match vp8 {
-            // Padding, which a publisher probes with.
-            _ if payload.is_empty() => true,
-            Some(descriptor) => {
-                let check = &mut self.frame_check;
-                check.admits_vp8(keys, self.source, timestamp, descriptor, payload)
-            }
-            None => FrameCheck::admits_sound(keys, self.source, payload),
-        }
+    /// The structure that the newest key frame attached, and which of its
+    /// decode targets are being produced, a bit each.
+    pub fn structure(&self) -> Option<(&Structure, u32)> {
+        let attached = self.structure.as_ref()?;
+        Some((&attached.structure, attached.active))
     }
+
+    /// Reads a Dependency Descriptor. `None` where there is none, or none that
+    /// can be understood: then the payload's own descriptor must do.
+    fn describe(&mut self, sequence: ExtendedSequence, bytes: &[u8]) -> Option<FramePart> {
+        if bytes.is_empty() {
+            return None;
+        }
+        let known = self.structure.as_ref().map(|known| &known.structure);
+        let (descriptor, attached) = DependencyDescriptor::parse(bytes, known)?;
+        let is_newest = self
+            .structure
+            .as_ref()
+            .is_none_or(|known| sequence >= known.since);
+        let has_structure = attached.is_some();
+        if let Some(structure) = attached {
+            // A late packet's must not undo a newer one.
+            if is_newest {
+                self.structure = Some(Attached {
+                    structure,
+                    since: sequence,
+                    active: descriptor.active_targets.unwrap_or(u32::MAX),
+                });
+            }
+        } else if let Some(active) = descriptor.active_targets
+            && let Some(known) = &mut self.structure
+            && is_newest
+        {
+            known.active = active;
+        }
+        Some(FramePart::described_by(&descriptor, has_structure))
+    }
+}
+
+/// A decrypted packet as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    pub header: &'a Header,
+    pub sequence: ExtendedSequence,
+    pub codec: Codec,
+    pub audio_level: Option<u8>,
+    /// The Dependency Descriptor's bytes; empty without.
+    pub descriptor: &'a [u8],
+    pub payload: &'a [u8],
+}
+
+/// A stream's structure, and since which packet it holds.
+#[derive(Debug)]
+struct Attached {
+    structure: Structure,
+    since: ExtendedSequence,
+    active: u32,
 }
 
 /// More than come between two sendings, even after the network held them up.

@@ -5,8 +5,9 @@
 mod bits;
 mod structure;
 
+use super::Layer;
 use bits::Bits;
-pub use structure::{Layer, Structure};
+pub use structure::Structure;
 
 /// What one packet's descriptor says of its frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

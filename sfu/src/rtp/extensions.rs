@@ -12,6 +12,12 @@ pub struct ExtensionIds {
     pub transport_sequence_number: Option<u8>,
     /// `http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`.
     pub absolute_send_time: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id` (RFC 8852).
+    pub stream_id: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id` (RFC 8852).
+    pub repaired_stream_id: Option<u8>,
+    /// The Dependency Descriptor (RTP Payload Format For AV1, appendix A).
+    pub dependency_descriptor: Option<u8>,
 }
 
 /// The elements of one packet's header extension.
@@ -81,6 +87,40 @@ pub fn single_byte_element(id: u8, data: u8) -> [u8; SINGLE_BYTE_ELEMENT_LENGTH]
 /// The length of [`single_byte_element`]'s bytes.
 pub const SINGLE_BYTE_ELEMENT_LENGTH: usize = 8;
 
+/// Appends a header extension with one element, in the shorter of the two
+/// forms that takes it: one-byte (RFC 8285 §4.2) for up to 16 bytes under a
+/// number up to 14, else two-byte (§4.3). `data` has at most 255 bytes.
+pub fn write_element(id: u8, data: &[u8], bytes: &mut Vec<u8>) {
+    let length = element_length(id, data.len());
+    let start = bytes.len();
+    let words = u16::try_from(length / 4 - 1).unwrap_or(u16::MAX);
+    if takes_one_byte(id, data.len()) {
+        bytes.extend_from_slice(&ONE_BYTE_PROFILE.to_be_bytes());
+        bytes.extend_from_slice(&words.to_be_bytes());
+        bytes.push(id << 4 | (data.len() - 1) as u8);
+    } else {
+        bytes.extend_from_slice(&TWO_BYTE_PROFILE.to_be_bytes());
+        bytes.extend_from_slice(&words.to_be_bytes());
+        bytes.extend_from_slice(&[id, data.len() as u8]);
+    }
+    bytes.extend_from_slice(data);
+    bytes.resize(start + length, 0);
+}
+
+/// How many bytes [`write_element`] appends.
+pub fn element_length(id: u8, data_length: usize) -> usize {
+    let head = if takes_one_byte(id, data_length) {
+        1
+    } else {
+        2
+    };
+    4 + (head + data_length).next_multiple_of(4)
+}
+
+fn takes_one_byte(id: u8, data_length: usize) -> bool {
+    (1..=14).contains(&id) && (1..=16).contains(&data_length)
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Form {
     OneByte,
@@ -136,5 +176,24 @@ mod tests {
         let elements = Extensions::new(u16::from_be_bytes([bytes[0], bytes[1]]), &bytes[4..]);
 
         assert_eq!(elements.find(7), Some(&[0x85][..]));
+    }
+
+    #[test]
+    fn elements_of_every_length_read_back() {
+        for id in [1, 14, 15, 200] {
+            for length in 1..=255 {
+                let data = vec![0xA5; length];
+                let mut bytes = vec![9];
+
+                write_element(id, &data, &mut bytes);
+
+                assert_eq!(bytes.len() - 1, element_length(id, length));
+                let words = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
+                assert_eq!(bytes.len(), 1 + 4 + 4 * words);
+                let profile = u16::from_be_bytes([bytes[1], bytes[2]]);
+                let elements: Vec<_> = Extensions::new(profile, &bytes[5..]).collect();
+                assert_eq!(elements, [(id, &data[..])]);
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The VP8 payload descriptor (RFC 7741 §4.2), which stays in the clear under
 //! end-to-end encryption.
 
+use super::Layer;
+use super::picture_id::{PictureId, PictureNumbers};
+
 /// What a packet's descriptor says, and where its numbers stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Descriptor {
@@ -8,21 +11,12 @@ pub struct Descriptor {
     pub starts_frame: bool,
     /// The packet starts a key frame.
     pub starts_key_frame: bool,
-    pub picture_id: Option<PictureId>,
-    /// `TL0PICIDX` and its offset from the payload's start.
-    pub base_layer_index: Option<(u8, u8)>,
+    pub numbers: PictureNumbers,
+    pub layer: Layer,
+    /// The frame is predicted from the base layer only (`Y`).
+    pub is_layer_sync: bool,
     /// How many bytes the descriptor takes; the frame's own follow.
     pub length: u8,
-}
-
-/// `PictureID`, in one of its two lengths.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PictureId {
-    pub value: u16,
-    /// 15 bits if set, else 7.
-    pub long: bool,
-    /// Offset from the payload's start.
-    offset: u8,
 }
 
 impl Descriptor {
@@ -32,31 +26,28 @@ impl Descriptor {
         let first = *payload.first()?;
         let starts_frame = first & START_OF_PARTITION != 0 && first & PARTITION_INDEX == 0;
         let mut offset = 1;
-        let mut picture_id = None;
-        let mut base_layer_index = None;
+        let mut numbers = PictureNumbers::default();
+        let mut layer = Layer::default();
+        let mut is_layer_sync = false;
         if first & EXTENDED != 0 {
             let extended = *payload.get(offset)?;
             offset += 1;
             if extended & HAS_PICTURE_ID != 0 {
-                let high = *payload.get(offset)?;
-                let long = high & LONG_PICTURE_ID != 0;
-                let value = if long {
-                    u16::from_be_bytes([high & 0x7F, *payload.get(offset + 1)?])
-                } else {
-                    u16::from(high)
-                };
-                picture_id = Some(PictureId {
-                    value,
-                    long,
-                    offset: u8::try_from(offset).ok()?,
-                });
-                offset += if long { 2 } else { 1 };
+                let picture_id = PictureId::parse(payload, offset)?;
+                offset += picture_id.length();
+                numbers.picture_id = Some(picture_id);
             }
             if extended & HAS_BASE_LAYER_INDEX != 0 {
-                base_layer_index = Some((*payload.get(offset)?, u8::try_from(offset).ok()?));
+                let index = *payload.get(offset)?;
+                numbers.base_layer_index = Some((index, u8::try_from(offset).ok()?));
                 offset += 1;
             }
             if extended & (HAS_TEMPORAL_ID | HAS_KEY_INDEX) != 0 {
+                let temporal = *payload.get(offset)?;
+                if extended & HAS_TEMPORAL_ID != 0 {
+                    layer.temporal = temporal >> TEMPORAL_ID_SHIFT;
+                    is_layer_sync = temporal & LAYER_SYNC != 0;
+                }
                 offset += 1;
             }
         }
@@ -64,48 +55,11 @@ impl Descriptor {
         Some(Self {
             starts_frame,
             starts_key_frame: starts_frame && frame_tag & INTER_FRAME == 0,
-            picture_id,
-            base_layer_index,
+            numbers,
+            layer,
+            is_layer_sync,
             length: u8::try_from(offset).ok()?,
         })
-    }
-}
-
-/// What is added to a stream's picture numbers so that they go on from those
-/// of the stream that was in the slot before.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Renumbering {
-    /// Added to `PictureID`, modulo its length.
-    pub picture_id: u16,
-    /// Added to `TL0PICIDX`, modulo 256.
-    pub base_layer_index: u8,
-}
-
-impl Renumbering {
-    /// Writes the renumbered fields of `descriptor` over those in `payload`.
-    pub fn apply(self, descriptor: &Descriptor, payload: &mut [u8]) {
-        if let Some(picture_id) = descriptor.picture_id {
-            let offset = usize::from(picture_id.offset);
-            let value = self.renumbered(picture_id);
-            if picture_id.long {
-                if let Some(field) = payload.get_mut(offset..offset + 2) {
-                    field.copy_from_slice(&(value | 0x8000).to_be_bytes());
-                }
-            } else if let Some(field) = payload.get_mut(offset) {
-                *field = (value & 0x7F) as u8;
-            }
-        }
-        if let Some((index, offset)) = descriptor.base_layer_index
-            && let Some(field) = payload.get_mut(usize::from(offset))
-        {
-            *field = index.wrapping_add(self.base_layer_index);
-        }
-    }
-
-    /// The number that `picture_id` becomes.
-    pub fn renumbered(self, picture_id: PictureId) -> u16 {
-        let mask = if picture_id.long { 0x7FFF } else { 0x7F };
-        picture_id.value.wrapping_add(self.picture_id) & mask
     }
 }
 
@@ -116,12 +70,14 @@ const HAS_PICTURE_ID: u8 = 0x80;
 const HAS_BASE_LAYER_INDEX: u8 = 0x40;
 const HAS_TEMPORAL_ID: u8 = 0x20;
 const HAS_KEY_INDEX: u8 = 0x10;
-const LONG_PICTURE_ID: u8 = 0x80;
+const TEMPORAL_ID_SHIFT: u8 = 6;
+const LAYER_SYNC: u8 = 0x20;
 /// The first bit of a VP8 frame (RFC 6386 §9.1).
 const INTER_FRAME: u8 = 0x01;
 
 #[cfg(test)]
 mod tests {
+    use super::super::picture_id::Renumbering;
     use super::*;
 
     #[test]
@@ -166,11 +122,27 @@ mod tests {
         Renumbering {
             picture_id: 3,
             base_layer_index: 2,
+            frame_number: 0,
         }
-        .apply(&descriptor, &mut payload);
+        .apply(&descriptor.numbers, &mut payload);
 
         let after = Descriptor::parse(&payload).expect("a descriptor");
-        assert_eq!(after.picture_id.map(|id| id.value), Some(1));
-        assert_eq!(after.base_layer_index.map(|(index, _)| index), Some(1));
+        let PictureNumbers {
+            picture_id,
+            base_layer_index,
+        } = after.numbers;
+        assert_eq!(picture_id.map(|id| id.value), Some(1));
+        assert_eq!(base_layer_index.map(|(index, _)| index), Some(1));
+    }
+
+    #[test]
+    fn a_temporal_layer_is_read_where_it_is_said() {
+        let said = Descriptor::parse(&[0x90, 0xE0, 0x85, 0x01, 0x07, 0xA0, 0x01]);
+        let only_a_key_index = Descriptor::parse(&[0x90, 0x10, 0xA0, 0x01]);
+
+        let said = said.expect("a descriptor");
+        assert_eq!((said.layer.temporal, said.is_layer_sync), (2, true));
+        let only = only_a_key_index.expect("a descriptor");
+        assert_eq!((only.layer.temporal, only.is_layer_sync), (0, false));
     }
 }

@@ -1,11 +1,14 @@
 //! Slots: what a receiver is sent, with numbers that never break.
 
+mod numbering;
 mod repair;
 mod rewrite;
+mod selection;
 mod slot;
 mod train;
 
 pub use repair::RepairLog;
 pub use rewrite::SequenceMap;
-pub use slot::{Forward, SlotState};
+pub use selection::Selection;
+pub use slot::{Forward, Offered, SlotState};
 pub use train::{MAX_TRAIN, Segment, runs};

@@ -4,13 +4,15 @@ use crate::rtp::sequence::ExtendedSequence;
 
 /// How a slot numbers the stream it carries: contiguously with what it sent
 /// before, and with no gap for packets that were not forwarded on purpose.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct SequenceMap {
     /// From each published place on, what is added to it; oldest first.
-    segments: [Option<Segment>; SEGMENTS],
+    segments: [Segment; SEGMENTS],
+    /// How many of them are in use.
+    count: usize,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct Segment {
     from: ExtendedSequence,
     /// Added to the published place, modulo 2^64.
@@ -20,26 +22,24 @@ struct Segment {
 impl SequenceMap {
     /// A map whose first packet, at `published`, is sent as `sent`.
     pub fn starting(published: ExtendedSequence, sent: ExtendedSequence) -> Self {
-        let mut map = Self::default();
-        map.segments[0] = Some(Segment {
+        let mut segments = [Segment::default(); SEGMENTS];
+        segments[0] = Segment {
             from: published,
             offset: sent.0.wrapping_sub(published.0),
-        });
-        map
+        };
+        Self { segments, count: 1 }
     }
 
     /// The place that `published` is sent at; `None` for what lies before the
     /// map's start, or was passed over.
     pub fn sent(&self, published: ExtendedSequence) -> Option<ExtendedSequence> {
         let at = self
-            .segments
+            .segments()
             .iter()
-            .rposition(|segment| segment.is_some_and(|segment| segment.from <= published))?;
-        let segment = self.segments[at]?;
-        let sent = ExtendedSequence(published.0.wrapping_add(segment.offset));
+            .rposition(|segment| segment.from <= published)?;
+        let sent = ExtendedSequence(published.0.wrapping_add(self.segments[at].offset));
         // A packet that was passed over would collide with its successor.
-        let next = self.segments.get(at + 1).copied().flatten();
-        match next {
+        match self.segments().get(at + 1) {
             Some(next) if sent.0 >= next.from.0.wrapping_add(next.offset) => None,
             _ => Some(sent),
         }
@@ -47,7 +47,7 @@ impl SequenceMap {
 
     /// The published packet that was sent as `sent`.
     pub fn published(&self, sent: ExtendedSequence) -> Option<ExtendedSequence> {
-        self.segments.iter().flatten().rev().find_map(|segment| {
+        self.segments().iter().rev().find_map(|segment| {
             let published = ExtendedSequence(sent.0.wrapping_sub(segment.offset));
             let is_it = published >= segment.from && self.sent(published) == Some(sent);
             is_it.then_some(published)
@@ -58,30 +58,34 @@ impl SequenceMap {
     /// that was sent: those after it close up. If newer ones were passed over
     /// before, its number stays empty: those after it have theirs already.
     pub fn skip(&mut self, published: ExtendedSequence) {
-        let Some(last) = self.segments.iter().rposition(Option::is_some) else {
+        let last = self.count - 1;
+        let segment = self.segments[last];
+        if segment.from > published {
             return;
-        };
-        let Some(segment) = self.segments[last].filter(|last| last.from <= published) else {
-            return;
-        };
+        }
         let next = Segment {
             from: published.plus(1),
             offset: segment.offset.wrapping_sub(1),
         };
         if segment.from == published {
-            self.segments[last] = Some(next);
-        } else if last + 1 < SEGMENTS {
-            self.segments[last + 1] = Some(next);
+            self.segments[last] = next;
+        } else if self.count < SEGMENTS {
+            self.segments[self.count] = next;
+            self.count += 1;
         } else {
             self.segments.rotate_left(1);
-            self.segments[SEGMENTS - 1] = Some(next);
+            self.segments[SEGMENTS - 1] = next;
         }
+    }
+
+    fn segments(&self) -> &[Segment] {
+        &self.segments[..self.count]
     }
 }
 
 /// Packets passed over beyond this many are forgotten: late ones from before
 /// them are then not sent.
-const SEGMENTS: usize = 8;
+const SEGMENTS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::{RepairLog, SequenceMap};
+use super::numbering::{Mapping, Sent};
+use super::{RepairLog, Selection};
 use crate::identity::{MediaKind, ParticipantId, Source};
-use crate::publish::{Packet, SenderReportReceived};
+use crate::publish::{FramePart, Packet, SenderReportReceived};
 use crate::rtcp::SentFigures;
+use crate::rtp::dependency_descriptor::Structure;
+use crate::rtp::picture_id::Renumbering;
 use crate::rtp::sequence::ExtendedSequence;
-use crate::rtp::vp8::Renumbering;
-use crate::rtp::{Codec, PayloadType, Ssrc, Timestamp};
+use crate::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp, clock_rate};
 use crate::worker::command::{CodecParameters, Slot};
 
 /// What a slot sends, and what it has sent.
@@ -17,8 +19,12 @@ pub struct SlotState {
     pub parameters: Slot,
     /// Who should be in the slot.
     pub wanted: Option<(ParticipantId, Source)>,
-    /// The stream that is, by the worker's key.
-    pub stream: Option<usize>,
+    /// The highest layers the receiver wants.
+    pub limit: Layer,
+    /// The stream that is in the slot, by the worker's key.
+    stream: Option<usize>,
+    /// Another layer of the same source, which takes over at a key frame.
+    next: Option<Next>,
     switch: Switch,
     sent: Sent,
     repair: RepairLog,
@@ -36,40 +42,58 @@ pub struct Forward {
     pub ssrc: Ssrc,
     pub payload_type: PayloadType,
     pub timestamp: Timestamp,
+    pub marker: bool,
     pub renumbering: Renumbering,
     /// Bytes of payload.
     pub payload_length: u16,
     pub audio_level: Option<u8>,
     /// Whether RTP padding may even out its length.
     pub can_pad: bool,
+    /// Bytes of the Dependency Descriptor; 0 if it is not sent.
+    pub descriptor_length: u8,
     /// For a retransmission, the sequence number it was first sent with
     /// (RFC 4588 §4).
     pub original: Option<u16>,
 }
 
+/// What becomes of a packet at a slot.
 #[derive(Clone, Copy, Debug)]
+pub struct Decision {
+    /// It is sent.
+    pub forward: Option<Forward>,
+    /// The slot cannot go on, or go up, without a key frame of its stream.
+    pub needs_key_frame: bool,
+    /// With this packet the slot has left another stream.
+    pub left: Option<usize>,
+}
+
+/// A packet, and all that is known of its stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'a> {
+    /// The worker's key of its stream.
+    pub stream: usize,
+    pub packet: &'a Packet,
+    pub frame: &'a FramePart,
+    /// The stream's structure, with a bit for each decode target in use.
+    pub structure: Option<(&'a Structure, u32)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Next {
+    stream: usize,
+    /// It is a lower layer: this is when the present one stops regardless.
+    deadline: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "almost every slot with a stream is running"
+)]
 enum Switch {
     /// Nothing of the present stream was sent yet.
     Pending,
-    Running(Mapping),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mapping {
-    sequence: SequenceMap,
-    /// Added to published timestamps, modulo 2^32.
-    timestamp: u32,
-    renumbering: Renumbering,
-}
-
-#[derive(Clone, Copy, Default, Debug)]
-struct Sent {
-    highest: Option<ExtendedSequence>,
-    newest: Option<(Instant, Timestamp)>,
-    picture_id: u16,
-    base_layer_index: u8,
-    packets: u64,
-    octets: u64,
+    Running(Mapping, Selection),
 }
 
 impl SlotState {
@@ -77,7 +101,9 @@ impl SlotState {
         Self {
             parameters,
             wanted: None,
+            limit: NO_LIMIT,
             stream: None,
+            next: None,
             switch: Switch::Pending,
             sent: Sent::default(),
             repair: RepairLog::default(),
@@ -90,11 +116,57 @@ impl SlotState {
         self.parameters.kind
     }
 
+    /// The stream in the slot.
+    pub fn stream(&self) -> Option<usize> {
+        self.stream
+    }
+
+    /// The stream that is to take over.
+    pub fn next(&self) -> Option<usize> {
+        self.next.map(|next| next.stream)
+    }
+
     /// Puts `stream` into the slot, or nothing.
     pub fn bind(&mut self, stream: Option<usize>) {
-        self.stream = stream;
-        self.switch = Switch::Pending;
-        self.last_wish = None;
+        if self.stream != stream {
+            self.stream = stream;
+            self.switch = Switch::Pending;
+            self.last_wish = None;
+        }
+        self.next = None;
+    }
+
+    /// Takes out a stream that has ended.
+    pub fn lose(&mut self, stream: usize) {
+        if self.stream == Some(stream) {
+            self.bind(self.next());
+        } else if self.next() == Some(stream) {
+            self.next = None;
+        }
+    }
+
+    /// Lets another layer of the same source take over as soon as it can. The
+    /// present one goes on until then, but no longer than a moment if it is to
+    /// go down.
+    pub fn switch_to(&mut self, now: Instant, stream: usize, is_lower: bool) {
+        if self.next() != Some(stream) {
+            self.next = Some(Next {
+                stream,
+                deadline: is_lower.then_some(now + LONGEST_DESCENT),
+            });
+        }
+    }
+
+    /// Whether something of the present stream was sent, and more can follow.
+    pub fn is_running(&self) -> bool {
+        matches!(self.switch, Switch::Running(..))
+    }
+
+    /// Whether the present layer has had its time, and the next must take over
+    /// even if it leaves a gap.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let deadline = self.next.and_then(|next| next.deadline);
+        deadline.is_some_and(|at| now >= at)
     }
 
     /// Takes the receiver's wish for a key frame. `false` if it wished for one
@@ -110,47 +182,95 @@ impl SlotState {
         is_due
     }
 
-    /// Whether the slot can go on only with a key frame.
-    pub fn awaits_key_frame(&self) -> bool {
-        self.stream.is_some() && matches!(self.switch, Switch::Pending)
-    }
-
-    /// Decides on a packet of the bound stream: `None` if it is not sent.
-    pub fn forward(&mut self, now: Instant, codec: Codec, packet: &Packet) -> Option<Forward> {
-        let stream = self.stream?;
-        let payload_type = self.codec(codec)?.payload_type;
+    /// Decides on a packet of the stream in the slot, or of the next. `relate`
+    /// gives what turns the timestamps of the second stream into those of the
+    /// first, modulo 2^32, if that is known.
+    pub fn forward(
+        &mut self,
+        now: Instant,
+        offered: &Offered,
+        relate: impl FnOnce(usize, usize) -> Option<u32>,
+    ) -> Decision {
+        let Offered {
+            stream,
+            packet,
+            frame,
+            ..
+        } = *offered;
+        let mut decision = Decision {
+            forward: None,
+            needs_key_frame: false,
+            left: None,
+        };
+        let Some(payload_type) = self.codec(packet.codec).map(|of| of.payload_type) else {
+            return decision;
+        };
+        let mut related = None;
+        if self.next() == Some(stream) {
+            if !can_start(packet, frame) {
+                decision.needs_key_frame = packet.payload_length > 0;
+                return decision;
+            }
+            decision.left = self.stream;
+            if let (Some(before), Switch::Running(mapping, _)) = (self.stream, &self.switch) {
+                related = relate(before, stream).map(|of| of.wrapping_add(mapping.timestamp));
+            }
+            self.bind(Some(stream));
+        } else if self.stream != Some(stream) {
+            return decision;
+        }
         if packet.payload_length == 0 {
             self.absorb(packet);
-            return None;
+            return decision;
         }
-        let mapping = match self.switch {
-            Switch::Running(mapping) if !self.leaps(&mapping, packet) => mapping,
-            Switch::Running(_) | Switch::Pending if can_start(codec, packet) => {
-                let mapping = self.start(now, codec, packet);
-                self.switch = Switch::Running(mapping);
-                mapping
-            }
-            Switch::Running(_) | Switch::Pending => {
-                self.switch = Switch::Pending;
-                return None;
-            }
+        let has_broken = match &self.switch {
+            Switch::Running(mapping, _) => self.breaks(mapping, packet),
+            Switch::Pending => true,
         };
-        let sequence = mapping.sequence.sent(packet.sequence)?;
-        let timestamp = packet.timestamp.advanced(mapping.timestamp);
-        self.note(now, &mapping, packet, sequence, timestamp);
-        Some(Forward {
+        if has_broken {
+            if !can_start(packet, frame) {
+                // The last packets of the codec before may come late.
+                if !self.is_behind(packet) {
+                    self.switch = Switch::Pending;
+                    decision.needs_key_frame = true;
+                }
+                return decision;
+            }
+            let mapping = self.sent.start(now, packet, frame, related);
+            self.switch = Switch::Running(mapping, Selection::new(packet.codec));
+        }
+        let descriptor_length = self.descriptor_length(packet);
+        let Switch::Running(mapping, selection) = &mut self.switch else {
+            return decision;
+        };
+        let verdict = selection.admit(self.limit, packet.sequence, frame, offered.structure);
+        decision.needs_key_frame = verdict.needs_key_frame;
+        let Some(sequence) = mapping.sequence.sent(packet.sequence) else {
+            return decision;
+        };
+        if !verdict.is_sent {
+            if self.sent.highest.is_none_or(|highest| sequence > highest) {
+                mapping.skip(packet, frame.starts_frame);
+            }
+            return decision;
+        }
+        self.sent.note(now, mapping, packet, frame, sequence);
+        decision.forward = Some(Forward {
             stream,
             published: packet.sequence,
             sequence,
             ssrc: self.parameters.ssrc,
             payload_type,
-            timestamp,
-            renumbering: mapping.renumbering,
+            timestamp: packet.timestamp.advanced(mapping.timestamp),
+            marker: is_last(packet, selection),
+            renumbering: mapping.renumbering_of(packet),
             payload_length: packet.payload_length,
+            descriptor_length,
             audio_level: packet.audio_level,
-            can_pad: packet.vp8.is_some(),
+            can_pad: packet.codec.kind() == MediaKind::Video,
             original: None,
-        })
+        });
+        decision
     }
 
     /// Decides on a packet that its receiver misses, by the number it was sent
@@ -160,23 +280,22 @@ impl SlotState {
     pub fn repair(
         &mut self,
         now: Instant,
-        codec: Codec,
         number: u16,
         round_trip: Duration,
         get: impl FnOnce(ExtendedSequence) -> Option<Packet>,
     ) -> Option<Forward> {
         let stream = self.stream?;
-        let Switch::Running(mapping) = self.switch else {
+        let Switch::Running(mapping, selection) = &self.switch else {
             return None;
         };
         let ssrc = self.parameters.rtx_ssrc?;
-        let payload_type = self.codec(codec)?.rtx?;
         let sent = self.sent.highest?.nearest(number);
         if sent > self.sent.highest? {
             return None;
         }
         let packet = get(mapping.sequence.published(sent)?)?;
-        if !self.repair.start(now, sent, round_trip) {
+        let payload_type = self.codec(packet.codec)?.rtx?;
+        if packet.codec != selection.codec() || !self.repair.start(now, sent, round_trip) {
             return None;
         }
         Some(Forward {
@@ -186,10 +305,12 @@ impl SlotState {
             ssrc,
             payload_type,
             timestamp: packet.timestamp.advanced(mapping.timestamp),
-            renumbering: mapping.renumbering,
+            marker: is_last(&packet, selection),
+            renumbering: mapping.renumbering_of(&packet),
             payload_length: packet.payload_length,
+            descriptor_length: self.descriptor_length(&packet),
             audio_level: packet.audio_level,
-            can_pad: packet.vp8.is_some(),
+            can_pad: packet.codec.kind() == MediaKind::Video,
             original: Some(sent.number()),
         })
     }
@@ -200,17 +321,16 @@ impl SlotState {
     /// modulo 2^64.
     pub fn report(
         &self,
-        codec: Codec,
         ntp: u64,
         theirs: SenderReportReceived,
         clock_difference: u64,
     ) -> Option<SentFigures> {
-        let Switch::Running(mapping) = self.switch else {
+        let Switch::Running(mapping, _) = &self.switch else {
             return None;
         };
         let then = theirs.ntp.wrapping_add(clock_difference);
         let elapsed = ntp.wrapping_sub(then).cast_signed();
-        let ticks = (i128::from(elapsed) * i128::from(codec.clock_rate())) >> 32;
+        let ticks = (i128::from(elapsed) * i128::from(clock_rate(self.kind()))) >> 32;
         Some(SentFigures {
             ssrc: self.parameters.ssrc,
             ntp,
@@ -223,15 +343,29 @@ impl SlotState {
         })
     }
 
+    fn descriptor_length(&self, packet: &Packet) -> u8 {
+        if self.parameters.dependency_descriptor {
+            packet.descriptor_length
+        } else {
+            0
+        }
+    }
+
     fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let mut codecs = self.parameters.codecs.iter();
         codecs.find(|parameters| parameters.codec == codec)
     }
 
-    /// Whether a packet's number is so far ahead that the stream starts anew:
-    /// passed on, a few such leaps with a loss between them would part the
-    /// receiver's roll-over counter from ours for good.
-    fn leaps(&self, mapping: &Mapping, packet: &Packet) -> bool {
+    /// Whether a packet does not go on with what was sent of its stream: its
+    /// codec is another one, or its number is so far ahead that the stream
+    /// starts anew. Passed on, a few such leaps with a loss between them would
+    /// part the receiver's roll-over counter from ours for good.
+    fn breaks(&self, mapping: &Mapping, packet: &Packet) -> bool {
+        if let Switch::Running(_, selection) = &self.switch
+            && selection.codec() != packet.codec
+        {
+            return true;
+        }
         let ahead = mapping
             .sequence
             .sent(packet.sequence)
@@ -239,101 +373,47 @@ impl SlotState {
         ahead.is_some_and(|(place, highest)| place > highest.plus(LONGEST_LEAP))
     }
 
+    /// Whether the packet is older than the newest sent of its stream.
+    fn is_behind(&self, packet: &Packet) -> bool {
+        let Switch::Running(mapping, _) = &self.switch else {
+            return false;
+        };
+        let place = mapping.sequence.sent(packet.sequence);
+        place.is_none_or(|place| self.sent.highest.is_some_and(|highest| place < highest))
+    }
+
     /// Passes over a packet that carries nothing but a publisher's probing.
     fn absorb(&mut self, packet: &Packet) {
-        if let Switch::Running(mapping) = &mut self.switch
+        if let Switch::Running(mapping, _) = &mut self.switch
             && let Some(place) = mapping.sequence.sent(packet.sequence)
             && self.sent.highest.is_none_or(|highest| place > highest)
         {
-            mapping.sequence.skip(packet.sequence);
-        }
-    }
-
-    fn start(&self, now: Instant, codec: Codec, packet: &Packet) -> Mapping {
-        let sequence = match self.sent.highest {
-            Some(highest) => highest.plus(1),
-            None => ExtendedSequence(FIRST_SEQUENCE),
-        };
-        let timestamp = match self.sent.newest {
-            Some((then, newest)) => {
-                let elapsed = now.saturating_duration_since(then).as_micros();
-                let ticks = elapsed * u128::from(codec.clock_rate()) / 1_000_000;
-                newest.advanced((ticks as u32).max(least_step(codec)))
-            }
-            None => packet.timestamp,
-        };
-        let renumbering = match packet.vp8 {
-            Some(descriptor) if self.sent.highest.is_some() => Renumbering {
-                picture_id: descriptor.picture_id.map_or(0, |id| {
-                    self.sent.picture_id.wrapping_add(1).wrapping_sub(id.value)
-                }),
-                base_layer_index: descriptor.base_layer_index.map_or(0, |(index, _)| {
-                    self.sent
-                        .base_layer_index
-                        .wrapping_add(1)
-                        .wrapping_sub(index)
-                }),
-            },
-            _ => Renumbering::default(),
-        };
-        Mapping {
-            sequence: SequenceMap::starting(packet.sequence, sequence),
-            timestamp: timestamp.since(packet.timestamp),
-            renumbering,
-        }
-    }
-
-    fn note(
-        &mut self,
-        now: Instant,
-        mapping: &Mapping,
-        packet: &Packet,
-        sequence: ExtendedSequence,
-        timestamp: Timestamp,
-    ) {
-        self.sent.packets += 1;
-        self.sent.octets += u64::from(packet.payload_length);
-        if self.sent.highest.is_some_and(|highest| sequence <= highest) {
-            return;
-        }
-        self.sent.highest = Some(sequence);
-        self.sent.newest = Some((now, timestamp));
-        if let Some(descriptor) = packet.vp8 {
-            if let Some(id) = descriptor.picture_id {
-                self.sent.picture_id = mapping.renumbering.renumbered(id);
-            }
-            if let Some((index, _)) = descriptor.base_layer_index {
-                self.sent.base_layer_index =
-                    index.wrapping_add(mapping.renumbering.base_layer_index);
-            }
+            mapping.skip(packet, false);
         }
     }
 }
 
-fn can_start(codec: Codec, packet: &Packet) -> bool {
-    match codec {
-        Codec::Opus => true,
-        Codec::Vp8 => packet
-            .vp8
-            .is_some_and(|descriptor| descriptor.starts_key_frame),
-    }
+fn can_start(packet: &Packet, frame: &FramePart) -> bool {
+    packet.payload_length > 0 && frame.starts_key_frame
 }
 
-/// The least a timestamp advances when another stream takes the slot: one
-/// packet of audio, one picture at 30 a second.
-fn least_step(codec: Codec) -> u32 {
-    match codec {
-        Codec::Opus => 960,
-        Codec::Vp8 => 3000,
-    }
+/// Whether the packet is the last of its picture, as far as that is sent.
+fn is_last(packet: &Packet, selection: &Selection) -> bool {
+    packet.marker || packet.ends_layer == Some(selection.top())
 }
+
+/// Everything a publisher sends.
+pub const NO_LIMIT: Layer = Layer {
+    spatial: u8::MAX,
+    temporal: u8::MAX,
+};
 
 /// Longer than a key frame takes to be asked for, sent and repaired. Browsers
 /// repeat a wish that stays unanswered.
 const BETWEEN_WISHES: Duration = Duration::from_secs(1);
+/// How long an upper layer goes on until a lower one's key frame has come:
+/// about a round trip and an encoder's time.
+const LONGEST_DESCENT: Duration = Duration::from_millis(250);
 /// As many packets as a video stream's ring holds: of a longer gap nothing can
 /// be repaired.
 const LONGEST_LEAP: u64 = 512;
-/// Where a slot's numbers start. Receivers take the first packet's roll-over
-/// counter for zero, so it is below the first wrap.
-const FIRST_SEQUENCE: u64 = 1;

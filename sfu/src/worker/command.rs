@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::sframe_header::SframeKey;
-use crate::rtp::{Codec, PayloadType, Ssrc};
+use crate::rtp::{Codec, Layer, PayloadType, Ssrc};
 use crate::transport::{Fingerprint, IceCredentials};
 
 /// An instruction to a worker. A command that names someone the worker does
@@ -30,6 +30,15 @@ pub enum Command {
         subscriber: ParticipantId,
         slot: SlotId,
         source: Option<(ParticipantId, Source)>,
+    },
+    /// Sets the highest layers of what is in a slot: spatial ones, be they
+    /// simulcast or within one stream, and temporal ones, each from 0. Without
+    /// this, or with numbers higher than there are, all are sent. It holds
+    /// until it is set again, whoever comes into the slot.
+    LimitLayers {
+        subscriber: ParticipantId,
+        slot: SlotId,
+        limit: Layer,
     },
     /// Sets the key that a participant's frames are encrypted with end to end,
     /// beside its last few. Frames that do not begin with its `SFrame` header
@@ -75,6 +84,9 @@ pub struct Publication {
     pub ssrcs: Vec<Ssrc>,
     /// Those of their retransmissions (RFC 4588).
     pub rtx_ssrcs: Vec<Ssrc>,
+    /// The stream ids of its simulcast layers (RFC 8851), the least layer
+    /// first; empty for a single stream.
+    pub stream_ids: Vec<String>,
     pub codecs: Vec<CodecParameters>,
 }
 
@@ -89,6 +101,8 @@ pub struct Slot {
     pub ssrc: Ssrc,
     /// The synchronization source of its retransmissions (RFC 4588).
     pub rtx_ssrc: Option<Ssrc>,
+    /// Whether it takes Dependency Descriptors.
+    pub dependency_descriptor: bool,
     pub codecs: Vec<CodecParameters>,
 }
 

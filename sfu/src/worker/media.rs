@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use super::Worker;
 use super::participant::{Inbound, remembered};
-use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
-use crate::publish::{Gap, SenderReportReceived, Stream};
+use super::statistics::LAYERS;
+use crate::identity::MediaKind;
+use crate::publish::{FramePart, Gap, Incoming, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
 use crate::rtp::sequence::ExtendedSequence;
-use crate::rtp::{Ssrc, Timestamp};
+use crate::rtp::{Codec, Ssrc, Timestamp};
 use crate::srtp::{ReceivedSource, UnprotectError};
+use crate::subscribe::Offered;
 
 /// A published packet that waits for its batch to be forwarded.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,7 @@ pub(super) struct Arrival {
     pub(super) stream: usize,
     order: usize,
     sequence: ExtendedSequence,
+    frame: FramePart,
     at: Instant,
 }
 
@@ -65,7 +68,8 @@ impl Worker {
         let packet = &datagram[..length];
         let participant = &mut self.participants[key];
         let mut audio_level = None;
-        let mut mid = None;
+        let mut descriptor = &[][..];
+        let mut ids = StreamNames::default();
         for (id, data) in header.extensions(packet) {
             let id = Some(id);
             if id == participant.extensions.transport_sequence_number {
@@ -75,16 +79,22 @@ impl Worker {
             } else if id == participant.extensions.audio_level {
                 audio_level = data.first().copied();
             } else if id == participant.extensions.mid {
-                mid = Some(data);
+                ids.mid = Some(data);
+            } else if id == participant.extensions.dependency_descriptor {
+                descriptor = data;
+            } else if id == participant.extensions.stream_id {
+                ids.stream = Some(data);
+            } else if id == participant.extensions.repaired_stream_id {
+                ids.repaired = Some(data);
             }
         }
         let inbound = match inbound {
             Some((stream, is_repair)) => participant
-                .may_send(&self.streams[stream], header.payload_type, is_repair)
-                .then_some((stream, is_repair)),
-            None => unknown.and_then(|source| self.learn_source(key, &header, mid, source)),
+                .codec(&self.streams[stream], header.payload_type, is_repair)
+                .map(|codec| (stream, is_repair, codec)),
+            None => unknown.and_then(|source| self.learn_source(now, key, &header, &ids, source)),
         };
-        let Some((stream, is_repair)) = inbound else {
+        let Some((stream, is_repair, codec)) = inbound else {
             self.statistics.dropped.unknown_source += 1;
             return;
         };
@@ -92,13 +102,21 @@ impl Worker {
             self.statistics.dropped.malformed += 1;
             return;
         };
+        let incoming = Incoming {
+            header: &header,
+            sequence,
+            codec,
+            audio_level,
+            descriptor,
+            payload,
+        };
         if is_repair {
-            self.receive_repair(now, key, stream, &header, payload);
+            self.receive_repair(now, key, stream, &incoming);
         } else {
             self.streams[stream]
                 .reception
                 .record(now, sequence, header.timestamp);
-            self.receive_media(now, stream, &header, sequence, audio_level, payload);
+            self.receive_media(now, stream, &incoming);
         }
     }
 
@@ -161,34 +179,33 @@ impl Worker {
     }
 
     /// Keeps a published packet, to be sent on with its batch.
-    fn receive_media(
-        &mut self,
-        now: Instant,
-        stream: usize,
-        header: &Header,
-        sequence: ExtendedSequence,
-        audio_level: Option<u8>,
-        payload: &[u8],
-    ) {
+    fn receive_media(&mut self, now: Instant, stream: usize, incoming: &Incoming) {
         let published = &mut self.streams[stream];
-        let gap = published.note_arrival(now, sequence);
-        if let Some(packet) = published.receive(header, sequence, audio_level, payload) {
-            if packet.payload_length == 0 && !payload.is_empty() {
-                self.statistics.dropped.unencrypted += 1;
-            }
-            self.arrived.push(Arrival {
-                stream,
-                order: self.arrived.len(),
-                sequence,
-                at: now,
-            });
-        } else {
+        let gap = published.note_arrival(now, incoming.sequence);
+        let Some((packet, frame)) = published.receive(incoming) else {
             self.statistics.dropped.malformed += 1;
+            return self.ask_publisher(now, stream, gap);
+        };
+        if packet.payload_length > 0 {
+            published.last_media = now;
+            if published.is_stalled {
+                self.revive(now, stream);
+            }
+        } else if !incoming.payload.is_empty() {
+            self.statistics.dropped.unencrypted += 1;
         }
-        if gap == Gap::Repairable {
-            self.request_missing(now, stream);
+        if packet.codec.kind() == MediaKind::Video {
+            let layer = usize::from(self.streams[stream].layer);
+            self.statistics.layers[layer.min(LAYERS - 1)].received += 1;
         }
-        self.request_key_frame(now, stream);
+        self.arrived.push(Arrival {
+            stream,
+            order: self.arrived.len(),
+            sequence: incoming.sequence,
+            frame,
+            at: now,
+        });
+        self.ask_publisher(now, stream, gap);
     }
 
     /// Decides what becomes of the packets that came since this was last done.
@@ -198,47 +215,100 @@ impl Worker {
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.sort_unstable_by_key(|arrival| (arrival.stream, arrival.order));
         for run in arrived.chunk_by(|one, other| one.stream == other.stream) {
-            let (stream, now) = (run[0].stream, run[run.len() - 1].at);
-            let published = &mut self.streams[stream];
-            for subscriber in &published.subscribers {
-                let participant = &mut self.participants[subscriber.participant];
-                if participant.srtp.is_none() {
-                    continue;
-                }
-                let mut is_first = false;
-                for arrival in run {
-                    let Some((packet, _)) = published.ring.get(arrival.sequence) else {
-                        continue;
-                    };
-                    let slot = &mut participant.slots[subscriber.slot];
-                    if let Some(forward) = slot.forward(arrival.at, published.codec, packet) {
-                        is_first |= participant.queue(forward);
-                    } else if slot.awaits_key_frame() {
-                        published.key_frames.want();
-                    }
-                }
-                if is_first {
-                    self.pending.push_back(subscriber.participant);
-                }
-            }
-            self.request_key_frame(now, stream);
+            self.forward_run(run);
         }
         arrived.clear();
         self.arrived = arrived;
     }
 
+    /// As [`Worker::forward_arrived`], for packets of one stream.
+    fn forward_run(&mut self, run: &[Arrival]) {
+        let (stream, now) = (run[0].stream, run[run.len() - 1].at);
+        let published = &self.streams[stream];
+        let mut needs_key_frame = false;
+        let mut sent = 0;
+        for subscriber in &published.subscribers {
+            let participant = &mut self.participants[subscriber.participant];
+            if participant.srtp.is_none() {
+                continue;
+            }
+            let mut is_first = false;
+            for arrival in run {
+                let Some(kept) = published.ring.get(arrival.sequence) else {
+                    continue;
+                };
+                let offered = Offered {
+                    stream,
+                    packet: kept.packet,
+                    frame: &arrival.frame,
+                    structure: published.structure(),
+                };
+                let slot = &mut participant.slots[subscriber.slot];
+                let decision = slot.forward(arrival.at, &offered, |from, to| {
+                    Self::related_timestamps(&self.streams, from, to)
+                });
+                needs_key_frame |= decision.needs_key_frame;
+                if let Some(left) = decision.left {
+                    self.left.push((left, *subscriber));
+                }
+                if let Some(forward) = decision.forward {
+                    sent += 1;
+                    is_first |= participant.queue(forward);
+                }
+            }
+            if is_first {
+                self.pending.push_back(subscriber.participant);
+            }
+        }
+        if published.source.kind() == MediaKind::Video {
+            let layer = usize::from(published.layer);
+            self.statistics.layers[layer.min(LAYERS - 1)].sent += sent;
+        }
+        if needs_key_frame {
+            self.streams[stream].key_frames.want();
+        }
+        self.finish_switches(stream);
+        self.request_key_frame(now, stream);
+    }
+
+    /// Takes slots off the layers that they have left for `stream`.
+    fn finish_switches(&mut self, stream: usize) {
+        while let Some((left, subscriber)) = self.left.pop() {
+            let Some(before) = self.streams.get_mut(left) else {
+                continue;
+            };
+            before.subscribers.retain(|of| *of != subscriber);
+            if before.layer < self.streams[stream].layer {
+                self.statistics.switched_up += 1;
+            } else {
+                self.statistics.switched_down += 1;
+            }
+        }
+    }
+
+    fn ask_publisher(&mut self, now: Instant, stream: usize, gap: Gap) {
+        if gap == Gap::Repairable {
+            self.request_missing(now, stream);
+        }
+        self.request_key_frame(now, stream);
+    }
+
+    /// A layer that had fallen silent is there again.
+    fn revive(&mut self, now: Instant, stream: usize) {
+        let published = &mut self.streams[stream];
+        published.is_stalled = false;
+        let source = (published.publisher, published.source);
+        if let Some(publisher) = self.by_id.get(&source.0) {
+            let room = self.participants[*publisher].room;
+            self.bind_source(now, room, source);
+        }
+    }
+
     /// Takes a publisher's retransmission for the packet it repeats
     /// (RFC 4588 §4).
-    fn receive_repair(
-        &mut self,
-        now: Instant,
-        key: usize,
-        stream: usize,
-        header: &Header,
-        payload: &[u8],
-    ) {
+    fn receive_repair(&mut self, now: Instant, key: usize, stream: usize, incoming: &Incoming) {
         // Without a payload it only probes the path's capacity.
-        let Some((number, payload)) = payload.split_first_chunk() else {
+        let Some((number, payload)) = incoming.payload.split_first_chunk() else {
             return;
         };
         let published = &self.streams[stream];
@@ -253,7 +323,13 @@ impl Worker {
             let round_trip = now.saturating_duration_since(at);
             self.participants[key].repair.measure(round_trip);
         }
-        self.receive_media(now, stream, header, sequence, None, payload);
+        let repaired = Incoming {
+            sequence,
+            audio_level: None,
+            payload,
+            ..*incoming
+        };
+        self.receive_media(now, stream, &repaired);
     }
 
     fn handle_key_frame_request(&mut self, now: Instant, key: usize, ssrc: Ssrc) {
@@ -262,7 +338,7 @@ impl Worker {
         let slot =
             slots.find(|slot| slot.parameters.ssrc == ssrc && slot.kind() == MediaKind::Video);
         if let Some(slot) = slot
-            && let Some(stream) = slot.stream
+            && let Some(stream) = slot.stream()
             && slot.wish(now)
         {
             self.streams[stream].key_frames.want();
@@ -299,24 +375,30 @@ impl Worker {
     }
 
     /// Gives a source whose first packet was just authenticated its stream,
-    /// and tells whether it repeats another. A publication has one source of
-    /// each kind; what else is sent for it is dropped.
+    /// and tells whether it repeats another, and its codec. A publication has
+    /// one source of each kind, or one for each of its simulcast layers; what
+    /// else is sent for it is dropped.
     fn learn_source(
         &mut self,
+        now: Instant,
         key: usize,
         header: &Header,
-        mid: Option<&[u8]>,
+        names: &StreamNames,
         srtp: ReceivedSource,
-    ) -> Option<(usize, bool)> {
+    ) -> Option<(usize, bool, Codec)> {
         let participant = &self.participants[key];
         let (publication, codec) =
-            participant.publication(header.ssrc, mid, header.payload_type)?;
+            participant.publication(header.ssrc, names.mid, header.payload_type)?;
         let is_repair = codec.rtx == Some(header.payload_type);
+        let layer = names.layer(&publication.stream_ids, is_repair)?;
         let (room, id, source) = (participant.room, participant.id, publication.source);
-        let stream = match self.stream_for(room, id, source) {
+        let known = self
+            .streams_of(room, id, source)
+            .find(|stream| self.streams[*stream].layer == layer);
+        let stream = match known {
             Some(stream) if is_repair && !participant.has_repair(stream) => stream,
             None if !is_repair => {
-                let mut stream = Stream::new(id, source, codec.codec, header.ssrc);
+                let mut stream = Stream::new(now, id, source, layer, header.ssrc);
                 stream.expected_keys = participant.expected_keys;
                 self.streams.insert(stream)
             }
@@ -331,20 +413,9 @@ impl Worker {
             srtp,
         });
         if !is_repair {
-            self.bind_waiting(room, (id, source));
+            self.bind_source(now, room, (id, source));
         }
-        Some((stream, is_repair))
-    }
-
-    fn bind_waiting(&mut self, room: RoomId, source: (ParticipantId, Source)) {
-        let members = self.rooms.get(&room).cloned().unwrap_or_default();
-        for member in members {
-            for index in 0..self.participants[member].slots.len() {
-                if self.participants[member].slots[index].wanted == Some(source) {
-                    self.bind_slot(member, index);
-                }
-            }
-        }
+        Some((stream, is_repair, codec.codec))
     }
 
     fn count_unprotect_error(&mut self, error: UnprotectError) {
@@ -355,5 +426,32 @@ impl Worker {
             UnprotectError::Forged => &mut dropped.forged,
             UnprotectError::TooManySources => &mut dropped.unknown_source,
         } += 1;
+    }
+}
+
+/// The names that a packet gives for its stream.
+#[derive(Clone, Copy, Default, Debug)]
+struct StreamNames<'a> {
+    /// The media section's (RFC 9143).
+    mid: Option<&'a [u8]>,
+    /// The stream's own (RFC 8852).
+    stream: Option<&'a [u8]>,
+    /// That of the stream it repeats (RFC 8852).
+    repaired: Option<&'a [u8]>,
+}
+
+impl StreamNames<'_> {
+    /// The place among the layers with these ids, the least first.
+    fn layer(&self, stream_ids: &[String], is_repair: bool) -> Option<u8> {
+        if stream_ids.is_empty() {
+            return Some(0);
+        }
+        let name = if is_repair {
+            self.repaired
+        } else {
+            self.stream
+        }?;
+        let at = stream_ids.iter().position(|id| id.as_bytes() == name)?;
+        u8::try_from(at).ok()
     }
 }

@@ -9,6 +9,7 @@ pub mod batch;
 mod budget;
 pub mod command;
 pub mod event;
+mod layers;
 mod media;
 #[cfg(feature = "media-keys")]
 mod media_keys;
@@ -24,8 +25,8 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use crate::identity::{ParticipantId, RoomId, Source};
-use crate::publish::Stream;
+use crate::identity::{ParticipantId, RoomId};
+use crate::publish::{Stream, Subscriber};
 use crate::rtcp::WallClock;
 use crate::subscribe::SlotState;
 use crate::transport::demux::Protocol;
@@ -53,6 +54,8 @@ pub struct Worker {
     arrived: Vec<Arrival>,
     /// Participants with forwarded packets to be sent.
     pending: VecDeque<usize>,
+    /// Slots that have just left a stream for another layer.
+    left: Vec<(usize, Subscriber)>,
     control: Control,
     events: VecDeque<Event>,
     statistics: Statistics,
@@ -74,6 +77,7 @@ impl Worker {
             routes: Routes::default(),
             arrived: Vec::with_capacity(ARRIVALS),
             pending: VecDeque::new(),
+            left: Vec::new(),
             control: Control::default(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
@@ -129,7 +133,19 @@ impl Worker {
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
                     self.participants[key].slots[index].wanted = source;
-                    self.bind_slot(key, index);
+                    self.bind_slot(now, key, index);
+                }
+            }
+            Command::LimitLayers {
+                subscriber,
+                slot,
+                limit,
+            } => {
+                if let Some(&key) = self.by_id.get(&subscriber)
+                    && let Some(index) = self.participants[key].slot_index(slot)
+                {
+                    self.participants[key].slots[index].limit = limit;
+                    self.bind_slot(now, key, index);
                 }
             }
             Command::ExpectFrames { participant, key } => {
@@ -238,10 +254,16 @@ impl Worker {
         let gone: Vec<_> = participant
             .streams()
             .filter(|stream| {
-                let Stream { source, ssrc, .. } = &self.streams[*stream];
+                let Stream {
+                    source,
+                    ssrc,
+                    layer,
+                    ..
+                } = &self.streams[*stream];
                 !participant.publications.iter().any(|publication| {
                     publication.source == *source
                         && (publication.ssrcs.is_empty() || publication.ssrcs.contains(ssrc))
+                        && usize::from(*layer) < publication.stream_ids.len().max(1)
                 })
             })
             .collect();
@@ -290,52 +312,12 @@ impl Worker {
         }
     }
 
-    /// The stream of `source` from `publisher`, if it is there and both are
-    /// in one room.
-    fn stream_for(&self, room: RoomId, publisher: ParticipantId, source: Source) -> Option<usize> {
-        let publisher = &self.participants[*self.by_id.get(&publisher)?];
-        if publisher.room != room {
-            return None;
-        }
-        publisher
-            .streams()
-            .find(|stream| self.streams[*stream].source == source)
-    }
-
-    /// Brings what is in a slot in line with who should be.
-    fn bind_slot(&mut self, key: usize, index: usize) {
-        let participant = &self.participants[key];
-        let slot = &participant.slots[index];
-        let stream = slot
-            .wanted
-            .and_then(|(publisher, source)| self.stream_for(participant.room, publisher, source))
-            .filter(|stream| {
-                self.streams[*stream].source.kind() == slot.kind()
-                    && self.streams[*stream].publisher != participant.id
-            });
-        if slot.stream == stream {
-            return;
-        }
-        if let Some(before) = slot.stream
-            && let Some(before) = self.streams.get_mut(before)
-        {
-            before
-                .subscribers
-                .retain(|subscriber| (subscriber.participant, subscriber.slot) != (key, index));
-        }
-        let slot = &mut self.participants[key].slots[index];
-        slot.bind(stream);
-        if let Some(stream) = stream {
-            self.streams[stream].add_subscriber(key, index);
-        }
-    }
-
     fn remove_stream(&mut self, stream: usize) {
         let removed = self.streams.remove(stream);
         self.arrived.retain(|arrival| arrival.stream != stream);
         for subscriber in &removed.subscribers {
             if let Some(participant) = self.participants.get_mut(subscriber.participant) {
-                participant.slots[subscriber.slot].bind(None);
+                participant.slots[subscriber.slot].lose(stream);
             }
         }
         if let Some(publisher) = self.by_id.get(&removed.publisher) {

@@ -9,11 +9,14 @@ use super::command::Publication;
 use super::repair::Repair;
 use super::statistics::Statistics;
 use crate::identity::{ParticipantId, RoomId, SlotId};
-use crate::publish::{ExpectedKeys, Stream};
+use crate::publish::{ExpectedKeys, Kept, Stream};
 use crate::rtcp::ArrivalRecorder;
-use crate::rtp::extensions::{ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, single_byte_element};
+use crate::rtp::dependency_descriptor::DependencyDescriptor;
+use crate::rtp::extensions::{
+    ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, element_length, single_byte_element, write_element,
+};
 use crate::rtp::header::{FIXED_LENGTH, Outgoing};
-use crate::rtp::{PayloadType, Ssrc};
+use crate::rtp::{Codec, PayloadType, Ssrc};
 use crate::srtp::{ReceivedSource, Session};
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::{DtlsTransport, IceLite, Path};
@@ -133,26 +136,26 @@ impl Participant {
         self.retired.drain(..excess);
     }
 
-    /// Whether a payload type was negotiated for what a stream's source sends,
-    /// or for its retransmissions.
-    pub(super) fn may_send(
+    /// The codec of a payload type that was negotiated for what a stream's
+    /// source sends, or for its retransmissions.
+    pub(super) fn codec(
         &self,
         stream: &Stream,
         payload_type: PayloadType,
         is_repair: bool,
-    ) -> bool {
+    ) -> Option<Codec> {
         let mut publications = self.publications.iter();
-        let publication = publications.find(|publication| publication.source == stream.source);
-        publication.is_some_and(|publication| {
-            publication.codecs.iter().any(|of| {
-                let expected = if is_repair {
-                    of.rtx
-                } else {
-                    Some(of.payload_type)
-                };
-                of.codec == stream.codec && expected == Some(payload_type)
-            })
-        })
+        let publication = publications.find(|publication| publication.source == stream.source)?;
+        let mut codecs = publication.codecs.iter();
+        let of = codecs.find(|of| {
+            let expected = if is_repair {
+                of.rtx
+            } else {
+                Some(of.payload_type)
+            };
+            expected == Some(payload_type)
+        })?;
+        Some(of.codec)
     }
 
     /// Whether the source of a stream's retransmissions is known.
@@ -204,6 +207,7 @@ impl Participant {
                 .extensions
                 .audio_level
                 .filter(|id| (1..=14).contains(id)),
+            dependency_descriptor: self.extensions.dependency_descriptor,
             srtp,
         };
         self.segments.clear();
@@ -244,14 +248,26 @@ pub(super) fn remembered(retired: &[(Ssrc, ReceivedSource)], ssrc: Ssrc) -> Rece
 /// Writes packets as one receiver gets them.
 struct Writer<'a> {
     audio_level: Option<u8>,
+    dependency_descriptor: Option<u8>,
     srtp: &'a Session,
 }
 
 impl Writer<'_> {
+    /// The number under which the packet's Dependency Descriptor goes out, if
+    /// it does.
+    fn descriptor(&self, forward: &Forward) -> Option<u8> {
+        self.dependency_descriptor
+            .filter(|_| forward.descriptor_length > 0)
+    }
+
     fn segment(&self, forward: &Forward) -> Segment {
-        let extension = match forward.audio_level.and(self.audio_level) {
-            Some(_) => SINGLE_BYTE_ELEMENT_LENGTH,
-            None => 0,
+        let extension = match (
+            forward.audio_level.and(self.audio_level),
+            self.descriptor(forward),
+        ) {
+            (Some(_), _) => SINGLE_BYTE_ELEMENT_LENGTH,
+            (None, Some(id)) => element_length(id, usize::from(forward.descriptor_length)),
+            (None, None) => 0,
         };
         Segment {
             length: FIXED_LENGTH
@@ -273,38 +289,40 @@ impl Writer<'_> {
         let found = streams
             .get(forward.stream)
             .and_then(|stream| stream.ring.get(forward.published));
-        let Some((packet, payload)) = found else {
+        let Some(kept) = found else {
             return;
         };
-        let extension = self
+        let packet = kept.packet;
+        let descriptor = self.descriptor(forward);
+        let audio_level = self
             .audio_level
             .zip(forward.audio_level)
             .map(|(id, level)| single_byte_element(id, level));
         let start = bytes.len();
         let header = Outgoing {
-            marker: packet.marker,
+            marker: forward.marker,
             payload_type: forward.payload_type,
             sequence_number: forward.sequence.number(),
             timestamp: forward.timestamp,
             ssrc: forward.ssrc,
-            has_extensions: extension.is_some(),
+            has_extensions: audio_level.is_some() || descriptor.is_some(),
             has_padding: padding > 0,
         };
         bytes.extend_from_slice(&header.to_bytes());
-        if let Some(extension) = extension {
-            bytes.extend_from_slice(&extension);
+        if let Some(audio_level) = audio_level {
+            bytes.extend_from_slice(&audio_level);
+        } else if let Some(id) = descriptor {
+            write_descriptor(id, &kept, forward, bytes);
         }
         let header_length = bytes.len() - start;
         if let Some(original) = forward.original {
             bytes.extend_from_slice(&original.to_be_bytes());
         }
         let payload_start = bytes.len();
-        bytes.extend_from_slice(payload);
-        if let Some(descriptor) = &packet.vp8 {
-            forward
-                .renumbering
-                .apply(descriptor, &mut bytes[payload_start..]);
-        }
+        bytes.extend_from_slice(kept.payload);
+        forward
+            .renumbering
+            .apply(&packet.numbers, &mut bytes[payload_start..]);
         if let Ok(count @ 1..) = u8::try_from(padding) {
             bytes.resize(bytes.len() + padding - 1, 0);
             bytes.push(count);
@@ -319,8 +337,22 @@ impl Writer<'_> {
     }
 }
 
+/// Appends the header extension with the packet's Dependency Descriptor, its
+/// frame renumbered.
+fn write_descriptor(id: u8, kept: &Kept, forward: &Forward, bytes: &mut Vec<u8>) {
+    let start = bytes.len();
+    write_element(id, kept.descriptor, bytes);
+    let head = if bytes[start] == TWO_BYTE_FORM { 6 } else { 5 };
+    if let Some(number) = DependencyDescriptor::frame_number(kept.descriptor) {
+        let number = number.wrapping_add(forward.renumbering.frame_number);
+        DependencyDescriptor::set_frame_number(&mut bytes[start + head..], number);
+    }
+}
+
 /// A retransmission's payload starts with the number it was first sent with
 /// (RFC 4588 §4).
 const ORIGINAL_NUMBER: usize = 2;
+/// The first byte of a header extension in the two-byte form (RFC 8285 §4.3).
+const TWO_BYTE_FORM: u8 = 0x10;
 /// Many times what an honest participant changes in its stay.
 const MOST_RETIRED: usize = 64;

@@ -46,15 +46,15 @@ impl Worker {
         let Some(slot) = slots.find(|slot| slot.parameters.ssrc == ssrc) else {
             return;
         };
-        let Some(stream) = slot.stream.map(|stream| &self.streams[stream]) else {
+        let Some(stream) = slot.stream().map(|stream| &self.streams[stream]) else {
             return;
         };
         if !participant.repair.budget.spend(now) {
             return;
         }
         let round_trip = participant.repair.round_trip().unwrap_or_default();
-        let forward = slot.repair(now, stream.codec, number, round_trip, |published| {
-            stream.ring.get(published).map(|(packet, _)| *packet)
+        let forward = slot.repair(now, number, round_trip, |published| {
+            stream.ring.get(published).map(|kept| *kept.packet)
         });
         if let Some(forward) = forward {
             self.statistics.retransmitted += 1;

@@ -29,8 +29,26 @@ pub struct Statistics {
     pub dtls_wrong_certificate: u64,
     pub dtls_no_srtp_profile: u64,
     pub dtls_protocol: u64,
+    /// Of video, by simulcast layer, the least first. A single stream is the
+    /// least layer.
+    pub layers: [LayerPackets; LAYERS],
+    /// Slots that went over to a higher simulcast layer.
+    pub switched_up: u64,
+    /// Slots that went over to a lower simulcast layer.
+    pub switched_down: u64,
     pub dropped: Dropped,
 }
+
+/// Packets of one simulcast layer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct LayerPackets {
+    pub received: u64,
+    /// Sent on, retransmissions left out.
+    pub sent: u64,
+}
+
+/// Simulcast layers of a source at most.
+pub const LAYERS: usize = 3;
 
 /// Datagrams that were dropped, by reason.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -47,6 +47,7 @@ impl Worker {
             }
         }
         self.next_tick = next;
+        self.tend_layers(now);
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
             self.request_missing(now, stream);
@@ -90,11 +91,11 @@ impl Worker {
         let ntp = self.clock.ntp(now);
         for index in 0..self.participants[key].slots.len() {
             let slot = &self.participants[key].slots[index];
-            let figures = slot.stream.and_then(|stream| {
+            let figures = slot.stream().and_then(|stream| {
                 let stream = &self.streams[stream];
                 let publisher = self.by_id.get(&stream.publisher)?;
                 let difference = self.participants[*publisher].clock_difference?;
-                slot.report(stream.codec, ntp, stream.sender_report?, difference)
+                slot.report(ntp, stream.sender_report?, difference)
             });
             if let Some(figures) = figures {
                 self.send_rtcp(key, rtcp::sender_report(&figures, CANONICAL_NAME));

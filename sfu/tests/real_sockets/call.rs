@@ -208,6 +208,7 @@ fn media() -> MediaParameters {
             mid: "0".into(),
             ssrcs: vec![MEDIA_SSRC],
             rtx_ssrcs: Vec::new(),
+            stream_ids: Vec::new(),
             codecs: codecs.clone(),
         }],
         slots: vec![Slot {
@@ -216,6 +217,7 @@ fn media() -> MediaParameters {
             kind: MediaKind::Audio,
             ssrc: Ssrc(0x5107),
             rtx_ssrc: None,
+            dependency_descriptor: false,
             codecs,
         }],
     }

@@ -11,6 +11,7 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+mod layered;
 mod link;
 mod peer;
 mod repair;
@@ -24,4 +25,5 @@ mod hostility;
 mod loss;
 mod renegotiation;
 mod sequence;
+mod simulcast;
 mod transport;

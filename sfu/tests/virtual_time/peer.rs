@@ -34,6 +34,8 @@ pub struct ReceivedPacket {
     pub timestamp: Timestamp,
     pub marker: bool,
     pub audio_level: Option<u8>,
+    /// The Dependency Descriptor.
+    pub descriptor: Option<Vec<u8>>,
     pub payload: Vec<u8>,
     /// It came as a retransmission.
     pub is_repair: bool,
@@ -202,7 +204,6 @@ impl Peer {
         marker: bool,
         payload: &[u8],
     ) -> Option<Vec<u8>> {
-        let session = self.session.as_ref()?;
         let header = Outgoing {
             marker,
             payload_type,
@@ -212,12 +213,36 @@ impl Peer {
             has_extensions: true,
             has_padding: false,
         };
+        self.protected(
+            header,
+            sequence,
+            &[(AUDIO_LEVEL_ID, &[AUDIO_LEVEL])],
+            payload,
+        )
+    }
+
+    /// A packet with a transport-wide number and other header extensions.
+    pub fn protected(
+        &mut self,
+        header: Outgoing,
+        sequence: ExtendedSequence,
+        extensions: &[(u8, &[u8])],
+        payload: &[u8],
+    ) -> Option<Vec<u8>> {
+        let session = self.session.as_ref()?;
+        let ssrc = header.ssrc;
         let mut packet = header.to_bytes().to_vec();
-        let [high, low] = self.transport_sequence.to_be_bytes();
+        let number = self.transport_sequence.to_be_bytes();
         self.transport_sequence = self.transport_sequence.wrapping_add(1);
-        packet.extend([0xBE, 0xDE, 0, 2]);
-        packet.extend([TRANSPORT_SEQUENCE_ID << 4 | 1, high, low]);
-        packet.extend([AUDIO_LEVEL_ID << 4, AUDIO_LEVEL, 0, 0, 0]);
+        let number = (TRANSPORT_SEQUENCE_ID, &number[..]);
+        let mut block = Vec::new();
+        for (id, data) in [number].iter().chain(extensions) {
+            block.extend([*id, data.len() as u8]);
+            block.extend(*data);
+        }
+        block.resize(block.len().next_multiple_of(4), 0);
+        packet.extend([0x10, 0, 0, (block.len() / 4) as u8]);
+        packet.extend(block);
         let header_length = packet.len();
         packet.extend(payload);
         packet.resize(packet.len() + session.outbound.rtp_overhead(), 0);
@@ -421,6 +446,10 @@ impl Peer {
                 .extensions(&packet)
                 .find(AUDIO_LEVEL_ID)
                 .and_then(|data| data.first().copied()),
+            descriptor: header
+                .extensions(&packet)
+                .find(DESCRIPTOR_ID)
+                .map(<[u8]>::to_vec),
             payload,
             is_repair,
         });
@@ -450,5 +479,9 @@ fn fingerprint(certificate: &DtlsCertificate) -> Fingerprint {
 /// The peers' numbering of header extensions.
 pub const AUDIO_LEVEL_ID: u8 = 3;
 pub const TRANSPORT_SEQUENCE_ID: u8 = 5;
+pub const MID_ID: u8 = 6;
+pub const STREAM_ID: u8 = 7;
+pub const REPAIRED_STREAM_ID: u8 = 8;
+pub const DESCRIPTOR_ID: u8 = 9;
 /// Voice, 30 dB below the loudest.
 pub const AUDIO_LEVEL: u8 = 0x80 | 0x1E;

@@ -431,6 +431,7 @@ pub fn media(id: ParticipantId, slots: u16) -> MediaParameters {
         mid: mid.into(),
         ssrcs: vec![ssrc],
         rtx_ssrcs: vec![repair_ssrc(ssrc)],
+        stream_ids: Vec::new(),
         codecs: codecs.clone(),
     };
     MediaParameters {
@@ -456,6 +457,7 @@ pub fn media(id: ParticipantId, slots: u16) -> MediaParameters {
                     kind,
                     ssrc: slot_ssrc(id, SlotId(index)),
                     rtx_ssrc: Some(repair_ssrc(slot_ssrc(id, SlotId(index)))),
+                    dependency_descriptor: false,
                     codecs: match kind {
                         MediaKind::Audio => audio.clone(),
                         MediaKind::Video => video.clone(),

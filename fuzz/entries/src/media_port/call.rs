@@ -331,11 +331,13 @@ fn media(id: ParticipantId) -> MediaParameters {
         payload_type: PayloadType(111),
         rtx: None,
     }];
-    let video = vec![CodecParameters {
-        codec: Codec::Vp8,
-        payload_type: PayloadType(96),
-        rtx: Some(PayloadType(97)),
-    }];
+    let video = [(Codec::Vp8, 96), (Codec::Vp9, 98), (Codec::Av1, 45)]
+        .map(|(codec, number)| CodecParameters {
+            codec,
+            payload_type: PayloadType(number),
+            rtx: Some(PayloadType(number + 1)),
+        })
+        .to_vec();
     let publication = |source, mid: &str, ssrc: u32, codecs: &Vec<_>| Publication {
         source,
         mid: mid.into(),
@@ -344,6 +346,7 @@ fn media(id: ParticipantId) -> MediaParameters {
             .into_iter()
             .filter(|_| id.0 == 1)
             .collect(),
+        stream_ids: Vec::new(),
         codecs: codecs.clone(),
     };
     let slot = |number: u16, kind, codecs: &Vec<_>| {
@@ -354,19 +357,27 @@ fn media(id: ParticipantId) -> MediaParameters {
             kind,
             ssrc: Ssrc(ssrc),
             rtx_ssrc: (kind == MediaKind::Video).then_some(Ssrc(ssrc ^ 0x0800_0000)),
+            dependency_descriptor: true,
             codecs: codecs.clone(),
         }
     };
+    let mut camera = publication(Source::Camera, "1", 0xB000_0001, &video);
+    if id.0 == 2 {
+        camera.stream_ids = vec!["q".into(), "h".into()];
+    }
     MediaParameters {
         extensions: ExtensionIds {
             mid: Some(1),
             audio_level: Some(3),
             transport_sequence_number: Some(5),
             absolute_send_time: None,
+            stream_id: Some(7),
+            repaired_stream_id: Some(8),
+            dependency_descriptor: Some(9),
         },
         publications: vec![
             publication(Source::Microphone, "0", 0xA000_0001, &audio),
-            publication(Source::Camera, "1", 0xB000_0001, &video),
+            camera,
         ],
         slots: vec![
             slot(0, MediaKind::Audio, &audio),

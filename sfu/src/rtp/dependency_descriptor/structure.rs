@@ -1,14 +1,8 @@
 //! The structure that a stream's templates and decode targets have.
 
+use super::super::Layer;
 use super::bits::Bits;
 use super::{Chains, Indication, Indications, References};
-
-/// A place among the layers of a stream.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Layer {
-    pub spatial: u8,
-    pub temporal: u8,
-}
 
 /// What a stream attaches to its key frames: the kinds of frames that follow.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,10 +74,14 @@ impl Structure {
         &self.targets
     }
 
-    /// The best decode target without anything above `limit`, or else the
-    /// least there is.
-    pub fn decode_target_within(&self, limit: Layer) -> u8 {
-        let targets = || (0_u8..).zip(&self.targets);
+    /// The best decode target of those with a bit in `active` that has nothing
+    /// above `limit`, or else the least of them.
+    pub fn decode_target_within(&self, limit: Layer, active: u32) -> u8 {
+        let targets = || {
+            (0_u8..)
+                .zip(&self.targets)
+                .filter(move |(target, _)| active & (1 << target) != 0)
+        };
         targets()
             .filter(|(_, of)| of.spatial <= limit.spatial && of.temporal <= limit.temporal)
             .max_by_key(|(_, of)| **of)

@@ -1,0 +1,192 @@
+//! Which of a source's simulcast layers is in each slot. A layer comes into
+//! being with its first packet, stalls when it falls silent while others go
+//! on, and comes back with its next packet.
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
+use crate::rtp::clock_rate;
+
+impl Worker {
+    /// The streams of `source` from `publisher`, if both are in one room.
+    pub(super) fn streams_of(
+        &self,
+        room: RoomId,
+        publisher: ParticipantId,
+        source: Source,
+    ) -> impl Iterator<Item = usize> + '_ {
+        self.by_id
+            .get(&publisher)
+            .map(|key| &self.participants[*key])
+            .filter(|publisher| publisher.room == room)
+            .into_iter()
+            .flat_map(super::participant::Participant::streams)
+            .filter(move |stream| self.streams[*stream].source == source)
+    }
+
+    /// Brings what is in a slot in line with who should be, and with the
+    /// layers that are there and wanted.
+    pub(super) fn bind_slot(&mut self, now: Instant, key: usize, index: usize) {
+        let best = self.best_stream(key, index);
+        let slot = &self.participants[key].slots[index];
+        let before = [slot.stream(), slot.next()];
+        let layer_of = |stream| self.streams.get(stream).map(|of| (of.publisher, of.source));
+        let is_layer_switch = slot.is_running()
+            && before[0] != best
+            && before[0].and_then(layer_of) == best.and_then(layer_of);
+        let is_lower = is_layer_switch
+            && before[0]
+                .zip(best)
+                .is_some_and(|(from, to)| self.streams[to].layer < self.streams[from].layer);
+        let slot = &mut self.participants[key].slots[index];
+        match best {
+            Some(best) if is_layer_switch => slot.switch_to(now, best, is_lower),
+            best => slot.bind(best),
+        }
+        self.resubscribe(key, index, before);
+        let after = [
+            self.participants[key].slots[index].stream(),
+            self.participants[key].slots[index].next(),
+        ];
+        for stream in after.into_iter().flatten() {
+            if !before.contains(&Some(stream)) {
+                self.request_key_frame(now, stream);
+            }
+        }
+    }
+
+    /// Looks anew at all slots for a source, since its layers are others now.
+    pub(super) fn bind_source(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        source: (ParticipantId, Source),
+    ) {
+        let members = self.rooms.get(&room).cloned().unwrap_or_default();
+        for member in members {
+            for index in 0..self.participants[member].slots.len() {
+                if self.participants[member].slots[index].wanted == Some(source) {
+                    self.bind_slot(now, member, index);
+                }
+            }
+        }
+    }
+
+    /// Takes a slot off the streams it was on and no longer is, and puts it on
+    /// those it is on now.
+    pub(super) fn resubscribe(&mut self, key: usize, index: usize, before: [Option<usize>; 2]) {
+        let slot = &self.participants[key].slots[index];
+        let after = [slot.stream(), slot.next()];
+        for gone in before.into_iter().flatten() {
+            if !after.contains(&Some(gone))
+                && let Some(stream) = self.streams.get_mut(gone)
+            {
+                stream
+                    .subscribers
+                    .retain(|subscriber| (subscriber.participant, subscriber.slot) != (key, index));
+            }
+        }
+        for new in after.into_iter().flatten() {
+            if !before.contains(&Some(new)) {
+                self.streams[new].add_subscriber(key, index);
+            }
+        }
+    }
+
+    /// Finds layers that have fallen silent, and ends descents that take too
+    /// long.
+    pub(super) fn tend_layers(&mut self, now: Instant) {
+        let keys: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
+        for key in keys {
+            let stream = &self.streams[key];
+            if stream.source.kind() == MediaKind::Audio {
+                continue;
+            }
+            let (publisher, source) = (stream.publisher, stream.source);
+            let Some(room) = self
+                .by_id
+                .get(&publisher)
+                .map(|at| self.participants[*at].room)
+            else {
+                continue;
+            };
+            let newest = self
+                .streams_of(room, publisher, source)
+                .map(|sibling| self.streams[sibling].last_media)
+                .max();
+            let stream = &mut self.streams[key];
+            let silence = newest.map_or(Duration::ZERO, |newest| {
+                newest.duration_since(stream.last_media)
+            });
+            if !stream.is_stalled && silence >= STALL {
+                stream.is_stalled = true;
+                self.bind_source(now, room, (publisher, source));
+            }
+            self.end_descents(now, key);
+        }
+    }
+
+    /// What turns the timestamps of stream `to` into those of stream `from`,
+    /// modulo 2^32, by their sender reports.
+    pub(super) fn related_timestamps(
+        streams: &slab::Slab<crate::publish::Stream>,
+        from: usize,
+        to: usize,
+    ) -> Option<u32> {
+        let (from, to) = (streams.get(from)?, streams.get(to)?);
+        let (theirs, ours) = (from.sender_report?, to.sender_report?);
+        if (from.publisher, from.source) != (to.publisher, to.source) {
+            return None;
+        }
+        let elapsed = ours.ntp.wrapping_sub(theirs.ntp).cast_signed();
+        let rate = clock_rate(to.source.kind());
+        let ticks = (i128::from(elapsed) * i128::from(rate)) >> 32;
+        let moment = theirs.timestamp.advanced(ticks as u32);
+        Some(moment.since(ours.timestamp))
+    }
+
+    /// Lets the lower layer take over where the upper has gone on for long
+    /// enough. The picture then waits for a key frame.
+    fn end_descents(&mut self, now: Instant, stream: usize) {
+        let overdue: Vec<_> = self.streams[stream]
+            .subscribers
+            .iter()
+            .filter(|at| {
+                let slot = &self.participants[at.participant].slots[at.slot];
+                slot.next() == Some(stream) && slot.is_overdue(now)
+            })
+            .copied()
+            .collect();
+        for at in overdue {
+            let slot = &mut self.participants[at.participant].slots[at.slot];
+            let before = [slot.stream(), slot.next()];
+            slot.bind(Some(stream));
+            self.resubscribe(at.participant, at.slot, before);
+            self.streams[stream].key_frames.want();
+        }
+    }
+
+    /// The stream that a slot should carry: of the layers that are alive the
+    /// highest one within its limit, or else the least.
+    fn best_stream(&self, key: usize, index: usize) -> Option<usize> {
+        let participant = &self.participants[key];
+        let slot = &participant.slots[index];
+        let (publisher, source) = slot.wanted?;
+        if source.kind() != slot.kind() || publisher == participant.id {
+            return None;
+        }
+        let layer = |stream: &usize| self.streams[*stream].layer;
+        let streams = || self.streams_of(participant.room, publisher, source);
+        let alive = || streams().filter(|stream| !self.streams[*stream].is_stalled);
+        alive()
+            .filter(|stream| layer(stream) <= slot.limit.spatial)
+            .max_by_key(layer)
+            .or_else(|| alive().min_by_key(layer))
+            .or_else(|| streams().min_by_key(layer))
+    }
+}
+
+/// A layer is stalled when another of its source is this far ahead: some ten
+/// pictures.
+const STALL: Duration = Duration::from_millis(350);
