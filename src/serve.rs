@@ -146,6 +146,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             people: config.rooms.capacity.0,
             screens: shared_screens(config),
         },
+        video_codecs: config.rooms.video_codecs.0.clone(),
         encryption: match config.rooms.encryption {
             config::Encryption::Required => Encryption::Required,
             config::Encryption::Optional => Encryption::Optional,

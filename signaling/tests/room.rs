@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::rtp::Layer;
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use signaling::SlotsBy;
 use signaling::protocol::{
-    ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
+    ErrorCode, GroupCommit, GroupReport, LayerLimit, Opaque, Role, ServerMessage, SlotAssignment,
 };
 use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
 
@@ -215,6 +216,36 @@ fn whoever_leaves_takes_the_screen_along() {
     assert_eq!(screens(&effects, B), [(0, None)]);
     assert!(fed(&effects).contains(&(B, SlotId(5), None)));
     assert!(told(&effects, A).is_empty());
+}
+
+#[test]
+fn layers_are_limited_in_slots_that_are_there() {
+    let mut room = room(3);
+    join(&mut room, A);
+    let limit = |slot, spatial| LayerLimit {
+        slot,
+        spatial,
+        temporal: Some(1),
+    };
+    let limits = [limit(1, Some(0)), limit(2, Some(0)), limit(0, None)];
+    let too_early = room.limit_layers(A, &limits);
+    room.negotiate(A, session(2));
+
+    let effects = room.limit_layers(A, &limits);
+
+    assert_eq!(too_early, []);
+    let of = |slot, spatial| {
+        Effect::Media(Command::LimitLayers {
+            subscriber: A,
+            slot: SlotId(slot),
+            limit: Layer {
+                spatial,
+                temporal: 1,
+            },
+        })
+    };
+    assert_eq!(effects, [of(3, 0), of(1, u8::MAX)]);
+    assert_eq!(room.limit_layers(B, &limits), []);
 }
 
 #[test]

@@ -25,6 +25,9 @@ fn chromium_is_understood() {
             audio_level: Some(1),
             transport_sequence_number: Some(3),
             absolute_send_time: Some(2),
+            stream_id: Some(10),
+            repaired_stream_id: Some(11),
+            dependency_descriptor: None,
         }
     );
     let [microphone, camera] = &media.publications[..] else {
@@ -79,6 +82,7 @@ fn firefox_is_understood() {
             audio_level: Some(1),
             transport_sequence_number: Some(7),
             absolute_send_time: Some(4),
+            ..ExtensionIds::default()
         }
     );
     assert_eq!(
@@ -95,7 +99,7 @@ fn firefox_is_understood() {
 }
 
 #[test]
-fn untrimmed_offers_come_to_the_same_codecs() {
+fn untrimmed_offers_come_to_the_same_codecs_first() {
     for name in ["chromium-full-1", "firefox-full-1"] {
         let negotiated = answer(&offer(name)).expect("it is good");
 
@@ -106,7 +110,7 @@ fn untrimmed_offers_come_to_the_same_codecs() {
             .map(|slot| slot.codecs[0].codec)
             .collect();
         assert_eq!(codecs, [Codec::Opus, Codec::Vp8], "{name}");
-        for absent in ["H264", "VP9", "AV1", "red/", "ulpfec", "G722", "PCMU"] {
+        for absent in ["H264", "red/", "ulpfec", "G722", "PCMU"] {
             assert!(!negotiated.answer.contains(absent), "{name}: {absent}");
         }
     }
@@ -350,7 +354,7 @@ fn each_fault_is_named() {
         ("a=sendonly", "a=sendrecv", "sendonly"),
         ("a=recvonly", "a=sendrecv", "recvonly"),
         ("opus/48000/2", "opas/48000/2", "Opus"),
-        ("VP8/90000", "VP7/90000", "VP8"),
+        ("VP8/90000", "VP7/90000", "no codec"),
         ("a=mid:0\r\n", "", "mid"),
         ("a=mid:0\r\n", "a=mid:1\r\n", "twice"),
         ("a=mid:0\r\n", "a=mid:a b\r\n", "mid"),

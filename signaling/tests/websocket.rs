@@ -15,6 +15,7 @@ use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
 use signaling::limits::{Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
 use signaling::room::RoomSize;
+use signaling::sdp::VideoCodecs;
 use signaling::socket::{
     AllowedOrigins, Encryption, GivenUp, JoinOutcome, Service, Settings, Timing,
 };
@@ -699,6 +700,7 @@ impl Server {
                 people: 3,
                 screens: 1,
             },
+            video_codecs: VideoCodecs::default(),
             encryption: Encryption::Optional,
             limits,
             timing,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use signaling::limits::Network;
 
 pub(crate) use read::read;
-pub(crate) use values::{LogLevel, Whole};
+pub(crate) use values::{LogLevel, VideoCodecList, Whole};
 
 /// All settings.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
@@ -78,6 +78,7 @@ pub(crate) struct Access {
 pub(crate) struct Rooms {
     pub(crate) capacity: Whole<2, 1024>,
     pub(crate) screens: Whole<0, 8>,
+    pub(crate) video_codecs: VideoCodecList,
     pub(crate) encryption: Encryption,
 }
 
@@ -153,6 +154,7 @@ impl Default for Rooms {
         Self {
             capacity: Whole(8),
             screens: Whole(2),
+            video_codecs: VideoCodecList::default(),
             encryption: Encryption::default(),
         }
     }

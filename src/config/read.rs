@@ -84,6 +84,8 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sfu::rtp::Codec;
+
     use super::*;
 
     #[test]
@@ -176,6 +178,24 @@ mod tests {
         ] {
             let message = refusal(&format!("[http]\nallowed_origins = [\"{origin}\"]\n"));
             assert!(message.contains("https://clinic.example"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_room_has_vp8_and_no_codec_twice() {
+        let config = parsed("[rooms]\nvideo_codecs = [\"AV1\", \"VP8\"]\n").expect("it is good");
+        assert_eq!(
+            config.rooms.video_codecs.0.as_slice(),
+            [Codec::Av1, Codec::Vp8]
+        );
+
+        for list in ["", "\"VP9\"", "\"VP8\", \"VP8\"", "\"VP8\", \"H264\""] {
+            let message = refusal(&format!("[rooms]\nvideo_codecs = [{list}]\n"));
+            assert!(
+                message.starts_with("f.toml:2: rooms.video_codecs: invalid value")
+                    && message.contains("VP8 among them"),
+                "{message}"
+            );
         }
     }
 

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sfu::rtp::Codec;
 use signaling::limits::Network;
+use signaling::sdp::VideoCodecs;
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -35,6 +37,46 @@ impl<'de, const MIN: u16, const MAX: u16> Deserialize<'de> for Whole<MIN, MAX> {
         deserializer.deserialize_i64(InRange)
     }
 }
+
+/// Video codecs by name, the most wanted first.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(crate) struct VideoCodecList(pub(crate) VideoCodecs);
+
+impl<'de> Deserialize<'de> for VideoCodecList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        let wrong = |unexpected: &str| {
+            D::Error::invalid_value(
+                Unexpected::Str(unexpected),
+                &"different codecs of \"VP8\", \"VP9\" and \"AV1\", VP8 among them",
+            )
+        };
+        let mut codecs = Vec::new();
+        for name in &names {
+            let known = VIDEO_CODECS.iter().find(|(known, _)| known == name);
+            codecs.push(known.ok_or_else(|| wrong(name))?.1);
+        }
+        VideoCodecs::new(&codecs)
+            .map(Self)
+            .ok_or_else(|| wrong(&names.join(", ")))
+    }
+}
+
+impl Serialize for VideoCodecList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = self.0.as_slice().iter().filter_map(|codec| {
+            let known = VIDEO_CODECS.iter().find(|(_, known)| known == codec);
+            known.map(|(name, _)| name)
+        });
+        serializer.collect_seq(names)
+    }
+}
+
+const VIDEO_CODECS: [(&str, Codec); 3] = [
+    ("VP8", Codec::Vp8),
+    ("VP9", Codec::Vp9),
+    ("AV1", Codec::Av1),
+];
 
 /// The least severe kind of line that is written.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]

@@ -81,7 +81,7 @@ impl PayloadDescription {
         match codec {
             Codec::Vp8 => Some(of_vp8(&vp8::Descriptor::parse(payload)?, marker)),
             Codec::Vp9 => Some(of_vp9(&vp9::Descriptor::parse(payload)?)),
-            Codec::Av1 => Some(of_av1(&av1::AggregationHeader::parse(payload)?, marker)),
+            Codec::Av1 => Some(of_av1(av1::AggregationHeader::parse(payload)?, marker)),
             Codec::Opus | Codec::Red => None,
         }
     }
@@ -124,7 +124,7 @@ fn of_vp9(descriptor: &vp9::Descriptor) -> PayloadDescription {
 
 /// Encrypted frames are one unit each, so that a unit starts where a frame
 /// does.
-fn of_av1(header: &av1::AggregationHeader, marker: bool) -> PayloadDescription {
+fn of_av1(header: av1::AggregationHeader, marker: bool) -> PayloadDescription {
     PayloadDescription {
         frame: FramePart {
             starts_frame: header.starts_unit,

@@ -236,7 +236,8 @@ fn sender_reports_relate_the_layers_clocks() {
         assert_unbroken(&packets);
         let (first, last) = (packets[60], packets[packets.len() - 1]);
         let pictures = last.picture - first.picture;
-        let drift = last.timestamp.since(first.timestamp).cast_signed() - pictures as i32 * 2970;
+        let drift =
+            last.timestamp.since(first.timestamp).cast_signed() - pictures.cast_signed() * 2970;
         // Without reports, arrival tells them to some milliseconds.
         let bound = if has_reports { 20 } else { 30_000 };
         assert!(drift.abs() <= bound, "{drift} ticks, {has_reports}");

@@ -54,6 +54,10 @@ pub enum ClientMessage {
     ShareScreen {},
     /// Gives the screen slot back.
     StopScreenShare {},
+    /// The highest layers of cameras that the client wants in these slots.
+    /// Others stay as they were; at first all layers are wanted. Before the
+    /// first answer it says nothing.
+    LimitLayers { limits: Vec<LayerLimit> },
     /// A new key package, as `mls-key-package-wanted` asked for.
     MlsKeyPackage { key_package: Opaque },
     /// Asks for the key packages of these participants, to add them. Each is
@@ -70,6 +74,22 @@ pub enum ClientMessage {
     MlsResync {},
     /// Ends the stay.
     Leave {},
+}
+
+/// The highest layers wanted of the picture in a slot, each counted from 0.
+/// An absent one, or one beyond what there is, is no limit.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerLimit {
+    pub slot: u16,
+    /// By size: of simulcast, or within one stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub spatial: Option<u8>,
+    /// By pictures a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub temporal: Option<u8>,
 }
 
 /// A commit and what goes with it.

@@ -11,7 +11,8 @@ mod server;
 mod typescript;
 
 pub use client::{
-    ClientMessage, GroupCommit, GroupReport, PublicationSection, PublicationSource, SlotSections,
+    ClientMessage, GroupCommit, GroupReport, LayerLimit, PublicationSection, PublicationSource,
+    SlotSections,
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use sfu::identity::{ParticipantId, RoomId, Source};
+use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
+use sfu::rtp::Layer;
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
@@ -10,7 +11,7 @@ use thiserror::Error;
 use super::Effect;
 use super::slots::Slots;
 use crate::mls::{Delivery, Invalid, Told};
-use crate::protocol::{ErrorCode, Participant, Role, ServerMessage, SlotAssignment};
+use crate::protocol::{ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment};
 use crate::slot::{SlotsBy, slot_id};
 
 /// The people in one room, each with a slot for every other.
@@ -210,6 +211,30 @@ impl Room {
             .map(|other| {
                 let participant = participant.clone();
                 Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
+            })
+            .collect()
+    }
+
+    /// Takes over which layers of others' cameras somebody wants. Slots that
+    /// are not there are ignored.
+    pub fn limit_layers(&self, id: ParticipantId, limits: &[LayerLimit]) -> Vec<Effect> {
+        if !self.is_negotiated(id) {
+            return Vec::new();
+        }
+        let count = self.size.slots().people;
+        limits
+            .iter()
+            .filter(|limit| limit.slot < count)
+            .take(count.into())
+            .map(|limit| {
+                Effect::Media(Command::LimitLayers {
+                    subscriber: id,
+                    slot: slot_id(limit.slot, MediaKind::Video),
+                    limit: Layer {
+                        spatial: limit.spatial.unwrap_or(u8::MAX),
+                        temporal: limit.temporal.unwrap_or(u8::MAX),
+                    },
+                })
             })
             .collect()
     }

@@ -2,19 +2,45 @@
 
 use std::fmt::{self, Write};
 
-use sfu::rtp::{Codec, Ssrc};
+use sfu::identity::MediaKind;
+use sfu::rtp::Ssrc;
+use sfu::worker::command::CodecParameters;
 
-use super::codecs::Choice;
-use super::extensions::Extension;
+use super::codecs::{Choice, encoding};
+use super::extensions::Taken;
 use super::negotiation::LocalTransport;
 use super::section::Section;
 
 /// What a section's answer says.
 #[derive(Debug)]
 pub(super) struct Accepted<'a> {
-    pub(super) codec: Choice<'a>,
-    pub(super) extensions: Vec<(u8, Extension)>,
+    /// At least one, the most wanted first.
+    pub(super) codecs: Vec<Choice<'a>>,
+    pub(super) extensions: Vec<Taken>,
+    /// Of simulcast layers, the least first; none for a single stream.
+    pub(super) stream_ids: Vec<&'a str>,
     pub(super) flow: Flow,
+}
+
+impl Accepted<'_> {
+    pub(super) fn has_extension(&self, uri: &str) -> bool {
+        self.extensions.iter().any(|taken| taken.uri == uri)
+    }
+
+    pub(super) fn drop_extension(&mut self, uri: &str) {
+        self.extensions.retain(|taken| taken.uri != uri);
+    }
+
+    pub(super) fn codec_parameters(&self) -> Vec<CodecParameters> {
+        self.codecs.iter().map(|codec| codec.parameters).collect()
+    }
+
+    /// Whether lost packets of any codec can be sent again.
+    pub(super) fn has_rtx(&self) -> bool {
+        self.codecs
+            .iter()
+            .any(|codec| codec.parameters.rtx.is_some())
+    }
 }
 
 /// Which way media flows, from the server's side.
@@ -23,6 +49,7 @@ pub(super) enum Flow {
     Receive,
     Send {
         pair: u16,
+        kind: MediaKind,
         ssrc: Ssrc,
         /// Of retransmissions, should they have been negotiated.
         rtx: Option<Ssrc>,
@@ -68,17 +95,19 @@ impl<'a> AnswerWriter<'a> {
         self.bundle.push(' ');
         self.bundle.push_str(section.mid);
 
-        let parameters = &accepted.codec.parameters;
-        let payload_type = parameters.payload_type.0;
         let text = &mut self.sections;
-        let formats = match parameters.rtx {
-            Some(rtx) => format!("{payload_type} {}", rtx.0),
-            None => payload_type.to_string(),
-        };
+        let formats: Vec<_> = accepted
+            .codecs
+            .iter()
+            .flat_map(|codec| [Some(codec.parameters.payload_type), codec.parameters.rtx])
+            .flatten()
+            .map(|payload_type| payload_type.0.to_string())
+            .collect();
         text.line(format_args!(
-            "m={} 9 {} {formats}",
+            "m={} 9 {} {}",
             section.media(),
-            section.protocol()
+            section.protocol(),
+            formats.join(" ")
         ));
         text.line(format_args!("c=IN IP4 0.0.0.0"));
         text.line(format_args!("a=mid:{}", section.mid));
@@ -91,11 +120,20 @@ impl<'a> AnswerWriter<'a> {
         if section.has("rtcp-rsize") {
             text.line(format_args!("a=rtcp-rsize"));
         }
-        for (id, extension) in &accepted.extensions {
-            text.line(format_args!("a=extmap:{id} {}", extension.uri));
+        for Taken {
+            id,
+            uri,
+            is_one_way,
+        } in &accepted.extensions
+        {
+            let direction = if *is_one_way { "/recvonly" } else { "" };
+            text.line(format_args!("a=extmap:{id}{direction} {uri}"));
         }
-        write_codec(text, &accepted.codec);
+        for codec in &accepted.codecs {
+            write_codec(text, codec);
+        }
         write_flow(text, accepted);
+        write_simulcast(text, &accepted.stream_ids);
     }
 
     /// The whole answer. `version` grows by one with each answer of a stay.
@@ -144,10 +182,7 @@ fn write_candidates(text: &mut Text, local: &LocalTransport) {
 
 fn write_codec(text: &mut Text, codec: &Choice) {
     let payload_type = codec.parameters.payload_type.0;
-    let encoding = match codec.parameters.codec {
-        Codec::Opus => "opus/48000/2",
-        Codec::Vp8 => "VP8/90000",
-    };
+    let encoding = encoding(codec.parameters.codec);
     text.line(format_args!("a=rtpmap:{payload_type} {encoding}"));
     for feedback in &codec.feedback {
         text.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
@@ -162,25 +197,42 @@ fn write_codec(text: &mut Text, codec: &Choice) {
 }
 
 fn write_flow(text: &mut Text, accepted: &Accepted) {
-    let Flow::Send { pair, ssrc, rtx } = accepted.flow else {
+    let Flow::Send {
+        pair,
+        kind,
+        ssrc,
+        rtx,
+    } = accepted.flow
+    else {
         text.line(format_args!("a=recvonly"));
         return;
     };
     text.line(format_args!("a=sendonly"));
     // One stream id for both halves: browsers keep lips and sound together
     // within a stream only.
-    let track = match accepted.codec.parameters.codec {
-        Codec::Opus => "audio",
-        Codec::Vp8 => "video",
+    let track = match kind {
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
     };
     text.line(format_args!("a=msid:slot-{pair} slot-{pair}-{track}"));
-    let rtx = rtx.filter(|_| accepted.codec.parameters.rtx.is_some());
+    let rtx = rtx.filter(|_| accepted.has_rtx());
     if let Some(rtx) = rtx {
         text.line(format_args!("a=ssrc-group:FID {} {}", ssrc.0, rtx.0));
     }
     for ssrc in [Some(ssrc), rtx].into_iter().flatten() {
         text.line(format_args!("a=ssrc:{} cname:slot-{pair}", ssrc.0));
     }
+}
+
+/// The layers that are taken (RFC 8853 §5.3.2).
+fn write_simulcast(text: &mut Text, stream_ids: &[&str]) {
+    if stream_ids.is_empty() {
+        return;
+    }
+    for id in stream_ids {
+        text.line(format_args!("a=rid:{id} recv"));
+    }
+    text.line(format_args!("a=simulcast:recv {}", stream_ids.join(";")));
 }
 
 /// Lines that end as RFC 8866 §5 wants them.

@@ -17,25 +17,78 @@ pub(super) struct Choice<'a> {
     pub(super) feedback: Vec<&'static str>,
 }
 
-/// Takes Opus for audio and VP8 for video, under the payload type the offerer
-/// likes best.
+/// The video codecs of this server's rooms, the most wanted first. VP8 is
+/// among them: every browser has it, so that a room never lacks one that all
+/// its members can decode.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VideoCodecs(Vec<Codec>);
+
+impl VideoCodecs {
+    /// `None` if VP8 is not there, or something twice, or no video.
+    pub fn new(codecs: &[Codec]) -> Option<Self> {
+        let is_sound = |codec: &Codec| codec.kind() == MediaKind::Audio;
+        let is_repeated = |at: usize| codecs[..at].contains(&codecs[at]);
+        let is_good = codecs.contains(&Codec::Vp8)
+            && !codecs.iter().any(is_sound)
+            && !(0..codecs.len()).any(is_repeated);
+        is_good.then(|| Self(codecs.to_vec()))
+    }
+
+    pub fn as_slice(&self) -> &[Codec] {
+        &self.0
+    }
+}
+
+impl Default for VideoCodecs {
+    fn default() -> Self {
+        Self(vec![Codec::Vp8, Codec::Vp9, Codec::Av1])
+    }
+}
+
+/// Takes Opus for audio, and of `video` those codecs that are offered, in that
+/// order, each under the payload type the offerer likes best.
 ///
 /// # Errors
-/// The codec is not offered, or a line that describes it is malformed.
+/// No such codec is offered, or a line that describes one is malformed.
 pub(super) fn choose<'a>(
     section: &Section<'a>,
     kind: MediaKind,
-) -> Result<Choice<'a>, InvalidOffer> {
-    let (codec, encoding, missing) = match kind {
-        MediaKind::Audio => (Codec::Opus, "opus/48000/2", "it does not offer Opus"),
-        MediaKind::Video => (Codec::Vp8, "VP8/90000", "it does not offer VP8"),
+    video: &[Codec],
+) -> Result<Vec<Choice<'a>>, InvalidOffer> {
+    let (wanted, missing) = match kind {
+        MediaKind::Audio => (&[Codec::Opus][..], "it does not offer Opus"),
+        MediaKind::Video => (video, "it offers no codec of this room, such as VP8"),
     };
-    let (number, payload_type) = payload_types(section)
-        .find(|(number, _)| {
-            rtpmap(section, number).is_some_and(|name| name.eq_ignore_ascii_case(encoding))
-        })
-        .ok_or_else(|| InvalidOffer::in_section(section.mid, missing))?;
+    let mut choices = Vec::with_capacity(wanted.len());
+    for codec in wanted {
+        choices.extend(choose_one(section, *codec)?);
+    }
+    if choices.is_empty() {
+        return Err(InvalidOffer::in_section(section.mid, missing));
+    }
+    Ok(choices)
+}
 
+/// What an `a=rtpmap` calls a codec (RFC 7587 §7, RFC 7741 §6.1, RFC 9628 §7,
+/// RTP Payload Format For AV1 §7).
+pub(super) fn encoding(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "opus/48000/2",
+        Codec::Red => "red/48000/2",
+        Codec::Vp8 => "VP8/90000",
+        Codec::Vp9 => "VP9/90000",
+        Codec::Av1 => "AV1/90000",
+    }
+}
+
+fn choose_one<'a>(section: &Section<'a>, codec: Codec) -> Result<Option<Choice<'a>>, InvalidOffer> {
+    let found = payload_types(section).find(|(number, _)| {
+        rtpmap(section, number).is_some_and(|name| name.eq_ignore_ascii_case(encoding(codec)))
+            && is_of_main_profile(codec, parameter(section, "fmtp", number))
+    });
+    let Some((number, payload_type)) = found else {
+        return Ok(None);
+    };
     let format = parameter(section, "fmtp", number);
     if format.is_some_and(|format| !format.bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
         return Err(InvalidOffer::in_section(
@@ -43,24 +96,37 @@ pub(super) fn choose<'a>(
             "an a=fmtp is malformed",
         ));
     }
-    Ok(Choice {
+    Ok(Some(Choice {
         parameters: CodecParameters {
             codec,
             payload_type,
             rtx: rtx(section, number, codec),
         },
-        format: match codec {
-            Codec::Opus => Some(OPUS_FORMAT),
-            Codec::Vp8 => format,
+        format: match codec.kind() {
+            MediaKind::Audio => Some(OPUS_FORMAT),
+            MediaKind::Video => format,
         },
         feedback: feedback(section, number, codec),
-    })
+    }))
+}
+
+/// Whether a format is of eight bits a sample and colour at half the
+/// resolution, which everybody decodes: profile 0, also when none is said.
+fn is_of_main_profile(codec: Codec, format: Option<&str>) -> bool {
+    let name = match codec {
+        Codec::Vp9 => "profile-id",
+        Codec::Av1 => "profile",
+        Codec::Vp8 | Codec::Opus | Codec::Red => return true,
+    };
+    let mut pairs = format.unwrap_or_default().split(';');
+    let profile = pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+    profile.is_none_or(|profile| profile == "0")
 }
 
 /// The retransmission payload type (RFC 4588 §8.6). Browsers have none for
 /// Opus, and the answer must not say otherwise.
 fn rtx(section: &Section, number: &str, codec: Codec) -> Option<PayloadType> {
-    if codec != Codec::Vp8 {
+    if codec.kind() == MediaKind::Audio {
         return None;
     }
     payload_types(section)
@@ -77,9 +143,9 @@ fn rtx(section: &Section, number: &str, codec: Codec) -> Option<PayloadType> {
 }
 
 fn feedback(section: &Section, number: &str, codec: Codec) -> Vec<&'static str> {
-    let known: &[&'static str] = match codec {
-        Codec::Opus => &["transport-cc"],
-        Codec::Vp8 => &["transport-cc", "ccm fir", "nack", "nack pli"],
+    let known: &[&'static str] = match codec.kind() {
+        MediaKind::Audio => &["transport-cc"],
+        MediaKind::Video => &["transport-cc", "ccm fir", "nack", "nack pli"],
     };
     let offered = |wanted: &str| {
         section.values("rtcp-fb").any(|line| {

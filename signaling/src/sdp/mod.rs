@@ -10,6 +10,8 @@ mod extensions;
 mod negotiation;
 mod offer;
 mod section;
+mod simulcast;
 
+pub use codecs::VideoCodecs;
 pub use negotiation::{LocalTransport, Negotiated, Negotiation, SlotSources};
 pub use offer::InvalidOffer;

@@ -11,7 +11,7 @@ use super::InvalidOffer;
 use super::answer::{Accepted, AnswerWriter, Flow};
 use super::offer::{self, Purpose, RemoteTransport};
 use super::section::{Direction, Section};
-use super::{codecs, extensions};
+use super::{VideoCodecs, codecs, extensions, simulcast};
 use crate::protocol::{PublicationSection, PublicationSource, SlotSections};
 use crate::slot::{SlotsBy, slot_id};
 
@@ -46,6 +46,7 @@ pub struct Negotiation {
     /// How many slots the last answer had.
     answered: SlotsBy<usize>,
     version: u64,
+    video_codecs: VideoCodecs,
 }
 
 /// An answered offer.
@@ -73,7 +74,15 @@ impl Negotiation {
             remote: None,
             answered: SlotsBy::default(),
             version: 0,
+            video_codecs: VideoCodecs::default(),
         }
+    }
+
+    /// Takes these video codecs instead of all.
+    #[must_use]
+    pub fn with_video_codecs(mut self, codecs: VideoCodecs) -> Self {
+        self.video_codecs = codecs;
+        self
     }
 
     /// Answers an offer. Sections that are not named are rejected. A later
@@ -99,8 +108,8 @@ impl Negotiation {
 
         let mut remote: Option<RemoteTransport> = None;
         let mut media = MediaParameters::default();
-        let mut writer =
-            AnswerWriter::new(&self.local, description.has_attribute("extmap-allow-mixed"));
+        let allows_mixed = description.has_attribute("extmap-allow-mixed");
+        let mut writer = AnswerWriter::new(&self.local, allows_mixed);
         for section in &sections {
             let Some(purpose) = purposes.remove(section.mid) else {
                 writer.reject(section);
@@ -119,11 +128,20 @@ impl Negotiation {
                 Some(_) => {}
                 None => remote = Some(transport),
             }
-            let accepted = Accepted {
-                codec: codecs::choose(section, purpose.kind())?,
-                extensions: extensions::choose(section, purpose.kind(), &mut media.extensions)?,
+            let mut accepted = Accepted {
+                codecs: codecs::choose(section, purpose.kind(), self.video_codecs.as_slice())?,
+                extensions: extensions::choose(section, purpose, &mut media.extensions)?,
+                stream_ids: simulcast::sent(section)?,
                 flow: self.flow(purpose),
             };
+            if matches!(purpose, Purpose::Slot(..)) && !allows_mixed {
+                // What key frames attach needs the longer form.
+                accepted.drop_extension(extensions::DEPENDENCY_DESCRIPTOR);
+            }
+            if !accepted.has_extension(extensions::STREAM_ID) {
+                // Without their ids in packets, layers could not be told apart.
+                accepted.stream_ids.clear();
+            }
             match purpose {
                 Purpose::Publication(source) => {
                     media
@@ -178,13 +196,15 @@ impl Negotiation {
     fn flow(&self, purpose: Purpose) -> Flow {
         match purpose {
             Purpose::Publication(_) => Flow::Receive,
-            Purpose::Slot(pair, MediaKind::Audio) => Flow::Send {
+            Purpose::Slot(pair, kind @ MediaKind::Audio) => Flow::Send {
                 pair,
+                kind,
                 ssrc: self.slots[usize::from(pair)].audio,
                 rtx: None,
             },
-            Purpose::Slot(pair, MediaKind::Video) => Flow::Send {
+            Purpose::Slot(pair, kind @ MediaKind::Video) => Flow::Send {
                 pair,
+                kind,
                 ssrc: self.slots[usize::from(pair)].video,
                 rtx: Some(self.slots[usize::from(pair)].video_rtx),
             },
@@ -193,10 +213,12 @@ impl Negotiation {
 
     fn slot(&self, section: &Section, pair: u16, kind: MediaKind, accepted: &Accepted) -> Slot {
         let sources = self.slots[usize::from(pair)];
-        let parameters = accepted.codec.parameters;
         let (ssrc, rtx_ssrc) = match kind {
             MediaKind::Audio => (sources.audio, None),
-            MediaKind::Video => (sources.video, parameters.rtx.map(|_| sources.video_rtx)),
+            MediaKind::Video => (
+                sources.video,
+                accepted.has_rtx().then_some(sources.video_rtx),
+            ),
         };
         Slot {
             slot: slot_id(pair, kind),
@@ -204,7 +226,8 @@ impl Negotiation {
             mid: section.mid.to_owned(),
             ssrc,
             rtx_ssrc,
-            codecs: vec![parameters],
+            dependency_descriptor: accepted.has_extension(extensions::DEPENDENCY_DESCRIPTOR),
+            codecs: accepted.codec_parameters(),
         }
     }
 }
@@ -220,7 +243,12 @@ fn publication(
         mid: section.mid.to_owned(),
         ssrcs,
         rtx_ssrcs,
-        codecs: vec![accepted.codec.parameters],
+        stream_ids: accepted
+            .stream_ids
+            .iter()
+            .map(|id| (*id).to_owned())
+            .collect(),
+        codecs: accepted.codec_parameters(),
     })
 }
 

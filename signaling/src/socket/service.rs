@@ -23,6 +23,7 @@ use crate::access::KeySet;
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
 use crate::protocol::SUBPROTOCOL;
 use crate::room::RoomSize;
+use crate::sdp::VideoCodecs;
 
 /// What may be set.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ pub struct Settings {
     /// Who may say for whom a connection counts.
     pub trusted_proxies: TrustedProxies,
     pub room_size: RoomSize,
+    pub video_codecs: VideoCodecs,
     pub encryption: Encryption,
     pub limits: Limits,
     pub timing: Timing,
@@ -161,6 +163,10 @@ impl Service {
 
     pub(super) fn timing(&self) -> Timing {
         self.shared.settings.timing
+    }
+
+    pub(super) fn video_codecs(&self) -> &VideoCodecs {
+        &self.shared.settings.video_codecs
     }
 
     pub(super) fn room_size(&self) -> RoomSize {

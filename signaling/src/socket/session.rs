@@ -238,11 +238,13 @@ impl Stay {
             session_id: secret::session_id(),
         };
         let slots = secret::slot_sources(service.room_size().slots());
+        let negotiation =
+            Negotiation::new(local, slots).with_video_codecs(service.video_codecs().clone());
         Ok(Self {
             service,
             id,
             outbox,
-            negotiation: Negotiation::new(local, slots),
+            negotiation,
             negotiated: false,
             rate,
         })
@@ -397,6 +399,12 @@ impl Stay {
                 self.service
                     .register()
                     .update(id, |room| room.stop_screen_share(id));
+            }
+            Ok(ClientMessage::LimitLayers { limits }) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.limit_layers(id, &limits));
             }
             Ok(ClientMessage::MlsKeyPackage { key_package }) => {
                 self.deliver(GroupMessage::KeyPackage(key_package));
