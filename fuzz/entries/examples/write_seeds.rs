@@ -34,11 +34,23 @@ fn main() {
     for (name, packet) in rtp_packets() {
         write("rtp", name, &packet);
     }
-    for (name, structure) in [
-        ("one_spatial_layer", descriptor::l1t3()),
-        ("two_spatial_layers", descriptor::l2t1_key()),
+    for (name, stream) in [
+        ("one_spatial_layer", descriptors(&[descriptor::l1t3()])),
+        ("two_spatial_layers", descriptors(&[descriptor::l2t1_key()])),
+        (
+            "another_structure",
+            descriptors(&[descriptor::l1t3(), descriptor::l2t1_key()]),
+        ),
+        (
+            "without_structure",
+            vec![3, 0xC1, 0, 7, 4, 0x81, 0, 8, 0x40],
+        ),
+        (
+            "cut_short",
+            descriptors(&[descriptor::l1t3()])[..9].to_vec(),
+        ),
     ] {
-        write("dependency_descriptor", name, &descriptors(&structure));
+        write("dependency_descriptor", name, &stream);
     }
     for (name, compound) in rtcp_packets() {
         write("rtcp", name, &compound);
@@ -222,7 +234,11 @@ fn repair(number: u16, original: u16) -> Vec<u8> {
     )
 }
 
-fn descriptors(structure: &descriptor::Structure) -> Vec<u8> {
+fn descriptors(structures: &[descriptor::Structure]) -> Vec<u8> {
+    structures.iter().flat_map(stream_of).collect()
+}
+
+fn stream_of(structure: &descriptor::Structure) -> Vec<u8> {
     let templates = structure.templates.len() as u8;
     let mut stream = Vec::new();
     for number in 0..=templates {

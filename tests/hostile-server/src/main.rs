@@ -27,6 +27,7 @@ use clap::{Parser, ValueEnum};
 use signaling::access::KeySet;
 use signaling::limits::{Limits, Rate, TrustedProxies};
 use signaling::room::RoomSize;
+use signaling::sdp::VideoCodecs;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -100,6 +101,7 @@ fn settings(encryption: RoomEncryption) -> Settings {
             people: 4,
             screens: 1,
         },
+        video_codecs: VideoCodecs::default(),
         encryption: match encryption {
             RoomEncryption::Required => Encryption::Required,
             RoomEncryption::Optional => Encryption::Optional,

@@ -130,7 +130,13 @@ fn described(participant: ParticipantId, media: &MediaParameters) -> Value {
     let codecs = publications.chain(slots).map(|of| {
         json!({
             "payloadType": of.payload_type.0,
-            "codec": match of.codec { Codec::Opus => "opus", Codec::Vp8 => "vp8" },
+            "codec": match of.codec {
+                Codec::Opus => "opus",
+                Codec::Red => "red",
+                Codec::Vp8 => "vp8",
+                Codec::Vp9 => "vp9",
+                Codec::Av1 => "av1",
+            },
             "rtx": of.rtx.map(|rtx| rtx.0),
         })
     });

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use sfu::rtp::header::Header;
+use sfu::rtp::picture_id::Renumbering;
 use sfu::rtp::sequence::ExtendedSequence;
-use sfu::rtp::vp8::{Descriptor, Renumbering};
+use sfu::rtp::vp8::Descriptor;
 use sfu::rtp::{Codec, Ssrc, Timestamp};
 use sfu::srtp::ReceivedSource;
 
@@ -150,19 +151,19 @@ impl Outgoing {
             Packet::new(packet.bytes.clone(), header_length, packet.ssrc, sequence);
         renumbered.bytes[4..8].copy_from_slice(&timestamp.0.to_be_bytes());
         if let Some(descriptor) = self.descriptor(packet.payload())
-            && let Some((wanted, present)) = picture_id.zip(descriptor.picture_id)
+            && let Some((wanted, present)) = picture_id.zip(descriptor.numbers.picture_id)
         {
             let renumbering = Renumbering {
                 picture_id: wanted.wrapping_sub(present.value),
-                base_layer_index: 0,
+                ..Renumbering::default()
             };
-            renumbering.apply(&descriptor, &mut renumbered.bytes[header_length..]);
+            renumbering.apply(&descriptor.numbers, &mut renumbered.bytes[header_length..]);
         }
         renumbered
     }
 
     fn picture_id(&self, packet: &Packet) -> Option<u16> {
-        let id = self.descriptor(packet.payload())?.picture_id?;
+        let id = self.descriptor(packet.payload())?.numbers.picture_id?;
         Some(id.value)
     }
 
