@@ -6,10 +6,15 @@ use sfu::rtp::Ssrc;
 /// Reads `data` as a compound packet.
 pub fn run(data: &[u8]) {
     let mut items = 0;
+    let mut arrivals = 0;
     let mut missing = Vec::new();
     rtcp::read(data, |received| {
         items += 1;
         match received {
+            Received::Arrival { .. } => {
+                items -= 1;
+                arrivals += 1;
+            }
             Received::Nack { number, .. } => missing.push(number),
             Received::ReportBlock {
                 last_sender_report,
@@ -21,9 +26,13 @@ pub fn run(data: &[u8]) {
                     assert!(round_trip.as_secs() < 60);
                 }
             }
-            Received::SenderReport { .. } | Received::KeyFrameRequest { .. } => {}
+            Received::SenderReport { .. }
+            | Received::KeyFrameRequest { .. }
+            | Received::ArrivalsEnd
+            | Received::MaximumBitrate(_) => {}
         }
     });
+    assert!(arrivals <= MOST_ARRIVALS);
     assert!(items <= data.len().div_ceil(NACK_PAIR) * MOST_IN_A_PAIR);
     if (1..=MOST_REPEATED).contains(&missing.len()) {
         repeat(&mut missing);
@@ -48,6 +57,8 @@ fn repeat(missing: &mut Vec<u16>) {
 /// (RFC 4585 §6.2.1).
 const NACK_PAIR: usize = 4;
 const MOST_IN_A_PAIR: usize = 17;
+/// As many packets' arrival is read of a datagram.
+const MOST_ARRIVALS: usize = 2048;
 /// These need no more pairs than are read of one request.
 const MOST_REPEATED: usize = 32;
 

@@ -11,6 +11,7 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
 use rtc_shared::marshal::Unmarshal;
 
 use super::reports::bytes;
+use super::transport_feedback::{self, ArrivalTime};
 use crate::rtp::{Ssrc, Timestamp};
 
 /// One thing a compound packet says.
@@ -35,6 +36,17 @@ pub enum Received {
         /// Since that came, in 1/65536 s.
         delay: u32,
     },
+    /// When the packet with a transport-wide number came at the peer, or that
+    /// it did not.
+    Arrival {
+        number: u16,
+        at: Option<ArrivalTime>,
+    },
+    /// All arrivals of a report were given.
+    ArrivalsEnd,
+    /// The peer's estimate of what it may be sent, in bits a second
+    /// (draft-alvestrand-rmcat-remb-03).
+    MaximumBitrate(u64),
 }
 
 /// Reads a decrypted compound packet and hands what concerns us to `handle`.
@@ -42,6 +54,7 @@ pub enum Received {
 /// what lies beyond the limits below is not read at all.
 pub fn read(mut compound: &[u8], mut handle: impl FnMut(Received)) {
     let mut pairs = MAX_NACK_PAIRS;
+    let mut statuses = MAX_STATUSES;
     for _ in 0..MAX_PACKETS {
         let Some((kind, packet, rest)) = split_first(compound) else {
             return;
@@ -92,6 +105,20 @@ pub fn read(mut compound: &[u8], mut handle: impl FnMut(Received)) {
                     });
                 }
             }
+            Kind::TransportWide => {
+                let count = transport_feedback::read(packet, statuses, |number, at| {
+                    handle(Received::Arrival { number, at });
+                });
+                statuses -= count;
+                if count > 0 {
+                    handle(Received::ArrivalsEnd);
+                }
+            }
+            Kind::ApplicationLayer => {
+                if let Some(bitrate) = maximum_bitrate(packet) {
+                    handle(Received::MaximumBitrate(bitrate));
+                }
+            }
             Kind::Other => {}
         }
     }
@@ -105,6 +132,8 @@ enum Kind {
     Nack,
     PictureLossIndication,
     FullIntraRequest,
+    TransportWide,
+    ApplicationLayer,
     Other,
 }
 
@@ -124,6 +153,8 @@ fn split_first(compound: &[u8]) -> Option<(Kind, &[u8], &[u8])> {
         (205, 1) => Kind::Nack,
         (206, 1) => Kind::PictureLossIndication,
         (206, 4) => Kind::FullIntraRequest,
+        (205, 15) => Kind::TransportWide,
+        (206, 15) => Kind::ApplicationLayer,
         _ => Kind::Other,
     };
     Some((kind, packet, rest))
@@ -131,6 +162,22 @@ fn split_first(compound: &[u8]) -> Option<(Kind, &[u8], &[u8])> {
 
 fn parse<T: Unmarshal>(mut packet: &[u8]) -> Option<T> {
     T::unmarshal(&mut packet).ok()
+}
+
+/// The estimate of a REMB packet: a mantissa of 18 bits and an exponent of 6.
+fn maximum_bitrate(packet: &[u8]) -> Option<u64> {
+    let body = packet.get(12..20)?;
+    if body[..4] != *b"REMB" {
+        return None;
+    }
+    let exponent = u32::from(body[5] >> 2);
+    let mantissa = u64::from(u32::from_be_bytes([0, body[5] & 3, body[6], body[7]]));
+    let most = mantissa.leading_zeros().min(63);
+    Some(if exponent > most {
+        u64::MAX
+    } else {
+        mantissa << exponent
+    })
 }
 
 fn block(report: &ReceptionReport) -> Received {
@@ -165,6 +212,8 @@ const VERSION: u8 = 2;
 const MAX_PACKETS: usize = 32;
 /// Pairs read of all its requests: more than a second of video.
 const MAX_NACK_PAIRS: usize = 64;
+/// Packets whose arrival is read of all its feedback: a second at 20 Mbit/s.
+const MAX_STATUSES: usize = 2048;
 
 #[cfg(test)]
 mod tests {

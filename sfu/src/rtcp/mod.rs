@@ -7,12 +7,14 @@ use crate::rtp::Ssrc;
 mod feedback;
 mod reception;
 mod reports;
+mod transport_feedback;
 mod transport_wide;
 mod wall_clock;
 
 pub use feedback::{Received, nack, picture_loss_indication, read};
 pub use reception::{Figures, Reception};
 pub use reports::{ReportBlock, SentFigures, receiver_report, sender_report};
+pub use transport_feedback::ArrivalTime;
 pub use transport_wide::ArrivalRecorder;
 pub use wall_clock::WallClock;
 

@@ -148,6 +148,9 @@ impl Worker {
                 delay,
                 ..
             } => self.handle_report_block(now, key, last_sender_report, delay),
+            rtcp::Received::Arrival { .. }
+            | rtcp::Received::ArrivalsEnd
+            | rtcp::Received::MaximumBitrate(_) => {}
         });
     }
 

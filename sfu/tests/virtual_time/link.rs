@@ -11,6 +11,25 @@ pub struct Link {
     pub loss: Loss,
     /// The share of packets that come twice.
     pub duplication: f64,
+    /// Toward a participant only; none is as wide as can be.
+    pub bottleneck: Option<Bottleneck>,
+}
+
+/// The narrowest place of a path, with a queue before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bottleneck {
+    pub bits_per_second: u64,
+    /// What would wait longer is dropped.
+    pub longest_queue: Duration,
+}
+
+impl Bottleneck {
+    pub fn kilobits(kilobits: u64) -> Self {
+        Self {
+            bits_per_second: kilobits * 1000,
+            longest_queue: Duration::from_millis(500),
+        }
+    }
 }
 
 /// How packets get lost.
@@ -36,6 +55,7 @@ impl Link {
             jitter: Duration::ZERO,
             loss: Loss::None,
             duplication: 0.0,
+            bottleneck: None,
         }
     }
 }
@@ -43,20 +63,31 @@ impl Link {
 /// One direction of a link.
 #[derive(Clone, Debug)]
 pub struct Direction {
-    link: Link,
+    pub link: Link,
+    /// How long each packet stood in the bottleneck's queue, and when it came
+    /// there; `None` for one that was lost on the way.
+    pub queued: Vec<(Instant, Option<Duration>)>,
     is_in_burst: bool,
+    free_at: Option<Instant>,
 }
 
 impl Direction {
     pub fn new(link: Link) -> Self {
         Self {
             link,
+            queued: Vec::new(),
             is_in_burst: false,
+            free_at: None,
         }
     }
 
-    /// When a packet sent at `now` arrives: never, once or twice.
-    pub fn arrivals(&mut self, now: Instant, random: &mut Random) -> Vec<Instant> {
+    /// When a packet of so many bytes, sent at `now`, arrives: never, once or
+    /// twice.
+    pub fn arrivals(&mut self, now: Instant, bytes: usize, random: &mut Random) -> Vec<Instant> {
+        let Some(through) = self.pass_bottleneck(now, bytes) else {
+            self.queued.push((now, None));
+            return Vec::new();
+        };
         let lost = match self.link.loss {
             Loss::None => false,
             Loss::Random(share) => random.happens(share),
@@ -68,6 +99,9 @@ impl Direction {
                 self.is_in_burst
             }
         };
+        if self.link.bottleneck.is_some() {
+            self.queued.push((now, (!lost).then(|| through - now)));
+        }
         if lost {
             return Vec::new();
         }
@@ -77,8 +111,23 @@ impl Direction {
             1
         };
         (0..copies)
-            .map(|_| now + self.link.delay + self.link.jitter.mul_f64(random.fraction()))
+            .map(|_| through + self.link.delay + self.link.jitter.mul_f64(random.fraction()))
             .collect()
+    }
+
+    /// When the bottleneck has sent on a packet; `None` if its queue is full.
+    fn pass_bottleneck(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
+        let Some(bottleneck) = self.link.bottleneck else {
+            return Some(now);
+        };
+        let start = self.free_at.map_or(now, |free| free.max(now));
+        if start - now > bottleneck.longest_queue {
+            return None;
+        }
+        let bits = (bytes + IP_AND_UDP) as u64 * 8;
+        let end = start + Duration::from_nanos(bits * 1_000_000_000 / bottleneck.bits_per_second);
+        self.free_at = Some(end);
+        Some(end)
     }
 }
 
@@ -108,3 +157,6 @@ impl Random {
         self.fraction() < probability
     }
 }
+
+/// Headers of IPv4 and UDP.
+const IP_AND_UDP: usize = 28;

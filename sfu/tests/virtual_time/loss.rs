@@ -116,6 +116,7 @@ fn whatever_the_network_does_nothing_is_sent_twice_unasked_and_no_key_frame_stor
             jitter: Duration::from_millis([0, 5, 40][seed as usize % 3]),
             loss: losses[seed as usize % 4],
             duplication: if seed % 2 == 0 { 0.05 } else { 0.0 },
+            ..Link::good()
         };
         let mut session = Session::new(seed);
 

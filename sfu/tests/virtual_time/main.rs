@@ -8,6 +8,7 @@
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
@@ -20,6 +21,7 @@ mod session;
 mod allocation;
 mod churn;
 mod encryption;
+mod estimate;
 mod forwarding;
 mod hostility;
 mod loss;

@@ -140,8 +140,7 @@ impl Session {
             participant: id,
             media: media(id, slots),
         });
-        self.links
-            .insert(id, (Direction::new(link), Direction::new(link)));
+        self.links.insert(id, directions(link));
         self.sending.insert(
             id,
             Sending {
@@ -185,9 +184,11 @@ impl Session {
         self.sending.remove(&id);
     }
 
+    /// Changes a participant's link. What stands in its queue stays there.
     pub fn set_link(&mut self, id: ParticipantId, link: Link) {
-        self.links
-            .insert(id, (Direction::new(link), Direction::new(link)));
+        let (up, down) = self.links.entry(id).or_insert_with(|| directions(link));
+        let changed = directions(link);
+        (up.link, down.link) = (changed.0.link, changed.1.link);
     }
 
     /// Turns a participant's microphone and camera on.
@@ -306,7 +307,7 @@ impl Session {
         for (id, peer) in &mut self.peers {
             let (up, _) = self.links.get_mut(id).expect("a link for each");
             for datagram in peer.take_outbox() {
-                for at in up.arrivals(self.now, &mut self.random) {
+                for at in up.arrivals(self.now, datagram.len(), &mut self.random) {
                     self.flights += 1;
                     let flight = Flight::ToWorker(peer.address, datagram.clone());
                     self.in_flight.push(Reverse((at, self.flights, flight)));
@@ -364,7 +365,7 @@ impl Session {
                     assert!(is_new, "{header:?} was sent twice");
                 }
                 let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
-                for at in down.arrivals(self.now, &mut self.random) {
+                for at in down.arrivals(self.now, datagram.len(), &mut self.random) {
                     self.flights += 1;
                     let flight = Flight::ToPeer(path.remote, datagram.to_vec());
                     self.in_flight.push(Reverse((at, self.flights, flight)));
@@ -375,6 +376,14 @@ impl Session {
             self.events.push(event);
         }
     }
+}
+
+fn directions(link: Link) -> (Direction, Direction) {
+    let up = Link {
+        bottleneck: None,
+        ..link
+    };
+    (Direction::new(up), Direction::new(link))
 }
 
 fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key: bool) {

@@ -117,6 +117,7 @@ fn handshakes_get_through_loss_and_duplication() {
             jitter: Duration::from_millis(20),
             loss: Loss::Random(0.1),
             duplication: 0.1,
+            ..Link::good()
         };
         session.join(ROOM, A, 1, link);
 

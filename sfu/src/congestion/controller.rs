@@ -1,0 +1,327 @@
+//! The congestion controller of one receiver.
+
+use std::time::{Duration, Instant};
+
+use super::acknowledged::RateMeter;
+use super::delay::{DelayDetector, Usage};
+use super::history::{News, SendHistory};
+use super::loss::LossControl;
+use super::probe::Probing;
+use super::rate_control::{Evidence, LEAST, RateControl};
+use super::{Bitrate, ClusterId};
+use crate::rtcp::ArrivalTime;
+
+/// Estimates what the path to one receiver takes, from its transport-wide
+/// feedback, or if it gives none from its reports and REMB.
+#[derive(Debug)]
+pub struct Controller {
+    start: Instant,
+    history: SendHistory,
+    delay: DelayDetector,
+    acknowledged: RateMeter,
+    sent: RateMeter,
+    rate: RateControl,
+    loss: LossControl,
+    probing: Probing,
+    arrival: ArrivalClock,
+    feedback: Feedback,
+    round_trip: Duration,
+    /// The highest rate that is of use.
+    wanted: Bitrate,
+    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03).
+    remb: Option<Bitrate>,
+    backed_off: Instant,
+}
+
+/// How far feedback has come.
+#[derive(Clone, Copy, Default, Debug)]
+struct Feedback {
+    /// The first numbered packet's time.
+    first_sent: Option<Instant>,
+    last_sent: Option<Instant>,
+    last: Option<Instant>,
+    /// Of the present report: the newest packet's sending and arrival.
+    newest: Option<(i64, i64)>,
+}
+
+impl Controller {
+    pub fn new(now: Instant) -> Self {
+        Self {
+            start: now,
+            history: SendHistory::default(),
+            delay: DelayDetector::default(),
+            acknowledged: RateMeter::new(ACKNOWLEDGED_WINDOW),
+            sent: RateMeter::new(SENT_WINDOW),
+            rate: RateControl::new(FIRST_ESTIMATE),
+            loss: LossControl::new(),
+            probing: Probing::new(),
+            arrival: ArrivalClock::default(),
+            feedback: Feedback::default(),
+            round_trip: FIRST_ROUND_TRIP,
+            wanted: Bitrate::ZERO,
+            remb: None,
+            backed_off: now,
+        }
+    }
+
+    /// What the path takes, as far as is known; `None` if the receiver says
+    /// nothing from which it could be.
+    pub fn estimate(&self, now: Instant) -> Option<Bitrate> {
+        let by_feedback = self.is_fed(now).then(|| self.rate.estimate());
+        let bounds = [by_feedback, self.loss.bound(), self.remb];
+        let least = bounds.into_iter().flatten().min()?;
+        Some(least.max(LEAST))
+    }
+
+    /// Sets the highest rate that is of use to the receiver: probes go no
+    /// further than somewhat beyond it.
+    pub fn set_wanted(&mut self, wanted: Bitrate) {
+        self.wanted = wanted;
+    }
+
+    /// Notes a packet that is sent now, of so many bytes without UDP and IP
+    /// headers, and gives its transport-wide number.
+    pub fn sent(&mut self, now: Instant, bytes: u16) -> u16 {
+        let bytes = bytes.saturating_add(UDP_AND_IP);
+        let at = self.microseconds(now);
+        let cluster = self.probing.current();
+        if cluster.is_some() {
+            self.probing.sent(now, at, u64::from(bytes));
+        } else {
+            self.sent.record(at, u64::from(bytes));
+        }
+        self.feedback.first_sent.get_or_insert(now);
+        self.feedback.last_sent = Some(now);
+        self.history.record(at, bytes, cluster)
+    }
+
+    /// As [`Controller::sent`], toward a receiver that takes no numbers.
+    pub fn sent_unnumbered(&mut self, now: Instant, bytes: u16) {
+        let at = self.microseconds(now);
+        self.sent
+            .record(at, u64::from(bytes.saturating_add(UDP_AND_IP)));
+    }
+
+    /// Takes what feedback says of the packet with this number: when it
+    /// arrived, or that it did not.
+    pub fn packet_feedback(&mut self, number: u16, arrival: Option<ArrivalTime>) {
+        let (packet, was_lost) = match self.history.report(number, arrival.is_some()) {
+            Some(News::Arrived { packet, was_lost }) => (packet, was_lost),
+            Some(News::Lost) => {
+                self.loss.note_loss();
+                return;
+            }
+            None => return,
+        };
+        let Some(arrival) = arrival else { return };
+        let Some(arrived) = self.arrival.place(arrival) else {
+            self.delay.reset();
+            self.acknowledged.reset();
+            return;
+        };
+        self.loss.note_arrival(was_lost);
+        self.acknowledged.record(arrived, u64::from(packet.bytes));
+        match packet.cluster {
+            Some(cluster) => {
+                self.probing
+                    .arrived(cluster, arrived, u64::from(packet.bytes));
+            }
+            // A probe fills queues on purpose.
+            None => self.delay.record(packet.at, arrived),
+        }
+        let newest = &mut self.feedback.newest;
+        if newest.is_none_or(|(sent, _)| packet.at > sent) {
+            *newest = Some((packet.at, arrived));
+        }
+    }
+
+    /// Draws conclusions at a report's end.
+    pub fn feedback_end(&mut self, now: Instant) {
+        let Some((sent, arrived)) = self.feedback.newest.take() else {
+            return;
+        };
+        self.feedback.last = Some(now);
+        let elapsed = self.microseconds(now).saturating_sub(sent);
+        let round_trip = Duration::from_micros(elapsed.unsigned_abs()).min(LONGEST_ROUND_TRIP);
+        self.round_trip = self.round_trip * 7 / 8 + round_trip / 8;
+        let before = self.rate.estimate();
+        let acknowledged = self.acknowledged.rate(arrived);
+        let usage = match self.delay.usage() {
+            _ if self.delay.take_standing_queue() => Usage::Over,
+            // No room for more, whoever's queue it is.
+            Usage::Normal if self.delay.has_long_queue() => Usage::Under,
+            usage => usage,
+        };
+        let evidence = Evidence {
+            usage,
+            acknowledged,
+            round_trip: self.round_trip,
+            is_application_limited: self.is_application_limited(now),
+        };
+        self.rate.update(now, &evidence);
+        self.loss.update(now, self.lowest(), acknowledged);
+        if let Some(result) = self.probing.measure(now)
+            && evidence.usage != Usage::Over
+        {
+            self.rate.raise_to(result.rate);
+            self.loss.raise_to(result.rate);
+        }
+        if self.lowest() < before.scaled(FALL) {
+            self.probing.hurry(now);
+        }
+    }
+
+    /// Takes a report block's loss in 1/256, from a receiver that gives no
+    /// transport-wide feedback.
+    pub fn loss_report(&mut self, now: Instant, fraction_lost: u8) {
+        if self.is_fed(now) {
+            return;
+        }
+        let at = self.microseconds(now);
+        if let Some(sent) = self.sent.rate(at) {
+            let loss = f64::from(fraction_lost) / 256.0;
+            let estimate = self.loss.bound().unwrap_or(sent).min(sent);
+            self.loss
+                .report(now, loss, estimate, Some(sent.scaled(1.0 - loss)));
+        }
+    }
+
+    /// Takes the receiver's own estimate, which counts only while it gives no
+    /// transport-wide feedback.
+    pub fn remb(&mut self, now: Instant, estimate: Bitrate) {
+        self.remb = (!self.is_fed(now)).then_some(estimate);
+    }
+
+    /// Does what time brings: backs off when the receiver has fallen silent,
+    /// and starts probes.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_silent = self.feedback.last.is_some_and(|last| {
+            now.saturating_duration_since(last) > SILENCE
+                && self.feedback.last_sent.is_some_and(|sent| sent > last)
+        });
+        if is_silent {
+            if now.saturating_duration_since(self.backed_off) > BACK_OFF_INTERVAL {
+                self.backed_off = now;
+                self.rate.back_off(now, SILENCE_FACTOR);
+                self.probing.hurry(now);
+            }
+            return;
+        }
+        let may_probe = self.feedback.last.is_some()
+            && self.delay.usage() == Usage::Normal
+            && !self.delay.has_long_queue()
+            && !self.rate.was_decreased_within(now, AFTER_DECREASE)
+            && self.wanted > Bitrate::ZERO;
+        if may_probe {
+            let most = self.wanted.scaled(BEYOND_WANTED).max(LEAST_PROBED);
+            self.probing.start_due(now, self.lowest(), most);
+        }
+    }
+
+    /// When [`Controller::release_probe`] is next to be called, while a probe
+    /// is being sent.
+    pub fn next_probe(&self) -> Option<Instant> {
+        self.probing.next_release()
+    }
+
+    /// The bytes of padding to send now as a probe.
+    pub fn release_probe(&mut self, now: Instant) -> u64 {
+        self.probing.release(now)
+    }
+
+    /// Gives up a probe that nothing can be sent for.
+    pub fn abandon_probe(&mut self) {
+        self.probing.abandon();
+    }
+
+    /// The burst that packets sent now belong to.
+    pub fn current_probe(&self) -> Option<ClusterId> {
+        self.probing.current()
+    }
+
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    /// Whether the estimate rests on transport-wide feedback, or may yet.
+    fn is_fed(&self, now: Instant) -> bool {
+        match (self.feedback.last, self.feedback.first_sent) {
+            (Some(_), _) => true,
+            (None, Some(first)) => now.saturating_duration_since(first) < FIRST_FEEDBACK,
+            (None, None) => false,
+        }
+    }
+
+    fn lowest(&self) -> Bitrate {
+        let estimate = self.rate.estimate();
+        self.loss
+            .bound()
+            .map_or(estimate, |bound| bound.min(estimate))
+    }
+
+    fn is_application_limited(&mut self, now: Instant) -> bool {
+        let at = self.microseconds(now);
+        let estimate = self.lowest();
+        self.sent
+            .rate(at)
+            .is_some_and(|rate| rate < estimate.scaled(APPLICATION_LIMITED))
+    }
+
+    fn microseconds(&self, now: Instant) -> i64 {
+        let elapsed = now.saturating_duration_since(self.start).as_micros();
+        i64::try_from(elapsed).unwrap_or(i64::MAX)
+    }
+}
+
+/// Follows the receiver's clock past its wraps.
+#[derive(Clone, Copy, Default, Debug)]
+struct ArrivalClock {
+    newest: Option<(ArrivalTime, i64)>,
+}
+
+impl ArrivalClock {
+    /// The moment on a clock that does not wrap; `None` if it leapt, which
+    /// starts another.
+    fn place(&mut self, arrival: ArrivalTime) -> Option<i64> {
+        let Some((newest, at)) = self.newest else {
+            self.newest = Some((arrival, 0));
+            return Some(0);
+        };
+        let elapsed = arrival.since(newest);
+        if elapsed.abs() > LONGEST_GAP {
+            self.newest = Some((arrival, at));
+            return None;
+        }
+        let place = at.saturating_add(elapsed);
+        if elapsed > 0 {
+            self.newest = Some((arrival, place));
+        }
+        Some(place)
+    }
+}
+
+/// Of IPv4; they matter where packets are small.
+const UDP_AND_IP: u16 = 28;
+const FIRST_ESTIMATE: Bitrate = Bitrate::kilobits_per_second(500);
+const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(5);
+/// Seven pictures at 30 a second.
+const ACKNOWLEDGED_WINDOW: Duration = Duration::from_millis(250);
+const SENT_WINDOW: Duration = Duration::from_millis(500);
+/// Less than this share of the estimate says nothing of the path.
+const APPLICATION_LIMITED: f64 = 0.65;
+/// A receiver that gives feedback has given some by then.
+const FIRST_FEEDBACK: Duration = Duration::from_secs(3);
+/// No feedback for so long, with packets on their way, is congestion.
+const SILENCE: Duration = Duration::from_secs(1);
+const BACK_OFF_INTERVAL: Duration = Duration::from_millis(500);
+const SILENCE_FACTOR: f64 = 0.8;
+/// An estimate that fell further is probed soon: the cause may have passed.
+const FALL: f64 = 0.7;
+/// Queues drain before they are filled again.
+const AFTER_DECREASE: Duration = Duration::from_secs(1);
+/// Key frames and the speed at which a pause ends need some room.
+const BEYOND_WANTED: f64 = 2.0;
+const LEAST_PROBED: Bitrate = Bitrate::kilobits_per_second(1000);
+/// In microseconds.
+const LONGEST_GAP: i64 = 10_000_000;

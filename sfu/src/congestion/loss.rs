@@ -1,0 +1,205 @@
+//! The estimate as loss drives it (after draft-ietf-rmcat-gcc-02 §6).
+//!
+//! Unlike there, loss that does not yield when less is sent is taken for the
+//! path's own, and only what exceeds it for congestion: a radio link that
+//! always loses a tenth must not be starved.
+
+use std::time::{Duration, Instant};
+
+use super::Bitrate;
+use super::rate_control::LEAST;
+
+/// An upper bound of the estimate, while there is one.
+#[derive(Debug)]
+pub(super) struct LossControl {
+    bound: Option<Bitrate>,
+    /// The share that is lost whatever is sent.
+    inherent: f64,
+    window_started: Option<Instant>,
+    arrived: u32,
+    lost: u32,
+    last_cut: Option<Cut>,
+    raised: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    at: Instant,
+    loss: f64,
+    arriving: Bitrate,
+}
+
+impl LossControl {
+    pub(super) fn new() -> Self {
+        Self {
+            bound: None,
+            inherent: 0.0,
+            window_started: None,
+            arrived: 0,
+            lost: 0,
+            last_cut: None,
+            raised: None,
+        }
+    }
+
+    pub(super) fn bound(&self) -> Option<Bitrate> {
+        self.bound
+    }
+
+    pub(super) fn note_arrival(&mut self, was_lost: bool) {
+        self.arrived = self.arrived.saturating_add(1);
+        if was_lost {
+            self.lost = self.lost.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn note_loss(&mut self) {
+        self.lost = self.lost.saturating_add(1);
+    }
+
+    /// Draws conclusions, when enough packets were reported since the last
+    /// time. `estimate` is the present one, `arriving` what arrives.
+    pub(super) fn update(&mut self, now: Instant, estimate: Bitrate, arriving: Option<Bitrate>) {
+        let started = *self.window_started.get_or_insert(now);
+        let elapsed = now.saturating_duration_since(started);
+        let packets = self.arrived.saturating_add(self.lost);
+        let is_enough = (elapsed >= WINDOW && packets >= WINDOW_PACKETS)
+            || (elapsed >= 4 * WINDOW && packets >= LEAST_PACKETS);
+        if !is_enough {
+            return;
+        }
+        let loss = f64::from(self.lost) / f64::from(packets);
+        self.window_started = Some(now);
+        self.arrived = 0;
+        self.lost = 0;
+        self.judge(now, loss, estimate, arriving);
+    }
+
+    /// Takes a share of packets lost, from 0 to 1, that the receiver counted.
+    pub(super) fn report(
+        &mut self,
+        now: Instant,
+        loss: f64,
+        estimate: Bitrate,
+        arriving: Option<Bitrate>,
+    ) {
+        self.judge(now, loss.clamp(0.0, 1.0), estimate, arriving);
+    }
+
+    /// Raises the bound to what was proven otherwise.
+    pub(super) fn raise_to(&mut self, proven: Bitrate) {
+        self.bound = self.bound.filter(|bound| *bound > proven);
+    }
+
+    fn judge(&mut self, now: Instant, loss: f64, estimate: Bitrate, arriving: Option<Bitrate>) {
+        let excess = loss - self.inherent;
+        let arriving = arriving.unwrap_or_else(|| estimate.scaled(1.0 - loss));
+        if excess > CONGESTED {
+            self.raised = None;
+            let persists = self.last_cut.is_some_and(|cut| {
+                now.saturating_duration_since(cut.at) < CUT_MEMORY && cut.is_vain(loss, arriving)
+            });
+            if persists {
+                self.inherent = (self.inherent + LEARNING * excess).min(MOST_INHERENT);
+            }
+            let lowered = estimate.scaled(1.0 - 0.5 * excess);
+            self.bound = Some(lowered.max(arriving.min(estimate)).max(LEAST));
+            self.last_cut = Some(Cut {
+                at: now,
+                loss,
+                arriving,
+            });
+        } else if excess > QUIET {
+            self.raised = None;
+            self.inherent = (self.inherent + DRIFT * excess).min(MOST_INHERENT);
+        } else {
+            self.inherent += FORGETTING * excess.min(0.0);
+            self.raise(now, estimate);
+        }
+    }
+
+    fn raise(&mut self, now: Instant, estimate: Bitrate) {
+        let before = self.raised.replace(now).unwrap_or(now);
+        let elapsed = now.saturating_duration_since(before).min(4 * WINDOW);
+        self.bound = self
+            .bound
+            .map(|bound| bound.scaled(GROWTH.powf(elapsed.as_secs_f64())))
+            // Then it bounds nothing any more.
+            .filter(|bound| *bound <= estimate.scaled(2.0));
+    }
+}
+
+impl Cut {
+    /// Whether the loss since is the path's own. Of congestion, as much would
+    /// arrive as before and the rest be lost.
+    fn is_vain(&self, loss: f64, arriving: Bitrate) -> bool {
+        let sent = arriving.as_f64() / (1.0 - loss.min(0.99));
+        let by_congestion = 1.0 - (self.arriving.as_f64() / sent.max(1.0)).min(1.0);
+        loss > f64::midpoint(by_congestion, self.loss)
+    }
+}
+
+const WINDOW: Duration = Duration::from_millis(500);
+/// Fewer say too little about a share of a tenth.
+const WINDOW_PACKETS: u32 = 40;
+const LEAST_PACKETS: u32 = 10;
+/// Loss beyond the path's own that says that too much is sent (§6).
+const CONGESTED: f64 = 0.10;
+/// Loss beyond the path's own that says nothing.
+const QUIET: f64 = 0.02;
+const CUT_MEMORY: Duration = Duration::from_secs(5);
+const LEARNING: f64 = 0.5;
+const DRIFT: f64 = 0.1;
+const FORGETTING: f64 = 0.1;
+const MOST_INHERENT: f64 = 0.3;
+/// A second's increase.
+const GROWTH: f64 = 1.2;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    /// Half-second reports over a path that loses what `loss` gives for the
+    /// rate that is sent.
+    fn run(estimate: u64, seconds: u32, loss: impl Fn(Bitrate) -> f64) -> Bitrate {
+        let start = Instant::now();
+        let mut control = LossControl::new();
+        let estimate = Bitrate::kilobits_per_second(estimate);
+        let mut now = estimate;
+        for step in 0..2 * seconds {
+            let at = start + step * WINDOW;
+            let share = loss(now);
+            control.report(at, share, now, Some(now.scaled(1.0 - share)));
+            now = control
+                .bound()
+                .map_or(estimate, |bound| bound.min(estimate));
+        }
+        now
+    }
+
+    #[test]
+    fn loss_that_does_not_yield_is_the_paths_own() {
+        for loss in [0.1, 0.15, 0.2] {
+            let left = run(1000, 30, |_| loss);
+            assert!(left > Bitrate::kilobits_per_second(600), "{loss}: {left}");
+        }
+    }
+
+    #[test]
+    fn loss_that_comes_of_too_much_lowers_the_rate_to_what_fits() {
+        let capacity = Bitrate::kilobits_per_second(400);
+
+        let left = run(2000, 30, |rate| {
+            1.0 - (capacity.as_f64() / rate.as_f64()).min(1.0)
+        });
+
+        let kilobits = left.as_bits_per_second() / 1000;
+        assert!((300..=560).contains(&kilobits), "{kilobits}");
+    }
+
+    #[test]
+    fn a_little_loss_changes_nothing() {
+        assert_eq!(run(1000, 10, |_| 0.05), Bitrate::kilobits_per_second(1000));
+    }
+}

@@ -1,0 +1,21 @@
+//! Congestion control toward one receiver: how much its network takes, found
+//! by its transport-wide feedback, and packets released at that pace.
+//!
+//! `docs/congestion-control.md` says which algorithms this follows and where
+//! it differs.
+
+mod acknowledged;
+mod bitrate;
+mod controller;
+mod delay;
+mod history;
+mod loss;
+mod pacer;
+mod probe;
+mod rate_control;
+
+pub use bitrate::Bitrate;
+pub use controller::Controller;
+pub use delay::Usage;
+pub use pacer::Pacer;
+pub use probe::ClusterId;

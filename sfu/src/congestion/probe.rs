@@ -1,0 +1,376 @@
+//! Probing: a short burst at a higher rate than is known to pass, and what
+//! rate it arrives at.
+
+use std::num::NonZeroU8;
+use std::time::{Duration, Instant};
+
+use super::Bitrate;
+use super::rate_control::MOST;
+
+/// Names a burst while its packets are on their way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClusterId(NonZeroU8);
+
+/// The probes of one receiver.
+#[derive(Debug)]
+pub(super) struct Probing {
+    clusters: [Option<Cluster>; CLUSTERS],
+    next_id: NonZeroU8,
+    /// The rate of a cluster to be sent after the present one.
+    queued: Option<Bitrate>,
+    has_started: bool,
+    next: Option<Instant>,
+}
+
+/// One burst. Whatever is sent meanwhile is part of it.
+#[derive(Clone, Copy, Debug)]
+struct Cluster {
+    id: ClusterId,
+    target: Bitrate,
+    bytes_left: u64,
+    next_release: Instant,
+    packets: u32,
+    sent: Span,
+    arrived_packets: u32,
+    arrived: Span,
+    is_measured: bool,
+    ended: Option<Instant>,
+}
+
+/// Bytes over a stretch of time.
+#[derive(Clone, Copy, Default, Debug)]
+struct Span {
+    first: Option<(i64, u64)>,
+    last: Option<(i64, u64)>,
+    bytes: u64,
+}
+
+/// What an arrived burst proves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ProbeResult {
+    pub(super) rate: Bitrate,
+    /// It arrived as fast as it was sent: there may be more.
+    passed: bool,
+}
+
+impl Probing {
+    pub(super) fn new() -> Self {
+        Self {
+            clusters: [None; CLUSTERS],
+            next_id: NonZeroU8::MIN,
+            queued: None,
+            has_started: false,
+            next: None,
+        }
+    }
+
+    /// Starts a burst if it is time for one: at once, then every few seconds
+    /// while `most`, the highest rate of use, is beyond `estimate`.
+    pub(super) fn start_due(&mut self, now: Instant, estimate: Bitrate, most: Bitrate) {
+        if self.sending().is_some() {
+            return;
+        }
+        let most = most.min(MOST);
+        if let Some(target) = self.queued.take() {
+            self.start(now, target);
+        } else if estimate >= most {
+            self.next = None;
+        } else if !self.has_started {
+            self.has_started = true;
+            self.next = Some(now + INTERVAL);
+            self.start(now, estimate.scaled(FIRST).min(most));
+            self.queued = Some(estimate.scaled(SECOND).min(most));
+        } else if now >= *self.next.get_or_insert(now + SOON) {
+            self.next = Some(now + INTERVAL);
+            self.start(now, estimate.scaled(2.0).min(most));
+        }
+    }
+
+    /// Has the next burst come soon: the estimate has fallen.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.queued = None;
+        self.next = Some(now + SOON);
+    }
+
+    /// The burst that is being sent.
+    pub(super) fn current(&self) -> Option<ClusterId> {
+        self.sending().map(|cluster| cluster.id)
+    }
+
+    /// When the burst that is being sent wants more.
+    pub(super) fn next_release(&self) -> Option<Instant> {
+        self.sending().map(|cluster| cluster.next_release)
+    }
+
+    /// The bytes of padding to be sent now.
+    pub(super) fn release(&mut self, now: Instant) -> u64 {
+        let Some(cluster) = self.sending_mut() else {
+            return 0;
+        };
+        if now < cluster.next_release {
+            return 0;
+        }
+        cluster.next_release = now + RELEASE;
+        cluster.target.bytes_in(RELEASE).min(cluster.bytes_left)
+    }
+
+    /// Ends the burst: it has no way to be sent.
+    pub(super) fn abandon(&mut self) {
+        self.queued = None;
+        if let Some(id) = self.current() {
+            self.clusters[slot(id)] = None;
+        }
+    }
+
+    /// Notes a packet sent as part of the present burst.
+    pub(super) fn sent(&mut self, now: Instant, at: i64, bytes: u64) {
+        if let Some(cluster) = self.sending_mut() {
+            cluster.packets += 1;
+            cluster.sent.add(at, bytes);
+            cluster.bytes_left = cluster.bytes_left.saturating_sub(bytes);
+            if cluster.bytes_left == 0 {
+                cluster.ended = Some(now);
+            }
+        }
+    }
+
+    /// Notes that a burst's packet arrived.
+    pub(super) fn arrived(&mut self, id: ClusterId, at: i64, bytes: u64) {
+        if let Some(cluster) = &mut self.clusters[slot(id)]
+            && cluster.id == id
+        {
+            cluster.arrived_packets += 1;
+            cluster.arrived.add(at, bytes);
+        }
+    }
+
+    /// What the bursts that have arrived since the last call prove, if any.
+    pub(super) fn measure(&mut self, now: Instant) -> Option<ProbeResult> {
+        let mut best: Option<ProbeResult> = None;
+        for cluster in self.clusters.iter_mut().flatten() {
+            if let Some(result) = cluster.measure()
+                && best.is_none_or(|best| result.rate > best.rate)
+            {
+                best = Some(result);
+            }
+        }
+        for entry in &mut self.clusters {
+            let is_over = entry.is_some_and(|cluster| {
+                cluster.is_measured
+                    || cluster
+                        .ended
+                        .is_some_and(|at| now.saturating_duration_since(at) > PATIENCE)
+            });
+            if is_over {
+                *entry = None;
+            }
+        }
+        if let Some(result) = best.filter(|result| result.passed) {
+            self.queued = Some(result.rate.scaled(2.0));
+        }
+        best
+    }
+
+    fn start(&mut self, now: Instant, target: Bitrate) {
+        let id = ClusterId(self.next_id);
+        self.next_id = self.next_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
+        self.clusters[slot(id)] = Some(Cluster {
+            id,
+            target,
+            bytes_left: target.bytes_in(DURATION).max(LEAST_BYTES),
+            next_release: now,
+            packets: 0,
+            sent: Span::default(),
+            arrived_packets: 0,
+            arrived: Span::default(),
+            is_measured: false,
+            ended: None,
+        });
+    }
+
+    fn sending(&self) -> Option<&Cluster> {
+        let mut clusters = self.clusters.iter().flatten();
+        clusters.find(|cluster| cluster.ended.is_none())
+    }
+
+    fn sending_mut(&mut self) -> Option<&mut Cluster> {
+        let mut clusters = self.clusters.iter_mut().flatten();
+        clusters.find(|cluster| cluster.ended.is_none())
+    }
+}
+
+impl Cluster {
+    fn measure(&mut self) -> Option<ProbeResult> {
+        let is_there = u64::from(self.arrived_packets) * 10 >= u64::from(self.packets) * 8;
+        if self.is_measured
+            || self.ended.is_none()
+            || self.arrived_packets < LEAST_PACKETS
+            || !is_there
+        {
+            return None;
+        }
+        self.is_measured = true;
+        let sent = self.sent.rate(End::Last).unwrap_or(self.target);
+        let sent = sent.min(self.target.scaled(OVERSHOOT));
+        let arrived = self.arrived.rate(End::First).unwrap_or(sent);
+        Some(if arrived < sent.scaled(SATURATED) {
+            // A full pipe: all of it would leave a queue standing.
+            ProbeResult {
+                rate: arrived.scaled(HEADROOM),
+                passed: false,
+            }
+        } else {
+            ProbeResult {
+                rate: sent.min(arrived),
+                passed: true,
+            }
+        })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    First,
+    Last,
+}
+
+impl Span {
+    fn add(&mut self, at: i64, bytes: u64) {
+        self.bytes += bytes;
+        match &mut self.first {
+            Some((first, count)) if at == *first => *count += bytes,
+            Some((first, _)) if at > *first => {}
+            first => *first = Some((at, bytes)),
+        }
+        match &mut self.last {
+            Some((last, count)) if at == *last => *count += bytes,
+            Some((last, _)) if at < *last => {}
+            last => *last = Some((at, bytes)),
+        }
+    }
+
+    /// The rate, without the bytes at one end, which took none of the time.
+    fn rate(&self, without: End) -> Option<Bitrate> {
+        let ((first, first_bytes), (last, last_bytes)) = (self.first?, self.last?);
+        let left_out = match without {
+            End::First => first_bytes,
+            End::Last => last_bytes,
+        };
+        let time = Duration::from_micros(u64::try_from(last.checked_sub(first)?).ok()?);
+        if time > LONGEST {
+            return Some(Bitrate::ZERO);
+        }
+        Bitrate::of(self.bytes.saturating_sub(left_out), time)
+    }
+}
+
+fn slot(id: ClusterId) -> usize {
+    usize::from(id.0.get()) % CLUSTERS
+}
+
+const CLUSTERS: usize = 4;
+const DURATION: Duration = Duration::from_millis(20);
+const RELEASE: Duration = Duration::from_millis(5);
+const LEAST_BYTES: u64 = 1500;
+const LEAST_PACKETS: u32 = 4;
+/// The first bursts, times the first estimate.
+const FIRST: f64 = 3.0;
+const SECOND: f64 = 6.0;
+const INTERVAL: Duration = Duration::from_secs(4);
+const SOON: Duration = Duration::from_secs(1);
+/// After its end a burst has arrived, or will not.
+const PATIENCE: Duration = Duration::from_secs(2);
+const OVERSHOOT: f64 = 1.2;
+const SATURATED: f64 = 0.9;
+const HEADROOM: f64 = 0.95;
+/// A burst spread over more says nothing.
+const LONGEST: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    /// Sends a whole burst, with a packet of 300 bytes each; gives its target
+    /// and packets' times of sending.
+    fn send(probing: &mut Probing, start: Instant) -> (ClusterId, Vec<i64>) {
+        let id = probing.current().expect("a burst");
+        let mut sent = Vec::new();
+        for millisecond in 0..100 {
+            let now = start + Duration::from_millis(millisecond);
+            let mut bytes = probing.release(now);
+            while bytes > 0 && probing.current() == Some(id) {
+                let at = i64::try_from(millisecond * 1000).expect("small");
+                probing.sent(now, at, 300);
+                sent.push(at);
+                bytes = bytes.saturating_sub(300);
+            }
+        }
+        (id, sent)
+    }
+
+    #[test]
+    fn a_narrow_path_shows_its_width_and_a_wide_one_the_target() {
+        for (capacity, least, most) in [(1000, 900, 1000), (50_000, 1300, 1800)] {
+            let start = Instant::now();
+            let mut probing = Probing::new();
+            let most_wanted = Bitrate::kilobits_per_second(5000);
+            probing.start_due(start, Bitrate::kilobits_per_second(500), most_wanted);
+            let (id, sent) = send(&mut probing, start);
+            let capacity = Bitrate::kilobits_per_second(capacity);
+            let serialization = i64::try_from(capacity.time_for(300).as_micros()).expect("small");
+
+            let mut free = 0;
+            for at in sent {
+                free = free.max(at) + serialization;
+                probing.arrived(id, free + 50_000, 300);
+            }
+            let result = probing.measure(start + Duration::from_secs(1));
+
+            let rate = result.expect("a result").rate.as_bits_per_second() / 1000;
+            assert!((least..=most).contains(&rate), "{rate} of {capacity}");
+        }
+    }
+
+    #[test]
+    fn a_burst_that_is_lost_proves_nothing_and_another_follows() {
+        let start = Instant::now();
+        let mut probing = Probing::new();
+        let (estimate, most) = (
+            Bitrate::kilobits_per_second(500),
+            Bitrate::kilobits_per_second(5000),
+        );
+        let mut bursts = 0;
+        for second in 0..30 {
+            let now = start + Duration::from_secs(second);
+            probing.start_due(now, estimate, most);
+            if probing.current().is_some() {
+                bursts += 1;
+                let (id, sent) = send(&mut probing, now);
+                for at in sent.iter().take(2) {
+                    probing.arrived(id, *at, 300);
+                }
+            }
+            assert_eq!(probing.measure(now + Duration::from_millis(900)), None);
+        }
+        assert!((5..=9).contains(&bursts), "{bursts}");
+    }
+
+    #[test]
+    fn what_arrives_in_no_time_proves_no_more_than_was_tried() {
+        let start = Instant::now();
+        let mut probing = Probing::new();
+        let estimate = Bitrate::kilobits_per_second(500);
+        probing.start_due(start, estimate, MOST);
+        let (id, sent) = send(&mut probing, start);
+
+        for _ in sent {
+            probing.arrived(id, i64::MIN, 300);
+            probing.arrived(id, i64::MIN, 300);
+        }
+
+        let result = probing.measure(start + Duration::from_secs(1));
+        let rate = result.expect("a result").rate;
+        assert!(rate <= estimate.scaled(FIRST * OVERSHOOT + 0.01), "{rate}");
+    }
+}
