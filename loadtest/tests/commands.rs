@@ -85,6 +85,35 @@ fn what_is_lost_on_either_way_is_sent_again() {
 }
 
 #[test]
+fn of_three_layers_the_middle_one_comes_whole() {
+    let (output, records) = measured(&[
+        "run",
+        "--no-floor",
+        "--publishers",
+        "3",
+        "--subscribers",
+        "3",
+        "--simulcast",
+        "--full",
+        "1",
+        "--bitrate",
+        "2m",
+        "--loss",
+        "0.05",
+        "--duration",
+        "2s",
+    ]);
+
+    let record = &records[0];
+    assert_eq!(record["losses_agree"], true, "{output:?}");
+    assert_eq!(record["frame_check"], "on");
+    assert_eq!(record["dropped_by_frame_check"], 0);
+    assert_eq!(record["faulty_packets"], 0, "{output:?}");
+    assert!(number(&record["sent_again"]) > 10.0, "{output:?}");
+    assert!(number(&record["loss_after_repair"]) < 0.01, "{output:?}");
+}
+
+#[test]
 fn a_meeting_through_the_floor_is_forwarded_and_compared_with_single_datagrams() {
     let (output, records) = measured(&["floor", "--publishers", "3", "--subscribers", "3"]);
 

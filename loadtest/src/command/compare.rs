@@ -24,7 +24,7 @@ use crate::trial::{self, Machine, TrialError};
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// Publishers x receivers, separated by commas; in `10x10` everybody sends
-    /// video and audio, and receives the others
+    /// audio and video in three layers, and receives the others' middle ones
     #[arg(long, value_name = "LIST", default_value = "1x50,1x500,10x10", value_delimiter = ',', value_parser = size)]
     scenarios: Vec<(usize, usize)>,
     /// How often each is measured
@@ -157,6 +157,7 @@ fn scenarios(arguments: &Arguments) -> Vec<Scenario> {
             }
             let is_meeting = publishers > 1;
             media.audio |= is_meeting;
+            media.simulcast |= is_meeting;
             media.scenario(1, publishers, subscribers)
         })
         .collect()

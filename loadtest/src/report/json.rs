@@ -52,6 +52,9 @@ pub struct Record {
     pub memory_bytes_per_added_publisher: Option<f64>,
     /// Cost a packet against the floor's in the same run.
     pub ratio_to_floor: Option<f64>,
+    /// Whether loss is the same by what was sent and by sequence numbers; where
+    /// the server chooses layers, whether it sent as much as the right one has.
+    pub losses_agree: bool,
     /// `on` or `off`; absent of servers that have none.
     pub frame_check: Option<&'static str>,
     /// Packets that it dropped while it was measured.
@@ -154,6 +157,7 @@ impl Record {
             memory_bytes_per_added_subscriber: None,
             memory_bytes_per_added_publisher: None,
             ratio_to_floor: None,
+            losses_agree: outcome.losses_agree(),
             frame_check: outcome
                 .frame_check
                 .map(|check| if check.is_on() { "on" } else { "off" }),
