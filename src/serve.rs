@@ -152,7 +152,10 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             config::Encryption::Optional => Encryption::Optional,
         },
         limits: service_limits(limits),
-        timing: Timing::default(),
+        timing: Timing {
+            resume_window: Duration::from_secs(config.rooms.resume_seconds.0.into()),
+            ..Timing::default()
+        },
     };
     let service = Service::new(settings, access.keys, workers.clone());
     tokio::spawn({

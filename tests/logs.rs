@@ -43,7 +43,7 @@ struct Session {
 
 impl Session {
     async fn run(name: &str, level: &str) -> Self {
-        let node = Node::start(name, "", level);
+        let node = Node::start_keeping_places(name, "", level, 2);
         let sources: Vec<IpAddr> = (71..76).map(|last| [127, 0, 0, last].into()).collect();
         let mut secrets = vec!["subject-of-the-token".into(), "id-of-the-token".into()];
         let room = "room-of-somebody";
@@ -95,6 +95,23 @@ impl Session {
 
         client.send(&json!({"type": "leave"})).await;
         client.expect_end().await;
+        let wrong = "A".repeat(43);
+        let right = clients[1].resume_secret.clone();
+        for (secret, answer) in [
+            (wrong, "error"),
+            (right.expect("its place is kept"), "resumed"),
+        ] {
+            let mut returned = node.connect_from(sources[1]).await.expect("it opens");
+            let id = &participants[1];
+            let resume = json!({
+                "type": "resume", "participantId": id, "secret": secret, "received": 1,
+            });
+            returned.send(&resume).await;
+            let next = returned.expect(answer).await;
+            secrets.extend(next["secret"].as_str().map(String::from));
+            secrets.push(secret);
+            clients.push(returned);
+        }
         drop(clients);
         node.settle("all have left", |now| now["quietroom_participants"] == 0.0)
             .await;

@@ -1,31 +1,20 @@
-//! A real server and real websockets, over a media plane that only listens.
+//! Sockets, from the handshake to the last message.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+mod server;
+
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use sfu::identity::ParticipantId;
-use sfu::transport::Fingerprint;
-use sfu::worker::command::{Command, WorkerAddress};
+use futures_util::SinkExt;
+use serde_json::json;
+use server::{PATIENCE, Server, new_token};
+use sfu::worker::command::Command;
 use sfu::worker::event::{DisconnectReason, Event};
-use signaling::MediaPlane;
-use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
-use signaling::limits::{Limits, Rate, TrustedProxies};
-use signaling::protocol::Role;
-use signaling::room::RoomSize;
-use signaling::sdp::VideoCodecs;
-use signaling::socket::{
-    AllowedOrigins, Encryption, GivenUp, JoinOutcome, Service, Settings, Timing,
-};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use signaling::access::{DevelopmentKey, UnixTime};
+use signaling::limits::{Limits, Rate};
+use signaling::socket::{GivenUp, JoinOutcome, Timing};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 #[tokio::test]
 async fn two_participants_see_each_other_come_and_go() {
@@ -62,7 +51,7 @@ async fn two_participants_see_each_other_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_dropped_socket_ends_the_stay_at_once() {
+async fn without_a_window_a_dropped_socket_ends_the_stay_at_once() {
     let server = Server::start().await;
     let mut first = server.join("r").await;
     let second = server.join("r").await;
@@ -357,6 +346,7 @@ async fn a_reader_that_does_not_keep_up_is_closed_and_the_room_goes_on() {
     let server = Server::start_with(
         Timing {
             silence_limit: 10 * PATIENCE,
+            resume_window: Duration::ZERO,
             ..Timing::default()
         },
         Limits {
@@ -632,281 +622,3 @@ async fn a_server_that_goes_down_says_so_and_waits_for_nobody_long() {
     let mut late = server.connect().await;
     late.expect_fatal("shutting-down").await;
 }
-
-struct Server {
-    address: SocketAddr,
-    key: DevelopmentKey,
-    plane: Arc<Listener>,
-    service: Service,
-}
-
-/// A media plane of two workers that notes its commands.
-struct Listener {
-    address: WorkerAddress,
-    commands: Mutex<Vec<(usize, Command)>>,
-}
-
-impl Listener {
-    fn commands(&self) -> Vec<(usize, Command)> {
-        self.commands.lock().expect("no test panics here").clone()
-    }
-}
-
-impl MediaPlane for Listener {
-    fn workers(&self) -> usize {
-        2
-    }
-
-    fn address(&self, _worker: usize) -> &WorkerAddress {
-        &self.address
-    }
-
-    fn send(&self, worker: usize, command: Command) {
-        self.commands
-            .lock()
-            .expect("no test panics here")
-            .push((worker, command));
-    }
-}
-
-impl Server {
-    async fn start() -> Self {
-        Self::start_limited(Limits::default()).await
-    }
-
-    async fn start_limited(limits: Limits) -> Self {
-        let timing = Timing {
-            join_deadline: Duration::from_millis(1_500),
-            ping_interval: Duration::from_millis(300),
-            silence_limit: Duration::from_millis(1_500),
-        };
-        Self::start_with(timing, limits).await
-    }
-
-    async fn start_with(timing: Timing, limits: Limits) -> Self {
-        let key = DevelopmentKey::generate();
-        let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
-        let plane = Arc::new(Listener {
-            address: WorkerAddress {
-                candidates: vec!["192.0.2.1:8443".parse().expect("an address")],
-                fingerprint: Fingerprint([7; 32]),
-            },
-            commands: Mutex::default(),
-        });
-        let settings = Settings {
-            allowed_origins: AllowedOrigins::default(),
-            trusted_proxies: TrustedProxies::default(),
-            room_size: RoomSize {
-                people: 3,
-                screens: 1,
-            },
-            video_codecs: VideoCodecs::default(),
-            encryption: Encryption::Optional,
-            limits,
-            timing,
-        };
-        let service = Service::new(settings, keys, plane.clone());
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("the loopback has ports");
-        let address = listener.local_addr().expect("it is bound");
-        let router = service.router();
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            address,
-            key,
-            plane,
-            service,
-        }
-    }
-
-    fn token(&self, room: &str) -> String {
-        self.token_at(room, UnixTime::now())
-    }
-
-    fn token_at(&self, room: &str, issued_at: UnixTime) -> String {
-        self.key.mint(&new_token(room, issued_at))
-    }
-
-    async fn connect(&self) -> Client {
-        let socket = TcpSocket::new_v4().expect("there are sockets");
-        self.connect_by(socket).await
-    }
-
-    async fn connect_by(&self, socket: TcpSocket) -> Client {
-        let stream = socket.connect(self.address).await.expect("it listens");
-        let request = self.request(Some("quietroom.v1"), None);
-        let (stream, _) = tokio_tungstenite::client_async(request, stream)
-            .await
-            .expect("the server speaks websocket");
-        Client {
-            stream,
-            joined: Value::Null,
-        }
-    }
-
-    async fn join(&self, room: &str) -> Client {
-        let client = self.connect().await;
-        self.admit(client, room).await
-    }
-
-    async fn join_with_small_buffers(&self, room: &str) -> Client {
-        let socket = TcpSocket::new_v4().expect("there are sockets");
-        socket
-            .set_recv_buffer_size(4_096)
-            .expect("the size is allowed");
-        let client = self.connect_by(socket).await;
-        self.admit(client, room).await
-    }
-
-    async fn admit(&self, mut client: Client, room: &str) -> Client {
-        let token = self.token(room);
-        client.send(&json!({"type": "join", "token": token})).await;
-        client.joined = client.expect("joined").await;
-        client
-    }
-
-    async fn refuse(&self, room: &str, code: &str) {
-        let mut socket = self.connect().await;
-        let token = self.token(room);
-        socket.send(&json!({"type": "join", "token": token})).await;
-        socket.expect_fatal(code).await;
-    }
-
-    /// The status of a handshake that fails.
-    async fn refused(&self, protocol: Option<&str>, origin: Option<&str>) -> u16 {
-        self.refusal(protocol, origin).await.status().as_u16()
-    }
-
-    /// The answer to a handshake that fails.
-    async fn refusal(&self, protocol: Option<&str>, origin: Option<&str>) -> Response {
-        let stream = TcpStream::connect(self.address).await.expect("it listens");
-        let request = self.request(protocol, origin);
-        match tokio_tungstenite::client_async(request, stream).await {
-            Err(Error::Http(response)) => *response,
-            other => panic!("the handshake should fail with a status: {other:?}"),
-        }
-    }
-
-    fn request(
-        &self,
-        protocol: Option<&str>,
-        origin: Option<&str>,
-    ) -> tokio_tungstenite::tungstenite::handshake::client::Request {
-        let mut request = format!("ws://{}/v1/signal", self.address)
-            .into_client_request()
-            .expect("the address is good");
-        let headers = request.headers_mut();
-        if let Some(protocol) = protocol {
-            let value = protocol.parse().expect("it fits a header");
-            headers.insert("sec-websocket-protocol", value);
-        }
-        if let Some(origin) = origin {
-            headers.insert("origin", origin.parse().expect("it fits a header"));
-        }
-        request
-    }
-}
-
-struct Client {
-    stream: WebSocketStream<TcpStream>,
-    joined: Value,
-}
-
-impl Client {
-    fn id(&self) -> &str {
-        self.joined["participantId"]
-            .as_str()
-            .expect("it has joined")
-    }
-
-    fn number(&self) -> ParticipantId {
-        ParticipantId(u64::from_str_radix(self.id(), 16).expect("ids are hexadecimal"))
-    }
-
-    async fn send(&mut self, message: &Value) {
-        self.send_raw(Message::text(message.to_string())).await;
-    }
-
-    async fn send_raw(&mut self, message: Message) {
-        self.stream.send(message).await.expect("the socket is open");
-    }
-
-    async fn offer(&mut self) {
-        let mut offer: Value =
-            serde_json::from_str(include_str!("fixtures/chromium-trimmed-2.json"))
-                .expect("the fixture is JSON");
-        offer["type"] = "offer".into();
-        self.send(&offer).await;
-    }
-
-    /// The next message, whatever it is.
-    async fn receive(&mut self) -> Value {
-        loop {
-            match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    return serde_json::from_str(&text).expect("messages are JSON");
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                other => panic!("a message should come, not {other:?}"),
-            }
-        }
-    }
-
-    async fn expect(&mut self, kind: &str) -> Value {
-        let message = timeout(PATIENCE, self.receive())
-            .await
-            .unwrap_or_else(|_| panic!("{kind} should come"));
-        assert_eq!(message["type"], kind, "{message}");
-        message
-    }
-
-    async fn expect_fatal(&mut self, code: &str) {
-        let error = self.expect("error").await;
-        assert_eq!(error["code"], code, "{error}");
-        assert_eq!(error["fatal"], true, "{error}");
-        self.expect_end().await;
-    }
-
-    /// The code that the socket is closed with, as the next that comes.
-    async fn close_code(&mut self) -> CloseCode {
-        let code = async {
-            loop {
-                match self.stream.next().await {
-                    Some(Ok(Message::Close(Some(frame)))) => return frame.code,
-                    Some(Ok(Message::Ping(_))) => {}
-                    other => panic!("{other:?} instead of a close frame"),
-                }
-            }
-        };
-        timeout(PATIENCE, code).await.expect("the socket is closed")
-    }
-
-    async fn expect_end(&mut self) {
-        let end = async {
-            while let Some(Ok(message)) = self.stream.next().await {
-                assert!(!message.is_text(), "nothing follows: {message}");
-            }
-        };
-        timeout(PATIENCE, end).await.expect("the socket is closed");
-    }
-
-    async fn expect_nothing(&mut self) {
-        let message = timeout(Duration::from_millis(200), self.receive()).await;
-        assert!(message.is_err(), "{message:?}");
-    }
-}
-
-fn new_token(room: &str, issued_at: UnixTime) -> NewToken<'_> {
-    NewToken {
-        subject: "s",
-        room,
-        role: Role::Client,
-        issued_at,
-        lifetime_seconds: 3_600,
-        token_id: "t",
-    }
-}
-
-/// Far beyond what anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);

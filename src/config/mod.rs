@@ -80,6 +80,7 @@ pub(crate) struct Rooms {
     pub(crate) screens: Whole<0, 8>,
     pub(crate) video_codecs: VideoCodecList,
     pub(crate) encryption: Encryption,
+    pub(crate) resume_seconds: Whole<0, 300>,
 }
 
 /// Whether a client may join without end-to-end encryption.
@@ -156,6 +157,7 @@ impl Default for Rooms {
             screens: Whole(2),
             video_codecs: VideoCodecList::default(),
             encryption: Encryption::default(),
+            resume_seconds: Whole(30),
         }
     }
 }

@@ -33,14 +33,21 @@ impl Node {
     /// `name` is the test's own; `settings` are added to those that every
     /// server here has, and begin with what is of `[http]`; `level` is that of
     /// the log.
+    ///
+    /// Whoever is gone is gone: no place is kept.
     pub fn start(name: &str, settings: &str, level: &str) -> Self {
+        Self::start_keeping_places(name, settings, level, 0)
+    }
+
+    /// Keeps the places of those whose sockets broke for so many seconds.
+    pub fn start_keeping_places(name: &str, settings: &str, level: &str, seconds: u16) -> Self {
         // Another test may take the port for metrics between its choice and use.
         (0..5)
-            .find_map(|_| Self::try_start(name, settings, level))
+            .find_map(|_| Self::try_start(name, settings, level, seconds))
             .unwrap_or_else(|| panic!("the server {name} does not start; see its log"))
     }
 
-    fn try_start(name: &str, settings: &str, level: &str) -> Option<Self> {
+    fn try_start(name: &str, settings: &str, level: &str, seconds: u16) -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("node")
             .join(name);
@@ -52,7 +59,7 @@ impl Node {
         let config = format!(
             "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
              [access]\njwks = \"{}\"\n\
-             [rooms]\nencryption = \"optional\"\n\
+             [rooms]\nencryption = \"optional\"\nresume_seconds = {seconds}\n\
              [metrics]\nlisten = \"{metrics}\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n{settings}",
             jwks.display()
@@ -163,7 +170,10 @@ impl Node {
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
         let (stream, _) = tokio_tungstenite::client_async(request, stream).await?;
-        Ok(Client { stream })
+        Ok(Client {
+            stream,
+            resume_secret: None,
+        })
     }
 
     pub async fn join(&self, room: &str) -> Client {
@@ -179,6 +189,7 @@ impl Node {
         let token = self.token(room);
         client.send(&json!({"type": "join", "token": token})).await;
         let joined = client.expect("joined").await;
+        client.resume_secret = joined["resume"]["secret"].as_str().map(String::from);
         let id = joined["participantId"].as_str().expect("it has an id");
         (client, id.to_owned())
     }
@@ -194,6 +205,8 @@ impl Drop for Node {
 /// One websocket.
 pub struct Client {
     pub stream: WebSocketStream<TcpStream>,
+    /// Once it has joined, if its place is kept.
+    pub resume_secret: Option<String>,
 }
 
 impl Client {

@@ -75,6 +75,7 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'Update the browser or use another one.',
   ],
   'media-disconnected': ['Sound and picture were lost.', TRY_AGAIN],
+  'resume-refused': ['The connection to the server was lost.', TRY_AGAIN],
   'shutting-down': ['The server is being restarted.', 'Join again in a minute.'],
   internal: ['The server failed.', 'Join again in a moment.'],
   'unsupported-browser': [

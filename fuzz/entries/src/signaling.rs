@@ -30,9 +30,11 @@ pub fn run(data: &[u8]) {
             continue;
         };
         let socket = usize::from(first & 3);
-        match first & 0x0C {
-            0x08 => sockets.vanish(socket),
-            0x0C => sockets.lose_media(socket),
+        match first & 0x4C {
+            0x40 => sockets.lose_socket(socket, true),
+            0x44 => sockets.lose_socket(socket, false),
+            0x08 | 0x48 => sockets.vanish(socket),
+            0x0C | 0x4C => sockets.lose_media(socket),
             _ => sockets.handle(socket, &String::from_utf8_lossy(text)),
         }
         sockets.check_views();
@@ -141,7 +143,9 @@ impl Sockets {
             ClientMessage::ShareScreen {} => self.room.share_screen(id),
             ClientMessage::StopScreenShare {} => self.room.stop_screen_share(id),
             ClientMessage::Leave {} => return self.vanish(socket),
-            ClientMessage::Join { .. } => return,
+            ClientMessage::Join { .. }
+            | ClientMessage::Resume { .. }
+            | ClientMessage::Ack { .. } => return,
             group => self.deliver(id, group),
         };
         self.apply(effects);
@@ -214,6 +218,15 @@ impl Sockets {
     fn vanish(&mut self, socket: usize) {
         if let Some(stay) = self.stays[socket].take() {
             let effects = self.room.leave(stay.id, self.now);
+            self.apply(effects);
+        }
+    }
+
+    /// A socket goes away for a while, or comes back.
+    fn lose_socket(&mut self, socket: usize, is_lost: bool) {
+        if let Some(stay) = &self.stays[socket] {
+            let id = stay.id;
+            let effects = self.room.set_reconnecting(id, is_lost);
             self.apply(effects);
         }
     }
@@ -336,6 +349,8 @@ pub const DICTIONARY: &[&[u8]] = &[
     b"\n2{\"type\":\"share-screen\"}\n",
     b"\n0{\"type\":\"stop-screen-share\"}\n",
     b"\n8\n",
+    b"\n@\n",
+    b"\nD\n",
     b"\n<\n",
     b"\"type\":\"offer\"",
     b"\"publications\":[]",

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::Opaque;
+use super::{Opaque, ResumeSecret};
 
 /// A message from client to server.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
@@ -33,6 +33,22 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         group: Option<GroupReport>,
+    },
+    /// Takes a stay up again whose socket is gone or of no use, instead of
+    /// `join`. Both sides then send again what the other did not receive.
+    Resume {
+        participant_id: String,
+        /// The last one that was given.
+        secret: ResumeSecret,
+        /// How many messages of this stay came from the server, `joined` being
+        /// the first; `ack` and `resumed` do not count.
+        received: u32,
+    },
+    /// Lets the server forget what came. Those after `join` or `resume` are
+    /// counted as any message.
+    Ack {
+        /// As in `resume`.
+        received: u32,
     },
     /// A session description (RFC 8829). The client always offers.
     Offer {

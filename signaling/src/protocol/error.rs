@@ -34,6 +34,8 @@ pub enum ErrorCode {
     InvalidOffer,
     /// The media transport failed or fell silent; join again.
     MediaDisconnected,
+    /// The stay is over, or cannot be taken up where it was; join again.
+    ResumeRefused,
     /// The server is going down; join again later.
     ShuttingDown,
     /// The server failed; nothing the client did.

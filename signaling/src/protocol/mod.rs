@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod opaque;
+mod resume;
 mod server;
 mod typescript;
 
@@ -16,6 +17,7 @@ pub use client::{
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};
+pub use resume::{ResumeSecret, Resumption};
 pub use server::{IceServer, Participant, Role, ServerMessage, SlotAssignment};
 pub use typescript::write_typescript;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ErrorCode, Opaque};
+use super::{ErrorCode, Opaque, ResumeSecret, Resumption};
 
 /// A message from server to client.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
@@ -27,6 +27,25 @@ pub enum ServerMessage {
         screen_slots: u16,
         /// For `RTCConfiguration.iceServers`.
         ice_servers: Vec<IceServer>,
+        /// Absent: the stay ends with its socket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        resume: Option<Resumption>,
+    },
+    /// The answer to `resume`: the stay goes on here.
+    Resumed {
+        /// How many messages of this stay came from the client; `join` and
+        /// `resume` do not count.
+        received: u32,
+        /// For the next time. The one before is good until a message of the
+        /// client's comes on this socket.
+        secret: ResumeSecret,
+    },
+    /// Lets the client forget what came, and shows that the server is there:
+    /// comes every few seconds.
+    Ack {
+        /// As in `resumed`.
+        received: u32,
     },
     /// The answer to `offer`.
     Answer { sdp: String },
@@ -80,6 +99,9 @@ pub struct Participant {
     pub role: Role,
     pub microphone: bool,
     pub camera: bool,
+    /// Its connection to the server is gone, and may come back.
+    #[serde(default)]
+    pub reconnecting: bool,
 }
 
 /// What a participant is in the room; the token says it.

@@ -74,6 +74,8 @@ struct Member {
     id: ParticipantId,
     role: Role,
     devices: Devices,
+    /// Its socket is gone, and may come back.
+    reconnecting: bool,
     slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
     negotiated: Option<SlotsBy<u16>>,
@@ -105,6 +107,7 @@ impl Room {
             id,
             role,
             devices: Devices::default(),
+            reconnecting: false,
             slots: Slots::new(self.size.slots().people),
             negotiated: None,
             frame_key: None,
@@ -118,6 +121,7 @@ impl Room {
                 slots: joiner.slots.len(),
                 screen_slots: self.screens.len(),
                 ice_servers: Vec::new(),
+                resume: None,
             },
         )];
 
@@ -204,15 +208,20 @@ impl Room {
             return Vec::new();
         }
         member.devices = devices;
-        let participant = member.describe();
-        self.members
-            .iter()
-            .filter(|other| other.id != id)
-            .map(|other| {
-                let participant = participant.clone();
-                Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
-            })
-            .collect()
+        self.tell_of(index)
+    }
+
+    /// Notes whether somebody's socket is gone, and tells the others.
+    pub fn set_reconnecting(&mut self, id: ParticipantId, reconnecting: bool) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let member = &mut self.members[index];
+        if member.reconnecting == reconnecting {
+            return Vec::new();
+        }
+        member.reconnecting = reconnecting;
+        self.tell_of(index)
     }
 
     /// Takes over which layers of others' cameras somebody wants. Slots that
@@ -398,6 +407,20 @@ impl Room {
         effects
     }
 
+    /// Tells all others how somebody is now.
+    fn tell_of(&self, index: usize) -> Vec<Effect> {
+        let member = &self.members[index];
+        let participant = member.describe();
+        self.members
+            .iter()
+            .filter(|other| other.id != member.id)
+            .map(|other| {
+                let participant = participant.clone();
+                Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
+            })
+            .collect()
+    }
+
     fn position(&self, id: ParticipantId) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
     }
@@ -459,6 +482,7 @@ impl Member {
             role: self.role,
             microphone: self.devices.microphone,
             camera: self.devices.camera,
+            reconnecting: self.reconnecting,
         }
     }
 

@@ -1,14 +1,18 @@
 //! The websocket service: one socket and one task for each participant, and
 //! the register of rooms that they share.
 
+mod frame;
 mod group;
+mod line;
 mod origin;
 mod outbox;
 mod register;
+mod resume;
 mod secret;
 mod service;
 mod session;
 mod statistics;
+mod stay;
 
 pub use origin::AllowedOrigins;
 pub use service::{Encryption, Service, Settings, Timing};

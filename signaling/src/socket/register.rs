@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::worker::command::WorkerAddress;
 use thiserror::Error;
+use tokio::sync::mpsc;
 
 use super::outbox::Outbox;
+use super::resume::{Door, Return};
 use crate::MediaPlane;
 use crate::access::Admission;
 use crate::limits::Limits;
-use crate::protocol::{ErrorCode, ServerMessage};
+use crate::protocol::{ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{Effect, Room, RoomFull, RoomSize};
 
 /// Rooms come with their first participant and go with their last. A room
@@ -22,6 +24,7 @@ pub(super) struct Register {
     plane: Arc<dyn MediaPlane>,
     size: RoomSize,
     limits: Limits,
+    resume_window: Duration,
     rooms: HashMap<String, OpenRoom>,
     stays: HashMap<ParticipantId, Stay>,
     /// Participants on each worker.
@@ -42,6 +45,7 @@ struct Stay {
     id: RoomId,
     worker: usize,
     outbox: Outbox,
+    door: Door,
 }
 
 /// What a newcomer's session must know.
@@ -71,12 +75,18 @@ impl NoSeat {
 }
 
 impl Register {
-    pub(super) fn new(plane: Arc<dyn MediaPlane>, size: RoomSize, limits: Limits) -> Self {
+    pub(super) fn new(
+        plane: Arc<dyn MediaPlane>,
+        size: RoomSize,
+        limits: Limits,
+        resume_window: Duration,
+    ) -> Self {
         Self {
             loads: vec![0; plane.workers()],
             plane,
             size,
             limits,
+            resume_window,
             rooms: HashMap::new(),
             stays: HashMap::new(),
             next_room: 1,
@@ -84,12 +94,13 @@ impl Register {
     }
 
     /// Lets somebody into the room its token names, under an id that is new.
+    /// Gives its seat, and where its next sockets arrive.
     pub(super) fn join(
         &mut self,
         id: ParticipantId,
         admission: &Admission,
         outbox: Outbox,
-    ) -> Result<Seat, NoSeat> {
+    ) -> Result<(Seat, mpsc::Receiver<Return>), NoSeat> {
         if self.stays.len() >= self.limits.participants {
             return Err(NoSeat::ServerFull);
         }
@@ -110,7 +121,15 @@ impl Register {
                 })
             }
         };
-        let effects = open.room.join(id, admission.role)?;
+        let mut effects = open.room.join(id, admission.role)?;
+        let (door, secret, returns) = Door::new();
+        // A room draws no random numbers.
+        if let Some(Effect::Tell(_, ServerMessage::Joined { resume, .. })) = effects.first_mut()
+            && !self.resume_window.is_zero()
+        {
+            let seconds = u16::try_from(self.resume_window.as_secs()).unwrap_or(u16::MAX);
+            *resume = Some(Resumption { secret, seconds });
+        }
         let (room, worker) = (open.id, open.worker);
         self.loads[worker] += 1;
         let stay = Stay {
@@ -118,13 +137,41 @@ impl Register {
             id: room,
             worker,
             outbox,
+            door,
         };
         self.stays.insert(id, stay);
         self.apply(worker, effects);
-        Ok(Seat {
+        let seat = Seat {
             room,
             worker: self.plane.address(worker).clone(),
-        })
+        };
+        Ok((seat, returns))
+    }
+
+    /// The way to the stay that an id and a resume secret name. Whether it is
+    /// the id or the secret that is wrong cannot be told by the time it takes.
+    pub(super) fn returning(
+        &mut self,
+        id: ParticipantId,
+        secret: &ResumeSecret,
+    ) -> Option<mpsc::Sender<Return>> {
+        let stay = self.stays.get_mut(&id);
+        let door = stay
+            .filter(|stay| !stay.outbox.is_closed())
+            .map(|stay| &mut stay.door);
+        Door::open(door, secret)
+    }
+
+    /// Makes another resume secret. The present one stays good until
+    /// [`Register::confirm_secret`].
+    pub(super) fn renew_secret(&mut self, id: ParticipantId) -> Option<ResumeSecret> {
+        Some(self.stays.get_mut(&id)?.door.renew())
+    }
+
+    pub(super) fn confirm_secret(&mut self, id: ParticipantId) {
+        if let Some(stay) = self.stays.get_mut(&id) {
+            stay.door.confirm();
+        }
     }
 
     /// Whether somebody is here under this id.
@@ -291,7 +338,7 @@ mod tests {
             people: 3,
             screens: 1,
         };
-        Register::new(Arc::new(plane), size, Limits::default())
+        Register::new(Arc::new(plane), size, Limits::default(), Duration::ZERO)
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {

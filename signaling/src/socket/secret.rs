@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::ParticipantId;
 use sfu::rtp::Ssrc;
 use sfu::transport::IceCredentials;
 
 use crate::SlotsBy;
+use crate::protocol::ResumeSecret;
 use crate::sdp::SlotSources;
 
 pub(super) fn participant_id() -> ParticipantId {
@@ -24,6 +27,11 @@ pub(super) fn ice_credentials() -> IceCredentials {
         ufrag: ice_chars::<16>(),
         password: ice_chars::<24>(),
     }
+}
+
+/// 256 bits.
+pub(super) fn resume_secret() -> ResumeSecret {
+    ResumeSecret::new(URL_SAFE_NO_PAD.encode(bytes::<32>())).expect("it has the form")
 }
 
 /// Synchronization sources for as many slots, all different and none zero.
@@ -79,6 +87,7 @@ mod tests {
         assert_eq!(credentials.password.len(), 24);
         assert_ne!(credentials, ice_credentials());
         assert!(session_id() < 1 << 63);
+        assert_ne!(resume_secret(), resume_secret());
 
         let sources = slot_sources(SlotsBy {
             people: 24,

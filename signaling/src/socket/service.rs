@@ -14,6 +14,7 @@ use axum::routing::get;
 use sfu::worker::event::Event;
 use tokio::sync::watch;
 
+use super::line::Line;
 use super::origin::AllowedOrigins;
 use super::register::Register;
 use super::session;
@@ -57,6 +58,9 @@ pub struct Timing {
     pub ping_interval: Duration,
     /// Without a sign of life, and for a message to be taken.
     pub silence_limit: Duration,
+    /// How long a stay is kept without a socket, in whole seconds; zero: not
+    /// at all.
+    pub resume_window: Duration,
 }
 
 impl Default for Timing {
@@ -65,6 +69,7 @@ impl Default for Timing {
             join_deadline: Duration::from_secs(10),
             ping_interval: Duration::from_secs(5),
             silence_limit: Duration::from_secs(15),
+            resume_window: Duration::from_secs(30),
         }
     }
 }
@@ -89,7 +94,12 @@ struct Shared {
 
 impl Service {
     pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
-        let register = Mutex::new(Register::new(plane, settings.room_size, settings.limits));
+        let register = Mutex::new(Register::new(
+            plane,
+            settings.room_size,
+            settings.limits,
+            settings.timing.resume_window,
+        ));
         Self {
             shared: Arc::new(Shared {
                 joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
@@ -266,8 +276,12 @@ async fn open(
         .max_message_size(most)
         .max_frame_size(most)
         .on_upgrade(move |socket| async move {
-            let _open = OpenSocket::new(&service);
-            session::run(socket, service.clone(), connection).await;
+            let line = Line {
+                socket,
+                connection,
+                _open: OpenSocket::new(&service),
+            };
+            session::run(line, service).await;
         })
 }
 
@@ -279,7 +293,7 @@ const READ_BUFFER: usize = 4 * 1024;
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Counts a socket for as long as it lives.
-struct OpenSocket(Service);
+pub(super) struct OpenSocket(Service);
 
 impl OpenSocket {
     fn new(service: &Service) -> Self {

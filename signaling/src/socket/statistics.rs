@@ -25,6 +25,10 @@ pub struct Statistics {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JoinOutcome {
     Joined,
+    /// A stay goes on, on another socket.
+    Resumed,
+    /// The stay that was to go on is over, or is somebody else's.
+    ResumeRefused,
     InvalidToken,
     TokenExpired,
     TokenNotYetValid,
@@ -58,8 +62,10 @@ pub enum GivenUp {
 }
 
 impl JoinOutcome {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Joined,
+        Self::Resumed,
+        Self::ResumeRefused,
         Self::InvalidToken,
         Self::TokenExpired,
         Self::TokenNotYetValid,
@@ -79,6 +85,8 @@ impl JoinOutcome {
     pub fn name(self) -> &'static str {
         match self {
             Self::Joined => "joined",
+            Self::Resumed => "resumed",
+            Self::ResumeRefused => "resume-refused",
             Self::InvalidToken => "invalid-token",
             Self::TokenExpired => "token-expired",
             Self::TokenNotYetValid => "token-not-yet-valid",
@@ -105,6 +113,7 @@ impl From<ErrorCode> for JoinOutcome {
             ErrorCode::RoomFull => Self::RoomFull,
             ErrorCode::ServerFull => Self::ServerFull,
             ErrorCode::RateLimited => Self::RateLimited,
+            ErrorCode::ResumeRefused => Self::ResumeRefused,
             ErrorCode::EncryptionRequired => Self::EncryptionRequired,
             ErrorCode::InvalidMessage
             | ErrorCode::MessageTooLarge

@@ -43,7 +43,9 @@ beforeEach(async () => {
     type: 'joined',
     participantId: 'me',
     role: 'host',
-    participants: [{ id: 'ben', role: 'client', microphone: true, camera: true }],
+    participants: [
+      { id: 'ben', role: 'client', microphone: true, camera: true, reconnecting: false },
+    ],
     slots: 1,
     screenSlots: 1,
     iceServers: [],

@@ -5,7 +5,13 @@ import { Room, type RoomOptions } from '../room/room';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { QuietRoomElement } from './quiet-room';
 
-const BEN = { id: 'ben', role: 'client', microphone: false, camera: true } as const;
+const BEN = {
+  id: 'ben',
+  role: 'client',
+  microphone: false,
+  camera: true,
+  reconnecting: false,
+} as const;
 const JOINED: ServerMessage = {
   type: 'joined',
   participantId: 'me',

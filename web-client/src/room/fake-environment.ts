@@ -13,7 +13,8 @@ export class FakeEnvironment implements Environment {
   };
   readonly page = 'https://clinic.example/';
   readonly worker = new FakeWorker();
-  readonly socket = new FakeSocket();
+  /** The newest. */
+  socket = new FakeSocket();
   readonly connection = new FakePeerConnection();
   readonly microphone = new FakeTrack('audio');
   readonly camera = new FakeTrack('video');
@@ -38,6 +39,7 @@ export class FakeEnvironment implements Environment {
   }
 
   openSocket(address: URL): FakeSocket {
+    if (this.socketAddress !== undefined) this.socket = new FakeSocket();
     this.socketAddress = address.href;
     return this.socket;
   }

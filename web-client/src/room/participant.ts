@@ -82,6 +82,11 @@ export class RemoteParticipant {
     return this.#tracks['screen-audio'];
   }
 
+  /** Whether the server lost touch with this one, who may come back by itself. */
+  get isReconnecting(): boolean {
+    return this.#state.reconnecting;
+  }
+
   /** What is received of the microphone, be it on or off; absent while there is no slot. */
   get audioTrack(): Track | undefined {
     return this.#tracks.microphone;

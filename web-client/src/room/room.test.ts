@@ -6,7 +6,13 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { FakeEnvironment, stubGlobals } from './fake-environment';
 import { Room, type RoomOptions } from './room';
 
-const BEN = { id: 'ben', role: 'client', microphone: true, camera: true } as const;
+const BEN = {
+  id: 'ben',
+  role: 'client',
+  microphone: true,
+  camera: true,
+  reconnecting: false,
+} as const;
 const JOINED: ServerMessage = {
   type: 'joined',
   participantId: 'me',
@@ -415,7 +421,13 @@ describe('the group', () => {
     environment.socket.say({ type: 'mls-welcome', welcome: 'abc' });
     environment.socket.say({
       type: 'participant-joined',
-      participant: { id: ANN, role: 'client', microphone: false, camera: false },
+      participant: {
+        id: ANN,
+        role: 'client',
+        microphone: false,
+        camera: false,
+        reconnecting: false,
+      },
     });
     environment.socket.say({ type: 'participant-left', participantId: 'ben' });
 

@@ -39,7 +39,8 @@ export interface JoinOptions {
 }
 
 /**
- * `reconnecting`: media is interrupted and may come back by itself.
+ * `reconnecting`: media or the connection to the server is interrupted and may
+ * come back by itself; media flows as long as it can.
  * `disconnected` is final; {@link Room.error} says why if it was no leave.
  */
 export type RoomState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'disconnected';
@@ -235,7 +236,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setState('connecting');
     this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
 
-    const connection = new SignalingConnection(environment.openSocket(address));
+    const connection = new SignalingConnection(() => environment.openSocket(address));
     this.#connection = connection;
     this.#cleanups.push(() => {
       connection.close();
@@ -245,6 +246,12 @@ export class Room extends Emitter<RoomEvents> {
     });
     connection.on('closed', (error) => {
       this.#end(error);
+    });
+    connection.on('interrupted', () => {
+      this.#updateState();
+    });
+    connection.on('resumed', () => {
+      this.#updateState();
     });
 
     const worker = environment.startWorker(this.#options.workerUrl);
@@ -325,6 +332,9 @@ export class Room extends Emitter<RoomEvents> {
       case 'joined':
         this.#handleJoined(message);
         break;
+      case 'resumed':
+      case 'ack':
+        break; // The connection's own.
       case 'answer':
         this.#handleAnswer(message.sdp);
         break;
@@ -425,11 +435,11 @@ export class Room extends Emitter<RoomEvents> {
       case 'connected':
         this.timings.connected ??= this.#environment.now();
         clearTimeout(this.#deadline);
-        this.#setState('connected');
+        this.#updateState();
         this.#settleJoin?.resolve();
         break;
       case 'disconnected':
-        if (this.#state === 'connected') this.#setState('reconnecting');
+        this.#updateState();
         break;
       case 'failed': {
         const wasConnected = this.timings.connected !== undefined;
@@ -441,6 +451,13 @@ export class Room extends Emitter<RoomEvents> {
       case 'closed':
         break;
     }
+  }
+
+  /** Once there was media, what is missing for it and for news of the room may come back. */
+  #updateState(): void {
+    if (this.timings.connected === undefined) return;
+    const isWhole = this.#peer?.state === 'connected' && this.#connection?.isInterrupted === false;
+    this.#setState(isWhole ? 'connected' : 'reconnecting');
   }
 
   #openDevices(): void {

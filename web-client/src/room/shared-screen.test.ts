@@ -3,7 +3,13 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { FakeEnvironment, stubGlobals } from './fake-environment';
 import { Room } from './room';
 
-const BEN = { id: 'ben', role: 'client', microphone: true, camera: true } as const;
+const BEN = {
+  id: 'ben',
+  role: 'client',
+  microphone: true,
+  camera: true,
+  reconnecting: false,
+} as const;
 const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   type: 'joined',
   participantId: 'me',

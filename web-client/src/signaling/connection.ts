@@ -1,8 +1,11 @@
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
+import { BackOff } from './back-off';
 import { parseServerMessage } from './parse';
 import type { ClientMessage } from './protocol/ClientMessage';
+import type { ErrorCode } from './protocol/ErrorCode';
 import type { ServerMessage } from './protocol/ServerMessage';
+import { Unacknowledged } from './unacknowledged';
 
 /** The websocket subprotocol both sides must name. */
 export const SUBPROTOCOL = 'quietroom.v1';
@@ -12,55 +15,128 @@ export type SignalingSocket = Pick<WebSocket, 'protocol' | 'send' | 'close' | 'a
 
 interface SignalingEvents {
   message: [message: ServerMessage];
+  /** The socket is gone. What is said is kept, and the stay may go on. */
+  interrupted: [];
+  /** The stay goes on; nothing was lost. */
+  resumed: [];
   /**
    * The last event, at most once, and never after {@link SignalingConnection.close}:
-   * `signaling-unreachable`, `signaling-closed` or `protocol-violation`.
+   * `signaling-unreachable`, `signaling-closed`, `resume-refused` or `protocol-violation`.
    */
   closed: [error: QuietroomError];
 }
 
-/** The websocket to the server: typed messages in and out. */
+/**
+ * The connection to the server for one stay: typed messages in and out, over
+ * one websocket after the other.
+ */
 export class SignalingConnection extends Emitter<SignalingEvents> {
-  readonly #socket: SignalingSocket;
-  readonly #unsent: string[] = [];
-  #opened = false;
-  #closed = false;
+  readonly #open: () => SignalingSocket;
+  readonly #said = new Unacknowledged();
+  readonly #backOff = new BackOff();
+  #socket: SignalingSocket;
+  #phase: Phase = 'opening';
+  #greeting: string | undefined;
+  #stay: { readonly participantId: string; secret: string; readonly window: number } | undefined;
+  #received = 0;
+  #acknowledged = 0;
+  #ackTimer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+  #watchTimer: Timer | undefined;
+  #lastHeard = Date.now();
+  #interruptedAt: number | undefined;
+  #attemptedAt = 0;
 
-  constructor(socket: SignalingSocket) {
+  constructor(open: () => SignalingSocket) {
     super();
-    this.#socket = socket;
-    socket.addEventListener('open', this.#handleOpen);
-    socket.addEventListener('message', this.#handleMessage);
-    socket.addEventListener('close', this.#handleClose);
+    this.#open = open;
+    this.#socket = this.#listen(open());
   }
 
-  /** Sends `message`, once the socket is open; nothing after the end. */
+  /** Whether what is said goes out at once. */
+  get isLive(): boolean {
+    return this.#phase === 'live';
+  }
+
+  /** Whether the stay may yet go on, on another socket. */
+  get isInterrupted(): boolean {
+    return this.#phase === 'waiting' || this.#phase === 'resuming';
+  }
+
+  /**
+   * Sends `message`: `join`, which must come first, when the socket is open,
+   * all others in order, on another socket if need be; nothing after the end.
+   */
   send(message: ClientMessage): void {
-    if (this.#closed) return;
+    if (this.#phase === 'closed') return;
     const text = JSON.stringify(message);
-    if (this.#opened) this.#socket.send(text);
-    else this.#unsent.push(text);
+    if (message.type === 'join') {
+      this.#greeting = text;
+      if (this.#phase === 'open') this.#greet();
+      return;
+    }
+    this.#said.push(text);
+    if (this.#phase === 'live') this.#socket.send(text);
   }
 
-  /** Closes the socket after what was sent. Idempotent. */
+  /**
+   * The network may be another one, or the device has slept: does not wait
+   * for the present socket to be found dead, nor for the next attempt's time.
+   */
+  reconnect(): void {
+    if (this.#phase === 'live' && this.#stay !== undefined) {
+      this.#abandon();
+      this.#interrupt();
+    } else if (
+      this.#phase === 'waiting' ||
+      (this.#phase === 'resuming' && Date.now() - this.#attemptedAt > HOPEFUL)
+    ) {
+      this.#abandon();
+      this.#backOff.reset();
+      this.#attempt();
+    }
+  }
+
+  /** Ends the stay's connection, after what was sent. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    for (const timer of [this.#ackTimer, this.#retryTimer, this.#watchTimer]) clearTimeout(timer);
     this.#socket.close(NORMAL_CLOSURE);
   }
 
+  #listen(socket: SignalingSocket): SignalingSocket {
+    // A socket that was given up may still have something to say.
+    const ifPresent =
+      <Event>(handle: (event: Event) => void) =>
+      (event: Event): void => {
+        if (socket === this.#socket && this.#phase !== 'closed') handle(event);
+      };
+    socket.addEventListener('open', ifPresent(this.#handleOpen));
+    socket.addEventListener('message', ifPresent(this.#handleMessage));
+    socket.addEventListener('close', ifPresent(this.#handleClose));
+    return socket;
+  }
+
   readonly #handleOpen = (): void => {
-    if (this.#closed) return;
     if (this.#socket.protocol !== SUBPROTOCOL) {
       this.#fail(new QuietroomError('protocol-violation', 'the server chose no subprotocol'));
-      return;
+    } else if (this.#phase === 'opening') {
+      this.#phase = 'open';
+      if (this.#greeting !== undefined) this.#greet();
+    } else if (this.#stay !== undefined) {
+      const { participantId, secret } = this.#stay;
+      const resume: ClientMessage = {
+        type: 'resume',
+        participantId,
+        secret,
+        received: this.#received,
+      };
+      this.#socket.send(JSON.stringify(resume));
     }
-    this.#opened = true;
-    for (const text of this.#unsent.splice(0)) this.#socket.send(text);
   };
 
   readonly #handleMessage = (event: MessageEvent): void => {
-    if (this.#closed) return;
     let message: ServerMessage | undefined;
     try {
       message = parseServerMessage(event.data);
@@ -68,20 +144,194 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
       this.#fail(new QuietroomError('protocol-violation', reason));
       return;
     }
-    if (message !== undefined) this.emit('message', message);
+    this.#lastHeard = Date.now();
+    if (this.#phase === 'resuming') {
+      this.#handleAnswer(message);
+    } else if (message?.type === 'ack') {
+      if (!this.#said.acknowledge(message.received)) this.#violate('ack of what was not said');
+      this.#watch();
+    } else {
+      this.#handleNumbered(message);
+    }
   };
+
+  /** What a newer server says is no message to us, but it counts. */
+  #handleNumbered(message: ServerMessage | undefined): void {
+    this.#received += 1;
+    this.#acknowledgeSoon();
+    if (message === undefined) return;
+    if (message.type === 'joined' && message.resume !== undefined) {
+      const { secret, seconds } = message.resume;
+      this.#stay = { participantId: message.participantId, secret, window: seconds * 1000 };
+    }
+    // The stay is over; there is nothing to come back to.
+    if (message.type === 'error' && message.fatal) this.#stay = undefined;
+    this.emit('message', message);
+  }
+
+  #handleAnswer(message: ServerMessage | undefined): void {
+    if (message?.type === 'error') {
+      if (TRANSIENT.has(message.code)) this.#retry();
+      else this.#fail(new QuietroomError('resume-refused', message.message));
+    } else if (message?.type === 'resumed' && this.#stay !== undefined) {
+      const missing = this.#said.rewind(message.received);
+      if (missing === undefined) {
+        this.#fail(new QuietroomError('resume-refused', 'the server lacks too much'));
+        return;
+      }
+      this.#stay.secret = message.secret;
+      this.#phase = 'live';
+      this.#interruptedAt = undefined;
+      this.#backOff.reset();
+      clearTimeout(this.#retryTimer);
+      for (const text of missing) this.#socket.send(text);
+      // Shows that we have the new secret, whatever comes next.
+      this.#acknowledge();
+      this.#watch();
+      this.emit('resumed');
+    }
+  }
 
   readonly #handleClose = (event: CloseEvent): void => {
-    const code = this.#opened ? 'signaling-closed' : 'signaling-unreachable';
-    this.#fail(new QuietroomError(code, `close code ${event.code}`));
+    switch (this.#phase) {
+      case 'opening':
+        this.#fail(new QuietroomError('signaling-unreachable', `close code ${event.code}`));
+        break;
+      case 'resuming':
+        this.#retry();
+        break;
+      case 'open':
+      case 'live':
+        if (this.#stay === undefined) {
+          this.#fail(new QuietroomError('signaling-closed', `close code ${event.code}`));
+        } else {
+          this.#interrupt();
+        }
+        break;
+      case 'waiting':
+      case 'closed':
+        break;
+    }
   };
 
+  #greet(): void {
+    if (this.#greeting === undefined) return;
+    this.#phase = 'live';
+    this.#socket.send(this.#greeting);
+    for (const text of this.#said.rewind(0) ?? []) this.#socket.send(text);
+  }
+
+  #interrupt(): void {
+    clearTimeout(this.#ackTimer);
+    clearTimeout(this.#watchTimer);
+    this.#ackTimer = undefined;
+    this.#phase = 'waiting';
+    this.#interruptedAt = Date.now();
+    this.#backOff.reset();
+    this.emit('interrupted');
+    if (this.isInterrupted) this.#attempt();
+  }
+
+  #attempt(): void {
+    clearTimeout(this.#retryTimer);
+    this.#phase = 'resuming';
+    this.#attemptedAt = Date.now();
+    this.#socket = this.#listen(this.#open());
+    this.#retryTimer = setTimeout(() => {
+      this.#retry();
+    }, ATTEMPT_TIMEOUT);
+  }
+
+  #retry(): void {
+    this.#abandon();
+    clearTimeout(this.#retryTimer);
+    const { window = 0 } = this.#stay ?? {};
+    if (Date.now() - (this.#interruptedAt ?? 0) > window) {
+      this.#fail(new QuietroomError('signaling-closed', 'it did not come back in time'));
+      return;
+    }
+    this.#phase = 'waiting';
+    this.#retryTimer = setTimeout(() => {
+      this.#attempt();
+    }, this.#backOff.next());
+  }
+
+  /** Lets the present socket go such that the stay goes on. */
+  #abandon(): void {
+    const socket = this.#socket;
+    this.#phase = 'waiting';
+    socket.close(GOING_ON);
+  }
+
+  #acknowledgeSoon(): void {
+    if (this.#received - this.#acknowledged >= ACK_COUNT) this.#acknowledge();
+    else
+      this.#ackTimer ??= setTimeout(() => {
+        this.#acknowledge();
+      }, ACK_DELAY);
+  }
+
+  #acknowledge(): void {
+    clearTimeout(this.#ackTimer);
+    this.#ackTimer = undefined;
+    if (this.#phase !== 'live' || this.#stay === undefined) return;
+    this.#acknowledged = this.#received;
+    this.send({ type: 'ack', received: this.#received });
+  }
+
+  /** A server that gives signs of life is missed when it gives none, be it that we slept. */
+  #watch(): void {
+    clearTimeout(this.#watchTimer);
+    if (this.#stay === undefined) return;
+    this.#watchTimer = setTimeout(() => {
+      if (Date.now() - this.#lastHeard >= SILENCE_LIMIT) this.reconnect();
+      else this.#watch();
+    }, WATCH_INTERVAL);
+  }
+
+  #violate(detail: string): void {
+    this.#fail(new QuietroomError('protocol-violation', detail));
+  }
+
   #fail(error: QuietroomError): void {
-    if (this.#closed) return;
+    if (this.#phase === 'closed') return;
     this.close();
     this.emit('closed', error);
   }
 }
 
+/**
+ * `opening`: the first socket; `open`: it is, and `join` is to be said; `live`:
+ * messages flow; `resuming`: another socket; `waiting`: for the next one.
+ */
+type Phase = 'opening' | 'open' | 'live' | 'resuming' | 'waiting' | 'closed';
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** Refusals that another attempt may not meet. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'server-full', 'internal']);
+
 /** RFC 6455 §7.4.1. */
 const NORMAL_CLOSURE = 1000;
+
+/** Of the range for private use: the server keeps the stay. */
+const GOING_ON = 4000;
+
+/** Messages that may come before we say that they did. */
+const ACK_COUNT = 16;
+
+// In ms.
+
+/** After a message, until we say that it came. */
+const ACK_DELAY = 1000;
+
+/** For a socket to open and the server to answer. */
+const ATTEMPT_TIMEOUT = 5000;
+
+const WATCH_INTERVAL = 1000;
+
+/** Before an attempt is given up for another, as the network changed. */
+const HOPEFUL = 500;
+
+/** Three signs of life did not come. */
+const SILENCE_LIMIT = 15_000;

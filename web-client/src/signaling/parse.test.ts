@@ -5,7 +5,7 @@ const JOINED = {
   type: 'joined',
   participantId: 'a1',
   role: 'host',
-  participants: [{ id: 'b2', role: 'client', microphone: true, camera: false }],
+  participants: [{ id: 'b2', role: 'client', microphone: true, camera: false, reconnecting: true }],
   slots: 7,
   screenSlots: 2,
   iceServers: [{ urls: ['turn:example.org'], username: 'u', credential: 'c' }],
@@ -13,6 +13,9 @@ const JOINED = {
 
 test.each([
   JOINED,
+  { ...JOINED, resume: { secret: 's', seconds: 30 } },
+  { type: 'resumed', received: 3, secret: 's' },
+  { type: 'ack', received: 3 },
   { type: 'answer', sdp: 'v=0' },
   { type: 'participant-joined', participant: JOINED.participants[0] },
   { type: 'participant-updated', participant: JOINED.participants[0] },

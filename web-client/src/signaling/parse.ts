@@ -1,6 +1,7 @@
 import type { ErrorCode } from './protocol/ErrorCode';
 import type { IceServer } from './protocol/IceServer';
 import type { Participant } from './protocol/Participant';
+import type { Resumption } from './protocol/Resumption';
 import type { Role } from './protocol/Role';
 import type { ServerMessage } from './protocol/ServerMessage';
 import type { SlotAssignment } from './protocol/SlotAssignment';
@@ -32,7 +33,16 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         // A server of before screens could be shared does not say.
         screenSlots: count(message['screenSlots'] ?? 0, 'screenSlots', MAX_SLOTS),
         iceServers: list(message['iceServers'], 'iceServers').map(iceServer),
+        ...(message['resume'] === undefined ? {} : { resume: resumption(message['resume']) }),
       };
+    case 'resumed':
+      return {
+        type,
+        received: count(message['received'], 'received', MAX_COUNT),
+        secret: text(message['secret'], 'secret'),
+      };
+    case 'ack':
+      return { type, received: count(message['received'], 'received', MAX_COUNT) };
     case 'answer':
       return { type: 'answer', sdp: text(message['sdp'], 'sdp') };
     case 'participant-joined':
@@ -97,6 +107,15 @@ function participant(value: unknown): Participant {
     role: role(fields['role']),
     microphone: flag(fields['microphone'], 'participant.microphone'),
     camera: flag(fields['camera'], 'participant.camera'),
+    reconnecting: fields['reconnecting'] === true,
+  };
+}
+
+function resumption(value: unknown): Resumption {
+  const fields = record(value, 'resume');
+  return {
+    secret: text(fields['secret'], 'resume.secret'),
+    seconds: count(fields['seconds'], 'resume.seconds', MAX_SECONDS),
   };
 }
 
@@ -159,8 +178,10 @@ function count(value: unknown, field: string, limit: number): number {
   throw new TypeError(`${field} is not a number from 0 to ${limit}`);
 }
 
-/** As the server counts. */
+// As the server counts.
 const MAX_EPOCH = 2 ** 32 - 1;
+const MAX_COUNT = 2 ** 32 - 1;
+const MAX_SECONDS = 2 ** 16 - 1;
 
 /** Far above any room; a browser asked for more transceivers would hang. */
 const MAX_SLOTS = 256;
@@ -192,6 +213,7 @@ const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
     'message-too-large': true,
     'invalid-offer': true,
     'media-disconnected': true,
+    'resume-refused': true,
     'shutting-down': true,
     internal: true,
   } as const,

@@ -82,6 +82,10 @@ export class Peer extends Emitter<PeerEvents> {
     connection.addEventListener('connectionstatechange', this.#handleConnectionState);
   }
 
+  get state(): RTCPeerConnectionState {
+    return this.#connection.connectionState;
+  }
+
   /**
    * Makes the slots, once, and returns their tracks in the order of the slots.
    * To transforms, screen slots go on where the others end.

@@ -2,7 +2,7 @@ import { createCredential } from '../../src/e2ee/identity';
 import type { GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
 import { toHex } from '../../src/e2ee/worker/sframe/hex';
-import { parseServerMessage } from '../../src/signaling/parse';
+import { SignalingConnection, SUBPROTOCOL } from '../../src/signaling/connection';
 import type { ClientMessage } from '../../src/signaling/protocol/ClientMessage';
 import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
 
@@ -17,7 +17,7 @@ export class Member {
   readonly #worker: GroupWorker;
   readonly #connected = new Set<string>();
   readonly #token: string;
-  readonly #socket: WebSocket;
+  readonly #connection: SignalingConnection;
 
   constructor(origin: string, token: string) {
     this.#token = token;
@@ -33,14 +33,12 @@ export class Member {
         this.#handleReport(report);
       },
     );
-    this.#socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/signal`, 'quietroom.v1');
-    this.#socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-      const message = parseServerMessage(data);
-      if (message !== undefined) this.#handleMessage(message);
+    const address = `${origin.replace('http', 'ws')}/v1/signal`;
+    this.#connection = new SignalingConnection(() => new WebSocket(address, SUBPROTOCOL));
+    this.#connection.on('message', (message) => {
+      this.#handleMessage(message);
     });
-    this.#socket.addEventListener('open', () => {
-      this.#worker.handle({ type: 'open-group', credential: this.credential });
-    });
+    this.#worker.handle({ type: 'open-group', credential: this.credential });
   }
 
   say(text: string): void {
@@ -49,7 +47,7 @@ export class Member {
 
   leave(): void {
     this.#send({ type: 'leave' });
-    this.#socket.close();
+    this.#connection.close();
   }
 
   #handleReport(report: WorkerReport): void {
@@ -104,6 +102,8 @@ export class Member {
         this.refusals.push(message.message);
         break;
       case 'answer':
+      case 'resumed':
+      case 'ack':
       case 'participant-updated':
       case 'slots':
       case 'screens':
@@ -126,6 +126,6 @@ export class Member {
   }
 
   #send(message: ClientMessage): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+    this.#connection.send(message);
   }
 }

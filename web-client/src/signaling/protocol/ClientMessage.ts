@@ -4,6 +4,7 @@ import type { GroupReport } from "./GroupReport";
 import type { LayerLimit } from "./LayerLimit";
 import type { Opaque } from "./Opaque";
 import type { PublicationSection } from "./PublicationSection";
+import type { ResumeSecret } from "./ResumeSecret";
 import type { SlotSections } from "./SlotSections";
 
 /**
@@ -29,7 +30,20 @@ keyPackage?: Opaque,
  * Instead of a key package, from somebody who is in the group already
  * and comes back: the server may have forgotten.
  */
-group?: GroupReport, } | { "type": "offer", sdp: string, 
+group?: GroupReport, } | { "type": "resume", participantId: string, 
+/**
+ * The last one that was given.
+ */
+secret: ResumeSecret, 
+/**
+ * How many messages of this stay came from the server, `joined` being
+ * the first; `ack` and `resumed` do not count.
+ */
+received: number, } | { "type": "ack", 
+/**
+ * As in `resume`.
+ */
+received: number, } | { "type": "offer", sdp: string, 
 /**
  * The sections the client sends on.
  */

@@ -4,4 +4,8 @@ import type { Role } from "./Role";
 /**
  * Somebody in the room.
  */
-export type Participant = { id: string, role: Role, microphone: boolean, camera: boolean, };
+export type Participant = { id: string, role: Role, microphone: boolean, camera: boolean, 
+/**
+ * Its connection to the server is gone, and may come back.
+ */
+reconnecting: boolean, };

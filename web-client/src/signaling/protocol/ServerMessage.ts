@@ -3,6 +3,8 @@ import type { ErrorCode } from "./ErrorCode";
 import type { IceServer } from "./IceServer";
 import type { Opaque } from "./Opaque";
 import type { Participant } from "./Participant";
+import type { ResumeSecret } from "./ResumeSecret";
+import type { Resumption } from "./Resumption";
 import type { Role } from "./Role";
 import type { SlotAssignment } from "./SlotAssignment";
 
@@ -33,7 +35,25 @@ screenSlots: number,
 /**
  * For `RTCConfiguration.iceServers`.
  */
-iceServers: Array<IceServer>, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
+iceServers: Array<IceServer>, 
+/**
+ * Absent: the stay ends with its socket.
+ */
+resume?: Resumption, } | { "type": "resumed", 
+/**
+ * How many messages of this stay came from the client; `join` and
+ * `resume` do not count.
+ */
+received: number, 
+/**
+ * For the next time. The one before is good until a message of the
+ * client's comes on this socket.
+ */
+secret: ResumeSecret, } | { "type": "ack", 
+/**
+ * As in `resumed`.
+ */
+received: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
 /**
  * For a developer's console, in English.
  */

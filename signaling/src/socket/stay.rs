@@ -1,0 +1,442 @@
+//! One participant's stay, over one socket after the other.
+
+use std::time::{Duration, Instant as StdInstant};
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket, close_code};
+use sfu::identity::ParticipantId;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+
+use super::frame::{BINARY, TOO_FAST, judge, parse};
+use super::group::{self, GroupMessage};
+use super::line::Line;
+use super::outbox::{Next, Outbox};
+use super::resume::{self, Return};
+use super::secret;
+use super::service::Service;
+use super::session::{Newcomer, Refusal};
+use super::statistics::{GivenUp, JoinOutcome};
+use crate::SlotsBy;
+use crate::limits::{MessageRate, Verdict};
+use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
+use crate::room::{Devices, Session};
+use crate::sdp::{LocalTransport, Negotiation};
+
+/// A participant in a room. Dropping it ends the stay, whatever the cause.
+pub(super) struct Stay {
+    service: Service,
+    id: ParticipantId,
+    outbox: Outbox,
+    negotiation: Negotiation,
+    negotiated: bool,
+    rate: MessageRate,
+    /// Sockets on which the client takes the stay up again.
+    returns: mpsc::Receiver<Return>,
+    /// One that came while another was there.
+    returned: Option<Return>,
+    /// How many messages came from the client, the first one not counted.
+    received: u32,
+    /// The client has not yet shown that it has the newest resume secret.
+    is_unconfirmed: bool,
+}
+
+/// Why a stay is on a socket no more.
+enum End {
+    /// The socket ended, or is of no use; the client may come back on another,
+    /// or has.
+    Lost,
+    /// The stay is over. The code to close with, unless the socket is no
+    /// longer worth a word.
+    Over(Option<u16>),
+}
+
+impl Stay {
+    /// Takes a seat in the room, if there is one.
+    pub(super) fn begin(
+        service: Service,
+        newcomer: Newcomer,
+        rate: MessageRate,
+    ) -> Result<Self, Refusal> {
+        let id = newcomer.id.unwrap_or_else(secret::participant_id);
+        let outbox = Outbox::new();
+        let (seat, returns) = {
+            let mut register = service.register();
+            if service.is_going_down() {
+                return Err(Refusal::going_down());
+            }
+            if register.knows(id) {
+                return Err(Refusal::new(
+                    ErrorCode::InvalidMessage,
+                    "somebody is here under this participantId",
+                ));
+            }
+            let (seat, returns) = register
+                .join(id, &newcomer.admission, outbox.clone())
+                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
+            if let Some(entrance) = newcomer.entrance {
+                register.update(id, |room| {
+                    group::deliver(room, id, GroupMessage::Enter(entrance), StdInstant::now())
+                });
+            }
+            (seat, returns)
+        };
+        tracing::info!(room = %seat.room, participant = %id, "joined");
+        let local = LocalTransport {
+            credentials: secret::ice_credentials(),
+            fingerprint: seat.worker.fingerprint,
+            candidates: seat.worker.candidates,
+            session_id: secret::session_id(),
+        };
+        let slots = secret::slot_sources(service.room_size().slots());
+        let negotiation =
+            Negotiation::new(local, slots).with_video_codecs(service.video_codecs().clone());
+        Ok(Self {
+            service,
+            id,
+            outbox,
+            negotiation,
+            negotiated: false,
+            rate,
+            returns,
+            returned: None,
+            received: 0,
+            is_unconfirmed: false,
+        })
+    }
+
+    /// Carries messages both ways until the stay is over, on whichever socket
+    /// the client is.
+    pub(super) async fn serve(mut self, mut line: Line) {
+        loop {
+            let returned = match self.serve_on(&mut line).await {
+                End::Over(code) => {
+                    drop(self);
+                    if let Some(code) = code {
+                        line.end(code).await;
+                    }
+                    return;
+                }
+                End::Lost => {
+                    drop(line);
+                    self.await_return().await
+                }
+            };
+            let Some(returned) = returned else {
+                return;
+            };
+            line = returned.line;
+            if let Err(why) = self.take_up(&mut line, returned.received).await {
+                self.service
+                    .counters()
+                    .count_join(JoinOutcome::ResumeRefused);
+                // Whoever is refused joins again, and must find its seat free.
+                drop(self);
+                return resume::refuse(line, why).await;
+            }
+            self.service.counters().count_join(JoinOutcome::Resumed);
+            line.admitted();
+        }
+    }
+
+    /// Waits for the client to come back; `None` when it is too late.
+    async fn await_return(&mut self) -> Option<Return> {
+        if let Some(returned) = self.returned.take() {
+            return Some(returned);
+        }
+        let window = self.service.timing().resume_window;
+        if window.is_zero() || self.outbox.is_closed() {
+            return None;
+        }
+        tracing::info!(participant = %self.id, "socket lost");
+        self.set_reconnecting(true);
+        tokio::select! {
+            returned = timeout(window, self.returns.recv()) => returned.ok().flatten(),
+            () = self.outbox.closed() => None,
+        }
+    }
+
+    /// Goes on, on a socket that the right secret came on.
+    async fn take_up(&mut self, line: &mut Line, received: u32) -> Result<(), &'static str> {
+        if !self.outbox.rewind(received) {
+            return Err(TOO_MUCH_MISSED);
+        }
+        let Some(secret) = self.service.register().renew_secret(self.id) else {
+            return Err(TOO_MUCH_MISSED);
+        };
+        self.is_unconfirmed = true;
+        tracing::info!(participant = %self.id, "socket resumed");
+        self.set_reconnecting(false);
+        // If this does not get through, the socket is lost again.
+        let received = self.received;
+        line.say(&ServerMessage::Resumed { received, secret }).await;
+        Ok(())
+    }
+
+    fn set_reconnecting(&self, reconnecting: bool) {
+        let id = self.id;
+        self.service
+            .register()
+            .update(id, |room| room.set_reconnecting(id, reconnecting));
+    }
+
+    async fn serve_on(&mut self, line: &mut Line) -> End {
+        let timing = self.service.timing();
+        let socket = &mut line.socket;
+        let mut pings = pings(timing.ping_interval);
+        let mut last_heard = Instant::now();
+        loop {
+            tokio::select! {
+                incoming = socket.recv() => {
+                    last_heard = Instant::now();
+                    if let Some(Ok(message)) = &incoming
+                        && !self.is_allowed(message)
+                    {
+                        continue;
+                    }
+                    match incoming {
+                        Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
+                        Some(Ok(Message::Binary(_))) => {
+                            self.tell_error(ErrorCode::InvalidMessage, BINARY, true);
+                        }
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                        Some(Ok(Message::Close(Some(frame)))) if ENDS_STAY.contains(&frame.code) => {
+                            return End::Over(None);
+                        }
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Lost,
+                    }
+                }
+                next = self.outbox.next() => match next {
+                    Next::Send(text) => {
+                        let sending = socket.send(Message::Text(text));
+                        if !self.send(sending, timing.silence_limit).await {
+                            return End::Lost;
+                        }
+                    }
+                    Next::Close if self.service.is_going_down() => {
+                        return End::Over(Some(close_code::AWAY));
+                    }
+                    Next::Close => return End::Over(Some(close_code::NORMAL)),
+                    Next::GiveUp => {
+                        self.give_up(GivenUp::SlowReader);
+                        return End::Over(None);
+                    }
+                },
+                Some(returned) = self.returns.recv() => {
+                    self.returned = Some(returned);
+                    return End::Lost;
+                }
+                _ = pings.tick() => {
+                    if last_heard.elapsed() > timing.silence_limit {
+                        self.give_up(GivenUp::Silent);
+                        return End::Lost;
+                    }
+                    if !self.ping(socket, timing.silence_limit).await {
+                        return End::Lost;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for a sign of life, and gives one.
+    async fn ping(&mut self, socket: &mut WebSocket, limit: Duration) -> bool {
+        let ack = ServerMessage::Ack {
+            received: self.received,
+        };
+        let text = serde_json::to_string(&ack).expect("messages are plain data");
+        self.send(socket.send(Message::Text(text.into())), limit)
+            .await
+            && self
+                .send(socket.send(Message::Ping(Bytes::new())), limit)
+                .await
+    }
+
+    /// Sends unless the socket is gone, or the client takes nothing, or is on
+    /// another by now.
+    async fn send<E>(
+        &mut self,
+        sending: impl Future<Output = Result<(), E>>,
+        limit: Duration,
+    ) -> bool {
+        tokio::select! {
+            sent = timeout(limit, sending) => {
+                if sent.is_err() {
+                    self.give_up(GivenUp::SlowReader);
+                }
+                matches!(sent, Ok(Ok(())))
+            }
+            () = self.outbox.overflowed() => {
+                self.give_up(GivenUp::SlowReader);
+                false
+            }
+            Some(returned) = self.returns.recv() => {
+                self.returned = Some(returned);
+                false
+            }
+        }
+    }
+
+    fn give_up(&self, cause: GivenUp) {
+        tracing::info!(participant = %self.id, cause = cause.name(), "socket given up");
+        self.service.counters().count_given_up(cause);
+    }
+
+    /// Whether a frame may be looked at. One that came too fast may not; who
+    /// goes on regardless is told that this is the end.
+    fn is_allowed(&mut self, message: &Message) -> bool {
+        // One that is dropped counts: else the client, which does not know of
+        // it, would send others again in its place.
+        if matches!(message, Message::Text(_)) {
+            self.received = self.received.saturating_add(1);
+            if std::mem::take(&mut self.is_unconfirmed) {
+                self.service.register().confirm_secret(self.id);
+            }
+        }
+        let verdict = judge(&mut self.rate, message);
+        if verdict == Verdict::Pass {
+            return true;
+        }
+        let counters = self.service.counters();
+        counters.count_dropped_message();
+        match verdict {
+            Verdict::Refuse => self.tell_error(ErrorCode::RateLimited, TOO_FAST, false),
+            Verdict::Close if !self.outbox.is_closed() => {
+                self.give_up(GivenUp::Flooding);
+                self.tell_error(ErrorCode::RateLimited, TOO_FAST, true);
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn handle(&mut self, text: &str) {
+        let limits = self.service.limits();
+        match parse(text, limits) {
+            Ok(ClientMessage::Offer { publications, .. })
+                if publications.len() > limits.publications =>
+            {
+                let most = limits.publications;
+                self.tell_error(
+                    ErrorCode::InvalidOffer,
+                    &format!("a participant may send {most} streams at most"),
+                    !self.negotiated,
+                );
+            }
+            Ok(ClientMessage::Offer {
+                sdp,
+                publications,
+                slots,
+                screen_slots,
+            }) => match self.negotiation.answer(
+                &sdp,
+                &publications,
+                SlotsBy {
+                    people: &slots,
+                    screens: &screen_slots,
+                },
+            ) {
+                Ok(negotiated) => {
+                    self.negotiated = true;
+                    let session = Session {
+                        answer: negotiated.answer,
+                        transport: negotiated.transport,
+                        media: negotiated.media,
+                        slots: negotiated.slots,
+                    };
+                    let id = self.id;
+                    self.service
+                        .register()
+                        .update(id, |room| room.negotiate(id, session));
+                }
+                // Without a first session there is nothing to go on with.
+                Err(error) => self.tell_error(
+                    ErrorCode::InvalidOffer,
+                    &error.to_string(),
+                    !self.negotiated,
+                ),
+            },
+            Ok(ClientMessage::Media { microphone, camera }) => {
+                let devices = Devices { microphone, camera };
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.set_devices(id, devices));
+            }
+            Ok(ClientMessage::ShareScreen {}) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.share_screen(id));
+            }
+            Ok(ClientMessage::StopScreenShare {}) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.stop_screen_share(id));
+            }
+            Ok(ClientMessage::LimitLayers { limits }) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.limit_layers(id, &limits));
+            }
+            Ok(ClientMessage::MlsKeyPackage { key_package }) => {
+                self.deliver(GroupMessage::KeyPackage(key_package));
+            }
+            Ok(ClientMessage::MlsClaim { participant_ids }) => {
+                self.deliver(GroupMessage::Claim(participant_ids));
+            }
+            Ok(ClientMessage::MlsCommit(commit)) => self.deliver(GroupMessage::Commit(commit)),
+            Ok(ClientMessage::MlsReport(report)) => self.deliver(GroupMessage::Report(report)),
+            Ok(ClientMessage::MlsMessage { message }) => {
+                self.deliver(GroupMessage::Message(message));
+            }
+            Ok(ClientMessage::MlsResync {}) => self.deliver(GroupMessage::Resync),
+            Ok(ClientMessage::Leave {}) => self.service.register().leave(self.id),
+            Ok(ClientMessage::Ack { received }) => self.outbox.acknowledge(received),
+            Ok(ClientMessage::Join { .. } | ClientMessage::Resume { .. }) => {
+                self.tell_error(ErrorCode::InvalidMessage, "this socket has joined", false);
+            }
+            Err((code, message)) => self.tell_error(code, &message, false),
+        }
+    }
+
+    fn deliver(&self, message: GroupMessage) {
+        let id = self.id;
+        self.service.register().update(id, |room| {
+            group::deliver(room, id, message, StdInstant::now())
+        });
+    }
+
+    fn tell_error(&self, code: ErrorCode, message: &str, fatal: bool) {
+        tracing::debug!(participant = %self.id, ?code, fatal, "error sent");
+        self.outbox.push(&ServerMessage::Error {
+            code,
+            message: message.to_owned(),
+            fatal,
+        });
+        if fatal {
+            self.outbox.close();
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.service.register().leave(self.id);
+        tracing::info!(participant = %self.id, "left");
+    }
+}
+
+fn pings(every: Duration) -> Interval {
+    let mut pings = interval_at(Instant::now() + every, every);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings
+}
+
+/// The client means it: it closed the socket itself, or its page went away
+/// (RFC 6455 §7.4.1).
+const ENDS_STAY: [u16; 2] = [close_code::NORMAL, close_code::AWAY];
+
+const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";
