@@ -8,6 +8,7 @@ export {
   type RoomState,
   type RoomTimings,
 } from './room/room';
+export type { Layers } from './room/layer-limits';
 export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
 export { Track } from './room/track';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';

@@ -15,6 +15,7 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
+import { LayerLimits, type Layers } from './layer-limits';
 import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
 import { Roster } from './roster';
@@ -89,6 +90,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #publications: Record<DeviceSource, Publication>;
   readonly #screen: ScreenShare;
   readonly #roster = new Roster();
+  readonly #layerLimits = new LayerLimits();
   readonly #cleanups: (() => void)[] = [];
   #state: RoomState = 'idle';
   #error: QuietroomError | undefined;
@@ -222,6 +224,27 @@ export class Room extends Emitter<RoomEvents> {
   /** Ends the own share, as the browser's own button does. Idempotent. */
   stopScreenShare(): Promise<void> {
     return this.#screen.stop();
+  }
+
+  /**
+   * Asks for no layers above these of somebody's camera: for a small tile, or
+   * to spare the connection. Holds for as long as that one stays; throws a
+   * `RangeError` for what is no layer's number.
+   */
+  limitLayers(participant: RemoteParticipant, layers: Layers): void {
+    this.#layerLimits.set(participant.id, layers);
+    this.#tellLayerLimits();
+  }
+
+  #tellLayerLimits(): void {
+    if (this.timings.answered === undefined) return;
+    const occupants = new Map<number, string>();
+    for (const { id } of this.#roster.participants) {
+      const slot = this.#roster.slotOf(id, 'person');
+      if (slot !== undefined) occupants.set(slot, id);
+    }
+    const limits = this.#layerLimits.news(occupants);
+    if (limits.length > 0) this.#connection?.send({ type: 'limit-layers', limits });
   }
 
   #requireMembership(): Membership {
@@ -363,6 +386,7 @@ export class Room extends Emitter<RoomEvents> {
       case 'slots':
         try {
           this.#roster.handleAssignments(message.assignments, 'person');
+          this.#tellLayerLimits();
         } catch (reason) {
           this.#end(new QuietroomError('protocol-violation', reason));
         }
@@ -420,6 +444,7 @@ export class Room extends Emitter<RoomEvents> {
       () => {
         if (this.#state === 'disconnected') return;
         this.timings.answered ??= this.#environment.now();
+        this.#tellLayerLimits();
         if (this.timings.connected === undefined) {
           this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
         }
@@ -527,6 +552,7 @@ export class Room extends Emitter<RoomEvents> {
       this.emit('participantUpdated', participant);
     });
     roster.on('participantLeft', (participant) => {
+      this.#layerLimits.forget(participant.id);
       this.emit('participantLeft', participant);
     });
     roster.on('trackSubscribed', (track, participant) => {

@@ -15,11 +15,16 @@ export function isWantedHeaderExtension(uri: string): boolean {
 }
 
 /**
- * How the camera is encoded: the place where simulcast layers will stand.
- * Bitrates are in bit/s.
+ * How the camera is encoded: in three simulcast layers, the least first, which
+ * is what the server takes their order for. Browsers send fewer where the
+ * picture is small. Bitrates are in bit/s.
  */
 export function cameraEncodings(): RTCRtpEncodingParameters[] {
-  return [{ maxBitrate: 1_500_000, maxFramerate: 30 }];
+  return [
+    { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000, maxFramerate: 30 },
+    { rid: 'h', scaleResolutionDownBy: 2, maxBitrate: 500_000, maxFramerate: 30 },
+    { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 1_500_000, maxFramerate: 30 },
+  ];
 }
 
 /** How a shared screen is encoded: one layer. The bitrate is in bit/s. */
@@ -37,4 +42,8 @@ const WANTED_HEADER_EXTENSIONS: ReadonlySet<string> = new Set([
   'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
   'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
+  'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
+  'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
+  // Layers and key frames, in the clear: what the server chooses layers by.
+  'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension',
 ]);

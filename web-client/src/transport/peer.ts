@@ -187,8 +187,9 @@ function trimSection(
   if (extensions === undefined) return;
   transceiver.setHeaderExtensionsToNegotiate?.(
     extensions.map((extension) =>
+      // Chromium has the Dependency Descriptor stopped unless it is asked for.
       isWantedHeaderExtension(extension.uri)
-        ? extension
+        ? { ...extension, direction: 'sendrecv' as const }
         : { ...extension, direction: 'stopped' as const },
     ),
   );
