@@ -29,8 +29,6 @@ enum Order {
     Keep { target: Target },
     /// Sends what was kept there again, behind all that was sent.
     Replay { target: Target },
-    /// Sends what was kept there again, in place of what comes.
-    ReplayInPlace { target: Target },
     /// Sends these frames, in base64, in place of what comes.
     Forge { target: Target, frames: Vec<String> },
     /// How many packets were altered there, and how many are still to be.
@@ -86,10 +84,6 @@ fn carry_out(
                 .worker()
                 .meddle(move |wire| wire.replay(subscriber, ssrc));
             Ok(json!({ "packets": packets.ok_or(NOTHING_SENT)? }))
-        }
-        Order::ReplayInPlace { target } => {
-            let packets = target.meddle(plane, Outgoing::replay_in_place)?;
-            Ok(json!({ "packets": packets }))
         }
         Order::Forge { target, frames } => {
             let frames = frames.iter().map(|frame| STANDARD.decode(frame));

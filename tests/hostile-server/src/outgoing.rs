@@ -93,18 +93,6 @@ impl Outgoing {
         self.kept.len()
     }
 
-    /// Sends the payloads that were kept, in place of those that come.
-    pub(crate) fn replay_in_place(&mut self) -> usize {
-        let payloads: Vec<_> = self
-            .kept
-            .iter()
-            .map(|packet| packet.payload().to_vec())
-            .collect();
-        let count = payloads.len();
-        self.forge(payloads);
-        count
-    }
-
     /// Sends `frames` in place of those that come.
     pub(crate) fn forge(&mut self, frames: Vec<Vec<u8>>) {
         self.forged.extend(frames);
@@ -118,12 +106,16 @@ impl Outgoing {
         let mut packets = Vec::new();
         let mut former = None;
         let mut picture_id = self.picture_id(&last);
+        let between = match self.codec {
+            Some(Codec::Opus) => SOUND_TICKS,
+            _ => PICTURE_TICKS,
+        };
         let kept = self.kept.clone();
         for packet in kept {
             let is_new = former != Some(packet.timestamp());
             former = Some(packet.timestamp());
             picture_id = picture_id.map(|id| id.wrapping_add(u16::from(is_new)));
-            let ticks = if is_new { BETWEEN_REPLAYED } else { 0 };
+            let ticks = if is_new { between } else { 0 };
             let timestamp = last.timestamp().advanced(ticks);
             last = self.renumbered(&packet, last.sequence.plus(1), timestamp, picture_id);
             self.shift += 1;
@@ -217,5 +209,7 @@ const HISTORY: usize = 4_000;
 /// Two seconds.
 const SOUND_KEPT: usize = 100;
 const PICTURES_KEPT: usize = 150;
-/// In ticks of 90 kHz, between replayed pictures.
-const BETWEEN_REPLAYED: u32 = 90;
+/// 20 ms.
+const SOUND_TICKS: u32 = 960;
+/// 1 ms: later pictures must still be later.
+const PICTURE_TICKS: u32 = 90;

@@ -25,7 +25,7 @@ export interface Target {
 /** What the server can be told to do; see `order.rs` in its sources. */
 export type Order =
   | { readonly do: 'show'; readonly target: Target; readonly shown: Publication }
-  | { readonly do: 'keep' | 'replay' | 'replay-in-place' | 'tally'; readonly target: Target }
+  | { readonly do: 'keep' | 'replay' | 'tally'; readonly target: Target }
   | { readonly do: 'forge'; readonly target: Target; readonly frames: readonly string[] }
   | { readonly do: 'flush' };
 

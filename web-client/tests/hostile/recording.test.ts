@@ -157,7 +157,7 @@ function names(): string[] {
 const ROOM = 'room-known-to-all';
 const NAMES = ['Wilhelmine Quastenflosser', 'Zoë Brontë-Łukasiewicz', 'Помидорка Иванова'];
 const WORDS = ['👩‍🌾🦦👩‍🌾', 'the heron stood in the reeds', 'Käsefüße & “Gänsehaut” 🪿🪿🪿'];
-const POLL = { timeout: 10_000 };
+const POLL = { timeout: 20_000 };
 /** Frames: more than a second of pictures. */
 const MANY = 20;
 /** With encryption and without, so that what is found in the one would be in the other. */
