@@ -31,8 +31,9 @@ export class Recording {
   static async read(path: string): Promise<Recording> {
     const lines: Line[] = [];
     const codecs = new Map<string, Codec>();
-    for (const text of (await readFile(path, 'utf8')).split('\n')) {
-      if (text === '') continue;
+    const whole = await readFile(path, 'utf8');
+    // The server goes on writing, and its last line may be cut.
+    for (const text of whole.slice(0, whole.lastIndexOf('\n')).split('\n')) {
       const line = JSON.parse(text) as RecordedLine;
       if (line.kind === 'negotiated') {
         for (const { payloadType, codec } of line.codecs) {
