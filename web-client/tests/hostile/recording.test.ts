@@ -66,8 +66,8 @@ describe('a server that records all it can read', () => {
     console.log(`recorded: ${JSON.stringify(recording.counts)}`);
     // It did record: what it may know is there, and every stream is.
     expect(recording.find(ROOM).join()).toMatch(/base64/);
-    expect(frameCounts(recording, 'in')).toEqual({ opus: 3, vp8: 3 });
-    expect(frameCounts(recording, 'out')).toEqual({ opus: 6, vp8: 6 });
+    expect(streamCounts(recording, 'in')).toEqual({ opus: 3, vp8: 3 });
+    expect(streamCounts(recording, 'out')).toEqual({ opus: 6, vp8: 6 });
     for (const streams of [recording.streams, recording.streams.map(bare)]) {
       expect(whoIsIn(await decode(streams))).toEqual({ seen: [], heard: [] });
     }
@@ -122,11 +122,17 @@ function tile(name: string): { seen: string; heard: string } {
   return { seen: name, heard: name };
 }
 
-/** How many streams of each codec have frames enough to be known by. */
-function frameCounts(recording: Recording, way: Way): { opus: number; vp8: number } {
-  const streams = recording.streams.filter((stream) => stream.way === way);
-  const count = (codec: string): number =>
-    streams.filter((stream) => stream.codec === codec && stream.frames.length >= MANY).length;
+/** Of how many of each codec there are frames enough to be known by: publishers, or places that they are sent to. */
+function streamCounts(recording: Recording, way: Way): { opus: number; vp8: number } {
+  const count = (wanted: string): number => {
+    const streams = recording.streams.filter(
+      ({ way: its, codec, frames }) => its === way && codec === wanted && frames.length >= MANY,
+    );
+    // A camera in simulcast is one stream for each of its layers.
+    return way === 'out'
+      ? streams.length
+      : new Set(streams.map(({ participant }) => participant)).size;
+  };
   return { opus: count('opus'), vp8: count('vp8') };
 }
 

@@ -18,11 +18,11 @@ export type Way = 'in' | 'out';
 export class Recording {
   /** Packets without their SRTP protection, websocket messages, requests: one after the other. */
   readonly #lines: readonly Line[];
-  /** All sound and pictures; retransmissions are left out, being there already. */
+  /** All sound and pictures in the codecs that are sent by default; retransmissions are left out, being there already. */
   readonly streams: readonly Stream[];
   readonly #everything: readonly [place: string, bytes: Buffer][];
 
-  private constructor(lines: readonly Line[], codecs: ReadonlyMap<string, Codec>) {
+  private constructor(lines: readonly Line[], codecs: ReadonlyMap<string, string>) {
     this.#lines = lines;
     this.streams = depacketize(lines, codecs);
     this.#everything = join(lines, this.streams);
@@ -30,7 +30,7 @@ export class Recording {
 
   static async read(path: string): Promise<Recording> {
     const lines: Line[] = [];
-    const codecs = new Map<string, Codec>();
+    const codecs = new Map<string, string>();
     const whole = await readFile(path, 'utf8');
     // The server goes on writing, and its last line may be cut.
     for (const text of whole.slice(0, whole.lastIndexOf('\n')).split('\n')) {
@@ -82,13 +82,13 @@ function join(
 }
 
 /** `codecs` by participant and payload type. */
-function depacketize(lines: readonly Line[], codecs: ReadonlyMap<string, Codec>): Stream[] {
+function depacketize(lines: readonly Line[], codecs: ReadonlyMap<string, string>): Stream[] {
   const streams = new Map<string, { stream: Omit<Stream, 'frames'>; packets: Packet[] }>();
   for (const { kind, participant = '', way, bytes } of lines) {
     if (kind !== 'rtp') continue;
     const packet = parsePacket(bytes);
     const codec = codecs.get(`${participant} ${packet.payloadType}`);
-    if (codec === undefined) continue;
+    if (codec !== 'opus' && codec !== 'vp8') continue;
     const key = `${participant} ${way} ${packet.ssrc}`;
     const entry = streams.get(key) ?? { stream: { participant, way, codec }, packets: [] };
     entry.packets.push(packet);
@@ -114,7 +114,7 @@ type RecordedLine =
   | {
       readonly kind: 'negotiated';
       readonly participant: string;
-      readonly codecs: readonly { readonly payloadType: number; readonly codec: Codec }[];
+      readonly codecs: readonly { readonly payloadType: number; readonly codec: string }[];
     };
 
 interface Packet {

@@ -8,8 +8,8 @@ export default defineConfig({
     include: ['*.test.ts'],
     // Each participant is a whole browser: two files at once would starve one another on two cores.
     fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
   },
 });
