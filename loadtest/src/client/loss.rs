@@ -7,6 +7,7 @@
 pub struct Loss {
     part: f64,
     state: u64,
+    passed: u32,
 }
 
 impl Loss {
@@ -15,12 +16,17 @@ impl Loss {
         Self {
             part,
             state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            passed: 0,
         }
     }
 
     /// Whether the next packet is lost.
     pub fn takes(&mut self) -> bool {
         if self.part <= 0.0 {
+            return false;
+        }
+        if self.passed < SPARED {
+            self.passed += 1;
             return false;
         }
         self.state = self
@@ -32,9 +38,25 @@ impl Loss {
     }
 }
 
+/// The first packets pass: among them is the frame that shows whether a server
+/// checks frames.
+const SPARED: u32 = 20;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_packets_pass() {
+        let mut loss = Loss::new(1.0, 1);
+
+        let fates: Vec<_> = (0..SPARED + 2).map(|_| loss.takes()).collect();
+
+        assert_eq!(
+            fates.iter().position(|is_lost| *is_lost),
+            Some(SPARED as usize)
+        );
+    }
 
     #[test]
     fn about_the_wanted_part_is_lost() {
