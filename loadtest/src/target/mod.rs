@@ -4,12 +4,14 @@ pub mod floor;
 pub mod janus;
 pub mod process;
 pub mod quietroom;
+mod stay;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::client::dtls::Identity;
@@ -113,17 +115,32 @@ impl Plans {
 
 /// A task, if there is one, that ends when this is dropped.
 #[derive(Debug, Default)]
-pub struct KeptOpen(Option<JoinHandle<()>>);
+pub struct KeptOpen {
+    task: Option<JoinHandle<()>>,
+    /// Tells a task that ends by itself.
+    _end: Option<oneshot::Sender<()>>,
+}
 
 impl KeptOpen {
     pub fn new(task: JoinHandle<()>) -> Self {
-        Self(Some(task))
+        Self {
+            task: Some(task),
+            _end: None,
+        }
+    }
+
+    /// For a task that ends once the other end of this is gone.
+    pub fn until_dropped(end: oneshot::Sender<()>) -> Self {
+        Self {
+            task: None,
+            _end: Some(end),
+        }
     }
 }
 
 impl Drop for KeptOpen {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
+        if let Some(task) = &self.task {
             task.abort();
         }
     }

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::process::{Folder, Process, find_program};
+use super::stay::Stay;
 use super::{KeptOpen, Plans, Setting, TargetError};
 use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Security};
@@ -103,8 +104,9 @@ impl Quietroom {
         plans: &Plans,
     ) -> Result<KeptOpen, TargetError> {
         let token = self.token(person);
-        let mut socket =
+        let socket =
             JsonSocket::connect(source(person), self.address, "/v1/signal", SUBPROTOCOL).await?;
+        let mut stay = Stay::new(socket);
         // Everybody says to be back in a group that is there already: nobody
         // commits, so that media and not the group is measured.
         let group = json!({
@@ -112,10 +114,9 @@ impl Quietroom {
             "transcriptHash": TRANSCRIPT_HASH,
             "leaf": person.leaf,
         });
-        socket
-            .send(&json!({ "type": "join", "token": token, "group": group }))
+        stay.send(&json!({ "type": "join", "token": token, "group": group }))
             .await?;
-        let joined = reply(&mut socket, "joined").await?;
+        let joined = stay.reply("joined").await?;
         let slots = joined["slots"].as_u64().unwrap_or(0);
         if (person.receives as u64) > slots {
             return Err(TargetError::Signaling(format!(
@@ -131,18 +132,18 @@ impl Quietroom {
         };
         let offer = Offer::new(person, &self.setting);
         let description = sdp::offer(&local, &offer.sections);
-        socket.send(&offer.message(&description)).await?;
-        let answer = reply(&mut socket, "answer").await?;
+        stay.send(&offer.message(&description)).await?;
+        let answer = stay.reply("answer").await?;
         let sdp = answer["sdp"].as_str().unwrap_or_default();
         let answer = Description::parse(sdp).map_err(TargetError::Description)?;
         let publications = offer.publications(&answer)?;
         if person.publishes {
             let microphone = self.setting.scenario.audio;
             let devices = json!({ "type": "media", "microphone": microphone, "camera": true });
-            socket.send(&devices).await?;
+            stay.send(&devices).await?;
         }
         if self.setting.scenario.video.simulcast && person.receives > 0 {
-            socket.send(&middle_layers(person.receives)).await?;
+            stay.send(&middle_layers(person.receives)).await?;
         }
         let received = answer.section("vs0");
         let remote = answer
@@ -175,9 +176,7 @@ impl Quietroom {
             leaf: person.leaf as u8,
         };
         plans.add(plan);
-        Ok(KeptOpen::new(tokio::spawn(async move {
-            while socket.receive().await.is_ok() {}
-        })))
+        Ok(stay.keep_open())
     }
 
     /// Packets that the frame check has dropped since the start.
@@ -379,17 +378,6 @@ pub(super) fn flow(layers: &[LayerId]) -> Flow {
                 .filter_map(|layer| layer.rid.clone())
                 .collect(),
         },
-    }
-}
-
-async fn reply(socket: &mut JsonSocket, wanted: &str) -> Result<Value, TargetError> {
-    loop {
-        let message = socket.receive().await?;
-        match message["type"].as_str() {
-            Some(kind) if kind == wanted => return Ok(message),
-            Some("error") => return Err(TargetError::Signaling(message.to_string())),
-            _ => {}
-        }
     }
 }
 
