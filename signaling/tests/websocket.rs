@@ -146,6 +146,35 @@ async fn a_shared_screen_is_told_to_all_and_one_too_many_refused() {
 }
 
 #[tokio::test]
+async fn who_joins_before_its_key_package_is_made_takes_part_in_the_group() {
+    let server = Server::start().await;
+    let mut ann = server.connect().await;
+    let token = server.token("r");
+    let join = json!({ "type": "join", "token": token, "keyPackageFollows": true });
+    ann.send(&join).await;
+    ann.expect("joined").await;
+    ann.expect("mls-create").await;
+    let report = json!({ "type": "mls-report", "epoch": 0, "transcriptHash": "aa", "leaf": 0 });
+    ann.send(&report).await;
+
+    let mut ben = server.connect().await;
+    let token = server.token("r");
+    let join = json!({ "type": "join", "token": token, "keyPackageFollows": true });
+    ben.send(&join).await;
+    let joined = ben.expect("joined").await;
+    ann.expect("participant-joined").await;
+    ann.expect("slots").await;
+    let claim = json!({ "type": "mls-claim", "participantIds": [joined["participantId"]] });
+    ann.send(&claim).await;
+    ben.expect("slots").await;
+    ben.expect("mls-key-package-wanted").await;
+    let key_package = json!({ "type": "mls-key-package", "keyPackage": "bbbb" });
+    ben.send(&key_package).await;
+
+    assert_eq!(ann.expect("mls-key-package").await["keyPackage"], "bbbb");
+}
+
+#[tokio::test]
 async fn lost_media_ends_the_socket_with_its_reason() {
     let server = Server::start().await;
     let mut participant = server.join("r").await;

@@ -28,6 +28,11 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         key_package: Option<Opaque>,
+        /// Instead of a key package, from somebody who sends it by
+        /// `mls-key-package` as soon as it is made.
+        #[serde(default)]
+        #[ts(optional, as = "Option<bool>")]
+        key_package_follows: bool,
         /// Instead of a key package, from somebody who is in the group already
         /// and comes back: the server may have forgotten.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,8 +10,8 @@ use crate::room::{Effect, Room};
 /// What a client brings to be part of the group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Entrance {
-    /// It wants to be added.
-    KeyPackage(Opaque),
+    /// It wants to be added, now or when its key package has followed.
+    KeyPackage(Option<Opaque>),
     /// It is in the group already.
     Report(GroupReport),
 }
@@ -43,7 +43,7 @@ pub(super) fn deliver(
 ) -> Vec<Effect> {
     room.deliver(id, |delivery| match message {
         GroupMessage::Enter(Entrance::KeyPackage(key_package)) => {
-            delivery.join(id, Some(key_package), now)
+            delivery.join(id, key_package, now)
         }
         GroupMessage::Enter(Entrance::Report(report)) | GroupMessage::Report(report) => {
             delivery.report(id, report, now)

@@ -151,15 +151,17 @@ async fn await_first(
             token,
             participant_id,
             key_package,
+            key_package_follows,
             group,
         }) => {
             let admission = service
                 .keys()
                 .verify(&token, UnixTime::now())
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-            let entrance = group
-                .map(Entrance::Report)
-                .or(key_package.map(Entrance::KeyPackage));
+            let entrance = group.map(Entrance::Report).or(match key_package {
+                None if !key_package_follows => None,
+                key_package => Some(Entrance::KeyPackage(key_package)),
+            });
             if entrance.is_none() && service.encryption() == Encryption::Required {
                 return Err(Refusal::new(
                     ErrorCode::EncryptionRequired,

@@ -19,6 +19,7 @@ interface GroupChannelEvents {
 /** The page's end of the group session, whose secrets stay in the worker. */
 export class GroupChannel extends Emitter<GroupChannelEvents> {
   readonly #worker: TransformWorker;
+  #isOpen = false;
   #opened: ((keyPackage: string) => void) | undefined;
 
   constructor(worker: TransformWorker) {
@@ -41,6 +42,8 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
   }
 
   handleServerMessage(message: GroupServerMessage): void {
+    // The first one is on its way.
+    if (message.type === 'mls-key-package-wanted' && !this.#isOpen) return;
     this.#request({ type: 'group-message', message });
   }
 
@@ -61,6 +64,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     const report = event.data;
     switch (report.type) {
       case 'key-package':
+        this.#isOpen = true;
         this.#opened?.(report.keyPackage);
         break;
       case 'group-send':

@@ -88,9 +88,10 @@ test('a join goes through token, offer, answer and media, in this order', async 
       type: 'join',
       token: 'the token',
       participantId: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
-      keyPackage: 'key',
+      keyPackageFollows: true,
     },
   ]);
+  expect(sent('mls-key-package')).toEqual([{ type: 'mls-key-package', keyPackage: 'key' }]);
   expect(sent('offer')).toEqual([
     {
       type: 'offer',

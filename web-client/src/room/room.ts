@@ -339,9 +339,11 @@ export class Room extends Emitter<RoomEvents> {
       this.emit('error', error);
     });
     const credential = createCredential(token);
+    // The key package takes its time, in which the connection can be made.
+    const { participantId } = credential;
+    this.#connection?.send({ type: 'join', token, participantId, keyPackageFollows: true });
     void channel.open(credential).then((keyPackage) => {
-      const { participantId } = credential;
-      this.#connection?.send({ type: 'join', token, participantId, keyPackage });
+      this.#connection?.send({ type: 'mls-key-package', keyPackage });
     });
   }
 

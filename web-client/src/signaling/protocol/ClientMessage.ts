@@ -27,6 +27,11 @@ participantId?: string,
  */
 keyPackage?: Opaque, 
 /**
+ * Instead of a key package, from somebody who sends it by
+ * `mls-key-package` as soon as it is made.
+ */
+keyPackageFollows?: boolean, 
+/**
  * Instead of a key package, from somebody who is in the group already
  * and comes back: the server may have forgotten.
  */
