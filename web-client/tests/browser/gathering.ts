@@ -24,6 +24,11 @@ export class Gathering {
     return new Gathering(() => Server.startWithKeys());
   }
 
+  /** As {@link Gathering.byTokens}, and whoever measures may join without encryption. */
+  static forMeasuring(): Gathering {
+    return new Gathering(() => Server.startWithKeys('optional'));
+  }
+
   get server(): Server {
     if (this.#server === undefined) throw new Error('the server is not started');
     return this.#server;

@@ -80,6 +80,11 @@ export class Participant {
     }
   }
 
+  /** Another tab of this person's browser. */
+  newPage(): Promise<Page> {
+    return this.#browser.newPage();
+  }
+
   async open(link: string): Promise<void> {
     await this.page.goto(link, { waitUntil: 'load' });
   }

@@ -40,11 +40,11 @@ export class Server {
   }
 
   /** As a clinic runs it: the server knows a public key, and tokens come from {@link Server.token}. */
-  static startWithKeys(): Promise<Server> {
-    return Server.#start(true);
+  static startWithKeys(encryption?: 'optional'): Promise<Server> {
+    return Server.#start(true, encryption);
   }
 
-  static async #start(withKeys: boolean): Promise<Server> {
+  static async #start(withKeys: boolean, encryption?: 'optional'): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
@@ -53,6 +53,7 @@ export class Server {
       const origin = `http://localhost:${port}`;
       const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
       config.push(`[metrics]`, `listen = ""`);
+      if (encryption !== undefined) config.push(`[rooms]`, `encryption = "${encryption}"`);
       if (withKeys) {
         await mint(folder, 'nobody', 'client');
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
