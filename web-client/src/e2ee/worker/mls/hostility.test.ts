@@ -381,3 +381,17 @@ const CONFIG = {
   keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
   paddingConfig: defaultPaddingConfig,
 };
+
+test('a member who is asked for a key package out of turn goes on as a member', async () => {
+  const [room, [, asked]] = await gather(3);
+
+  room.deliver([
+    [asked!.id, { type: 'mls-key-package-wanted' }],
+    [asked!.id, { type: 'mls-key-package-wanted' }],
+  ]);
+  await room.run(room.now + 3000);
+  await room.join(4);
+  await room.run(room.now + 5000);
+
+  expectOneKey(room);
+});

@@ -80,6 +80,8 @@ export class GroupSession {
   /** When to ask for what is missing. */
   #catchUpAt: number | undefined;
   #catchUps = 0;
+  /** When to say that we are in the group, to a server that may think otherwise. */
+  #standAt: number | undefined;
   #forgetAt: number | undefined;
   /** Changes are gathered until then. */
   #quietUntil = 0;
@@ -120,7 +122,13 @@ export class GroupSession {
 
   /** When {@link GroupSession.handleTimeout} is due. */
   get nextTimeout(): number | undefined {
-    const times = [this.#catchUpAt, this.#forgetAt, this.#pending?.resendAt, this.#nextTurn()];
+    const times = [
+      this.#catchUpAt,
+      this.#standAt,
+      this.#forgetAt,
+      this.#pending?.resendAt,
+      this.#nextTurn(),
+    ];
     const due = times.filter((time) => time !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
   }
@@ -134,6 +142,12 @@ export class GroupSession {
       if (this.#pending !== undefined && now >= this.#pending.resendAt) {
         this.#pending.resendAt = now + RESEND;
         this.#send(this.#pending.message);
+      }
+      if (this.#standAt !== undefined && now >= this.#standAt) {
+        this.#standAt = undefined;
+        if (this.#group !== undefined) {
+          this.#send({ type: 'mls-report', ...(await this.#report(this.#group, true)) });
+        }
       }
       if (this.#catchUpAt !== undefined && now >= this.#catchUpAt) await this.#catchUp(now);
     });
@@ -190,6 +204,9 @@ export class GroupSession {
         break;
       case 'mls-key-package-wanted':
         this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage() });
+        // The wish may have been overtaken by our welcome: then the server takes us for
+        // somebody who waits, and would tell us of no commit any more.
+        if (this.#group !== undefined) this.#standAt ??= now + CATCH_UP;
         break;
       case 'mls-key-package':
         await this.#keep(message.participantId, fromBase64url(message.keyPackage));
