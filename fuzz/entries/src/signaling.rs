@@ -263,7 +263,7 @@ impl Sockets {
             }
         }
         self.batch.clear();
-        self.worker.poll_transmit(&mut self.batch);
+        self.worker.poll_transmit(self.now, &mut self.batch);
         assert!(self.batch.is_empty(), "nobody has a path");
         assert!(self.worker.poll_event().is_none());
     }

@@ -156,7 +156,7 @@ impl Controller {
             usage,
             acknowledged,
             round_trip: self.round_trip,
-            is_application_limited: self.is_application_limited(now),
+            limited_to: self.application_limit(now),
         };
         self.rate.update(now, &evidence);
         self.loss.update(now, self.lowest(), acknowledged);
@@ -259,12 +259,11 @@ impl Controller {
             .map_or(estimate, |bound| bound.min(estimate))
     }
 
-    fn is_application_limited(&mut self, now: Instant) -> bool {
+    /// What is sent, if it is less than could be.
+    fn application_limit(&mut self, now: Instant) -> Option<Bitrate> {
         let at = self.microseconds(now);
-        let estimate = self.lowest();
-        self.sent
-            .rate(at)
-            .is_some_and(|rate| rate < estimate.scaled(APPLICATION_LIMITED))
+        let most = self.lowest().scaled(APPLICATION_LIMITED);
+        self.sent.rate(at).filter(|rate| *rate < most)
     }
 
     fn microseconds(&self, now: Instant) -> i64 {
@@ -309,7 +308,7 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(5);
 const ACKNOWLEDGED_WINDOW: Duration = Duration::from_millis(250);
 const SENT_WINDOW: Duration = Duration::from_millis(500);
 /// Less than this share of the estimate says nothing of the path.
-const APPLICATION_LIMITED: f64 = 0.65;
+const APPLICATION_LIMITED: f64 = 0.85;
 /// A receiver that gives feedback has given some by then.
 const FIRST_FEEDBACK: Duration = Duration::from_secs(3);
 /// No feedback for so long, with packets on their way, is congestion.

@@ -83,7 +83,12 @@ impl LossControl {
         estimate: Bitrate,
         arriving: Option<Bitrate>,
     ) {
-        self.judge(now, loss.clamp(0.0, 1.0), estimate, arriving);
+        let started = self.window_started.get_or_insert(now);
+        // One report speaks of several streams: the first counts.
+        if now.saturating_duration_since(*started) >= WINDOW {
+            *started = now;
+            self.judge(now, loss.clamp(0.0, 1.0), estimate, arriving);
+        }
     }
 
     /// Raises the bound to what was proven otherwise.

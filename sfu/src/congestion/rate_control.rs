@@ -13,6 +13,7 @@ pub(super) struct RateControl {
     estimate: Bitrate,
     increased: Option<Instant>,
     decreased: Option<Instant>,
+    over_used_since: Option<Instant>,
     capacity: Capacity,
 }
 
@@ -23,8 +24,9 @@ pub(super) struct Evidence {
     /// What arrives.
     pub(super) acknowledged: Option<Bitrate>,
     pub(super) round_trip: Duration,
-    /// Less is sent than the estimate allows, so it proves nothing.
-    pub(super) is_application_limited: bool,
+    /// What is sent, if it is less than the estimate allows, so that it proves
+    /// nothing.
+    pub(super) limited_to: Option<Bitrate>,
 }
 
 impl RateControl {
@@ -33,6 +35,7 @@ impl RateControl {
             estimate,
             increased: None,
             decreased: None,
+            over_used_since: None,
             capacity: Capacity::default(),
         }
     }
@@ -48,8 +51,12 @@ impl RateControl {
     }
 
     pub(super) fn update(&mut self, now: Instant, evidence: &Evidence) {
+        if evidence.usage != Usage::Over {
+            self.over_used_since = None;
+        }
         match evidence.usage {
             Usage::Over => {
+                self.over_used_since.get_or_insert(now);
                 self.increased = None;
                 self.decrease(now, evidence);
             }
@@ -98,11 +105,27 @@ impl RateControl {
             }
             _ => arriving,
         };
-        if evidence.acknowledged.is_some() {
+        if evidence.acknowledged.is_some() && evidence.limited_to.is_none() {
             self.capacity.observe(arriving);
         }
-        self.estimate = arriving.scaled(BACK_OFF).min(self.estimate).max(LEAST);
+        let lowered = match evidence.limited_to {
+            // All that is sent arrives, or may yet: if it fills a queue at
+            // all, then with others' help, and its own rate says little of
+            // the capacity.
+            Some(sent) if arriving > sent.scaled(ALL_ARRIVES) || self.is_news(now) => {
+                self.estimate.scaled(BACK_OFF).max(arriving)
+            }
+            _ => arriving.scaled(BACK_OFF),
+        };
+        self.estimate = lowered.min(self.estimate).max(LEAST);
         self.decreased = Some(now);
+    }
+
+    /// Whether over-use has lasted for so short a time that it may be a leap
+    /// of the delay.
+    fn is_news(&self, now: Instant) -> bool {
+        self.over_used_since
+            .is_none_or(|since| now.saturating_duration_since(since) < NEWS)
     }
 
     fn increase(&mut self, now: Instant, evidence: &Evidence) {
@@ -110,7 +133,7 @@ impl RateControl {
             Some(before) => now.saturating_duration_since(before).min(LONGEST_STEP),
             None => Duration::ZERO,
         };
-        if evidence.is_application_limited {
+        if evidence.limited_to.is_some() {
             return;
         }
         let limit = evidence
@@ -197,6 +220,9 @@ pub(super) const MOST: Bitrate = Bitrate::kilobits_per_second(20_000);
 const BACK_OFF: f64 = 0.85;
 /// A second's multiplicative increase.
 const GROWTH: f64 = 1.08;
+const NEWS: Duration = Duration::from_millis(300);
+/// A part of a burst may still be on its way.
+const ALL_ARRIVES: f64 = 0.8;
 const NEAR_CAPACITY: f64 = 0.7;
 const OVER_USE_GOES_ON: Duration = Duration::from_millis(1500);
 const HEADROOM: Bitrate = Bitrate::kilobits_per_second(10);
@@ -222,7 +248,7 @@ mod tests {
             usage,
             acknowledged: Some(Bitrate::kilobits_per_second(kilobits)),
             round_trip: Duration::from_millis(100),
-            is_application_limited: false,
+            limited_to: None,
         }
     }
 
@@ -258,13 +284,27 @@ mod tests {
         let before = Bitrate::kilobits_per_second(300);
         let mut control = RateControl::new(before);
         let limited = Evidence {
-            is_application_limited: true,
+            limited_to: Some(Bitrate::kilobits_per_second(290)),
             ..evidence(Usage::Normal, 290)
         };
 
         run(&mut control, start, 600, &limited);
 
         assert_eq!(control.estimate(), before);
+    }
+
+    #[test]
+    fn a_small_flow_that_meets_anothers_burst_keeps_most_of_its_estimate() {
+        let start = Instant::now();
+        let mut control = RateControl::new(Bitrate::kilobits_per_second(2000));
+        let limited = Evidence {
+            limited_to: Some(Bitrate::kilobits_per_second(300)),
+            ..evidence(Usage::Over, 290)
+        };
+
+        control.update(start, &limited);
+
+        assert_eq!(control.estimate(), Bitrate::kilobits_per_second(1700));
     }
 
     #[test]

@@ -166,7 +166,7 @@ fn flush(
 ) {
     loop {
         batch.clear();
-        worker.poll_transmit(batch);
+        worker.poll_transmit(Instant::now(), batch);
         if batch.is_empty() {
             return;
         }

@@ -1,5 +1,6 @@
 //! Streams as their publishers send them.
 
+mod bitrate;
 mod frame;
 mod keyframe;
 mod nack;
@@ -7,9 +8,10 @@ mod ring;
 mod sframe_check;
 mod stream;
 
+pub use bitrate::StreamBitrate;
 pub use frame::{FramePart, PayloadDescription};
 pub use keyframe::KeyFrameRequests;
 pub use nack::{Gap, MissingPackets};
-pub use ring::{Kept, Packet, Ring};
+pub use ring::{Packet, Ring};
 pub use sframe_check::{ExpectedKeys, FrameCheck, FrameId};
 pub use stream::{Incoming, SenderReportReceived, Stream, Subscriber};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     ExpectedKeys, FrameCheck, FrameId, FramePart, Gap, KeyFrameRequests, MissingPackets, Packet,
-    PayloadDescription, Ring,
+    PayloadDescription, Ring, StreamBitrate,
 };
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
@@ -35,6 +35,7 @@ pub struct Stream {
     pub last_media: Instant,
     /// It has fallen silent while other layers of its source go on.
     pub is_stalled: bool,
+    pub bitrate: StreamBitrate,
     structure: Option<Attached>,
 }
 
@@ -84,6 +85,7 @@ impl Stream {
             frame_check: FrameCheck::default(),
             last_media: now,
             is_stalled: false,
+            bitrate: StreamBitrate::new(now),
             structure: None,
         }
     }
@@ -148,6 +150,7 @@ impl Stream {
         } else if !FrameCheck::admits_sound(&self.expected_keys, self.source, payload) {
             payload = &[];
         }
+        self.bitrate.count(payload.len());
         let descriptor = match frame.dependencies {
             Some(_) if !payload.is_empty() => incoming.descriptor,
             _ => &[],

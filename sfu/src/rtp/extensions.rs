@@ -77,48 +77,50 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// The bytes of a header extension with one one-byte element, numbered 1 to
-/// 14, as RFC 8285 §4.2 has it.
-pub fn single_byte_element(id: u8, data: u8) -> [u8; SINGLE_BYTE_ELEMENT_LENGTH] {
-    let [profile_high, profile_low] = ONE_BYTE_PROFILE.to_be_bytes();
-    [profile_high, profile_low, 0, 1, id << 4, data, 0, 0]
-}
-
-/// The length of [`single_byte_element`]'s bytes.
-pub const SINGLE_BYTE_ELEMENT_LENGTH: usize = 8;
-
-/// Appends a header extension with one element, in the shorter of the two
-/// forms that takes it: one-byte (RFC 8285 §4.2) for up to 16 bytes under a
-/// number up to 14, else two-byte (§4.3). `data` has at most 255 bytes.
-pub fn write_element(id: u8, data: &[u8], bytes: &mut Vec<u8>) {
-    let length = element_length(id, data.len());
+/// Appends a header extension with these elements, in the shorter of the two
+/// forms that takes them all: one-byte (RFC 8285 §4.2) for up to 16 bytes each
+/// under numbers up to 14, else two-byte (§4.3). No element has more than 255
+/// bytes.
+pub fn write_elements<'a>(
+    elements: impl Iterator<Item = (u8, &'a [u8])> + Clone,
+    bytes: &mut Vec<u8>,
+) {
+    let lengths = elements.clone().map(|(id, data)| (id, data.len()));
+    let length = elements_length(lengths.clone());
     let start = bytes.len();
-    let words = u16::try_from(length / 4 - 1).unwrap_or(u16::MAX);
-    if takes_one_byte(id, data.len()) {
-        bytes.extend_from_slice(&ONE_BYTE_PROFILE.to_be_bytes());
-        bytes.extend_from_slice(&words.to_be_bytes());
-        bytes.push(id << 4 | (data.len() - 1) as u8);
+    let words = u16::try_from((length / 4).saturating_sub(1)).unwrap_or(u16::MAX);
+    let head = head_length(lengths);
+    let profile = if head == 1 {
+        ONE_BYTE_PROFILE
     } else {
-        bytes.extend_from_slice(&TWO_BYTE_PROFILE.to_be_bytes());
-        bytes.extend_from_slice(&words.to_be_bytes());
-        bytes.extend_from_slice(&[id, data.len() as u8]);
+        TWO_BYTE_PROFILE
+    };
+    bytes.extend_from_slice(&profile.to_be_bytes());
+    bytes.extend_from_slice(&words.to_be_bytes());
+    for (id, data) in elements {
+        if head == 1 {
+            bytes.push(id << 4 | (data.len() - 1) as u8);
+        } else {
+            bytes.extend_from_slice(&[id, data.len() as u8]);
+        }
+        bytes.extend_from_slice(data);
     }
-    bytes.extend_from_slice(data);
     bytes.resize(start + length, 0);
 }
 
-/// How many bytes [`write_element`] appends.
-pub fn element_length(id: u8, data_length: usize) -> usize {
-    let head = if takes_one_byte(id, data_length) {
-        1
-    } else {
-        2
-    };
-    4 + (head + data_length).next_multiple_of(4)
+/// How many bytes [`write_elements`] appends for elements of these numbers and
+/// lengths, of which there is at least one.
+pub fn elements_length(elements: impl Iterator<Item = (u8, usize)> + Clone) -> usize {
+    let head = head_length(elements.clone());
+    let data: usize = elements.map(|(_, length)| head + length).sum();
+    4 + data.next_multiple_of(4)
 }
 
-fn takes_one_byte(id: u8, data_length: usize) -> bool {
-    (1..=14).contains(&id) && (1..=16).contains(&data_length)
+/// Bytes before each element's data.
+fn head_length(mut elements: impl Iterator<Item = (u8, usize)>) -> usize {
+    let is_short =
+        elements.all(|(id, length)| (1..=14).contains(&id) && (1..=16).contains(&length));
+    if is_short { 1 } else { 2 }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -170,29 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn a_written_element_reads_back() {
-        let bytes = single_byte_element(7, 0x85);
-
-        let elements = Extensions::new(u16::from_be_bytes([bytes[0], bytes[1]]), &bytes[4..]);
-
-        assert_eq!(elements.find(7), Some(&[0x85][..]));
-    }
-
-    #[test]
     fn elements_of_every_length_read_back() {
         for id in [1, 14, 15, 200] {
             for length in 1..=255 {
                 let data = vec![0xA5; length];
                 let mut bytes = vec![9];
 
-                write_element(id, &data, &mut bytes);
+                let elements = [(id, &data[..]), (3, &[7, 8])];
 
-                assert_eq!(bytes.len() - 1, element_length(id, length));
+                write_elements(elements.into_iter(), &mut bytes);
+
+                let lengths = [(id, length), (3, 2)];
+                assert_eq!(bytes.len() - 1, elements_length(lengths.into_iter()));
                 let words = usize::from(u16::from_be_bytes([bytes[3], bytes[4]]));
                 assert_eq!(bytes.len(), 1 + 4 + 4 * words);
                 let profile = u16::from_be_bytes([bytes[1], bytes[2]]);
-                let elements: Vec<_> = Extensions::new(profile, &bytes[5..]).collect();
-                assert_eq!(elements, [(id, &data[..])]);
+                let read: Vec<_> = Extensions::new(profile, &bytes[5..]).collect();
+                assert_eq!(read, elements);
             }
         }
     }

@@ -10,5 +10,5 @@ mod train;
 pub use repair::RepairLog;
 pub use rewrite::SequenceMap;
 pub use selection::Selection;
-pub use slot::{Forward, Offered, SlotState};
+pub use slot::{Forward, Offered, Padding, SlotState};
 pub use train::{MAX_TRAIN, Segment, runs};

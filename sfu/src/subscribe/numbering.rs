@@ -86,6 +86,12 @@ impl Sent {
         }
     }
 
+    /// The timestamp of the newest packet.
+    pub(super) fn newest_timestamp(&self) -> Timestamp {
+        self.newest
+            .map_or_else(Timestamp::default, |(_, newest)| newest)
+    }
+
     fn first_timestamp(&self, now: Instant, packet: &Packet, related: Option<u32>) -> Timestamp {
         let Some((then, newest)) = self.newest else {
             return packet.timestamp;

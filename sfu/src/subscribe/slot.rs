@@ -56,6 +56,15 @@ pub struct Forward {
     pub original: Option<u16>,
 }
 
+/// A packet of nothing but padding, to measure a path by.
+#[derive(Clone, Copy, Debug)]
+pub struct Padding {
+    pub ssrc: Ssrc,
+    pub payload_type: PayloadType,
+    pub sequence: ExtendedSequence,
+    pub timestamp: Timestamp,
+}
+
 /// What becomes of a packet at a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Decision {
@@ -315,6 +324,22 @@ impl SlotState {
         })
     }
 
+    /// Whether [`SlotState::padding`] gives something.
+    pub fn can_pad(&self) -> bool {
+        self.parameters.rtx_ssrc.is_some() && self.padding_type().is_some()
+    }
+
+    /// The next retransmission of nothing: receivers know of them and take no
+    /// notice.
+    pub fn padding(&mut self) -> Option<Padding> {
+        Some(Padding {
+            ssrc: self.parameters.rtx_ssrc?,
+            payload_type: self.padding_type()?,
+            sequence: self.repair.next_sequence(),
+            timestamp: self.sent.newest_timestamp(),
+        })
+    }
+
     /// The figures for a sender report at `now`, which `ntp` shows as wall
     /// clock time. `theirs` is the publisher's last report, and
     /// `clock_difference` what turns the publisher's wall clock into ours,
@@ -349,6 +374,10 @@ impl SlotState {
         } else {
             0
         }
+    }
+
+    fn padding_type(&self) -> Option<PayloadType> {
+        self.parameters.codecs.iter().find_map(|codec| codec.rtx)
     }
 
     fn codec(&self, codec: Codec) -> Option<&CodecParameters> {

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::Worker;
+use super::outbound::Urgency;
 use super::participant::{Inbound, remembered};
 use super::statistics::LAYERS;
+use crate::congestion::Bitrate;
 use crate::identity::MediaKind;
 use crate::publish::{FramePart, Gap, Incoming, SenderReportReceived, Stream};
 use crate::rtcp;
@@ -144,13 +146,27 @@ impl Worker {
             }
             rtcp::Received::Nack { ssrc, number } => self.handle_nack(now, key, ssrc, number),
             rtcp::Received::ReportBlock {
+                fraction_lost,
                 last_sender_report,
                 delay,
                 ..
-            } => self.handle_report_block(now, key, last_sender_report, delay),
-            rtcp::Received::Arrival { .. }
-            | rtcp::Received::ArrivalsEnd
-            | rtcp::Received::MaximumBitrate(_) => {}
+            } => {
+                let outbound = &mut self.participants[key].outbound;
+                outbound.congestion.loss_report(now, fraction_lost);
+                self.handle_report_block(now, key, last_sender_report, delay);
+            }
+            rtcp::Received::Arrival { number, at } => {
+                let outbound = &mut self.participants[key].outbound;
+                outbound.congestion.packet_feedback(number, at);
+            }
+            rtcp::Received::ArrivalsEnd => {
+                self.participants[key].outbound.congestion.feedback_end(now);
+            }
+            rtcp::Received::MaximumBitrate(bits) => {
+                let estimate = Bitrate::bits_per_second(bits);
+                let outbound = &mut self.participants[key].outbound;
+                outbound.congestion.remb(now, estimate);
+            }
         });
     }
 
@@ -228,6 +244,10 @@ impl Worker {
     fn forward_run(&mut self, run: &[Arrival]) {
         let (stream, now) = (run[0].stream, run[run.len() - 1].at);
         let published = &self.streams[stream];
+        let urgency = match published.source.kind() {
+            MediaKind::Audio => Urgency::Audio,
+            MediaKind::Video => Urgency::Video,
+        };
         let mut needs_key_frame = false;
         let mut sent = 0;
         for subscriber in &published.subscribers {
@@ -256,7 +276,7 @@ impl Worker {
                 }
                 if let Some(forward) = decision.forward {
                     sent += 1;
-                    is_first |= participant.queue(forward);
+                    is_first |= participant.outbound.queue(forward, urgency);
                 }
             }
             if is_first {

@@ -8,17 +8,20 @@
 pub mod batch;
 mod budget;
 pub mod command;
+mod congestion;
 pub mod event;
 mod layers;
 mod media;
 #[cfg(feature = "media-keys")]
 mod media_keys;
+mod outbound;
 mod participant;
 mod repair;
 mod routes;
 pub mod statistics;
 mod timers;
 mod transport;
+mod writer;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
@@ -36,6 +39,7 @@ use budget::Budget;
 use command::{Command, MediaParameters, TransportParameters};
 use event::{DisconnectReason, Event};
 use media::Arrival;
+use outbound::Turn;
 use participant::Participant;
 use routes::Routes;
 use statistics::Statistics;
@@ -54,6 +58,8 @@ pub struct Worker {
     arrived: Vec<Arrival>,
     /// Participants with forwarded packets to be sent.
     pending: VecDeque<usize>,
+    /// Participants whose packets wait for their time.
+    waiting: Vec<usize>,
     /// Slots that have just left a stream for another layer.
     left: Vec<(usize, Subscriber)>,
     control: Control,
@@ -77,6 +83,7 @@ impl Worker {
             routes: Routes::default(),
             arrived: Vec::with_capacity(ARRIVALS),
             pending: VecDeque::new(),
+            waiting: Vec::new(),
             left: Vec::new(),
             control: Control::default(),
             events: VecDeque::new(),
@@ -171,25 +178,43 @@ impl Worker {
         if now >= self.next_tick {
             self.tick(now);
         }
+        self.wake_waiting(now);
     }
 
     /// When to call [`Worker::handle_timeout`] next; never, without
     /// participants.
     pub fn next_timeout(&self) -> Option<Instant> {
-        (!self.participants.is_empty()).then_some(self.next_tick)
+        let released =
+            self.waiting
+                .iter()
+                .filter_map(|key| match self.participants[*key].outbound.turn() {
+                    Turn::At(at) => Some(at),
+                    Turn::Idle | Turn::Now => None,
+                });
+        let tick = (!self.participants.is_empty()).then_some(self.next_tick);
+        released.chain(tick).min()
     }
 
     /// Adds to `batch` what is to be sent. What does not fit waits for the
     /// next call, with the batch cleared.
-    pub fn poll_transmit(&mut self, batch: &mut TransmitBatch) {
+    pub fn poll_transmit(&mut self, now: Instant, batch: &mut TransmitBatch) {
         self.forward_arrived();
         self.control.drain_into(batch);
         while batch.has_room()
             && let Some(&key) = self.pending.front()
         {
-            if self.participants[key].write_forwards(&self.streams, batch, &mut self.statistics) {
-                self.pending.pop_front();
+            let participant = &mut self.participants[key];
+            match participant.write(now, &self.streams, batch, &mut self.statistics) {
+                // The batch is full.
+                Turn::Now => return,
+                Turn::Idle => {}
+                Turn::At(_) if participant.outbound.is_listed => {}
+                Turn::At(_) => {
+                    participant.outbound.is_listed = true;
+                    self.waiting.push(key);
+                }
             }
+            self.pending.pop_front();
         }
     }
 
@@ -323,9 +348,23 @@ impl Worker {
         if let Some(publisher) = self.by_id.get(&removed.publisher) {
             self.participants[*publisher].retire(stream);
         }
-        for key in &self.pending {
-            self.participants[*key].forget_forwards_of(stream);
+        for key in self.pending.iter().chain(&self.waiting) {
+            self.participants[*key].outbound.forget(stream);
         }
+    }
+
+    /// Takes those whose time has come off the list of those that wait.
+    fn wake_waiting(&mut self, now: Instant) {
+        let participants = &mut self.participants;
+        let pending = &mut self.pending;
+        self.waiting.retain(|key| {
+            let outbound = &mut participants[*key].outbound;
+            if outbound.wake(now) {
+                pending.push_back(*key);
+            }
+            outbound.is_listed = matches!(outbound.turn(), Turn::At(_));
+            outbound.is_listed
+        });
     }
 
     fn remove(&mut self, key: usize) {
@@ -341,6 +380,7 @@ impl Worker {
         let participant = self.participants.remove(key);
         self.by_id.remove(&participant.id);
         self.pending.retain(|pending| *pending != key);
+        self.waiting.retain(|waiting| *waiting != key);
         self.routes
             .remove_user(&participant.ice.local().ufrag, &participant.paths);
         if let Some(members) = self.rooms.get_mut(&participant.room) {

@@ -6,19 +6,17 @@ use slab::Slab;
 
 use super::batch::TransmitBatch;
 use super::command::Publication;
+use super::outbound::{Outbound, Turn};
 use super::repair::Repair;
 use super::statistics::Statistics;
+use super::writer::Writer;
 use crate::identity::{ParticipantId, RoomId, SlotId};
-use crate::publish::{ExpectedKeys, Kept, Stream};
+use crate::publish::{ExpectedKeys, Stream};
 use crate::rtcp::ArrivalRecorder;
-use crate::rtp::dependency_descriptor::DependencyDescriptor;
-use crate::rtp::extensions::{
-    ExtensionIds, SINGLE_BYTE_ELEMENT_LENGTH, element_length, single_byte_element, write_element,
-};
-use crate::rtp::header::{FIXED_LENGTH, Outgoing};
+use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, PayloadType, Ssrc};
 use crate::srtp::{ReceivedSource, Session};
-use crate::subscribe::{Forward, Segment, SlotState, runs};
+use crate::subscribe::SlotState;
 use crate::transport::{DtlsTransport, IceLite, Path};
 
 #[derive(Debug)]
@@ -47,8 +45,8 @@ pub(super) struct Participant {
     /// by its sender reports; the way here is part of it.
     pub(super) clock_difference: Option<u64>,
     pub(super) repair: Repair,
-    forwards: Vec<Forward>,
-    segments: Vec<Segment>,
+    /// What is sent to this participant, and how fast.
+    pub(super) outbound: Outbound,
 }
 
 /// A synchronization source of a participant.
@@ -88,21 +86,8 @@ impl Participant {
             last_report: now,
             clock_difference: None,
             repair: Repair::new(now),
-            forwards: Vec::new(),
-            segments: Vec::new(),
+            outbound: Outbound::new(now),
         }
-    }
-
-    /// Queues a packet to be written by [`Participant::write_forwards`].
-    /// Gives whether it is the first since that was last done.
-    pub(super) fn queue(&mut self, forward: Forward) -> bool {
-        let is_first = self.forwards.is_empty();
-        self.forwards.push(forward);
-        is_first
-    }
-
-    pub(super) fn forget_forwards_of(&mut self, stream: usize) {
-        self.forwards.retain(|forward| forward.stream != stream);
     }
 
     pub(super) fn slot_index(&self, slot: SlotId) -> Option<usize> {
@@ -190,52 +175,27 @@ impl Participant {
         Some((publication, *codec))
     }
 
-    /// Protects the queued packets into `batch`, in trains. Gives whether all
-    /// were written; if not, the batch is full.
-    pub(super) fn write_forwards(
+    /// Writes queued packets into `batch`, as many as may leave.
+    pub(super) fn write(
         &mut self,
+        now: Instant,
         streams: &Slab<Stream>,
         batch: &mut TransmitBatch,
         statistics: &mut Statistics,
-    ) -> bool {
+    ) -> Turn {
         let (Some(srtp), Some(path)) = (&self.srtp, self.ice.selected()) else {
-            self.forwards.clear();
-            return true;
+            return self.outbound.clear();
         };
-        let writer = Writer {
-            audio_level: self
-                .extensions
-                .audio_level
-                .filter(|id| (1..=14).contains(id)),
-            dependency_descriptor: self.extensions.dependency_descriptor,
-            srtp,
-        };
-        self.segments.clear();
-        self.segments
-            .extend(self.forwards.iter().map(|forward| writer.segment(forward)));
-        let mut written = 0;
-        for (run, length) in runs(&self.segments) {
-            if !batch.has_room() {
-                break;
-            }
-            written = run.end;
-            statistics.packets_sent += run.len() as u64;
-            let before = batch.byte_count();
-            batch.push(path, length, |bytes| {
-                let last = run.end - 1;
-                for at in run {
-                    let padding = if at == last {
-                        0
-                    } else {
-                        length - self.segments[at].length
-                    };
-                    writer.write(streams, &self.forwards[at], padding, bytes);
-                }
-            });
-            statistics.bytes_sent += (batch.byte_count() - before) as u64;
-        }
-        self.forwards.drain(..written);
-        self.forwards.is_empty()
+        let writer = Writer::new(srtp, &self.extensions);
+        self.outbound.write(
+            now,
+            &writer,
+            path,
+            streams,
+            &mut self.slots,
+            batch,
+            statistics,
+        )
     }
 }
 
@@ -245,114 +205,5 @@ pub(super) fn remembered(retired: &[(Ssrc, ReceivedSource)], ssrc: Ssrc) -> Rece
     found.map_or_else(ReceivedSource::default, |(_, source)| source.clone())
 }
 
-/// Writes packets as one receiver gets them.
-struct Writer<'a> {
-    audio_level: Option<u8>,
-    dependency_descriptor: Option<u8>,
-    srtp: &'a Session,
-}
-
-impl Writer<'_> {
-    /// The number under which the packet's Dependency Descriptor goes out, if
-    /// it does.
-    fn descriptor(&self, forward: &Forward) -> Option<u8> {
-        self.dependency_descriptor
-            .filter(|_| forward.descriptor_length > 0)
-    }
-
-    fn segment(&self, forward: &Forward) -> Segment {
-        let extension = match (
-            forward.audio_level.and(self.audio_level),
-            self.descriptor(forward),
-        ) {
-            (Some(_), _) => SINGLE_BYTE_ELEMENT_LENGTH,
-            (None, Some(id)) => element_length(id, usize::from(forward.descriptor_length)),
-            (None, None) => 0,
-        };
-        Segment {
-            length: FIXED_LENGTH
-                + extension
-                + forward.original.map_or(0, |_| ORIGINAL_NUMBER)
-                + usize::from(forward.payload_length)
-                + self.srtp.outbound.rtp_overhead(),
-            can_pad: forward.can_pad,
-        }
-    }
-
-    fn write(
-        &self,
-        streams: &Slab<Stream>,
-        forward: &Forward,
-        padding: usize,
-        bytes: &mut Vec<u8>,
-    ) {
-        let found = streams
-            .get(forward.stream)
-            .and_then(|stream| stream.ring.get(forward.published));
-        let Some(kept) = found else {
-            return;
-        };
-        let packet = kept.packet;
-        let descriptor = self.descriptor(forward);
-        let audio_level = self
-            .audio_level
-            .zip(forward.audio_level)
-            .map(|(id, level)| single_byte_element(id, level));
-        let start = bytes.len();
-        let header = Outgoing {
-            marker: forward.marker,
-            payload_type: forward.payload_type,
-            sequence_number: forward.sequence.number(),
-            timestamp: forward.timestamp,
-            ssrc: forward.ssrc,
-            has_extensions: audio_level.is_some() || descriptor.is_some(),
-            has_padding: padding > 0,
-        };
-        bytes.extend_from_slice(&header.to_bytes());
-        if let Some(audio_level) = audio_level {
-            bytes.extend_from_slice(&audio_level);
-        } else if let Some(id) = descriptor {
-            write_descriptor(id, &kept, forward, bytes);
-        }
-        let header_length = bytes.len() - start;
-        if let Some(original) = forward.original {
-            bytes.extend_from_slice(&original.to_be_bytes());
-        }
-        let payload_start = bytes.len();
-        bytes.extend_from_slice(kept.payload);
-        forward
-            .renumbering
-            .apply(&packet.numbers, &mut bytes[payload_start..]);
-        if let Ok(count @ 1..) = u8::try_from(padding) {
-            bytes.resize(bytes.len() + padding - 1, 0);
-            bytes.push(count);
-        }
-        bytes.resize(bytes.len() + self.srtp.outbound.rtp_overhead(), 0);
-        self.srtp.outbound.protect_rtp(
-            &mut bytes[start..],
-            header_length,
-            forward.ssrc,
-            forward.sequence,
-        );
-    }
-}
-
-/// Appends the header extension with the packet's Dependency Descriptor, its
-/// frame renumbered.
-fn write_descriptor(id: u8, kept: &Kept, forward: &Forward, bytes: &mut Vec<u8>) {
-    let start = bytes.len();
-    write_element(id, kept.descriptor, bytes);
-    let head = if bytes[start] == TWO_BYTE_FORM { 6 } else { 5 };
-    if let Some(number) = DependencyDescriptor::frame_number(kept.descriptor) {
-        let number = number.wrapping_add(forward.renumbering.frame_number);
-        DependencyDescriptor::set_frame_number(&mut bytes[start + head..], number);
-    }
-}
-
-/// A retransmission's payload starts with the number it was first sent with
-/// (RFC 4588 §4).
-const ORIGINAL_NUMBER: usize = 2;
-/// The first byte of a header extension in the two-byte form (RFC 8285 §4.3).
-const TWO_BYTE_FORM: u8 = 0x10;
 /// Many times what an honest participant changes in its stay.
 const MOST_RETIRED: usize = 64;

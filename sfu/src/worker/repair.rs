@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::budget::Budget;
+use super::outbound::Urgency;
 use crate::rtcp;
 use crate::rtp::Ssrc;
 
@@ -58,7 +59,7 @@ impl Worker {
         });
         if let Some(forward) = forward {
             self.statistics.retransmitted += 1;
-            if participant.queue(forward) {
+            if participant.outbound.queue(forward, Urgency::Repair) {
                 self.pending.push_back(key);
             }
         }

@@ -39,6 +39,7 @@ impl Worker {
                 participant.last_feedback = now;
                 self.send_feedback(key);
             }
+            self.tend_congestion(now, key);
             let participant = &mut self.participants[key];
             if now >= participant.last_report + REPORT {
                 participant.last_report = now;
@@ -50,6 +51,7 @@ impl Worker {
         self.tend_layers(now);
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
+            self.streams[stream].bitrate.measure(now);
             self.request_missing(now, stream);
             self.request_key_frame(now, stream);
         }

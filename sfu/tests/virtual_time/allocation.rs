@@ -54,16 +54,17 @@ fn a_forwarded_packet_allocates_nothing() {
     }
     let before = session.worker.statistics();
     let mut batch = TransmitBatch::new();
-    let now = session.now;
+    let mut now = session.now;
     let worker = &mut session.worker;
     let mut forward = |packets: &mut [Vec<u8>]| {
         for burst in packets.chunks_mut(16) {
+            now += Duration::from_millis(100);
             for packet in burst {
                 worker.handle_datagram(now, path, packet);
             }
             loop {
                 batch.clear();
-                worker.poll_transmit(&mut batch);
+                worker.poll_transmit(now, &mut batch);
                 if batch.is_empty() {
                     break;
                 }

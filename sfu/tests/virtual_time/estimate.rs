@@ -191,27 +191,13 @@ impl Flow {
         Duration::from_millis(found.map_or(u64::MAX, |at| at as u64))
     }
 
-    /// From the given second on: the 95th percentile of the time in the
-    /// bottleneck's queue, and the share lost.
     fn queue(&self, from: u64) -> (Duration, f64) {
-        let from = self.start + Duration::from_secs(from);
-        let after: Vec<_> = self
-            .path
-            .queued
-            .iter()
-            .filter(|(at, _)| *at >= from)
-            .collect();
-        let mut times: Vec<_> = after.iter().filter_map(|(_, time)| *time).collect();
-        times.sort_unstable();
-        let lost = after.len() - times.len();
-        (
-            times[times.len() * 95 / 100],
-            lost as f64 / after.len() as f64,
-        )
+        self.path.queue(self.start + Duration::from_secs(from))
     }
 }
 
-fn narrow(kilobits: u64, round_trip: u64) -> Link {
+/// A path with a bottleneck.
+pub fn narrow(kilobits: u64, round_trip: u64) -> Link {
     Link {
         delay: Duration::from_millis(round_trip / 2),
         bottleneck: Some(Bottleneck::kilobits(kilobits)),

@@ -115,6 +115,17 @@ impl Direction {
             .collect()
     }
 
+    /// Of what was sent at `from` or later: the 95th percentile of the time in
+    /// the bottleneck's queue, and the share lost.
+    pub fn queue(&self, from: Instant) -> (Duration, f64) {
+        let sent: Vec<_> = self.queued.iter().filter(|(at, _)| *at >= from).collect();
+        let mut times: Vec<_> = sent.iter().filter_map(|(_, time)| *time).collect();
+        times.sort_unstable();
+        let lost = sent.len() - times.len();
+        let slow = times.len() * 95 / 100;
+        (times[slow], lost as f64 / sent.len() as f64)
+    }
+
     /// When the bottleneck has sent on a packet; `None` if its queue is full.
     fn pass_bottleneck(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         let Some(bottleneck) = self.link.bottleneck else {

@@ -20,6 +20,7 @@ mod session;
 
 mod allocation;
 mod churn;
+mod congestion;
 mod encryption;
 mod estimate;
 mod forwarding;

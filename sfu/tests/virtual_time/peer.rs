@@ -53,6 +53,12 @@ pub struct Peer {
     pub first_hello: Vec<u8>,
     /// Asks for what is missing, as a browser does.
     pub repairs_within: Option<Duration>,
+    /// Tells by transport-wide numbers what came, as a browser does.
+    pub feedback_every: Option<Duration>,
+    /// Packets of padding that came.
+    pub probes: u32,
+    arrivals: rtcp::ArrivalRecorder,
+    next_feedback: Instant,
     /// Bytes of every decrypted compound packet.
     pub reports: Vec<Vec<u8>>,
     /// Set when the participant has vanished: it neither sends nor answers.
@@ -95,6 +101,10 @@ impl Peer {
             control: Vec::new(),
             first_hello: Vec::new(),
             repairs_within: None,
+            feedback_every: Some(Duration::from_millis(70)),
+            probes: 0,
+            arrivals: rtcp::ArrivalRecorder::new(now),
+            next_feedback: now,
             reports: Vec::new(),
             is_gone: false,
             profile: None,
@@ -139,6 +149,7 @@ impl Peer {
             self.outbox.push(check);
         }
         self.request_missing(now);
+        self.give_feedback(now);
         self.report(now);
         let is_due = self.dtls_deadline.is_some_and(|at| now >= at);
         if self.is_checked && (!self.has_started_dtls || is_due) {
@@ -338,6 +349,7 @@ impl Peer {
                 rtcp::Received::SenderReport { ssrc, ntp, .. } => {
                     self.sender_reports.insert(ssrc, (ntp, now));
                 }
+                rtcp::Received::Arrival { .. } | rtcp::Received::ArrivalsEnd => {}
                 other => self.control.push(other),
             });
             self.reports.push(compound);
@@ -386,6 +398,19 @@ impl Peer {
         }
     }
 
+    fn give_feedback(&mut self, now: Instant) {
+        if now < self.next_feedback || self.session.is_none() {
+            return;
+        }
+        let Some(interval) = self.feedback_every else {
+            return;
+        };
+        self.next_feedback = now + interval;
+        if let Some(report) = self.arrivals.report(Ssrc(1), Ssrc(2)) {
+            self.send_rtcp(report);
+        }
+    }
+
     fn request_missing(&mut self, now: Instant) {
         let Some(round_trip) = self.repairs_within else {
             return;
@@ -423,8 +448,17 @@ impl Peer {
             return;
         };
         packet.truncate(length);
+        let number = header.extensions(&packet).find(TRANSPORT_SEQUENCE_ID);
+        if let Some(number) = number {
+            let number = number.try_into().expect("two bytes");
+            self.arrivals.record(now, u16::from_be_bytes(number));
+        }
         let mut payload = header.payload(&packet).expect("honest padding").to_vec();
         let is_repair = header.payload_type == VIDEO_RTX_PT;
+        if is_repair && payload.is_empty() {
+            self.probes += 1;
+            return;
+        }
         let (ssrc, sequence_number) = if is_repair {
             let original = payload.split_off(2);
             let number = u16::from_be_bytes([payload[0], payload[1]]);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtp::Timestamp;
 use sfu::rtp::sequence::ExtendedSequence;
+use sfu::worker::command::Command;
 
 use crate::link::{Link, Loss};
 use crate::session::{
-    AUDIO_PT, Session, VIDEO_PT, audio_slot, audio_ssrc, slot_ssrc, video_slot, video_ssrc,
+    AUDIO_PT, Session, VIDEO_PT, audio_slot, audio_ssrc, media, slot_ssrc, video_slot, video_ssrc,
 };
 
 const ROOM: RoomId = RoomId(1);
@@ -111,6 +112,13 @@ fn a_slots_own_numbers_and_timestamps_wrap_without_a_trace() {
         session.join(ROOM, id, 1, Link::good());
     }
     session.watch(B, 0, A);
+    // Faster than any path that is measured.
+    let mut media = media(B, 1);
+    media.extensions.transport_sequence_number = None;
+    session.command(Command::Negotiate {
+        participant: B,
+        media,
+    });
     session.connect();
     session.sending(A).packets_a_frame = 250;
     // Thirteen hours of pictures are behind the publisher.

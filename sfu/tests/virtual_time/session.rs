@@ -191,6 +191,11 @@ impl Session {
         (up.link, down.link) = (changed.0.link, changed.1.link);
     }
 
+    /// The way to a participant.
+    pub fn down(&self, id: ParticipantId) -> &Direction {
+        &self.links[&id].1
+    }
+
     /// Turns a participant's microphone and camera on.
     pub fn start_media(&mut self, id: ParticipantId) {
         let sending = self.sending.get_mut(&id).expect("a participant");
@@ -344,7 +349,7 @@ impl Session {
     fn flush(&mut self) {
         loop {
             self.batch.clear();
-            self.worker.poll_transmit(&mut self.batch);
+            self.worker.poll_transmit(self.now, &mut self.batch);
             if self.batch.is_empty() {
                 break;
             }

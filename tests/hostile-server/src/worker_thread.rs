@@ -107,7 +107,7 @@ fn run(
         worker.handle_timeout(Instant::now());
         loop {
             batch.clear();
-            worker.poll_transmit(&mut batch);
+            worker.poll_transmit(Instant::now(), &mut batch);
             if batch.is_empty() {
                 break;
             }

@@ -267,7 +267,7 @@ impl Call {
                 self.worker.handle_datagram(self.now, path, datagram);
             }
             self.batch.clear();
-            self.worker.poll_transmit(&mut self.batch);
+            self.worker.poll_transmit(self.now, &mut self.batch);
             flight.clear();
             for (_, datagram) in self.batch.datagrams() {
                 if Protocol::of(datagram) == Some(Protocol::Dtls) {
@@ -287,7 +287,7 @@ impl Call {
         let mut sent = 0;
         loop {
             self.batch.clear();
-            self.worker.poll_transmit(&mut self.batch);
+            self.worker.poll_transmit(self.now, &mut self.batch);
             if self.batch.is_empty() {
                 break;
             }

@@ -1,0 +1,247 @@
+//! What waits to be sent to one receiver, and when it leaves.
+
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::batch::TransmitBatch;
+use super::statistics::Statistics;
+use super::writer::Writer;
+use crate::congestion::{Controller, Pacer};
+use crate::publish::Stream;
+use crate::subscribe::{Forward, Segment, SlotState, runs};
+use crate::transport::Path;
+
+/// Packets on their way out to one receiver, by their urgency.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) congestion: Controller,
+    pacer: Pacer,
+    queues: [Vec<Forward>; URGENCIES],
+    segments: Vec<Segment>,
+    turn: Turn,
+    /// The worker has it on its list of those that wait for their time.
+    pub(super) is_listed: bool,
+}
+
+/// In this order packets leave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Urgency {
+    /// Never waits.
+    Audio,
+    Repair,
+    Video,
+}
+
+/// When a receiver is to be written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    /// Nothing waits.
+    Idle,
+    /// With the next batch.
+    Now,
+    /// Not before this.
+    At(Instant),
+}
+
+impl Outbound {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            congestion: Controller::new(now),
+            pacer: Pacer::new(now),
+            queues: [const { Vec::new() }; URGENCIES],
+            segments: Vec::new(),
+            turn: Turn::Idle,
+            is_listed: false,
+        }
+    }
+
+    pub(super) fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// Queues a packet. Gives whether the receiver is now to be written for
+    /// and was not before.
+    pub(super) fn queue(&mut self, forward: Forward, urgency: Urgency) -> bool {
+        self.queues[urgency as usize].push(forward);
+        match self.turn {
+            Turn::Now => false,
+            Turn::At(_) if urgency != Urgency::Audio => false,
+            Turn::Idle | Turn::At(_) => {
+                self.turn = Turn::Now;
+                true
+            }
+        }
+    }
+
+    /// Makes it this receiver's turn, if its time has come or there is a probe
+    /// to be sent. Gives whether it was not before.
+    pub(super) fn wake(&mut self, now: Instant) -> bool {
+        let is_due = match self.turn {
+            Turn::Idle => self.congestion.next_probe().is_some(),
+            Turn::Now => false,
+            Turn::At(at) => at <= now,
+        };
+        if is_due {
+            self.turn = Turn::Now;
+        }
+        is_due
+    }
+
+    /// Drops all that waits.
+    pub(super) fn clear(&mut self) -> Turn {
+        self.queues.iter_mut().for_each(Vec::clear);
+        self.congestion.abandon_probe();
+        self.turn = Turn::Idle;
+        self.turn
+    }
+
+    /// Drops what waits of a stream that has ended.
+    pub(super) fn forget(&mut self, stream: usize) {
+        for queue in &mut self.queues {
+            queue.retain(|forward| forward.stream != stream);
+        }
+    }
+
+    /// Writes what may leave into `batch`, in trains, and gives when the next
+    /// turn is: now, if the batch is full.
+    #[allow(clippy::too_many_arguments, reason = "they belong to the participant")]
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        writer: &Writer,
+        path: Path,
+        streams: &Slab<Stream>,
+        slots: &mut [SlotState],
+        batch: &mut TransmitBatch,
+        statistics: &mut Statistics,
+    ) -> Turn {
+        let estimate = self.congestion.estimate(now);
+        self.pacer.update(now, estimate, self.waiting_bytes());
+        for urgency in [Urgency::Audio, Urgency::Repair, Urgency::Video] {
+            let is_whole = self.write_queue(now, urgency, writer, path, streams, batch, statistics);
+            if !is_whole {
+                self.turn = Turn::Now;
+                return self.turn;
+            }
+        }
+        self.turn = if self.queues.iter().all(Vec::is_empty) {
+            self.pacer.rest();
+            self.write_probe(now, writer, path, slots, batch, statistics);
+            self.congestion.next_probe().map_or(Turn::Idle, Turn::At)
+        } else {
+            Turn::At(self.pacer.next_release())
+        };
+        self.turn
+    }
+
+    /// Writes what may leave of one queue; `false` if the batch is full.
+    #[allow(clippy::too_many_arguments, reason = "as for its caller")]
+    fn write_queue(
+        &mut self,
+        now: Instant,
+        urgency: Urgency,
+        writer: &Writer,
+        path: Path,
+        streams: &Slab<Stream>,
+        batch: &mut TransmitBatch,
+        statistics: &mut Statistics,
+    ) -> bool {
+        let queue = &mut self.queues[urgency as usize];
+        let allowance = match urgency {
+            Urgency::Audio => u64::MAX,
+            Urgency::Repair | Urgency::Video => self.pacer.allowance(),
+        };
+        self.segments.clear();
+        let mut total = 0;
+        for forward in &*queue {
+            if total >= allowance {
+                break;
+            }
+            let segment = writer.segment(forward);
+            total += segment.length as u64;
+            self.segments.push(segment);
+        }
+        let mut written = 0;
+        for (run, length) in runs(&self.segments) {
+            if !batch.has_room() {
+                break;
+            }
+            written = run.end;
+            statistics.packets_sent += run.len() as u64;
+            let before = batch.byte_count();
+            batch.push(path, length, |bytes| {
+                let last = run.end - 1;
+                for at in run {
+                    let own = self.segments[at].length;
+                    let padding = if at == last { 0 } else { length - own };
+                    let number = || note(&mut self.congestion, writer, now, own + padding);
+                    writer.write(streams, &queue[at], padding, number, bytes);
+                }
+            });
+            let bytes = (batch.byte_count() - before) as u64;
+            statistics.bytes_sent += bytes;
+            self.pacer.spend(bytes);
+        }
+        let is_whole = written == self.segments.len();
+        queue.drain(..written);
+        is_whole
+    }
+
+    /// Writes what a probe wants now, as retransmissions of nothing.
+    fn write_probe(
+        &mut self,
+        now: Instant,
+        writer: &Writer,
+        path: Path,
+        slots: &mut [SlotState],
+        batch: &mut TransmitBatch,
+        statistics: &mut Statistics,
+    ) {
+        if self.congestion.next_probe().is_none_or(|at| at > now) || !batch.has_room() {
+            return;
+        }
+        let slot = slots.iter_mut().find(|slot| slot.can_pad());
+        let Some(slot) = slot.filter(|_| writer.numbers()) else {
+            self.congestion.abandon_probe();
+            return;
+        };
+        let length = writer.padding_length();
+        let wanted = self.congestion.release_probe(now).div_ceil(length as u64);
+        let before = batch.byte_count();
+        batch.push(path, length, |bytes| {
+            for _ in 0..wanted.min(MOST_PADDING) {
+                if let Some(padding) = slot.padding() {
+                    let number = note(&mut self.congestion, writer, now, length);
+                    writer.write_padding(&padding, number, bytes);
+                    statistics.probes_sent += 1;
+                }
+            }
+        });
+        statistics.bytes_sent += (batch.byte_count() - before) as u64;
+    }
+
+    fn waiting_bytes(&self) -> u64 {
+        let waiting = self.queues.iter().flatten();
+        waiting
+            .map(|forward| u64::from(forward.payload_length) + OVERHEAD)
+            .sum()
+    }
+}
+
+/// Has the controller note a packet, and gives its transport-wide number.
+fn note(congestion: &mut Controller, writer: &Writer, now: Instant, length: usize) -> u16 {
+    let length = u16::try_from(length).unwrap_or(u16::MAX);
+    if writer.numbers() {
+        congestion.sent(now, length)
+    } else {
+        congestion.sent_unnumbered(now, length);
+        0
+    }
+}
+
+const URGENCIES: usize = 3;
+/// About what headers and protection add to a payload, in bytes.
+const OVERHEAD: u64 = 36;
+/// Packets of padding at a time: a train.
+const MOST_PADDING: u64 = 32;

@@ -1,0 +1,144 @@
+//! Receivers behind narrow paths: what the worker sends them fits, and nobody
+//! else notices.
+
+use std::time::Duration;
+
+use sfu::congestion::Bitrate;
+use sfu::identity::{ParticipantId, RoomId};
+
+use crate::estimate::narrow;
+use crate::link::Link;
+use crate::session::{Session, audio_slot, seeds, slot_ssrc, video_slot};
+
+const ROOM: RoomId = RoomId(1);
+const A: ParticipantId = ParticipantId(1);
+const B: ParticipantId = ParticipantId(2);
+
+/// A publishes, and the receivers watch it, each over its own link.
+fn session(seed: u64, receivers: &[(ParticipantId, Link)]) -> Session {
+    let mut session = Session::new(seed);
+    session.join(ROOM, A, 1, Link::good());
+    for (id, link) in receivers {
+        session.join(ROOM, *id, 1, *link);
+        session.peer(*id).repairs_within = Some(2 * link.delay);
+        session.watch(*id, 0, A);
+    }
+    session.connect();
+    session.start_media(A);
+    session
+}
+
+#[test]
+fn what_a_receivers_path_takes_is_known_within_four_seconds() {
+    for seed in seeds(3) {
+        let mut session = session(seed, &[(B, narrow(1000, 100))]);
+
+        session.run(Duration::from_secs(4));
+        let after = session.now;
+        let mut inside = 0;
+        for _ in 0..200 {
+            session.run(Duration::from_millis(100));
+            let estimate = session.worker.estimate(session.now, B);
+            let range = Bitrate::kilobits_per_second(800)..=Bitrate::kilobits_per_second(1050);
+            inside += u32::from(estimate.is_some_and(|estimate| range.contains(&estimate)));
+        }
+
+        let (queue, lost) = session.down(B).queue(after);
+        println!(
+            "seed {seed}: {:.1} % of the time in 80 to 105 %, queue p95 {queue:?}, lost {lost}",
+            f64::from(inside) / 2.0
+        );
+        assert!(inside >= 190, "seed {seed}: {inside}");
+        assert!(queue < Duration::from_millis(150), "seed {seed}: {queue:?}");
+        assert!(lost < 0.02, "seed {seed}: {lost}");
+    }
+}
+
+#[test]
+fn one_receiver_behind_a_narrow_path_costs_the_others_nothing() {
+    let mut receivers: Vec<_> = (2..26)
+        .map(|id| (ParticipantId(id), Link::good()))
+        .collect();
+    receivers[0].1 = narrow(300, 100);
+    let mut session = session(5, &receivers);
+
+    session.run(Duration::from_secs(10));
+
+    let sent = session.sending(A).packets as usize;
+    for (id, _) in &receivers[1..] {
+        let video = session.peers[id].received_on(slot_ssrc(*id, video_slot(0)));
+        assert!(video.len() + 6 >= sent, "{id}: {} of {sent}", video.len());
+        let longest = video.windows(2).map(|pair| pair[1].at - pair[0].at).max();
+        assert!(
+            longest <= Some(Duration::from_millis(40)),
+            "{id}: {longest:?}"
+        );
+        assert!(video.iter().all(|packet| !packet.is_repair));
+    }
+}
+
+#[test]
+fn a_large_key_frame_waits_in_the_pacer_and_sound_passes_it() {
+    let mut session = session(1, &[(B, narrow(1500, 60))]);
+    session.run(Duration::from_secs(6));
+    session.sending(A).packets_a_frame = 30;
+    let before = session.now;
+    session.run(Duration::from_millis(34));
+    session.sending(A).packets_a_frame = 3;
+
+    session.run(Duration::from_secs(1));
+
+    let (queue, lost) = session.down(B).queue(before);
+    // All at once they would stand for 144 ms.
+    println!("27,000 bytes at once: queue p95 {queue:?}");
+    assert!(queue < Duration::from_millis(100), "{queue:?}");
+    assert!(lost < f64::EPSILON);
+    let audio = session.peers[&B].received_on(slot_ssrc(B, audio_slot(0)));
+    let after = audio.iter().filter(|packet| packet.at > before);
+    let times: Vec<_> = after.map(|packet| packet.at).collect();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    assert!(longest < Some(Duration::from_millis(100)), "{longest:?}");
+}
+
+#[test]
+fn frames_to_a_receiver_with_a_wide_path_leave_at_once() {
+    let mut session = session(1, &[(B, Link::good())]);
+    session.run(Duration::from_secs(5));
+    let estimate = session.worker.estimate(session.now, B);
+    let before = session.peers[&B].received.len();
+
+    session.run(Duration::from_secs(2));
+
+    println!("estimate {estimate:?}");
+    let video = slot_ssrc(B, video_slot(0));
+    let mut frames = 0;
+    let received = &session.peers[&B].received[before..];
+    let packets: Vec<_> = received
+        .iter()
+        .filter(|packet| packet.ssrc == video)
+        .collect();
+    for frame in packets.chunk_by(|one, other| one.timestamp == other.timestamp) {
+        frames += 1;
+        assert!(frame.iter().all(|packet| packet.at == frame[0].at));
+    }
+    assert!(frames >= 58, "{frames}");
+}
+
+#[test]
+fn a_receiver_without_feedback_is_not_paced_but_heeds_its_own_estimate() {
+    let mut session = session(1, &[(B, Link::good())]);
+    session.peer(B).feedback_every = None;
+    session.run(Duration::from_secs(4));
+    assert_eq!(session.worker.estimate(session.now, B), None);
+
+    // REMB of 250 kbit/s for one source (draft-alvestrand-rmcat-remb-03).
+    let mut remb = vec![0x8F, 206, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0];
+    remb.extend(b"REMB");
+    remb.extend([1, 0b0000_0100, 0xF4, 0x24, 0, 0, 0, 1]);
+    remb[17] = 2 << 2;
+    session.peer(B).send_rtcp(remb);
+    session.run(Duration::from_millis(10));
+
+    let estimate = session.worker.estimate(session.now, B);
+    assert_eq!(estimate, Some(Bitrate::bits_per_second(0xF424 << 2)));
+}
