@@ -71,10 +71,11 @@ impl Probing {
             return;
         }
         let most = most.min(MOST);
-        if let Some(target) = self.queued.take() {
-            self.start(now, target);
-        } else if estimate >= most {
+        let queued = self.queued.take();
+        if estimate >= most {
             self.next = None;
+        } else if let Some(target) = queued {
+            self.start(now, target.min(most));
         } else if !self.has_started {
             self.has_started = true;
             self.next = Some(now + INTERVAL);
