@@ -45,14 +45,13 @@ impl Worker {
             best => slot.bind(best),
         }
         self.resubscribe(key, index, before);
-        let after = [
-            self.participants[key].slots[index].stream(),
-            self.participants[key].slots[index].next(),
-        ];
-        for stream in after.into_iter().flatten() {
-            if !before.contains(&Some(stream)) {
-                self.request_key_frame(now, stream);
-            }
+    }
+
+    /// Asks for the key frames that a slot waits for.
+    pub(super) fn request_key_frames_for(&mut self, now: Instant, key: usize, index: usize) {
+        let slot = &self.participants[key].slots[index];
+        for stream in [slot.stream(), slot.next()].into_iter().flatten() {
+            self.request_key_frame(now, stream);
         }
     }
 

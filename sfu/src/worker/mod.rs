@@ -141,6 +141,7 @@ impl Worker {
                 {
                     self.participants[key].slots[index].wanted = source;
                     self.bind_slot(now, key, index);
+                    self.request_key_frames_for(now, key, index);
                 }
             }
             Command::LimitLayers {
@@ -153,6 +154,7 @@ impl Worker {
                 {
                     self.participants[key].slots[index].limit = limit;
                     self.bind_slot(now, key, index);
+                    self.request_key_frames_for(now, key, index);
                 }
             }
             Command::ExpectFrames { participant, key } => {

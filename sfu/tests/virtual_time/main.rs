@@ -12,6 +12,7 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+mod descriptor;
 mod layered;
 mod link;
 mod peer;
@@ -29,4 +30,5 @@ mod loss;
 mod renegotiation;
 mod sequence;
 mod simulcast;
+mod svc;
 mod transport;

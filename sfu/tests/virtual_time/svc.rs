@@ -1,0 +1,412 @@
+//! Layers within one stream: temporal ones by VP8's own descriptor, and any by
+//! the Dependency Descriptor.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sfu::identity::{ParticipantId, RoomId};
+use sfu::rtcp;
+use sfu::rtp::dependency_descriptor::DependencyDescriptor;
+use sfu::rtp::header::Outgoing;
+use sfu::rtp::sequence::ExtendedSequence;
+use sfu::rtp::{Codec, Layer, PayloadType, Timestamp};
+use sfu::worker::command::{CodecParameters, Command};
+
+use crate::descriptor::{Packet, Structure, l1t3, l2t1_key};
+use crate::layered::{Layered, Shown, layer_ssrc, negotiate, send, shown};
+use crate::link::Link;
+use crate::peer::{DESCRIPTOR_ID, MID_ID, ReceivedPacket};
+use crate::session::{Session, media, slot_ssrc, video_slot};
+
+const ROOM: RoomId = RoomId(1);
+const A: ParticipantId = ParticipantId(1);
+const B: ParticipantId = ParticipantId(2);
+const C: ParticipantId = ParticipantId(3);
+
+fn limit(session: &mut Session, id: ParticipantId, spatial: u8, temporal: u8) {
+    session.command(Command::LimitLayers {
+        subscriber: id,
+        slot: video_slot(0),
+        limit: Layer { spatial, temporal },
+    });
+}
+
+fn received(session: &Session, id: ParticipantId) -> Vec<&ReceivedPacket> {
+    session.peers[&id].received_on(slot_ssrc(id, video_slot(0)))
+}
+
+mod vp8 {
+    use super::*;
+
+    fn call() -> (Session, Layered) {
+        let mut session = Session::new(1);
+        let mut camera = Layered::join(&mut session, ROOM, A, &["q"]);
+        camera.has_temporal_layers = true;
+        session.join(ROOM, B, 1, Link::good());
+        session.watch(B, 0, A);
+        session.connect();
+        (session, camera)
+    }
+
+    fn seen(session: &Session) -> Vec<Shown> {
+        shown(&received(session, B))
+    }
+
+    fn assert_unbroken(packets: &[Shown]) {
+        for pair in packets.windows(2) {
+            let [before, after] = pair else { continue };
+            let numbers = after.sequence_number.wrapping_sub(before.sequence_number);
+            assert_eq!(numbers, 1, "{before:?} {after:?}");
+            let is_same = before.picture == after.picture;
+            let ids = after.picture_id.wrapping_sub(before.picture_id) & 0x7FFF;
+            assert_eq!(ids, u16::from(!is_same), "{before:?} {after:?}");
+        }
+    }
+
+    fn temporal_layers(packets: &[Shown]) -> BTreeSet<u8> {
+        packets.iter().map(|packet| packet.temporal).collect()
+    }
+
+    #[test]
+    fn pictures_above_the_limit_are_left_out_without_a_trace() {
+        let (mut session, mut camera) = call();
+        camera.layers[0].picture_id = 0x7FF0;
+        camera.layers[0].sequence = 65_500;
+        camera.run(&mut session, Duration::from_secs(1));
+        let all = seen(&session);
+        limit(&mut session, B, 9, 1);
+        camera.run(&mut session, Duration::from_millis(1980));
+        let half = seen(&session).split_off(all.len());
+        limit(&mut session, B, 9, 0);
+        camera.run(&mut session, Duration::from_millis(1980));
+        let quarter = seen(&session).split_off(all.len() + half.len());
+
+        assert_unbroken(&seen(&session));
+        assert_eq!(temporal_layers(&all), BTreeSet::from([0, 1, 2]));
+        assert_eq!(temporal_layers(&half), BTreeSet::from([0, 1]));
+        assert_eq!(temporal_layers(&quarter), BTreeSet::from([0]));
+        assert_eq!((half.len(), quarter.len()), (60, 30));
+        assert!(seen(&session).iter().skip(2).all(|packet| !packet.is_key));
+    }
+
+    #[test]
+    fn they_come_back_where_the_encoder_lets_them() {
+        let (mut session, mut camera) = call();
+        limit(&mut session, B, 9, 0);
+        camera.run(&mut session, Duration::from_millis(990));
+        let before = seen(&session).len();
+
+        limit(&mut session, B, 9, 2);
+        camera.run(&mut session, Duration::from_millis(990));
+
+        let packets = seen(&session);
+        assert_unbroken(&packets);
+        let after = &packets[before..];
+        assert_eq!(temporal_layers(after), BTreeSet::from([0, 1, 2]));
+        assert!(after.len() >= 52, "{} packets", after.len());
+        assert!(after.iter().all(|packet| !packet.is_key));
+    }
+
+    #[test]
+    fn packets_out_of_order_keep_their_pictures_numbers() {
+        let (mut session, mut camera) = call();
+        session.set_link(
+            A,
+            Link {
+                jitter: Duration::from_millis(60),
+                ..Link::good()
+            },
+        );
+        limit(&mut session, B, 9, 1);
+        camera.run(&mut session, Duration::from_secs(3));
+
+        let packets = seen(&session);
+        assert!(packets.len() > 60, "{} packets", packets.len());
+        for one in &packets {
+            for other in &packets {
+                let is_same = one.picture == other.picture;
+                assert_eq!(
+                    one.picture_id == other.picture_id,
+                    is_same,
+                    "{one:?} {other:?}"
+                );
+            }
+        }
+    }
+}
+
+/// A camera whose stream says all in its Dependency Descriptor.
+struct Described {
+    structure: Structure,
+    /// Of each frame of a picture: its template, in a key picture and after.
+    pattern: Vec<Vec<u8>>,
+    key_pattern: Vec<u8>,
+    sequence: u64,
+    frame_number: u16,
+    pictures: u64,
+    elapsed: u64,
+    needs_key_frame: bool,
+    key_frames: u32,
+}
+
+impl Described {
+    fn new(structure: Structure, key_pattern: &[u8], pattern: &[&[u8]]) -> Self {
+        Self {
+            structure,
+            pattern: pattern.iter().map(|frames| frames.to_vec()).collect(),
+            key_pattern: key_pattern.to_vec(),
+            sequence: 65_400,
+            frame_number: 65_500,
+            pictures: 0,
+            elapsed: 0,
+            needs_key_frame: true,
+            key_frames: 0,
+        }
+    }
+
+    fn run(&mut self, session: &mut Session, duration: Duration) {
+        for _ in 0..duration.as_millis() {
+            let request = rtcp::Received::KeyFrameRequest {
+                ssrc: layer_ssrc(A, 0),
+            };
+            let asked: Vec<_> = session.peer(A).control.drain(..).collect();
+            self.needs_key_frame |= asked.contains(&request);
+            if self.elapsed.is_multiple_of(33) {
+                self.send_picture(session);
+            }
+            self.elapsed += 1;
+            session.run(Duration::from_millis(1));
+        }
+    }
+
+    fn send_picture(&mut self, session: &mut Session) {
+        let is_key = std::mem::take(&mut self.needs_key_frame);
+        if is_key {
+            self.pictures = 0;
+            self.key_frames += 1;
+        }
+        let frames = if is_key {
+            self.key_pattern.clone()
+        } else {
+            self.pattern[(self.pictures as usize - 1) % self.pattern.len()].clone()
+        };
+        self.pictures += 1;
+        for (at, template) in frames.iter().enumerate() {
+            for part in 0..2 {
+                let is_first = part == 0;
+                let bytes = Packet {
+                    starts_frame: is_first,
+                    ends_frame: !is_first,
+                    template: (self.structure.first_id + template) % 64,
+                    frame_number: self.frame_number,
+                    attached: (is_key && is_first && at == 0).then_some(&self.structure),
+                    ..Packet::default()
+                }
+                .to_bytes(self.structure.targets);
+                let header = Outgoing {
+                    marker: !is_first && at + 1 == frames.len(),
+                    payload_type: AV1_PT,
+                    sequence_number: ExtendedSequence(self.sequence).number(),
+                    timestamp: Timestamp((self.elapsed * 90) as u32),
+                    ssrc: layer_ssrc(A, 0),
+                    has_extensions: true,
+                    has_padding: false,
+                };
+                let aggregation = match (is_first, is_key && at == 0) {
+                    (true, true) => 0x18,
+                    (true, false) => 0x10,
+                    (false, _) => 0x90,
+                };
+                let [high, low] = self.frame_number.to_be_bytes();
+                let payload = [aggregation, 0x30, *template, part, high, low];
+                let extensions: [(u8, &[u8]); 2] = [(MID_ID, b"1"), (DESCRIPTOR_ID, &bytes)];
+                let sequence = ExtendedSequence(self.sequence);
+                send(session, A, header, sequence, &extensions, &payload);
+                self.sequence += 1;
+            }
+            self.frame_number = self.frame_number.wrapping_add(1);
+        }
+    }
+}
+
+const AV1_PT: PayloadType = PayloadType(45);
+
+/// A sends AV1; B takes descriptors and C does not.
+fn av1_call() -> Session {
+    let mut session = Session::new(1);
+    for id in [A, B, C] {
+        session.join(ROOM, id, 1, Link::good());
+        negotiate(&mut session, id, &[]);
+        let mut media = media(id, 1);
+        media.extensions.mid = Some(MID_ID);
+        media.extensions.dependency_descriptor = Some(DESCRIPTOR_ID);
+        let codec = CodecParameters {
+            codec: Codec::Av1,
+            payload_type: AV1_PT,
+            rtx: None,
+        };
+        media.publications[1].ssrcs.clear();
+        media.publications[1].rtx_ssrcs.clear();
+        media.publications[1].codecs.push(codec);
+        media.slots[1].codecs.push(codec);
+        media.slots[1].dependency_descriptor = id == B;
+        session.command(Command::Negotiate {
+            participant: id,
+            media,
+        });
+        session.watch(id, 0, A);
+    }
+    session.connect();
+    session
+}
+
+/// The templates of the frames that came, in order.
+fn templates(packets: &[&ReceivedPacket]) -> Vec<u8> {
+    packets
+        .iter()
+        .filter(|packet| packet.payload[3] == 0)
+        .map(|packet| packet.payload[2])
+        .collect()
+}
+
+fn assert_contiguous(packets: &[&ReceivedPacket]) {
+    for pair in packets.windows(2) {
+        let numbers = pair[1]
+            .sequence_number
+            .wrapping_sub(pair[0].sequence_number);
+        assert_eq!(numbers, 1);
+    }
+}
+
+/// Reads all descriptors as a receiver does, and checks that each frame's
+/// references came before it.
+fn assert_decodable(packets: &[&ReceivedPacket]) {
+    let mut known = None;
+    let mut frames = BTreeSet::new();
+    for packet in packets {
+        let bytes = packet.descriptor.as_ref().expect("a descriptor");
+        let (read, attached) =
+            DependencyDescriptor::parse(bytes, known.as_ref()).expect("it can be read");
+        known = attached.or(known);
+        for difference in read.references.as_slice() {
+            let referenced = read.frame_number.wrapping_sub(*difference);
+            assert!(frames.contains(&referenced), "{read:?}");
+        }
+        frames.insert(read.frame_number);
+    }
+}
+
+#[test]
+fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
+    let mut session = av1_call();
+    // Templates 1 to 4 are T0, T1, and T2 before and after T1.
+    let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
+    camera.run(&mut session, Duration::from_millis(990));
+    let all = received(&session, B).len();
+    limit(&mut session, B, 0, 0);
+    camera.run(&mut session, Duration::from_millis(990));
+    let base = received(&session, B).len();
+    limit(&mut session, B, 0, 2);
+    camera.run(&mut session, Duration::from_millis(990));
+
+    let packets = received(&session, B);
+    assert_contiguous(&packets);
+    assert_decodable(&packets);
+    let of = |range: &[&ReceivedPacket]| templates(range).into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(of(&packets[..all]), BTreeSet::from([0, 1, 2, 3, 4]));
+    assert_eq!(of(&packets[all..base]), BTreeSet::from([1]));
+    assert_eq!(of(&packets[base..]), BTreeSet::from([1, 2, 3, 4]));
+    assert_eq!(camera.key_frames, 1);
+    let without = received(&session, C);
+    assert_contiguous(&without);
+    assert!(without.iter().all(|packet| packet.descriptor.is_none()));
+}
+
+#[test]
+fn a_spatial_layer_is_left_and_taken_at_key_frames() {
+    let mut session = av1_call();
+    // Templates: 0 lower, 1 lower of a key picture, 2 upper, 3 upper of a key
+    // picture.
+    let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
+    camera.run(&mut session, Duration::from_millis(660));
+    let upper = received(&session, B).len();
+    limit(&mut session, B, 0, 0);
+    camera.run(&mut session, Duration::from_millis(660));
+    let lower = received(&session, B).len();
+    limit(&mut session, B, 1, 0);
+    camera.run(&mut session, Duration::from_millis(660));
+
+    let packets = received(&session, B);
+    assert_contiguous(&packets);
+    assert_decodable(&packets);
+    // Who takes the upper layer needs the lower in key pictures only.
+    assert_eq!(templates(&packets[..upper])[..4], [1, 3, 2, 2]);
+    let descent = templates(&packets[upper..lower]);
+    let key = descent.iter().position(|of| *of == 1).expect("a key frame");
+    assert!(descent[..key].iter().all(|of| *of == 2));
+    assert!(descent[key + 1..].iter().all(|of| *of == 0));
+    assert!(key <= 6, "{key} frames");
+    let ascent = templates(&packets[lower..]);
+    let key = ascent.iter().position(|of| *of == 1).expect("a key frame");
+    assert!(ascent[..key].iter().all(|of| *of == 0));
+    assert_eq!(ascent[key..key + 3], [1, 3, 2]);
+    // Each picture ends with a marker, whatever is left out of it.
+    for packet in &packets {
+        let is_end = packet.payload[3] == 1;
+        let is_whole = !matches!(packet.payload[2], 1) || packets_of(&packets, packet) == 2;
+        assert_eq!(packet.marker, is_end && is_whole, "{packet:?}");
+    }
+}
+
+/// How many packets share a packet's timestamp.
+fn packets_of(packets: &[&ReceivedPacket], one: &ReceivedPacket) -> usize {
+    let same = packets.iter().filter(|of| of.timestamp == one.timestamp);
+    same.count()
+}
+
+#[test]
+fn frame_numbers_go_on_when_another_stream_takes_the_slot() {
+    let mut session = av1_call();
+    let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
+    camera.run(&mut session, Duration::from_millis(330));
+    // The slot is emptied and given back: the stream starts anew in it.
+    session.command(Command::Assign {
+        subscriber: B,
+        slot: video_slot(0),
+        source: None,
+    });
+    camera.frame_number = camera.frame_number.wrapping_add(30_000);
+    camera.run(&mut session, Duration::from_millis(66));
+    session.watch(B, 0, A);
+    camera.run(&mut session, Duration::from_millis(330));
+
+    let packets = received(&session, B);
+    assert_contiguous(&packets);
+    let numbers: Vec<_> = packets
+        .iter()
+        .filter_map(|packet| DependencyDescriptor::frame_number(packet.descriptor.as_ref()?))
+        .collect();
+    for pair in numbers.windows(2) {
+        let step = pair[1].wrapping_sub(pair[0]);
+        assert!(step <= 1, "{numbers:?}");
+    }
+    assert!(numbers.len() >= 30, "{}", numbers.len());
+}
+
+#[test]
+fn a_receiver_without_the_codec_gets_nothing_and_costs_no_key_frames() {
+    let mut session = av1_call();
+    let mut media = media(C, 1);
+    media.extensions.mid = Some(MID_ID);
+    session.command(Command::Negotiate {
+        participant: C,
+        media,
+    });
+    let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
+
+    camera.run(&mut session, Duration::from_secs(2));
+
+    assert!(received(&session, C).is_empty());
+    assert!(received(&session, B).len() > 100);
+    assert_eq!(camera.key_frames, 1);
+}
