@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
-use sfu::rtp::Layer;
+use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use sfu::rtp::sframe_header::SframeKey;
+use sfu::rtp::{Codec, Layer, PayloadType, Ssrc};
 use sfu::transport::{Fingerprint, IceCredentials};
-use sfu::worker::command::{Command, MediaParameters, TransportParameters};
+use sfu::worker::command::{CodecParameters, Command, MediaParameters, Slot, TransportParameters};
 use signaling::SlotsBy;
 use signaling::protocol::{
     ErrorCode, GroupCommit, GroupReport, LayerLimit, Opaque, Role, ServerMessage, SlotAssignment,
+    VideoCodec,
 };
 use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
 
@@ -216,6 +217,63 @@ fn whoever_leaves_takes_the_screen_along() {
     assert_eq!(screens(&effects, B), [(0, None)]);
     assert!(fed(&effects).contains(&(B, SlotId(5), None)));
     assert!(told(&effects, A).is_empty());
+}
+
+#[test]
+fn all_are_told_which_codecs_everybody_decodes() {
+    let decoding = |codecs: &[Codec]| {
+        let mut session = session(1);
+        let slot = |codecs: &[Codec], number| Slot {
+            slot: SlotId(number),
+            mid: number.to_string(),
+            kind: MediaKind::Video,
+            ssrc: Ssrc(number.into()),
+            rtx_ssrc: None,
+            dependency_descriptor: false,
+            codecs: codecs
+                .iter()
+                .map(|codec| CodecParameters {
+                    codec: *codec,
+                    payload_type: PayloadType(96),
+                    rtx: None,
+                })
+                .collect(),
+        };
+        session.media.slots = vec![slot(codecs, 1), slot(codecs, 3)];
+        session
+    };
+    let codecs = |effects: &[Effect], to| {
+        let told = told(effects, to)
+            .into_iter()
+            .filter_map(|message| match message {
+                ServerMessage::VideoCodecs { codecs } => Some(codecs),
+                _ => None,
+            });
+        told.collect::<Vec<_>>()
+    };
+    let mut room = room(3);
+    for id in [A, B, C] {
+        join(&mut room, id);
+    }
+
+    let alone = room.negotiate(A, decoding(&[Codec::Vp9, Codec::Vp8]));
+    let same = room.negotiate(B, decoding(&[Codec::Av1, Codec::Vp8, Codec::Vp9]));
+    let fewer = room.negotiate(C, decoding(&[Codec::Vp8]));
+    let more = room.leave(C, Instant::now());
+
+    let (both, one) = (
+        vec![VideoCodec::Vp9, VideoCodec::Vp8],
+        vec![VideoCodec::Vp8],
+    );
+    assert_eq!(codecs(&alone, A), vec![both.clone()]);
+    assert_eq!(codecs(&same, A), Vec::<Vec<_>>::new());
+    assert_eq!(codecs(&same, B), vec![both.clone()]);
+    for id in [A, B, C] {
+        assert_eq!(codecs(&fewer, id), vec![one.clone()]);
+    }
+    for id in [A, B] {
+        assert_eq!(codecs(&more, id), vec![both.clone()]);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ export type { Layers } from './room/layer-limits';
 export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
 export { Track } from './room/track';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
+export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { AudioPlayback } from './media/autoplay';

@@ -60,6 +60,9 @@ pub enum ServerMessage {
     /// Whose screen is in which screen slot from now on, the client's own
     /// too; the same for everyone. Screen slots not named are unchanged.
     Screens { assignments: Vec<SlotAssignment> },
+    /// The video codecs that everybody here can decode, the most wanted first.
+    /// What is sent in another reaches not all: fall back to one of these.
+    VideoCodecs { codecs: Vec<VideoCodec> },
     /// There is no group yet: make it, alone, and report it.
     MlsCreate {},
     /// The key package of somebody who waits to be added.
@@ -122,6 +125,15 @@ pub struct SlotAssignment {
     pub slot: u16,
     /// `null` when the slot is empty: blank it at once.
     pub participant_id: Option<String>,
+}
+
+/// A video codec.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum VideoCodec {
+    Vp8,
+    Vp9,
+    Av1,
 }
 
 /// One entry of `RTCConfiguration.iceServers`.

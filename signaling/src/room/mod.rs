@@ -5,6 +5,7 @@
 //! room, lock, consent) belongs before [`Room::join`]; delivery of MLS messages
 //! ([`crate::mls`]) goes on beside it and knows nothing of slots.
 
+mod codecs;
 mod effect;
 mod policy;
 mod slots;

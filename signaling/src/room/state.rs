@@ -8,10 +8,12 @@ use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
-use super::Effect;
 use super::slots::Slots;
+use super::{Effect, codecs};
 use crate::mls::{Delivery, Invalid, Told};
-use crate::protocol::{ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment};
+use crate::protocol::{
+    ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
+};
 use crate::slot::{SlotsBy, slot_id};
 
 /// The people in one room, each with a slot for every other.
@@ -25,6 +27,8 @@ pub struct Room {
     /// being left empty.
     screens: Slots,
     delivery: Delivery,
+    /// Those that all can decode, as was told last.
+    video_codecs: Vec<VideoCodec>,
 }
 
 /// What fits into a room at once.
@@ -81,6 +85,8 @@ struct Member {
     negotiated: Option<SlotsBy<u16>>,
     /// What its frames are encrypted with; unknown, any or none.
     frame_key: Option<SframeKey>,
+    /// What it decodes; unknown without slots for pictures.
+    video_codecs: Option<Vec<VideoCodec>>,
 }
 
 impl Room {
@@ -92,6 +98,7 @@ impl Room {
             members: Vec::new(),
             screens: Slots::new(size.screens),
             delivery: Delivery::default(),
+            video_codecs: Vec::new(),
         }
     }
 
@@ -111,6 +118,7 @@ impl Room {
             slots: Slots::new(self.size.slots().people),
             negotiated: None,
             frame_key: None,
+            video_codecs: None,
         };
         let mut effects = vec![Effect::Tell(
             id,
@@ -180,6 +188,7 @@ impl Room {
                 effects.push(self.members[index].expect_frames());
             }
         }
+        self.members[index].video_codecs = codecs::decoded_by(&session.media);
         effects.push(Effect::Media(Command::Negotiate {
             participant: id,
             media: session.media,
@@ -195,6 +204,7 @@ impl Room {
                 sdp: session.answer,
             },
         ));
+        effects.extend(self.tell_video_codecs(Some(id)));
         effects
     }
 
@@ -347,6 +357,7 @@ impl Room {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
         effects.extend(tell(self.delivery.leave(id, now)));
+        effects.extend(self.tell_video_codecs(None));
         effects
     }
 
@@ -417,6 +428,26 @@ impl Room {
             .map(|other| {
                 let participant = participant.clone();
                 Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
+            })
+            .collect()
+    }
+
+    /// Tells everyone which video codecs all can decode, if that is news;
+    /// `newcomer` in any case.
+    fn tell_video_codecs(&mut self, newcomer: Option<ParticipantId>) -> Vec<Effect> {
+        let decoded = self.members.iter().flat_map(|member| &member.video_codecs);
+        let Some(codecs) = codecs::common(decoded) else {
+            return Vec::new();
+        };
+        let is_news = self.video_codecs != codecs;
+        self.video_codecs.clone_from(&codecs);
+        self.members
+            .iter()
+            .filter(|member| member.negotiated.is_some())
+            .filter(|member| is_news || Some(member.id) == newcomer)
+            .map(|member| {
+                let codecs = codecs.clone();
+                Effect::Tell(member.id, ServerMessage::VideoCodecs { codecs })
             })
             .collect()
     }

@@ -12,6 +12,7 @@ import { ScreenShare, type ScreenShareOptions } from '../media/screen-share';
 import { signalingAddress } from '../signaling/address';
 import { SignalingConnection } from '../signaling/connection';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
@@ -31,6 +32,12 @@ export interface RoomOptions {
   readonly microphone?: boolean | undefined;
   /** Whether to come in with the camera on; `true` by default. */
   readonly camera?: boolean | undefined;
+  /**
+   * The codec to send the camera in while everyone can decode it; `vp8` by
+   * default, which is sent otherwise. The others are sent in one stream with
+   * layers and take more of the processor.
+   */
+  readonly videoCodec?: VideoCodec | undefined;
 }
 
 /** What the others may know of who joins. */
@@ -91,6 +98,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #screen: ScreenShare;
   readonly #roster = new Roster();
   readonly #layerLimits = new LayerLimits();
+  #videoCodecs: readonly VideoCodec[] | undefined;
   readonly #cleanups: (() => void)[] = [];
   #state: RoomState = 'idle';
   #error: QuietroomError | undefined;
@@ -247,6 +255,11 @@ export class Room extends Emitter<RoomEvents> {
     if (limits.length > 0) this.#connection?.send({ type: 'limit-layers', limits });
   }
 
+  #applyVideoCodecs(): void {
+    if (this.timings.answered === undefined || this.#videoCodecs === undefined) return;
+    void this.#peer?.setDecodedByAll(this.#videoCodecs);
+  }
+
   #requireMembership(): Membership {
     if (this.#membership === undefined) throw new QuietroomError('encryption-pending');
     return this.#membership;
@@ -288,7 +301,11 @@ export class Room extends Emitter<RoomEvents> {
     this.#limitWorkerStart(transforms);
     this.#openGroup(new GroupChannel(worker), transforms, token, name);
 
-    const peer = new Peer(environment.createPeerConnection(peerConfiguration([])), transforms);
+    const peer = new Peer(
+      environment.createPeerConnection(peerConfiguration([])),
+      transforms,
+      this.#options.videoCodec,
+    );
     this.#peer = peer;
     this.#cleanups.push(() => {
       peer.close();
@@ -374,6 +391,10 @@ export class Room extends Emitter<RoomEvents> {
         this.#roster.handleParticipantLeft(message.participantId);
         this.#announceConnected();
         break;
+      case 'video-codecs':
+        this.#videoCodecs = message.codecs;
+        this.#applyVideoCodecs();
+        break;
       case 'mls-create':
       case 'mls-key-package':
       case 'mls-key-package-wanted':
@@ -447,6 +468,7 @@ export class Room extends Emitter<RoomEvents> {
         if (this.#state === 'disconnected') return;
         this.timings.answered ??= this.#environment.now();
         this.#tellLayerLimits();
+        this.#applyVideoCodecs();
         if (this.timings.connected === undefined) {
           this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
         }

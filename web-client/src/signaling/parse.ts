@@ -5,6 +5,7 @@ import type { Resumption } from './protocol/Resumption';
 import type { Role } from './protocol/Role';
 import type { ServerMessage } from './protocol/ServerMessage';
 import type { SlotAssignment } from './protocol/SlotAssignment';
+import type { VideoCodec } from './protocol/VideoCodec';
 
 /**
  * The server's message in a frame's `data`, or `undefined` if it is of a type
@@ -59,6 +60,12 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
       return {
         type,
         assignments: list(message['assignments'], 'assignments').map(assignment),
+      };
+    case 'video-codecs':
+      return {
+        type,
+        // Another one is of a newer server, and none of ours.
+        codecs: list(message['codecs'], 'codecs').filter(isVideoCodec),
       };
     case 'mls-create':
     case 'mls-key-package-wanted':
@@ -117,6 +124,10 @@ function resumption(value: unknown): Resumption {
     secret: text(fields['secret'], 'resume.secret'),
     seconds: count(fields['seconds'], 'resume.seconds', MAX_SECONDS),
   };
+}
+
+function isVideoCodec(value: unknown): value is VideoCodec {
+  return value === 'vp8' || value === 'vp9' || value === 'av1';
 }
 
 function assignment(value: unknown): SlotAssignment {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { codecPreferences, isWantedHeaderExtension } from './codecs';
+import { chooseVideoCodec, codecPreferences, isWantedHeaderExtension } from './codecs';
 
 function capabilities(...mimeTypes: string[]): RTCRtpCapabilities {
   return {
@@ -8,12 +8,12 @@ function capabilities(...mimeTypes: string[]): RTCRtpCapabilities {
   };
 }
 
-test('video is VP8 with retransmission and nothing else', () => {
+test('video is what everyone may decode, VP8 first, with retransmission', () => {
   const offered = capabilities('video/rtx', 'video/H264', 'video/VP8', 'video/VP9', 'video/red');
 
   const names = codecPreferences('video', offered).map(({ mimeType }) => mimeType);
 
-  expect(names).toEqual(['video/VP8', 'video/rtx']);
+  expect(names).toEqual(['video/VP8', 'video/VP9', 'video/rtx']);
 });
 
 test('audio is Opus without redundancy', () => {
@@ -30,4 +30,10 @@ test('a browser that tells nothing gets no preferences', () => {
 
 test('the phone’s orientation is never sent beside the picture', () => {
   expect(isWantedHeaderExtension('urn:3gpp:video-orientation')).toBe(false);
+});
+
+test('a codec is sent only while all can decode it', () => {
+  expect(chooseVideoCodec('vp9', ['vp8', 'vp9', 'av1'])).toBe('vp9');
+  expect(chooseVideoCodec('vp9', ['vp8', 'av1'])).toBe('vp8');
+  expect(chooseVideoCodec('av1', [])).toBe('vp8');
 });

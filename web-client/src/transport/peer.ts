@@ -4,10 +4,13 @@ import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { IceServer } from '../signaling/protocol/IceServer';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { SlotSections } from '../signaling/protocol/SlotSections';
+import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import {
   cameraEncodings,
+  chooseVideoCodec,
   codecPreferences,
   isWantedHeaderExtension,
+  scalabilityMode,
   screenEncodings,
 } from './codecs';
 import { peerConfiguration } from './configuration';
@@ -55,18 +58,24 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #connection: RTCPeerConnection;
   readonly #transforms: Transforms;
   readonly #publications: Record<PublicationSource, RTCRtpTransceiver>;
+  readonly #preferredVideoCodec: VideoCodec;
   #slots: SlotsBy<readonly Slot[]> = { people: [], screens: [] };
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
   readonly screen: TrackOutput;
   readonly screenAudio: TrackOutput;
 
-  constructor(connection: RTCPeerConnection, transforms: Transforms) {
+  constructor(
+    connection: RTCPeerConnection,
+    transforms: Transforms,
+    preferredVideoCodec: VideoCodec = 'vp8',
+  ) {
     super();
+    this.#preferredVideoCodec = preferredVideoCodec;
     this.#connection = connection;
     this.#transforms = transforms;
     const microphone = this.#addSender('microphone', 'audio', []);
-    const camera = this.#addSender('camera', 'video', cameraEncodings());
+    const camera = this.#addSender('camera', 'video', cameraEncodings(preferredVideoCodec));
     const screen = this.#addSender('screen', 'video', screenEncodings());
     const screenAudio = this.#addSender('screen-audio', 'audio', []);
     this.#publications = {
@@ -129,6 +138,26 @@ export class Peer extends Emitter<PeerEvents> {
     await this.#connection.setRemoteDescription({ type: 'answer', sdp });
   }
 
+  /**
+   * Takes note of what everyone can decode, and sends the camera in the
+   * preferred codec if that is one of these. Where the browser cannot change
+   * the codec without another offer, it stays with the room's first.
+   */
+  async setDecodedByAll(codecs: readonly VideoCodec[]): Promise<void> {
+    if (this.#preferredVideoCodec === 'vp8') return;
+    const chosen = chooseVideoCodec(this.#preferredVideoCodec, codecs);
+    const { sender } = this.#publications.camera;
+    const parameters: CodecParameters = sender.getParameters();
+    const codec = parameters.codecs.find(
+      ({ mimeType }) => mimeType.toLowerCase() === `video/${chosen}`,
+    );
+    const [encoding] = parameters.encodings;
+    if (codec === undefined || encoding === undefined) return;
+    encoding.codec = codec;
+    encoding.scalabilityMode = scalabilityMode(chosen);
+    await sender.setParameters(parameters).catch(() => undefined);
+  }
+
   close(): void {
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
@@ -166,6 +195,11 @@ export class Peer extends Emitter<PeerEvents> {
     trimSection(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
     return transceiver;
   }
+}
+
+/** Fields that TypeScript's library does not have yet. */
+interface CodecParameters extends RTCRtpSendParameters {
+  encodings: (RTCRtpEncodingParameters & { codec?: RTCRtpCodec; scalabilityMode?: string })[];
 }
 
 /** A method that TypeScript's library does not have yet. */

@@ -7,6 +7,7 @@ import type { ResumeSecret } from "./ResumeSecret";
 import type { Resumption } from "./Resumption";
 import type { Role } from "./Role";
 import type { SlotAssignment } from "./SlotAssignment";
+import type { VideoCodec } from "./VideoCodec";
 
 /**
  * A message from server to client.
@@ -53,7 +54,7 @@ secret: ResumeSecret, } | { "type": "ack",
 /**
  * As in `resumed`.
  */
-received: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
+received: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
 /**
  * For a developer's console, in English.
  */
