@@ -55,8 +55,10 @@ fn forward(receivers: u64, burst: usize) -> (f64, f64) {
         session.watch(id, 0, PUBLISHER);
     }
     session.connect();
+    // Until the paths are found wide.
+    session.sending(PUBLISHER).packets_a_frame = 8;
     session.start_media(PUBLISHER);
-    session.run(Duration::from_millis(500));
+    session.run(Duration::from_secs(3));
     let mut next = session.sending(PUBLISHER).packets + session.sending(PUBLISHER).first;
     let frames = session.sending(PUBLISHER).frames;
     let path = Path {

@@ -83,8 +83,10 @@ fn compare(media: &Media) -> (f64, f64) {
     session.watch(RECEIVER, 0, PUBLISHER);
     session.connect();
     session.sending(PUBLISHER).sframe = Some(KEY);
+    // Until the paths are found wide.
+    session.sending(PUBLISHER).packets_a_frame = 8;
     session.start_media(PUBLISHER);
-    session.run(Duration::from_millis(500));
+    session.run(Duration::from_secs(3));
     let first = session.sending(PUBLISHER).packets + session.sending(PUBLISHER).first;
     let mut costs = [Vec::new(), Vec::new()];
     let mut next = 0;

@@ -24,8 +24,10 @@ fn a_forwarded_packet_allocates_nothing() {
         session.watch(receiver, 0, PUBLISHER);
     }
     session.connect();
+    // Enough for the paths to be found wide.
+    session.sending(PUBLISHER).packets_a_frame = 8;
     session.start_media(PUBLISHER);
-    session.run(Duration::from_secs(2));
+    session.run(Duration::from_secs(5));
     let sending = session.sending(PUBLISHER).clone();
     let path = Path {
         local: server(),
