@@ -1,5 +1,6 @@
 //! The `quietroom` command.
 
+mod api_key;
 mod client_files;
 mod config;
 mod development_key;
@@ -9,6 +10,7 @@ mod metrics;
 mod open_files;
 mod ports;
 mod serve;
+mod store;
 mod token;
 
 use std::process::ExitCode;
@@ -27,12 +29,16 @@ struct Arguments {
 enum Command {
     Serve(serve::Arguments),
     Token(token::Arguments),
+    ApiKey(api_key::Arguments),
+    StoreKey(store::key_command::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
+        Command::ApiKey(arguments) => api_key::run(&arguments),
+        Command::StoreKey(arguments) => store::key_command::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

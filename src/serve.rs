@@ -13,22 +13,26 @@ use axum::middleware::map_response;
 use axum::routing::get;
 use sfu::driver::{self, WorkerHandle, WorkerSettings};
 use sfu::worker::event::Event;
-use signaling::access::{DevelopmentKey, KeySet, KeySetError};
+use signaling::access::{DevelopmentKey, KeySet, KeySetError, UnixTime};
+use signaling::api::{Api, ApiSettings, StructuredLog};
+use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
 use signaling::room::RoomSize;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
+use signaling::store::{Store, User};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::config::{self, Config};
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
 use crate::ports::{self, HttpPort};
-use crate::{client_files, logging, media_addresses, token};
+use crate::{client_files, logging, media_addresses, store, token};
 
 /// Runs the server.
 ///
@@ -112,6 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error
 
 async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let access = access(config)?;
+    let store = store::open(&config.store, User::Owner)?;
     let tls = tls(config)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let port = bind(config.http.listen, tls).await?;
@@ -157,7 +162,15 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             ..Timing::default()
         },
     };
-    let service = Service::new(settings, access.keys, workers.clone());
+    let clinic = clinic(config, store);
+    let service = Service::with_sessions(
+        settings,
+        access.keys,
+        workers.clone(),
+        Arc::new(clinic.clone()),
+    );
+    let api = api(config, &clinic, &service, &proxies);
+    tokio::spawn(purge(clinic));
     tokio::spawn({
         let service = service.clone();
         async move {
@@ -182,7 +195,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         let stopped = stopped.clone();
         tokio::spawn(port.serve(router, scrapers, TrustedProxies::default(), stopped));
     }
-    let serving = tokio::spawn(port.serve(router(&service), connections, proxies, stopped));
+    let serving = tokio::spawn(port.serve(router(&service, &api), connections, proxies, stopped));
     let mut signals = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
@@ -358,10 +371,49 @@ fn workers(
     Ok(workers)
 }
 
-fn router(service: &Service) -> Router {
+fn clinic(config: &Config, store: Store) -> Clinic {
+    let settings = ClinicSettings {
+        require_session: config.rooms.require_session,
+        retention: Duration::from_hours(24 * u64::from(config.store.retention_days.0)),
+    };
+    Clinic::new(Arc::new(store), settings)
+}
+
+fn api(config: &Config, clinic: &Clinic, service: &Service, proxies: &TrustedProxies) -> Api {
+    let settings = ApiSettings {
+        requests: Rate {
+            per_second: config.api.requests_per_second.0.into(),
+            burst: config.api.request_burst.0.into(),
+        },
+        refusals: service_limits(&config.limits).joins,
+        trusted_proxies: proxies.clone(),
+    };
+    let rooms = Arc::new(service.clone());
+    Api::new(settings, clinic.clone(), rooms, Arc::new(StructuredLog))
+}
+
+/// Forgets now and then what is of no more use.
+async fn purge(clinic: Clinic) {
+    let mut times = interval(PURGE_INTERVAL);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        let clinic = clinic.clone();
+        let purged = spawn_blocking(move || clinic.purge(UnixTime::now())).await;
+        match purged {
+            Ok(Ok(0)) => {}
+            Ok(Ok(records)) => tracing::info!(records, "old records forgotten"),
+            Ok(Err(error)) => tracing::error!(%error, "old records could not be forgotten"),
+            Err(error) => tracing::error!(%error, "old records could not be forgotten"),
+        }
+    }
+}
+
+fn router(service: &Service, api: &Api) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(service.router())
+        .merge(api.router())
         .merge(client_files::router())
         .layer(map_response(client_files::secure))
 }
@@ -397,6 +449,8 @@ const SCRAPERS: ConnectionLimits = ConnectionLimits {
 };
 
 const DEMO_LIFETIME: Duration = Duration::from_hours(12);
+
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// From the signal to the end, whoever is still there.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(4);

@@ -4,6 +4,8 @@
 //! [`socket`] joins them to websockets and to the media plane.
 
 pub mod access;
+pub mod api;
+pub mod clinic;
 pub mod limits;
 mod media_plane;
 pub mod mls;
@@ -12,6 +14,7 @@ pub mod room;
 pub mod sdp;
 mod slot;
 pub mod socket;
+pub mod store;
 
 pub use media_plane::MediaPlane;
 pub use slot::SlotsBy;

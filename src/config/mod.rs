@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) media: Media,
     pub(crate) access: Access,
+    pub(crate) store: Store,
+    pub(crate) api: Api,
     pub(crate) rooms: Rooms,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
@@ -72,6 +74,25 @@ pub(crate) struct Access {
     pub(crate) jwks: PathBuf,
 }
 
+/// What outlives the process, and the key that seals it.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    pub(crate) path: PathBuf,
+    pub(crate) key_file: PathBuf,
+    pub(crate) key_credential: String,
+    pub(crate) key_command: Vec<String>,
+    pub(crate) retention_days: Whole<1, 3_660>,
+}
+
+/// How often the clinic's backend may call.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Api {
+    pub(crate) requests_per_second: Whole<1, 65_535>,
+    pub(crate) request_burst: Whole<1, 65_535>,
+}
+
 /// The rules of rooms.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -81,6 +102,7 @@ pub(crate) struct Rooms {
     pub(crate) video_codecs: VideoCodecList,
     pub(crate) encryption: Encryption,
     pub(crate) resume_seconds: Whole<0, 300>,
+    pub(crate) require_session: bool,
 }
 
 /// Whether a client may join without end-to-end encryption.
@@ -150,6 +172,27 @@ impl Default for Media {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            key_file: PathBuf::new(),
+            key_credential: String::new(),
+            key_command: Vec::new(),
+            retention_days: Whole(30),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            requests_per_second: Whole(20),
+            request_burst: Whole(100),
+        }
+    }
+}
+
 impl Default for Rooms {
     fn default() -> Self {
         Self {
@@ -158,6 +201,7 @@ impl Default for Rooms {
             video_codecs: VideoCodecList::default(),
             encryption: Encryption::default(),
             resume_seconds: Whole(30),
+            require_session: false,
         }
     }
 }

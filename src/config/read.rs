@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             refusal("[meida]\n"),
             "f.toml:1: meida: unknown field `meida`, expected one of \
-             `http`, `media`, `access`, `rooms`, `limits`, `metrics`, `log`"
+             `http`, `media`, `access`, `store`, `api`, `rooms`, `limits`, `metrics`, `log`"
         );
     }
 

@@ -95,6 +95,11 @@ impl Node {
         })
     }
 
+    /// The folder of the node's files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What has been logged up to now.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).expect("it is there")
@@ -277,6 +282,34 @@ pub fn offer() -> Value {
     let mut offer: Value = serde_json::from_str(text).expect("the fixture is JSON");
     offer["type"] = "offer".into();
     offer
+}
+
+/// Calls the API. Gives the status and the body, or what broke off.
+pub fn call(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<(u16, String)> {
+    let mut stream = std::net::TcpStream::connect(address)?;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    match status {
+        Some(status) => Ok((status, body.to_owned())),
+        None => Err(std::io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 pub fn get(address: SocketAddr, path: &str) -> String {

@@ -58,6 +58,13 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'This link is not valid yet.',
     'Join again when the session is about to begin.',
   ],
+  'token-revoked': ['This link is not good any more.', NEW_LINK],
+  'session-not-open': [
+    'The session has not begun.',
+    'Join again when the session is about to begin.',
+  ],
+  'session-ended': ['The session is over.', NEW_LINK],
+  removed: ['You were removed from the session.', 'Call the clinic if you do not know why.'],
   'room-full': ['The room is full.', 'Join again when somebody has left.'],
   'screens-full': ['Another screen is being shared.', 'Share yours when the other one has ended.'],
   'server-full': ['The server is full.', 'Join again later.'],

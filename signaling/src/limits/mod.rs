@@ -12,7 +12,7 @@ pub use connections::{Connection, ConnectionLimits, Connections};
 pub(crate) use message_rate::{MessageRate, Verdict};
 pub use source::{Network, NetworkError, Source, TrustedProxies};
 pub use token_bucket::Rate;
-pub(crate) use token_bucket::SourceBuckets;
+pub(crate) use token_bucket::{SourceBuckets, TokenBucket};
 
 /// What the service allows. Each has a default that suits a clinic on one
 /// machine.

@@ -14,7 +14,7 @@ pub struct Rate {
 
 /// One account: it fills at the rate, and never holds more than the burst.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TokenBucket {
+pub(crate) struct TokenBucket {
     rate: Rate,
     tokens: f64,
     filled: Instant,
@@ -22,7 +22,7 @@ pub(super) struct TokenBucket {
 
 impl TokenBucket {
     /// A full one.
-    pub(super) fn new(rate: Rate, now: Instant) -> Self {
+    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
         Self {
             rate,
             tokens: f64::from(rate.burst),
@@ -31,7 +31,7 @@ impl TokenBucket {
     }
 
     /// Takes `cost` if there is as much, and says whether it did.
-    pub(super) fn take(&mut self, cost: u32, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, cost: u32, now: Instant) -> bool {
         self.fill(now);
         let cost = f64::from(cost);
         let enough = self.tokens >= cost;
@@ -43,10 +43,21 @@ impl TokenBucket {
 
     /// How long until `cost` is there. Zero if it is, and never more than the
     /// time from empty to full.
-    fn wait(&mut self, cost: u32, now: Instant) -> Duration {
+    pub(crate) fn wait(&mut self, cost: u32, now: Instant) -> Duration {
         self.fill(now);
         let lacking = f64::from(cost.min(self.rate.burst)) - self.tokens;
         Duration::from_secs_f64(lacking.max(0.0) / f64::from(self.rate.per_second.max(1)))
+    }
+
+    /// How much is there, in whole numbers.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is never negative, nor more than the burst"
+    )]
+    pub(crate) fn remaining(&mut self, now: Instant) -> u32 {
+        self.fill(now);
+        self.tokens as u32
     }
 
     fn is_full(&mut self, now: Instant) -> bool {

@@ -13,8 +13,16 @@ pub enum ErrorCode {
     TokenExpired,
     /// The token's time has not come.
     TokenNotYetValid,
+    /// The token was taken back, or its bearer was sent away.
+    TokenRevoked,
     /// Nobody else fits in.
     RoomFull,
+    /// The session's time has not come.
+    SessionNotOpen,
+    /// The session is over, for all.
+    SessionEnded,
+    /// A host sent the client away, for good.
+    Removed,
     /// As many screens are shared in the room as it takes.
     ScreensFull,
     /// The server has as many rooms or participants as it takes; try later.

@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use thiserror::Error;
 
 use crate::access::{Admission, UnixTime};
+use crate::protocol::ErrorCode;
 
 /// What holds in one session: as the clinic said when it opened it, or as the
 /// settings say for rooms that nobody opened.
@@ -67,6 +68,20 @@ pub enum NoEntry {
     Over,
     #[error("nobody has opened a session in this room")]
     NoSession,
+    #[error("the server cannot look the session up")]
+    Unknown,
+}
+
+impl NoEntry {
+    /// The protocol's code for this refusal.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Revoked => ErrorCode::TokenRevoked,
+            Self::NotOpenYet | Self::NoSession => ErrorCode::SessionNotOpen,
+            Self::Over => ErrorCode::SessionEnded,
+            Self::Unknown => ErrorCode::Internal,
+        }
+    }
 }
 
 impl Default for SessionPolicy {

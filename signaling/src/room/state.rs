@@ -379,6 +379,11 @@ impl Room {
         effects
     }
 
+    /// Who is there, in the order in which they came.
+    pub fn participants(&self) -> impl Iterator<Item = ParticipantId> {
+        self.members.iter().map(|member| member.id)
+    }
+
     /// Whether nobody is there.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use super::outbox::Outbox;
 use super::resume::{Door, Return};
 use crate::MediaPlane;
-use crate::access::Admission;
+use crate::access::{Admission, UnixTime};
+use crate::api::LiveParticipant;
 use crate::limits::Limits;
 use crate::protocol::{ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{Effect, Room, RoomFull, RoomSize};
@@ -46,6 +47,8 @@ struct Stay {
     worker: usize,
     outbox: Outbox,
     door: Door,
+    /// As the API shows it.
+    live: LiveParticipant,
 }
 
 /// What a newcomer's session must know.
@@ -138,6 +141,13 @@ impl Register {
             worker,
             outbox,
             door,
+            live: LiveParticipant {
+                id,
+                role: admission.role,
+                subject: admission.subject.clone(),
+                token_id: admission.token_id.clone(),
+                joined: UnixTime::now(),
+            },
         };
         self.stays.insert(id, stay);
         self.apply(worker, effects);
@@ -212,6 +222,30 @@ impl Register {
         {
             open.remove();
         }
+    }
+
+    /// Who is in a room, whoever came first first.
+    pub(super) fn live(&self, room: &str) -> Vec<LiveParticipant> {
+        let Some(open) = self.rooms.get(room) else {
+            return Vec::new();
+        };
+        let there = open.room.participants();
+        there
+            .filter_map(|id| Some(self.stays.get(&id)?.live.clone()))
+            .collect()
+    }
+
+    /// Ends somebody's stay in a room, and tells it why.
+    pub(super) fn dismiss(&mut self, room: &str, id: ParticipantId, code: ErrorCode, why: &str) {
+        let Some(stay) = self.stays.get(&id).filter(|stay| stay.room == room) else {
+            return;
+        };
+        stay.outbox.push(&ServerMessage::Error {
+            code,
+            message: why.to_owned(),
+            fatal: true,
+        });
+        self.leave(id);
     }
 
     pub(super) fn rooms(&self) -> usize {

@@ -11,6 +11,7 @@ use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use sfu::identity::ParticipantId;
 use sfu::worker::event::Event;
 use tokio::sync::watch;
 
@@ -21,10 +22,13 @@ use super::session;
 use super::statistics::{Counters, JoinOutcome, Statistics};
 use crate::MediaPlane;
 use crate::access::KeySet;
+use crate::api::{LiveParticipant, LiveRooms};
+use crate::clinic::{Clinic, ClinicSettings};
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
-use crate::protocol::SUBPROTOCOL;
-use crate::room::RoomSize;
+use crate::protocol::{ErrorCode, SUBPROTOCOL};
+use crate::room::{RoomSize, Sessions};
 use crate::sdp::VideoCodecs;
+use crate::store::Store;
 
 /// What may be set.
 #[derive(Clone, Debug)]
@@ -84,6 +88,7 @@ pub struct Service {
 struct Shared {
     settings: Settings,
     keys: KeySet,
+    sessions: Arc<dyn Sessions>,
     register: Mutex<Register>,
     joins: Mutex<SourceBuckets>,
     counters: Counters,
@@ -93,7 +98,23 @@ struct Shared {
 }
 
 impl Service {
+    /// A service whose rooms are open to every good token.
     pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
+        let rules = ClinicSettings {
+            require_session: false,
+            retention: Duration::from_hours(24),
+        };
+        let sessions = Clinic::new(Arc::new(Store::in_memory()), rules);
+        Self::with_sessions(settings, keys, plane, Arc::new(sessions))
+    }
+
+    /// A service that asks for the rules of each session.
+    pub fn with_sessions(
+        settings: Settings,
+        keys: KeySet,
+        plane: Arc<dyn MediaPlane>,
+        sessions: Arc<dyn Sessions>,
+    ) -> Self {
         let register = Mutex::new(Register::new(
             plane,
             settings.room_size,
@@ -105,6 +126,7 @@ impl Service {
                 joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
                 settings,
                 keys,
+                sessions,
                 register,
                 counters: Counters::default(),
                 going_down: watch::Sender::new(false),
@@ -199,6 +221,10 @@ impl Service {
         &self.shared.keys
     }
 
+    pub(super) fn sessions(&self) -> &dyn Sessions {
+        &*self.shared.sessions
+    }
+
     /// Takes an attempt to join from a source's account, or says how long
     /// none is allowed.
     fn take_attempt(&self, source: Source) -> Result<(), Duration> {
@@ -224,6 +250,33 @@ impl Service {
             .register
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveRooms for Service {
+    fn participants(&self, room: &str) -> Vec<LiveParticipant> {
+        self.register().live(room)
+    }
+
+    fn remove(&self, room: &str, participant: ParticipantId) {
+        self.register().dismiss(
+            room,
+            participant,
+            ErrorCode::Removed,
+            "you were removed from the session",
+        );
+    }
+
+    fn end(&self, room: &str) {
+        let mut register = self.register();
+        for participant in register.live(room) {
+            register.dismiss(
+                room,
+                participant.id,
+                ErrorCode::SessionEnded,
+                "the session was ended",
+            );
+        }
     }
 }
 

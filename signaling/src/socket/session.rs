@@ -158,6 +158,10 @@ async fn await_first(
                 .keys()
                 .verify(&token, UnixTime::now())
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+            service
+                .sessions()
+                .enter(&admission, UnixTime::now())
+                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
             let entrance = group.map(Entrance::Report).or(match key_package {
                 None if !key_package_follows => None,
                 key_package => Some(Entrance::KeyPackage(key_package)),

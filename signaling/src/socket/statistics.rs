@@ -32,6 +32,8 @@ pub enum JoinOutcome {
     InvalidToken,
     TokenExpired,
     TokenNotYetValid,
+    /// The token is good, and the rules say no all the same.
+    NotPermitted,
     RoomFull,
     ServerFull,
     /// The client would not be encrypted.
@@ -62,13 +64,14 @@ pub enum GivenUp {
 }
 
 impl JoinOutcome {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Joined,
         Self::Resumed,
         Self::ResumeRefused,
         Self::InvalidToken,
         Self::TokenExpired,
         Self::TokenNotYetValid,
+        Self::NotPermitted,
         Self::RoomFull,
         Self::ServerFull,
         Self::EncryptionRequired,
@@ -90,6 +93,7 @@ impl JoinOutcome {
             Self::InvalidToken => "invalid-token",
             Self::TokenExpired => "token-expired",
             Self::TokenNotYetValid => "token-not-yet-valid",
+            Self::NotPermitted => "not-permitted",
             Self::RoomFull => "room-full",
             Self::ServerFull => "server-full",
             Self::EncryptionRequired => "encryption-required",
@@ -110,6 +114,10 @@ impl From<ErrorCode> for JoinOutcome {
             ErrorCode::InvalidToken => Self::InvalidToken,
             ErrorCode::TokenExpired => Self::TokenExpired,
             ErrorCode::TokenNotYetValid => Self::TokenNotYetValid,
+            ErrorCode::TokenRevoked
+            | ErrorCode::SessionNotOpen
+            | ErrorCode::SessionEnded
+            | ErrorCode::Removed => Self::NotPermitted,
             ErrorCode::RoomFull => Self::RoomFull,
             ErrorCode::ServerFull => Self::ServerFull,
             ErrorCode::RateLimited => Self::RateLimited,

@@ -1,0 +1,31 @@
+//! What the API wants of the rooms where people are.
+
+use sfu::identity::ParticipantId;
+
+use crate::access::UnixTime;
+use crate::protocol::Role;
+
+/// The rooms of this node, as far as the API acts on them. Calls do not block.
+pub trait LiveRooms: Send + Sync + std::fmt::Debug {
+    /// Who is in a room, whoever came first first; nobody if there is no such
+    /// room.
+    fn participants(&self, room: &str) -> Vec<LiveParticipant>;
+
+    /// Ends somebody's stay. Nothing happens when it has ended.
+    fn remove(&self, room: &str, participant: ParticipantId);
+
+    /// Ends everybody's stay: the session is over.
+    fn end(&self, room: &str);
+}
+
+/// Somebody who is in a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveParticipant {
+    pub id: ParticipantId,
+    pub role: Role,
+    /// The token's `sub`.
+    pub subject: String,
+    /// The token's `jti`.
+    pub token_id: String,
+    pub joined: UnixTime,
+}

@@ -1,0 +1,132 @@
+//! What the clinic has said: which sessions there are, which tokens are good
+//! no longer, and who may say so.
+
+mod answers;
+mod api_keys;
+pub(crate) mod record;
+pub(crate) mod sessions;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use thiserror::Error;
+
+pub(crate) use answers::{Claim, Kept, once};
+pub use api_keys::{ApiKeyInfo, InvalidScope, NewApiKey, Scope};
+pub(crate) use record::{Bearer, Session, SessionId};
+
+use crate::access::UnixTime;
+use crate::store::{Store, StoreError};
+
+/// What may be set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClinicSettings {
+    /// Whether only rooms with a session may be entered.
+    pub require_session: bool,
+    /// How long a session is kept after its end, and a revocation. No token
+    /// should be good for longer.
+    pub retention: Duration,
+}
+
+/// The clinic's word, kept in a store. Clones are one.
+#[derive(Clone, Debug)]
+pub struct Clinic {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Arc<Store>,
+    settings: ClinicSettings,
+    /// Names of revocations that are on their way into the store.
+    pending: Arc<Mutex<HashSet<[u8; 32]>>>,
+    writer: mpsc::Sender<(String, Bearer)>,
+}
+
+/// Why the clinic's word was not taken.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub(crate) enum Refused {
+    #[error("there is no such session")]
+    NoSession,
+    #[error("a session in this room is not over yet")]
+    RoomInUse,
+    #[error("the store holds as many records of this kind as it takes")]
+    Full,
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Clinic {
+    pub fn new(store: Arc<Store>, settings: ClinicSettings) -> Self {
+        let pending = Arc::new(Mutex::new(HashSet::new()));
+        let (writer, revocations) = mpsc::channel();
+        thread::Builder::new()
+            .name("revocations".into())
+            .spawn({
+                let (store, pending) = (store.clone(), pending.clone());
+                move || write_revocations(&store, &pending, &revocations)
+            })
+            .expect("a thread can be started");
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                settings,
+                pending,
+                writer,
+            }),
+        }
+    }
+
+    /// Removes what is of no more use: sessions long over, revocations of
+    /// tokens that have expired by now, answers that nobody asks for again.
+    /// Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn purge(&self, now: UnixTime) -> Result<u64, StoreError> {
+        let retention = self.shared.settings.retention.as_secs();
+        let kept_since = UnixTime(now.0.saturating_sub(retention));
+        self.store().write(|writing| {
+            Ok(sessions::purge(writing, kept_since)? + answers::purge(writing, now)?)
+        })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
+        let pending = self.shared.pending.lock();
+        pending.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends when the last [`Clinic`] is dropped.
+fn write_revocations(
+    store: &Store,
+    pending: &Mutex<HashSet<[u8; 32]>>,
+    revocations: &mpsc::Receiver<(String, Bearer)>,
+) {
+    while let Ok(first) = revocations.recv() {
+        let all: Vec<_> = [first].into_iter().chain(revocations.try_iter()).collect();
+        let now = UnixTime::now();
+        let written: Result<(), Refused> = store.write(|writing| {
+            all.iter()
+                .try_for_each(|(room, bearer)| sessions::revoke(writing, room, bearer, now))
+        });
+        match written {
+            Ok(()) => {
+                let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
+                for (room, bearer) in &all {
+                    pending.remove(&sessions::revocation_name(store, room, bearer));
+                }
+            }
+            // They hold until the process ends: they stay pending.
+            Err(error) => tracing::error!(%error, "revocations could not be stored"),
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! What a clinic has said outlives the process, however it ends.
+
+mod node;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use node::{Node, call};
+use serde_json::{Value, json};
+
+#[test]
+fn no_acknowledged_change_is_lost_or_half_done_by_a_kill() {
+    let kills = std::env::var("QUIETROOM_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(20);
+    let clinic = Clinic::new("kills");
+    let key = clinic.api_key();
+    let mut random = Random(0x5eed_0001);
+    let mut told: BTreeMap<String, Told> = BTreeMap::new();
+    let mut asked = 0;
+    for kill in 0..kills {
+        let node = clinic.serve("info");
+        // Whatever was under way at the last kill is asked for again, and
+        // either was done then or is done now.
+        for (room, session) in &mut told {
+            let Told {
+                acknowledged,
+                ended,
+            } = *session;
+            if !acknowledged {
+                let opened = open(node.clients, &key, room).expect("the server runs");
+                assert_eq!(opened.0, 201, "kill {kill}: {}", opened.1);
+                session.acknowledged = true;
+            }
+            if ended == Ended::Asked {
+                end(node.clients, &key, room).expect("the server runs");
+                session.ended = Ended::Told;
+            }
+        }
+        check(node.clients, &key, &told, kill);
+
+        let stop = AtomicBool::new(false);
+        let lifetime = Duration::from_millis(30 + random.below(400));
+        let address = node.clients;
+        let changes = thread::scope(|scope| {
+            let workers: Vec<_> = (0..3)
+                .map(|worker| {
+                    let (key, stop) = (&key, &stop);
+                    scope.spawn(move || load(address, key, &format!("room-{kill}-{worker}"), stop))
+                })
+                .collect();
+            thread::sleep(lifetime);
+            drop(node);
+            stop.store(true, Ordering::Relaxed);
+            let changes = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("no panic"));
+            changes.collect::<Vec<_>>()
+        });
+        for (room, session) in changes.into_iter().flatten() {
+            asked += 1;
+            told.insert(room, session);
+        }
+    }
+    let node = clinic.serve("info");
+    told.retain(|_, session| session.acknowledged && session.ended != Ended::Asked);
+    check(node.clients, &key, &told, kills);
+    println!("{kills} kills, {asked} sessions opened");
+    assert!(asked > kills, "{asked}");
+}
+
+#[test]
+fn neither_store_nor_log_shows_what_was_said() {
+    let clinic = Clinic::new("bytes");
+    let key = clinic.api_key();
+    let node = clinic.serve("trace");
+    let words = [
+        "room-of-somebody",
+        "agree-to-this-text",
+        "sub-of-somebody",
+        "jti-of-somebody",
+        "idempotency-key-of-it",
+        "name-of-the-api-key",
+    ];
+    let auth = format!(
+        "Authorization: Bearer {key}\r\nIdempotency-Key: {}\r\n",
+        words[4]
+    );
+    let new = json!({"room": words[0], "consent": {"version": "1", "text": words[1]}});
+    let opened = call(
+        node.clients,
+        "POST",
+        "/v1/sessions",
+        &auth,
+        &new.to_string(),
+    );
+    let (status, session) = opened.expect("it answers");
+    assert_eq!(status, 201, "{session}");
+    let session: Value = serde_json::from_str(&session).expect("it is JSON");
+    let path = format!(
+        "/v1/sessions/{}/revocations",
+        session["id"].as_str().expect("an id")
+    );
+    let auth = format!("Authorization: Bearer {key}\r\n");
+    for body in [json!({"subject": words[2]}), json!({"tokenId": words[3]})] {
+        let revoked = call(node.clients, "POST", &path, &auth, &body.to_string());
+        assert_eq!(revoked.expect("it answers").0, 201);
+    }
+    let log = node.log();
+    drop(node);
+
+    let sealing = fs::read_to_string(clinic.folder.join("key")).expect("it is there");
+    let secret = key.rsplit('_').next().expect("it has a secret");
+    let searched = words
+        .into_iter()
+        .chain([secret, sealing.trim(), &sealing[..32]]);
+    let store = fs::read(clinic.folder.join("store")).expect("it is there");
+    assert!(log.contains("session opened") && store.len() > 4_096);
+    for word in searched {
+        let found = store
+            .windows(word.len())
+            .any(|window| window == word.as_bytes());
+        assert!(!found && !log.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn without_its_key_the_server_says_what_to_do() {
+    let clinic = Clinic::new("keys");
+    clinic.api_key();
+    let key = clinic.folder.join("key");
+    let other = clinic.folder.join("other");
+    assert!(
+        quietroom(&["store-key", "create", other.to_str().expect("text")])
+            .status
+            .success()
+    );
+
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    clinic.refuses("store.key_file", "chmod 600");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let good = fs::read(&key).expect("it reads");
+    fs::copy(&other, &key).expect("it is writable");
+    clinic.refuses("sealed with the key", "give that key");
+    fs::write(&key, "secret\n").expect("it is writable");
+    clinic.refuses("line 1 is not a key", "64 hexadecimal digits");
+    fs::remove_file(&key).expect("it is ours");
+    clinic.refuses("store.key_file", "quietroom store-key create");
+    fs::write(&key, &good).expect("it is writable");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).expect("it is ours");
+    assert_eq!(clinic.list().lines().count(), 1);
+
+    let store = clinic.folder.join("store");
+    let bytes = fs::read(&store).expect("it reads");
+    fs::write(&store, &bytes[..bytes.len() / 3]).expect("it is writable");
+    clinic.refuses("store.path", "damaged");
+    fs::write(&store, &bytes).expect("it is writable");
+
+    let config = clinic.folder.join("settings.toml");
+    let path = format!("[store]\npath = \"{}\"\n", store.display());
+    let text = String::from_utf8(good).expect("it is text");
+    for (settings, expected) in [
+        (String::new(), "store.key_file: the store needs its key"),
+        (
+            "key_file = \"a\"\nkey_credential = \"b\"\n".into(),
+            "only one of",
+        ),
+        ("key_credential = \"absent\"\n".into(), "LoadCredential"),
+        ("key_command = [\"false\"]\n".into(), "it failed"),
+        ("key_command = [\"/nonexistent\"]\n".into(), "No such file"),
+        ("key_command = [\"yes\"]\n".into(), "longer than"),
+        (
+            format!("key_command = [\"echo\", \"{}\"]\n", text.trim()),
+            "",
+        ),
+    ] {
+        fs::write(&config, format!("{path}{settings}")).expect("it is writable");
+        let config = config.to_str().expect("text");
+        let output = quietroom(&["api-key", "list", "--config", config]);
+        let error = String::from_utf8(output.stderr).expect("it is text");
+        assert!(error.contains(expected), "{settings}: {error}");
+        assert_eq!(output.status.success(), expected.is_empty(), "{error}");
+        assert!(!error.contains(text.trim()));
+    }
+}
+
+#[test]
+fn a_rotation_that_is_killed_leaves_a_store_that_opens() {
+    let clinic = Clinic::new("rotations");
+    for _ in 0..30 {
+        clinic.api_key();
+    }
+    let before = clinic.list();
+    let key = clinic.folder.join("key");
+    let first = fs::read_to_string(&key).expect("it reads");
+    let whole = Instant::now();
+    let output = quietroom(&["store-key", "rotate", "--config", clinic.config()]);
+    assert!(output.status.success(), "{output:?}");
+    let whole = whole.elapsed();
+    let rotated = fs::read_to_string(&key).expect("it reads");
+    assert!(rotated != first && rotated.lines().count() == 1);
+
+    let mut random = Random(0x5eed_0002);
+    for _ in 0..15 {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_quietroom"))
+            .args(["store-key", "rotate", "--config", clinic.config()])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary is built");
+        let most = u64::try_from(whole.as_micros()).expect("it is short");
+        thread::sleep(Duration::from_micros(random.below(most)));
+        process.kill().expect("it is ours");
+        process.wait().expect("it ends");
+        assert_eq!(clinic.list(), before);
+    }
+
+    let output = quietroom(&["store-key", "rotate", "--config", clinic.config()]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        fs::read_to_string(&key).expect("it reads").lines().count(),
+        1
+    );
+    assert_eq!(clinic.list(), before);
+    fs::write(&key, first).expect("it is writable");
+    clinic.refuses("sealed with the key", "give that key");
+}
+
+#[tokio::test]
+async fn a_session_opened_by_the_clinic_rules_who_comes_in() {
+    let clinic = Clinic::new("entering");
+    let key = clinic.api_key();
+    let node = clinic.serve("info");
+    let auth = format!("Authorization: Bearer {key}\r\n");
+    let post = |path: &str, body: &Value| {
+        let (status, body) =
+            call(node.clients, "POST", path, &auth, &body.to_string()).expect("the server runs");
+        assert!(status < 300, "{body}");
+        serde_json::from_str::<Value>(&body).expect("it is JSON")
+    };
+    let path = |session: &Value| format!("/v1/sessions/{}", session["id"].as_str().expect("an id"));
+
+    let window = json!({"opensAt": "2099-01-01T00:00:00Z", "closesAt": "2100-01-01T00:00:00Z"});
+    post("/v1/sessions", &json!({"room": "later", "window": window}));
+    refused(&node, "later", "session-not-open").await;
+
+    let session = post(
+        "/v1/sessions",
+        &json!({"room": "now", "waitingRoom": false}),
+    );
+    let (mut ann, id) = node.join_from([127, 0, 0, 1].into(), "now").await;
+    let there = format!("{}/participants", path(&session));
+    let (_, list) = call(node.clients, "GET", &there, &auth, "").expect("the server runs");
+    assert!(
+        list.contains(&id) && list.contains("subject-of-the-token"),
+        "{list}"
+    );
+    let removed = call(node.clients, "DELETE", &format!("{there}/{id}"), &auth, "");
+    assert_eq!(removed.expect("the server runs").0, 204);
+    ann.expect_fatal("removed").await;
+    refused(&node, "now", "token-revoked").await;
+    drop(node);
+    // Her token stays out when the server comes back.
+    let node = clinic.serve("info");
+    refused(&node, "now", "token-revoked").await;
+
+    let post = |path: &str, body: &Value| {
+        let answer = call(node.clients, "POST", path, &auth, &body.to_string());
+        let (status, body) = answer.expect("the server runs");
+        assert!(status < 300, "{body}");
+        serde_json::from_str::<Value>(&body).expect("it is JSON")
+    };
+    let session = post(
+        "/v1/sessions",
+        &json!({"room": "ends", "waitingRoom": false}),
+    );
+    let mut ben = node.join("ends").await;
+    post(&format!("{}/end", path(&session)), &json!({}));
+    ben.expect_fatal("session-ended").await;
+    refused(&node, "ends", "session-ended").await;
+}
+
+async fn refused(node: &Node, room: &str, code: &str) {
+    let mut client = node.connect().await;
+    let join = json!({"type": "join", "token": node.token(room)});
+    client.send(&join).await;
+    client.expect_fatal(code).await;
+}
+
+/// What the test was told of a session in a room of its own.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    acknowledged: bool,
+    ended: Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ended {
+    No,
+    Asked,
+    Told,
+}
+
+/// Opens sessions and ends some, until the server is gone.
+fn load(address: SocketAddr, key: &str, prefix: &str, stop: &AtomicBool) -> Vec<(String, Told)> {
+    let mut told = Vec::new();
+    for count in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let room = format!("{prefix}-{count}");
+        let mut session = Told {
+            acknowledged: false,
+            ended: Ended::No,
+        };
+        let opened = open(address, key, &room);
+        let is_over = opened.is_err();
+        if let Ok((status, body)) = opened {
+            assert_eq!(status, 201, "{body}");
+            session.acknowledged = true;
+        }
+        if !is_over && count % 2 == 0 {
+            session.ended = match end(address, key, &room) {
+                Ok(()) => Ended::Told,
+                Err(_) => Ended::Asked,
+            };
+        }
+        let is_over = is_over || session.ended == Ended::Asked;
+        told.push((room, session));
+        if is_over {
+            break;
+        }
+    }
+    told
+}
+
+fn open(address: SocketAddr, key: &str, room: &str) -> std::io::Result<(u16, String)> {
+    let headers = format!("Authorization: Bearer {key}\r\nIdempotency-Key: open-{room}\r\n");
+    let body = json!({"room": room, "consent": {"version": "1", "text": "yes"}});
+    call(address, "POST", "/v1/sessions", &headers, &body.to_string())
+}
+
+/// Ends the session in a room, whose id the idempotency key brings back.
+fn end(address: SocketAddr, key: &str, room: &str) -> std::io::Result<()> {
+    let (_, session) = open(address, key, room)?;
+    let session: Value = serde_json::from_str(&session)?;
+    let path = format!(
+        "/v1/sessions/{}/end",
+        session["id"].as_str().unwrap_or("none")
+    );
+    let headers = format!("Authorization: Bearer {key}\r\nIdempotency-Key: end-{room}\r\n");
+    let (status, body) = call(address, "POST", &path, &headers, "")?;
+    assert_eq!(status, 200, "{body}");
+    Ok(())
+}
+
+/// All sessions that the server lists are those that it was told, each once,
+/// and as it was told.
+fn check(address: SocketAddr, key: &str, told: &BTreeMap<String, Told>, kill: usize) {
+    let auth = format!("Authorization: Bearer {key}\r\n");
+    let mut listed = BTreeMap::new();
+    let mut path = "/v1/sessions?limit=100".to_owned();
+    loop {
+        let (status, page) = call(address, "GET", &path, &auth, "").expect("the server runs");
+        assert_eq!(status, 200, "{page}");
+        let page: Value = serde_json::from_str(&page).expect("it is JSON");
+        for session in page["sessions"].as_array().expect("a list") {
+            let room = session["room"].as_str().expect("it has a room").to_owned();
+            assert_eq!(session["consent"]["text"], "yes");
+            let before = listed.insert(room.clone(), session["status"] == "over");
+            assert_eq!(before, None, "kill {kill}: {room} is there twice");
+        }
+        match page["nextCursor"].as_str() {
+            Some(cursor) => path = format!("/v1/sessions?limit=100&cursor={cursor}"),
+            None => break,
+        }
+    }
+    for (room, session) in told {
+        let is_over = listed.get(room);
+        assert!(is_over.is_some(), "kill {kill}: {room} is lost");
+        assert_eq!(
+            is_over,
+            Some(&(session.ended == Ended::Told)),
+            "kill {kill}: {room}"
+        );
+    }
+}
+
+/// A clinic's settings, key and store, in a folder of their own.
+struct Clinic {
+    name: String,
+    folder: PathBuf,
+    config: String,
+}
+
+impl Clinic {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("clinic")
+            .join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("it is writable");
+        let key = folder.join("key");
+        let made = quietroom(&["store-key", "create", key.to_str().expect("text")]);
+        assert!(made.status.success(), "{made:?}");
+        let clinic = Self {
+            name: format!("clinic_{name}"),
+            config: folder
+                .join("quietroom.toml")
+                .to_str()
+                .expect("text")
+                .to_owned(),
+            folder,
+        };
+        fs::write(&clinic.config, clinic.settings()).expect("it is writable");
+        clinic
+    }
+
+    fn settings(&self) -> String {
+        let folder = self.folder.display();
+        format!(
+            "[store]\npath = \"{folder}/store\"\nkey_file = \"{folder}/key\"\n\
+             [api]\nrequests_per_second = 60000\nrequest_burst = 60000\n"
+        )
+    }
+
+    fn config(&self) -> &str {
+        &self.config
+    }
+
+    fn serve(&self, level: &str) -> Node {
+        Node::start(&self.name, &self.settings(), level)
+    }
+
+    fn api_key(&self) -> String {
+        let mut arguments = vec!["api-key", "create", "--config", self.config()];
+        arguments.extend(["--name", "name-of-the-api-key"]);
+        for scope in [
+            "sessions:read",
+            "sessions:write",
+            "participants:read",
+            "participants:write",
+        ] {
+            arguments.extend(["--scope", scope]);
+        }
+        let output = quietroom(&arguments);
+        assert!(output.status.success(), "{output:?}");
+        let key = String::from_utf8(output.stdout).expect("it is text");
+        key.trim().to_owned()
+    }
+
+    fn list(&self) -> String {
+        let output = quietroom(&["api-key", "list", "--config", self.config()]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("it is text")
+    }
+
+    /// The server ends at once, with one line that has these words.
+    fn refuses(&self, problem: &str, mend: &str) {
+        let output = quietroom(&["serve", "--config", self.config()]);
+        let error = String::from_utf8(output.stderr).expect("it is text");
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        let line = error.lines().last().expect("it says something");
+        assert!(line.starts_with("quietroom: "), "{error}");
+        assert!(line.contains(problem) && line.contains(mend), "{error}");
+    }
+}
+
+fn quietroom(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quietroom"))
+        .args(arguments)
+        .env_remove("CREDENTIALS_DIRECTORY")
+        .output()
+        .expect("the binary is built")
+}
+
+/// xorshift64*, so that a run can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound.max(1)
+    }
+}
