@@ -159,6 +159,13 @@ impl Controller {
             limited_to: self.application_limit(now),
         };
         self.rate.update(now, &evidence);
+        if evidence.usage == Usage::Normal
+            && let Some(rate) = acknowledged
+        {
+            // More than the estimate arrives when packets may not wait any
+            // longer. What fills no queue is proven.
+            self.rate.raise_to(rate.scaled(PROVEN));
+        }
         self.loss.update(now, self.lowest(), acknowledged);
         if let Some(result) = self.probing.measure(now)
             && evidence.usage != Usage::Over
@@ -307,6 +314,8 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(5);
 /// Seven pictures at 30 a second.
 const ACKNOWLEDGED_WINDOW: Duration = Duration::from_millis(250);
 const SENT_WINDOW: Duration = Duration::from_millis(500);
+/// The acknowledged rate wavers: a window may hold a frame more than others.
+const PROVEN: f64 = 0.9;
 /// Less than this share of the estimate says nothing of the path.
 const APPLICATION_LIMITED: f64 = 0.85;
 /// A receiver that gives feedback has given some by then.
