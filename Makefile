@@ -10,10 +10,12 @@ MINIMUM_RUST := 1.95.0
 MINIMUM_NODE := 20.19.0
 CARGO_DENY_VERSION := 0.20.2
 CARGO_FUZZ_VERSION := 0.13.2
+SCHEMATHESIS_VERSION := 4.32.5
 PYAV_VERSION := 18.1.0
 # How often `make soak` repeats the tests.
 SOAK_ROUNDS ?= 10
 SOAK_SEEDS ?= 400
+SOAK_KILLS ?= 200
 # What `make fuzz` puts through each entry, how many seconds `make fuzz-coverage`
 # runs each, and which ones they take.
 FUZZ_INPUTS ?= 10000000
@@ -27,6 +29,7 @@ export FIREFOX
 
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+SCHEMATHESIS := $(TOOLS)/schemathesis-$(SCHEMATHESIS_VERSION)
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 PYAV := $(TOOLS)/av/av-$(PYAV_VERSION).dist-info/METADATA
 NODE_MODULES := web-client/node_modules/.package-lock.json
@@ -47,7 +50,7 @@ run: ## Build client and server, then serve a room on this machine
 	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
-test: check rust-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
+test: check rust-test api-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
 	@echo "All tests passed"
 
 .PHONY: check
@@ -95,6 +98,11 @@ else
 	@cargo test --workspace --locked --quiet --no-fail-fast
 endif
 
+.PHONY: api-test
+api-test: server $(SCHEMATHESIS)/bin/schemathesis
+	@echo "Trying the API against its description"
+	@tests/schemathesis.sh $(abspath $(SCHEMATHESIS)) $(abspath target/debug/quietroom)
+
 .PHONY: client-test
 client-test: $(NODE_MODULES) chromium
 	@echo "Testing the TypeScript sources"
@@ -123,6 +131,8 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
 	@echo "Real sockets: floods, comings and goings"
 	@cargo test --release --locked -p sfu --test real_sockets -- --ignored --nocapture --test-threads=1
+	@echo "A store whose server is killed $(SOAK_KILLS) times"
+	@QUIETROOM_KILLS=$(SOAK_KILLS) cargo test --release --locked --test store kill -- --nocapture
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Round $$round of $(SOAK_ROUNDS)"; \
 		cargo test --workspace --locked --quiet; \
@@ -188,6 +198,12 @@ $(CARGO_DENY):
 		cargo install cargo-deny --locked --version $(CARGO_DENY_VERSION) --root $(abspath $(@D)/..); \
 	fi
 	@$@ --version
+
+$(SCHEMATHESIS)/bin/schemathesis:
+	@echo "Installing schemathesis $(SCHEMATHESIS_VERSION)"
+	@mkdir -p $(SCHEMATHESIS)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--upgrade --target $(abspath $(SCHEMATHESIS)) schemathesis==$(SCHEMATHESIS_VERSION)
 
 $(CARGO_FUZZ):
 	@echo "Installing cargo-fuzz $(CARGO_FUZZ_VERSION)"

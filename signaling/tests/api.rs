@@ -150,6 +150,7 @@ async fn clients_wait_unless_the_clinic_says_otherwise() {
 
     let session = server.open(&key, &json!({})).await;
 
+    server.open(&key, &json!({"capacity": 2.0})).await;
     // Its room has its name.
     assert!(server.enter(&session).expect("it is open").waiting_room);
 }
@@ -393,6 +394,8 @@ async fn what_the_api_does_not_describe_is_refused() {
         json!({"capacity": 1}),
         json!({"capacity": 1025}),
         json!({"capacity": -1}),
+        json!({"capacity": 2.5}),
+        json!({"capacity": 1e300}),
         json!({"capacity": "2"}),
         json!({"inactivityLimitSeconds": 59}),
         json!({"consent": {"version": "1"}}),

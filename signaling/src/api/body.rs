@@ -50,11 +50,12 @@ impl Change {
         let wrong = |detail: String| Problem::because(Kind::InvalidRequest, detail);
         let failed = |error: serde_json::Error| wrong(format!("body: {error}"));
         // A list would be taken for the fields of an object, in their order.
-        let value: Value = serde_json::from_slice(&self.body).map_err(failed)?;
+        let mut value: Value = serde_json::from_slice(&self.body).map_err(failed)?;
         if !value.is_object() || has_list(&value) {
             return Err(wrong("body: write an object, without lists".into()));
         }
-        serde_json::from_slice(&self.body).map_err(failed)
+        make_whole(&mut value);
+        serde_json::from_value(value).map_err(failed)
     }
 }
 
@@ -107,6 +108,24 @@ fn has_list(value: &Value) -> bool {
     }
 }
 
+/// Writes numbers without a fraction as such: to JSON Schema, 2.0 is one.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "what is beyond 2^53 is left as it is"
+)]
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            if let Some(float) = float.filter(|float| float.fract() == 0.0 && float.abs() < 9e15) {
+                *value = Value::from(float as i64);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// As in draft-ietf-httpapi-idempotency-key-header-07, with or without the
 /// quotation marks.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -121,16 +140,16 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         )
     };
     let text = value.to_str().map_err(|_| wrong())?;
-    let quoted = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
-    let text = quoted.unwrap_or(text);
     let is_key =
         (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_key || values.next().is_some() {
         return Err(wrong());
     }
-    Ok(Some(text.to_owned()))
+    let quoted = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .filter(|text| !text.is_empty());
+    Ok(Some(quoted.unwrap_or(text).to_owned()))
 }
 
 fn fingerprint(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {

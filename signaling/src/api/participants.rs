@@ -177,7 +177,7 @@ pub(super) async fn remove(
         ("session" = String, Path, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
         ("Idempotency-Key" = Option<String>, Header,
             description = "Sent again with the same key, the request is answered as the first time",
-            min_length = 1, max_length = 255, pattern = "^[!#-~]+$"),
+            min_length = 1, max_length = 255, pattern = "^[!-~]+$"),
     ),
     responses((status = 201, description = "They are revoked", body = RevocationView)),
     security(("apiKey" = ["participants:write"])),

@@ -14,15 +14,16 @@ pub(super) fn format(time: UnixTime) -> String {
         .unwrap_or_else(|| "1970-01-01T00:00:00Z".into())
 }
 
-/// Reads a time of any offset, from 1970 on; fractions are cut off.
+/// Reads a time of any offset; fractions are cut off. What is before 1970 or
+/// after 9999 is moved to that border.
 pub(super) fn parse(text: &str) -> Option<UnixTime> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    let seconds = u64::try_from(time.unix_timestamp()).ok()?;
-    // The year 10000 could not be written in UTC.
-    (seconds < YEAR_10000).then_some(UnixTime(seconds))
+    let seconds = u64::try_from(time.unix_timestamp()).unwrap_or(0);
+    Some(UnixTime(seconds.min(LAST_SECOND)))
 }
 
-const YEAR_10000: u64 = 253_402_300_800;
+/// 9999-12-31T23:59:59Z, after which RFC 3339 has no years.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
@@ -49,11 +50,19 @@ mod tests {
             "2027-01-15",
             "2027-01-15T08:00:00",
             "2027-13-15T08:00:00Z",
-            "1969-12-31T23:59:59Z",
-            "9999-12-31T23:59:59-01:00",
             "1800000000",
         ] {
             assert_eq!(parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn far_times_are_moved_to_the_border() {
+        for (far, border) in [
+            ("0279-11-20T16:05:18-21:25", "1970-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(parse(far).map(format).as_deref(), Some(border));
         }
     }
 }
