@@ -29,7 +29,7 @@ async fn a_dropped_socket_is_taken_up_with_nothing_lost_or_repeated() {
     // It had joined and slots.
     let (mut ben, resumed) = ben.resume(&server, 2).await;
 
-    assert_eq!(resumed["received"], 0);
+    assert_eq!(resumed["received"], 1);
     expect_reconnecting(&mut ann, false).await;
     for camera in [false, true] {
         let update = ben.expect("participant-updated").await;
@@ -45,7 +45,7 @@ async fn a_dropped_socket_is_taken_up_with_nothing_lost_or_repeated() {
 #[tokio::test]
 async fn the_client_hears_what_came_and_the_worker_nothing() {
     let server = start(WINDOW).await;
-    let mut ann = server.join("r").await;
+    let mut ann = join(&server).await;
     ann.offer().await;
     ann.expect("answer").await;
     switch(&mut ann, true, true).await;
@@ -56,15 +56,15 @@ async fn the_client_hears_what_came_and_the_worker_nothing() {
 
     let (_ann, resumed) = ann.resume(&server, 2).await;
 
-    assert_eq!(resumed["received"], 2);
+    assert_eq!(resumed["received"], 3);
     assert_eq!(server.plane.commands().len(), before);
 }
 
 #[tokio::test]
 async fn what_went_into_a_dead_socket_is_sent_again() {
     let server = start(WINDOW).await;
-    let ann = server.join("r").await;
-    let ben = server.join("r").await;
+    let ann = join(&server).await;
+    let ben = join(&server).await;
     settle().await;
 
     // Of joined, participant-joined and slots it read the first two only.
@@ -79,8 +79,8 @@ async fn what_went_into_a_dead_socket_is_sent_again() {
 #[tokio::test]
 async fn a_new_socket_takes_the_seat_from_a_half_dead_one() {
     let server = start(WINDOW).await;
-    let mut old = server.join("r").await;
-    let mut ben = server.join("r").await;
+    let mut old = join(&server).await;
+    let mut ben = join(&server).await;
     ben.expect("slots").await;
 
     let (mut new, _) = Away::of(&old).resume(&server, 1).await;
@@ -126,13 +126,13 @@ async fn who_leaves_is_gone_at_once() {
 #[tokio::test]
 async fn a_socket_that_is_closed_in_earnest_ends_the_stay_and_another_does_not() {
     let server = start(WINDOW).await;
-    let mut ann = server.join("r").await;
+    let mut ann = join(&server).await;
     for (code, ends) in [
         (CloseCode::Normal, true),
         (CloseCode::Away, true),
         (CloseCode::Library(4000), false),
     ] {
-        let mut ben = server.join("r").await;
+        let mut ben = join(&server).await;
         ann.expect("participant-joined").await;
         ann.expect("slots").await;
 
@@ -152,8 +152,8 @@ async fn a_socket_that_is_closed_in_earnest_ends_the_stay_and_another_does_not()
 #[tokio::test]
 async fn only_the_newest_secret_of_the_same_stay_opens_it() {
     let server = start(WINDOW).await;
-    let ann = server.join("r").await;
-    let ben = server.join("r").await;
+    let ann = join(&server).await;
+    let ben = join(&server).await;
     let used = Away::of(&ann);
     let bens_seat = Away::of(&ann).with_id(&Away::of(&ben).id);
     let nobodys = Away::of(&ann).with_id("0123456789abcdef");
@@ -180,7 +180,7 @@ async fn only_the_newest_secret_of_the_same_stay_opens_it() {
 #[tokio::test]
 async fn a_secret_stays_good_while_the_next_may_be_lost() {
     let server = start(WINDOW).await;
-    let away = Away::drop(server.join("r").await);
+    let away = Away::drop(join(&server).await);
 
     for _ in 0..3 {
         away.resume(&server, 1).await;
@@ -191,7 +191,7 @@ async fn a_secret_stays_good_while_the_next_may_be_lost() {
 async fn numbers_that_cannot_be_end_the_stay_so_that_its_client_can_join_again() {
     for received in [0, 100, u32::MAX] {
         let server = start(WINDOW).await;
-        let mut ann = server.join("r").await;
+        let mut ann = join(&server).await;
         ann.send(&json!({"type": "ack", "received": 1})).await;
         settle().await;
         let away = Away::drop(ann);
@@ -208,9 +208,26 @@ async fn numbers_that_cannot_be_end_the_stay_so_that_its_client_can_join_again()
 }
 
 #[tokio::test]
+async fn who_may_not_have_heard_that_it_is_in_finds_its_place_free() {
+    let server = start(WINDOW).await;
+    let client = server.join("r").await;
+    let id = client.id().to_owned();
+    drop(client);
+    settle().await;
+
+    let mut again = server.connect().await;
+    let token = server.token("r");
+    again
+        .send(&json!({"type": "join", "token": token, "participantId": id}))
+        .await;
+
+    again.expect("joined").await;
+}
+
+#[tokio::test]
 async fn whoever_lost_its_media_while_away_is_not_let_back() {
     let server = start(WINDOW).await;
-    let ann = server.join("r").await;
+    let ann = join(&server).await;
     let participant = ann.number();
     let ann = Away::drop(ann);
     settle().await;
@@ -239,7 +256,7 @@ async fn too_many_sockets_to_resume_by_are_refused_as_those_to_join_by() {
         ..Limits::default()
     };
     let server = Server::start_with(timing, limits).await;
-    let ann = server.join("r").await;
+    let ann = join(&server).await;
     Away::drop(ann).resume(&server, 1).await;
 
     let status = server.refused(Some("quietroom.v1"), None).await;
@@ -250,7 +267,7 @@ async fn too_many_sockets_to_resume_by_are_refused_as_those_to_join_by() {
 #[tokio::test]
 async fn a_server_that_goes_down_waits_for_nobody_who_is_away() {
     let server = start(WINDOW).await;
-    let _away = Away::drop(server.join("r").await);
+    let _away = Away::drop(join(&server).await);
     settle().await;
 
     server.service.shut_down();
@@ -264,7 +281,7 @@ async fn a_server_that_goes_down_waits_for_nobody_who_is_away() {
 #[tokio::test]
 async fn a_stay_that_nobody_takes_up_is_ended_at_the_worker_too() {
     let server = start(Duration::from_secs(1)).await;
-    let mut ann = server.join("r").await;
+    let mut ann = join(&server).await;
     ann.offer().await;
     ann.expect("answer").await;
 
@@ -346,10 +363,17 @@ async fn start(resume_window: Duration) -> Server {
     Server::start_with(timing, Limits::default()).await
 }
 
+/// Somebody who has shown that it knows that it is in.
+async fn join(server: &Server) -> Client {
+    let mut client = server.join("r").await;
+    client.send(&json!({"type": "ack", "received": 1})).await;
+    client
+}
+
 /// Two who have heard of each other.
 async fn two(server: &Server) -> (Client, Client) {
-    let mut ann = server.join("r").await;
-    let mut ben = server.join("r").await;
+    let mut ann = join(server).await;
+    let mut ben = join(server).await;
     ann.expect("participant-joined").await;
     ann.expect("slots").await;
     ben.expect("slots").await;

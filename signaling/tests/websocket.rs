@@ -320,6 +320,8 @@ async fn a_later_offer_that_cannot_be_answered_does_not() {
     let mut participant = server.join("r").await;
     participant.offer().await;
     participant.expect("answer").await;
+    // What all decode.
+    participant.expect("video-codecs").await;
 
     participant
         .send(&json!({"type": "offer", "sdp": "v=0", "publications": [], "slots": []}))

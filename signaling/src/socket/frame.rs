@@ -27,7 +27,8 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, (Error
         )
     })?;
     check_size(match message {
-        ClientMessage::Offer { .. } => limits.offer_bytes,
+        // A commit that adds 24 people at once has 30 KB with its welcome.
+        ClientMessage::Offer { .. } | ClientMessage::MlsCommit(_) => limits.offer_bytes,
         _ => limits.message_bytes,
     })?;
     Ok(message)

@@ -145,7 +145,9 @@ impl Stay {
             return Some(returned);
         }
         let window = self.service.timing().resume_window;
-        if window.is_zero() || self.outbox.is_closed() {
+        // Who never said a word may not have heard that it is in, and would find
+        // its own place taken.
+        if window.is_zero() || self.received == 0 || self.outbox.is_closed() {
             return None;
         }
         tracing::info!(participant = %self.id, "socket lost");

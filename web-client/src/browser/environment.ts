@@ -16,6 +16,8 @@ export interface Environment {
   openSocket(address: URL): SignalingSocket;
   createPeerConnection(configuration: PeerConfiguration): RTCPeerConnection;
   startWorker(url: string | URL | undefined): TransformWorker;
+  /** Calls `listener` when the network may be another one, or back; the returned function undoes it. */
+  onNetworkChange(listener: () => void): () => void;
   /** Calls `listener` when the page goes away; the returned function undoes it. */
   onPageHide(listener: () => void): () => void;
 }
@@ -36,6 +38,12 @@ export function browserEnvironment(): Environment {
             name: 'quietroom-e2ee',
           })
         : new Worker(new URL(url, location.href), { type: 'module', name: 'quietroom-e2ee' }),
+    onNetworkChange: (listener) => {
+      window.addEventListener('online', listener);
+      return () => {
+        window.removeEventListener('online', listener);
+      };
+    },
     onPageHide: (listener) => {
       window.addEventListener('pagehide', listener);
       return () => {

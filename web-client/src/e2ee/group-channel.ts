@@ -1,6 +1,6 @@
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
-import type { GroupEpoch, WorkerReport, WorkerRequest } from './messages';
+import type { Entrance, GroupEpoch, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
 import type { ApplicationMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
@@ -20,6 +20,7 @@ interface GroupChannelEvents {
 export class GroupChannel extends Emitter<GroupChannelEvents> {
   readonly #worker: TransformWorker;
   #isOpen = false;
+  #entered: ((entrance: Entrance) => void) | undefined;
   #opened: ((keyPackage: string) => void) | undefined;
 
   constructor(worker: TransformWorker) {
@@ -33,6 +34,14 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     return new Promise((resolve) => {
       this.#opened = resolve;
       this.#request({ type: 'open-group', credential });
+    });
+  }
+
+  /** What to join again with, when the server may have forgotten us. */
+  rejoin(): Promise<Entrance> {
+    return new Promise((resolve) => {
+      this.#entered = resolve;
+      this.#request({ type: 'rejoin-group' });
     });
   }
 
@@ -66,6 +75,9 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
       case 'key-package':
         this.#isOpen = true;
         this.#opened?.(report.keyPackage);
+        break;
+      case 'entrance':
+        this.#entered?.(report.entrance);
         break;
       case 'group-send':
         this.emit('send', report.message);

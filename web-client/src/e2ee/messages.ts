@@ -1,3 +1,4 @@
+import type { GroupReport } from '../signaling/protocol/GroupReport';
 import type { FrameSender, UndecryptableReason } from './worker/decryptor';
 import type { UnsentReason } from './worker/encryptor';
 import type { ApplicationMessage } from './worker/mls/application';
@@ -51,6 +52,10 @@ export type WorkerRequest =
       /** Once: who is to take part. Asks for a `key-package`. */
       readonly type: 'open-group';
       readonly credential: Credential;
+    }
+  | {
+      /** The server may have forgotten us. Asks for an `entrance`. */
+      readonly type: 'rejoin-group';
     }
   | {
       /** Who is in the room by signaling's word, this client included. */
@@ -110,6 +115,11 @@ export type WorkerReport =
       readonly keyPackage: string;
     }
   | {
+      /** For the `join` message of one who was here before. */
+      readonly type: 'entrance';
+      readonly entrance: Entrance;
+    }
+  | {
       /** What is to be said to the server about the group. */
       readonly type: 'group-send';
       readonly message: GroupClientMessage;
@@ -138,6 +148,9 @@ export type WorkerReport =
       readonly type: 'frame-counts';
       readonly counts: readonly FrameCount[];
     };
+
+/** What `join` says of the group: where we stand in it, or what to be added by. */
+export type Entrance = { readonly group: GroupReport } | { readonly keyPackage: string };
 
 /** What the page may know of an epoch. */
 export interface GroupEpoch {

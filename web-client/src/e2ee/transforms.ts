@@ -136,6 +136,7 @@ export class Transforms extends Emitter<TransformsEvents> {
         break;
       case 'frame-counts':
       case 'key-package':
+      case 'entrance':
       case 'group-send':
       case 'epoch':
       case 'told':

@@ -227,10 +227,10 @@ test('leaving shows so, and joining again is another stay', async () => {
 test('an end by an error says why and what helps', async () => {
   const environment = await enter();
 
-  environment.socket.say({ type: 'error', code: 'shutting-down', message: '', fatal: true });
+  environment.socket.say({ type: 'error', code: 'token-expired', message: '', fatal: true });
   await rendered();
 
-  expect(text('.ended')).toContain('The server is being restarted. Join again in a minute.');
+  expect(text('.ended')).toContain('This link has expired. Ask for a new link.');
 });
 
 test('a join that fails is not called an interruption', async () => {

@@ -65,6 +65,21 @@ export class ScreenShare extends Emitter<ScreenShareEvents> {
     this.#outputs = outputs;
   }
 
+  /** We joined again: what was shared goes on by other outputs, if it may. */
+  reconnect(outputs: ScreenOutputs): void {
+    this.#outputs = outputs;
+    const capture = this.#capture;
+    if (!this.#isSharing || capture === undefined) return;
+    this.#ask()
+      .then(() =>
+        Promise.all([
+          outputs.screen.send(capture.picture),
+          outputs.screenAudio.send(capture.sound ?? null),
+        ]),
+      )
+      .catch(() => this.stop());
+  }
+
   /**
    * Lets the person choose what to share, and shares it; to be called while a
    * press is handled. Resolves when it is being sent; rejects with

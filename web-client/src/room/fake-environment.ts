@@ -15,7 +15,8 @@ export class FakeEnvironment implements Environment {
   readonly worker = new FakeWorker();
   /** The newest. */
   socket = new FakeSocket();
-  readonly connection = new FakePeerConnection();
+  /** The newest. */
+  connection = new FakePeerConnection();
   readonly microphone = new FakeTrack('audio');
   readonly camera = new FakeTrack('video');
   readonly getUserMedia = vi.fn<(constraints?: MediaStreamConstraints) => Promise<MediaStream>>(
@@ -32,7 +33,10 @@ export class FakeEnvironment implements Environment {
   configuration: RTCConfiguration | undefined;
   socketAddress: string | undefined;
   hidePage: (() => void) | undefined;
+  changeNetwork: (() => void) | undefined;
   #now = 0;
+  /** Of the peer connections before the newest. */
+  #formerTransforms = 0;
 
   now(): number {
     return ++this.#now;
@@ -45,12 +49,23 @@ export class FakeEnvironment implements Environment {
   }
 
   createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection {
+    if (this.configuration !== undefined) {
+      this.#formerTransforms += this.connection.transceivers.length;
+      this.connection = new FakePeerConnection();
+    }
     this.configuration = configuration;
     return this.connection as unknown as RTCPeerConnection;
   }
 
   startWorker(): FakeWorker {
     return this.worker;
+  }
+
+  onNetworkChange(listener: () => void): () => void {
+    this.changeNetwork = listener;
+    return () => {
+      this.changeNetwork = undefined;
+    };
   }
 
   onPageHide(listener: () => void): () => void {
@@ -64,7 +79,7 @@ export class FakeEnvironment implements Environment {
   startTransforms(): void {
     this.worker.report({ type: 'ready' });
     this.connection.transceivers.forEach((_, index) => {
-      this.worker.report({ type: 'transform-ready', id: index + 1 });
+      this.worker.report({ type: 'transform-ready', id: this.#formerTransforms + index + 1 });
     });
   }
 }

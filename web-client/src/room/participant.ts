@@ -102,6 +102,11 @@ export class RemoteParticipant {
     this.#state = state;
   }
 
+  /** The server does not know this one, and may yet. @internal */
+  handleAbsent(): void {
+    this.#state = { ...this.#state, reconnecting: true };
+  }
+
   /** Returns whether anything is new. @internal */
   handleMember(member: GroupMember | undefined, name: string, handRaised: boolean): boolean {
     const isNews =

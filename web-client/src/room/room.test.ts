@@ -336,23 +336,6 @@ test('an interruption of media shows and passes', async () => {
   expect(log).toEqual(['reconnecting', 'connected']);
 });
 
-test('media that is lost for good ends the stay', async () => {
-  const { room } = await connect();
-
-  environment.connection.become('failed');
-
-  expect(room.error?.code).toBe('media-disconnected');
-});
-
-test('a lost socket ends the stay: the server has let us go', async () => {
-  const { room, log } = await connect();
-
-  environment.socket.drop();
-
-  expect(room.error?.code).toBe('signaling-closed');
-  expect(log.slice(-2)).toEqual(['ben left', 'disconnected']);
-});
-
 test('leaving says so, closes all and is no error', async () => {
   const { room } = await connect();
 

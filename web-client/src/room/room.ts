@@ -19,6 +19,7 @@ import { Peer } from '../transport/peer';
 import { LayerLimits, type Layers } from './layer-limits';
 import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
+import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
 import type { Track } from './track';
 
@@ -109,6 +110,11 @@ export class Room extends Emitter<RoomEvents> {
   #announced = '';
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #groupDeadline: ReturnType<typeof setTimeout> | undefined;
+  #rejoin: Rejoin | undefined;
+  /** Makes a new peer connection in place of the one that is lost. */
+  #prepareAgain: (() => Peer) | undefined;
+  #awaitsJoined = false;
+  #token = '';
   #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
 
   constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
@@ -159,6 +165,7 @@ export class Room extends Emitter<RoomEvents> {
    */
   join(token: string, options: JoinOptions = {}): Promise<void> {
     if (this.#state !== 'idle') return Promise.reject(new QuietroomError('invalid-state'));
+    this.#token = token;
     this.timings.joinCalled = this.#environment.now();
     return new Promise((resolve, reject) => {
       this.#settleJoin = { resolve, reject };
@@ -271,23 +278,14 @@ export class Room extends Emitter<RoomEvents> {
     const address = signalingAddress(environment.page, this.#options.url);
     this.#setState('connecting');
     this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
-
-    const connection = new SignalingConnection(() => environment.openSocket(address));
-    this.#connection = connection;
+    this.#openConnection(address);
+    this.#rejoin = new Rejoin(() => {
+      this.#joinAgain(address, transforms);
+    });
     this.#cleanups.push(() => {
-      connection.close();
-    });
-    connection.on('message', (message) => {
-      this.#handleMessage(message);
-    });
-    connection.on('closed', (error) => {
-      this.#end(error);
-    });
-    connection.on('interrupted', () => {
-      this.#updateState();
-    });
-    connection.on('resumed', () => {
-      this.#updateState();
+      this.#connection?.close();
+      this.#peer?.close();
+      this.#rejoin?.end();
     });
 
     const worker = environment.startWorker(this.#options.workerUrl);
@@ -301,31 +299,93 @@ export class Room extends Emitter<RoomEvents> {
     this.#limitWorkerStart(transforms);
     this.#openGroup(new GroupChannel(worker), transforms, token, name);
 
-    const peer = new Peer(
-      environment.createPeerConnection(peerConfiguration([])),
-      transforms,
-      this.#options.videoCodec,
-    );
-    this.#peer = peer;
-    this.#cleanups.push(() => {
-      peer.close();
-    });
-    peer.on('connectionState', (state) => {
-      this.#handleConnectionState(state);
-    });
-
+    const peer = this.#createPeer(transforms);
     this.#cleanups.push(
+      environment.onNetworkChange(() => {
+        this.#connection?.reconnect();
+        this.#rejoin?.hurry();
+      }),
       environment.onPageHide(() => {
         this.leave();
       }),
     );
     this.#openDevices();
     this.#screen.connect(peer);
+    this.#publish(peer);
+  }
+
+  #openConnection(address: URL): void {
+    const connection = new SignalingConnection(() => this.#environment.openSocket(address));
+    this.#connection = connection;
+    this.#awaitsJoined = true;
+    connection.on('message', (message) => {
+      if (connection === this.#connection) this.#handleMessage(message);
+    });
+    connection.on('closed', (error) => {
+      if (connection === this.#connection) this.#lose(error);
+    });
+    connection.on('interrupted', () => {
+      this.#updateState();
+    });
+    connection.on('resumed', () => {
+      this.#updateState();
+    });
+  }
+
+  #createPeer(transforms: Transforms): Peer {
+    const peer = new Peer(
+      this.#environment.createPeerConnection(peerConfiguration([])),
+      transforms,
+      this.#options.videoCodec,
+    );
+    this.#peer = peer;
+    peer.on('connectionState', (state) => {
+      if (peer === this.#peer) this.#handleConnectionState(state);
+    });
+    return peer;
+  }
+
+  #publish(peer: Peer): void {
     for (const source of SOURCES) {
       this.#publications[source].connect(peer[source]).catch((reason: unknown) => {
-        this.#end(toQuietroomError(reason, 'encryption-failed'));
+        // A peer that has been replaced takes no tracks, and need not.
+        if (peer === this.#peer) this.#end(toQuietroomError(reason, 'encryption-failed'));
       });
     }
+  }
+
+  /** The stay is lost. Joins again by itself if there was one and that may help. */
+  #lose(error: QuietroomError): void {
+    if (this.#state === 'disconnected') return;
+    const wasIn = this.timings.connected !== undefined;
+    if (!wasIn || !mayRejoinAfter(error.code) || this.#rejoin?.plan() !== true) {
+      this.#end(error);
+      return;
+    }
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#groupDeadline);
+    this.#connection?.send({ type: 'leave' });
+    this.#connection?.close();
+    this.#peer?.close();
+    this.#peer = undefined;
+    this.#setState('reconnecting');
+  }
+
+  #joinAgain(address: URL, transforms: Transforms): void {
+    this.#openConnection(address);
+    const connection = this.#connection;
+    this.#prepareAgain = () => {
+      const peer = this.#createPeer(transforms);
+      this.#publish(peer);
+      return peer;
+    };
+    this.#rejoin?.limit(REJOIN_TIMEOUT, () => {
+      this.#lose(new QuietroomError('join-timeout'));
+    });
+    void this.#channel?.rejoin().then((entrance) => {
+      const participantId = this.localParticipant.id ?? '';
+      connection?.send({ type: 'join', token: this.#token, participantId, ...entrance });
+    });
   }
 
   #openGroup(channel: GroupChannel, transforms: Transforms, token: string, name: string): void {
@@ -366,7 +426,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Tells the group who is here by the server's word. */
   #announceConnected(): void {
-    this.#channel?.setConnected(this.#roster.participants.map(({ id }) => id));
+    this.#channel?.setConnected(this.#roster.present.map(({ id }) => id));
   }
 
   #handleMessage(message: ServerMessage): void {
@@ -424,7 +484,7 @@ export class Room extends Emitter<RoomEvents> {
         break;
       case 'error': {
         const error = new QuietroomError(message.code, message.message);
-        if (message.fatal) this.#end(error);
+        if (message.fatal) this.#lose(error);
         else if (message.code === 'screens-full') this.#screen.handleRefused(error);
         else this.emit('error', error);
         break;
@@ -433,12 +493,16 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   #handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
-    const peer = this.#peer;
-    if (peer === undefined || this.timings.signaled !== undefined) {
+    const isRejoin = this.#rejoin?.isUnderWay === true;
+    const peer = isRejoin ? this.#prepareAgain?.() : this.#peer;
+    if (peer === undefined || !this.#awaitsJoined) {
       this.#end(new QuietroomError('protocol-violation', 'joined came twice'));
       return;
     }
-    this.timings.signaled = this.#environment.now();
+    this.#awaitsJoined = false;
+    this.#announced = '';
+    this.timings.signaled ??= this.#environment.now();
+    if (isRejoin) this.#roster.handleRejoined(message.participants);
     this.localParticipant.handleJoined(message.participantId, message.role);
     try {
       const slots = { people: message.slots, screens: message.screenSlots };
@@ -456,10 +520,14 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('localParticipantUpdated', this.localParticipant);
     for (const participant of message.participants) this.#roster.handleParticipant(participant);
     this.#announceConnected();
-    this.#groupDeadline = setTimeout(() => {
-      this.#end(new QuietroomError('encryption-failed', 'the group did not take us in'));
-    }, GROUP_TIMEOUT);
+    if (this.group === undefined) {
+      clearTimeout(this.#groupDeadline);
+      this.#groupDeadline = setTimeout(() => {
+        this.#end(new QuietroomError('encryption-failed', 'the group did not take us in'));
+      }, GROUP_TIMEOUT);
+    }
     this.#announceMedia();
+    if (isRejoin) this.#screen.reconnect(peer);
   }
 
   #handleAnswer(sdp: string): void {
@@ -484,6 +552,7 @@ export class Room extends Emitter<RoomEvents> {
       case 'connected':
         this.timings.connected ??= this.#environment.now();
         clearTimeout(this.#deadline);
+        this.#rejoin?.end();
         this.#updateState();
         this.#settleJoin?.resolve();
         break;
@@ -492,7 +561,7 @@ export class Room extends Emitter<RoomEvents> {
         break;
       case 'failed': {
         const wasConnected = this.timings.connected !== undefined;
-        this.#end(new QuietroomError(wasConnected ? 'media-disconnected' : 'media-unreachable'));
+        this.#lose(new QuietroomError(wasConnected ? 'media-disconnected' : 'media-unreachable'));
         break;
       }
       case 'new':
@@ -504,7 +573,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Once there was media, what is missing for it and for news of the room may come back. */
   #updateState(): void {
-    if (this.timings.connected === undefined) return;
+    if (this.timings.connected === undefined || this.#rejoin?.isUnderWay === true) return;
     const isWhole = this.#peer?.state === 'connected' && this.#connection?.isInterrupted === false;
     this.#setState(isWhole ? 'connected' : 'reconnecting');
   }
@@ -627,6 +696,9 @@ export class Room extends Emitter<RoomEvents> {
 }
 
 const SOURCES = ['microphone', 'camera'] as const;
+
+/** For an attempt to join again, until media flows, in ms. */
+const REJOIN_TIMEOUT = 15_000;
 
 /** From `join()` until the server's answer is in force, in ms. */
 const SIGNALING_TIMEOUT = 10_000;

@@ -25,6 +25,14 @@ export class Roster extends Emitter<RosterEvents> {
   readonly #participants = new Map<string, RemoteParticipant>();
   #areas: Record<Place, Area> = { person: new Area(0, []), screen: new Area(0, []) };
 
+  /** Those who are yet to be told of again after we joined again. */
+  readonly #absent = new Map<string, ReturnType<typeof setTimeout>>();
+
+  /** Those whom the server told of. */
+  get present(): readonly RemoteParticipant[] {
+    return this.participants.filter(({ id }) => !this.#absent.has(id));
+  }
+
   /** In the order they came. */
   get participants(): readonly RemoteParticipant[] {
     return [...this.#participants.values()];
@@ -51,8 +59,29 @@ export class Roster extends Emitter<RosterEvents> {
     this.#areas = { person: new Area(0, people), screen: new Area(people.length, screens) };
   }
 
+  /**
+   * We joined again. Nothing is received of anybody yet; who is not there yet
+   * may come back too, as after a restart of the server all do.
+   */
+  handleRejoined(states: readonly ParticipantState[]): void {
+    const back = new Set(states.map(({ id }) => id));
+    for (const participant of this.participants) {
+      for (const place of PLACES) this.#unsubscribe(participant, place);
+      participant.handleSharing(false);
+      if (back.has(participant.id)) continue;
+      participant.handleAbsent();
+      this.emit('participantUpdated', participant);
+      clearTimeout(this.#absent.get(participant.id));
+      const giveUp = (): void => {
+        this.handleParticipantLeft(participant.id);
+      };
+      this.#absent.set(participant.id, setTimeout(giveUp, RETURN_TIME));
+    }
+  }
+
   /** Somebody came in, or is told of again. */
   handleParticipant(state: ParticipantState): void {
+    this.#settle(state.id);
     const known = this.#participants.get(state.id);
     if (known !== undefined) {
       known.handleUpdate(state);
@@ -81,6 +110,7 @@ export class Roster extends Emitter<RosterEvents> {
   }
 
   handleParticipantLeft(participantId: string): void {
+    this.#settle(participantId);
     const participant = this.#participants.get(participantId);
     const changed = PLACES.flatMap((place) => {
       const { first, table } = this.#areas[place];
@@ -116,6 +146,11 @@ export class Roster extends Emitter<RosterEvents> {
   /** The own stay is over: everybody is gone. */
   clear(): void {
     for (const participant of this.participants) this.handleParticipantLeft(participant.id);
+  }
+
+  #settle(participantId: string): void {
+    clearTimeout(this.#absent.get(participantId));
+    this.#absent.delete(participantId);
   }
 
   #subscribe(participant: RemoteParticipant, place: Place): void {
@@ -160,6 +195,9 @@ class Area {
 function isBlankedAt(participant: RemoteParticipant, place: Place): boolean {
   return place === 'person' ? participant.isBlanked : participant.isScreenBlanked;
 }
+
+/** How long after us others may come back, in ms; somewhat more than the longest pause of theirs. */
+const RETURN_TIME = 8000;
 
 const PLACES: readonly Place[] = ['person', 'screen'];
 

@@ -60,6 +60,7 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #publications: Record<PublicationSource, RTCRtpTransceiver>;
   readonly #preferredVideoCodec: VideoCodec;
   #slots: SlotsBy<readonly Slot[]> = { people: [], screens: [] };
+  #isClosed = false;
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
   readonly screen: TrackOutput;
@@ -159,6 +160,7 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
   }
@@ -181,6 +183,8 @@ export class Peer extends Emitter<PeerEvents> {
     trimSection(transceiver, kind, RTCRtpSender.getCapabilities(kind));
     const send = async (track: MediaStreamTrack | null): Promise<void> => {
       if (track !== null) await installed;
+      // What comes too late goes out by the peer that follows.
+      if (this.#isClosed) return;
       await sender.replaceTrack(track);
     };
     return { transceiver, output: { send } };

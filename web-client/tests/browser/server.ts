@@ -17,7 +17,7 @@ export class Server {
   readonly printedLink: string | undefined;
   /** Both output streams, as they came. */
   readonly output: string[];
-  readonly #process: ChildProcess;
+  #process: ChildProcess;
   readonly #folder: string;
 
   private constructor(
@@ -59,9 +59,7 @@ export class Server {
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
       }
       await writeFile(join(folder, 'quietroom.toml'), `${config.join('\n')}\n`);
-      process = spawn(BINARY, ['serve', '--config', join(folder, 'quietroom.toml')], {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
+      process = launch(folder, output);
       const running = process;
       const ended = new Promise<never>((_, reject) => {
         running.once('error', reject);
@@ -70,9 +68,6 @@ export class Server {
         });
       });
       ended.catch(() => undefined);
-      for (const stream of [running.stdout, running.stderr]) {
-        stream?.setEncoding('utf8').on('data', (text: string) => output.push(text));
-      }
       const ready = withKeys ? healthy(origin) : linkIn(output);
       const link = await Promise.race([ready, ended]);
       return new Server(origin, link, output, running, folder);
@@ -92,6 +87,16 @@ export class Server {
     return `${this.origin}/#token=${token}`;
   }
 
+  /** Kills the server without a word, and starts it again on the same port after `pauseMs`. */
+  async crash(pauseMs = 0): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGKILL');
+    await ended;
+    await pause(pauseMs);
+    this.#process = launch(this.#folder, this.output);
+    await healthy(this.origin);
+  }
+
   /** Ends the server as an operator does; resolves with its exit code. Safe to call twice. */
   async stop(): Promise<number | null> {
     const process = this.#process;
@@ -108,6 +113,16 @@ export class Server {
 }
 
 /** A token of the clinic's, whose keys are made in `folder` when they are not there. */
+export function launch(folder: string, output: string[]): ChildProcess {
+  const launched = spawn(BINARY, ['serve', '--config', join(folder, 'quietroom.toml')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [launched.stdout, launched.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => output.push(text));
+  }
+  return launched;
+}
+
 export async function mint(folder: string, room: string, role: Role): Promise<string> {
   const options = ['token', '--room', room, '--role', role, '--key', keyFile(folder)];
   const { stdout } = await promisify(execFile)(BINARY, options);

@@ -1,7 +1,8 @@
 import { createCredential } from '../../src/e2ee/identity';
-import type { GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
+import type { Entrance, GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
 import { toHex } from '../../src/e2ee/worker/sframe/hex';
+import { Rejoin } from '../../src/room/rejoin';
 import { SignalingConnection, SUBPROTOCOL } from '../../src/signaling/connection';
 import type { ClientMessage } from '../../src/signaling/protocol/ClientMessage';
 import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
@@ -17,7 +18,16 @@ export class Member {
   readonly #worker: GroupWorker;
   readonly #connected = new Set<string>();
   readonly #token: string;
-  readonly #connection: SignalingConnection;
+  readonly #address: string;
+  readonly #rejoin = new Rejoin(() => {
+    this.#connection = this.#connect();
+    this.#worker.handle({ type: 'rejoin-group' });
+  });
+  #connection: SignalingConnection;
+  /** How often a broken connection was resumed, and how often it was joined again. */
+  resumed = 0;
+  rejoined = 0;
+  #hasLeft = false;
 
   constructor(origin: string, token: string) {
     this.#token = token;
@@ -33,11 +43,8 @@ export class Member {
         this.#handleReport(report);
       },
     );
-    const address = `${origin.replace('http', 'ws')}/v1/signal`;
-    this.#connection = new SignalingConnection(() => new WebSocket(address, SUBPROTOCOL));
-    this.#connection.on('message', (message) => {
-      this.#handleMessage(message);
-    });
+    this.#address = `${origin.replace('http', 'ws')}/v1/signal`;
+    this.#connection = this.#connect();
     this.#worker.handle({ type: 'open-group', credential: this.credential });
   }
 
@@ -46,18 +53,36 @@ export class Member {
   }
 
   leave(): void {
+    this.#rejoin.end();
+    this.#hasLeft = true;
     this.#send({ type: 'leave' });
     this.#connection.close();
   }
 
+  #connect(): SignalingConnection {
+    const connection = new SignalingConnection(() => new WebSocket(this.#address, SUBPROTOCOL));
+    connection.on('message', (message) => {
+      this.#handleMessage(message);
+    });
+    connection.on('resumed', () => {
+      this.resumed += 1;
+    });
+    connection.on('closed', () => {
+      if (!this.#hasLeft) this.#rejoin.plan();
+    });
+    // Node's websocket does not tell of every end.
+    this.#rejoin.limit(JOIN_TIMEOUT, () => {
+      connection.close();
+      this.#rejoin.plan();
+    });
+    return connection;
+  }
+
   #handleReport(report: WorkerReport): void {
     switch (report.type) {
-      case 'key-package': {
-        const { participantId } = this.credential;
-        const { keyPackage } = report;
-        this.#send({ type: 'join', token: this.#token, participantId, keyPackage });
+      case 'key-package':
+        this.#join({ keyPackage: report.keyPackage });
         break;
-      }
       case 'group-send':
         this.#send(report.message);
         break;
@@ -73,6 +98,9 @@ export class Member {
       case 'group-failed':
         this.refusals.push(report.reason);
         break;
+      case 'entrance':
+        this.#join(report.entrance);
+        break;
       case 'ready':
       case 'transform-ready':
       case 'transform-failed':
@@ -87,6 +115,9 @@ export class Member {
   #handleMessage(message: ServerMessage): void {
     switch (message.type) {
       case 'joined':
+        if (this.#rejoin.isUnderWay) this.rejoined += 1;
+        this.#rejoin.end();
+        this.#connected.clear();
         for (const { id } of message.participants) this.#connected.add(id);
         this.#announce();
         break;
@@ -99,9 +130,11 @@ export class Member {
         this.#announce();
         break;
       case 'error':
+        if (message.fatal && !this.#hasLeft) this.#rejoin.plan();
         this.refusals.push(message.message);
         break;
       case 'answer':
+      case 'video-codecs':
       case 'resumed':
       case 'ack':
       case 'participant-updated':
@@ -121,6 +154,11 @@ export class Member {
     }
   }
 
+  #join(entrance: Entrance): void {
+    const { participantId } = this.credential;
+    this.#send({ type: 'join', token: this.#token, participantId, ...entrance });
+  }
+
   #announce(): void {
     this.#worker.handle({ type: 'connected', participantIds: [...this.#connected] });
   }
@@ -129,3 +167,6 @@ export class Member {
     this.#connection.send(message);
   }
 }
+
+/** In ms. */
+const JOIN_TIMEOUT = 8000;

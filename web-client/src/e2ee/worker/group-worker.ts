@@ -14,7 +14,7 @@ export interface KeyTaker {
 /** The page's requests that are about the group. */
 export type GroupRequest = Extract<
   WorkerRequest,
-  { type: 'open-group' | 'connected' | 'group-message' | 'tell' }
+  { type: 'open-group' | 'rejoin-group' | 'connected' | 'group-message' | 'tell' }
 >;
 
 /** The group session of this worker: the page's messages one after the other, a timer, and the keys. */
@@ -47,6 +47,13 @@ export class GroupWorker {
     if (session === undefined) throw new Error(`${request.type} before open-group`);
     const now = performance.now();
     switch (request.type) {
+      case 'rejoin-group': {
+        const group = await session.rejoin(now);
+        const entrance =
+          group === undefined ? { keyPackage: await session.createKeyPackage() } : { group };
+        this.#report({ type: 'entrance', entrance });
+        break;
+      }
       case 'connected':
         await this.#perform(session, await session.handleConnected(request.participantIds, now));
         break;

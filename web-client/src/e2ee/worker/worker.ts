@@ -31,6 +31,7 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
       frames.recheckSender(request.slot);
       break;
     case 'open-group':
+    case 'rejoin-group':
     case 'connected':
     case 'group-message':
     case 'tell':

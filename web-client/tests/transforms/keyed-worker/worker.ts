@@ -45,6 +45,7 @@ self.addEventListener('message', (event: MessageEvent<Request>) => {
       frames.recheckSender(request.slot);
       break;
     case 'open-group':
+    case 'rejoin-group':
     case 'connected':
     case 'group-message':
     case 'tell':

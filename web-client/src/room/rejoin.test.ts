@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { QuietroomError } from '../error';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { FakeEnvironment, stubGlobals } from './fake-environment';
+import { Room } from './room';
+
+const BEN = {
+  id: 'ben',
+  role: 'client',
+  microphone: true,
+  camera: true,
+  reconnecting: false,
+} as const;
+const CID = { ...BEN, id: 'cid' };
+const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
+  type: 'joined',
+  participantId: 'me',
+  role: 'host',
+  participants: [BEN, CID],
+  slots: 2,
+  screenSlots: 1,
+  iceServers: [],
+  resume: { secret: 'first', seconds: 30 },
+};
+const REPORT = { epoch: 7, transcriptHash: 'hash', leaf: 0 };
+
+let environment: FakeEnvironment;
+let room: Room;
+let log: string[];
+let errors: QuietroomError[];
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  stubGlobals();
+  environment = new FakeEnvironment();
+  room = new Room({}, environment);
+  const joining = room.join('the token');
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  await settle();
+  environment.connection.become('connected');
+  await joining;
+  log = [];
+  errors = [];
+  room.on('stateChanged', (state) => log.push(state));
+  room.on('participantJoined', ({ id }) => log.push(`${id} joined`));
+  room.on('participantLeft', ({ id }) => log.push(`${id} left`));
+  room.on('error', (error) => errors.push(error));
+});
+
+afterEach(() => {
+  room.leave();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+/** The server says that the stay is over, and the client comes again. */
+async function loseStay(): Promise<void> {
+  environment.socket.drop();
+  environment.socket.accept();
+  environment.socket.say({ type: 'error', code: 'resume-refused', message: '', fatal: true });
+  await vi.advanceTimersByTimeAsync(300);
+  environment.socket.accept();
+  environment.worker.report({ type: 'entrance', entrance: { group: REPORT } });
+  await settle();
+}
+
+async function findAgain(participants = [BEN]): Promise<void> {
+  environment.socket.say({ ...JOINED, participants });
+  environment.startTransforms();
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'again' });
+  await settle();
+  environment.connection.become('connected');
+}
+
+test('a broken socket is no lost stay: media and people stay as they are', async () => {
+  const { connection } = environment;
+  environment.socket.drop();
+  expect(room.state).toBe('reconnecting');
+
+  environment.socket.accept();
+  environment.socket.say({ type: 'resumed', received: 2, secret: 'second' });
+  await settle();
+
+  expect(log).toEqual(['reconnecting', 'connected']);
+  expect(environment.connection).toBe(connection);
+  expect(connection.isClosed).toBe(false);
+  expect(room.participants.map(({ audioTrack }) => audioTrack !== undefined)).toEqual([
+    true,
+    false,
+  ]);
+});
+
+test('a server that forgot is joined again with the same key and a new connection for media', async () => {
+  const [ben] = room.participants;
+  const former = environment.connection;
+  await loseStay();
+
+  const [join] = environment.socket.sent;
+  expect(join).toMatchObject({ type: 'join', token: 'the token', participantId: 'me' });
+  expect(join).toMatchObject({ group: REPORT });
+  expect(former.isClosed).toBe(true);
+  await findAgain();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 1, participantId: 'ben' }] });
+
+  expect(log).toEqual(['reconnecting', 'connected']);
+  expect(environment.connection).not.toBe(former);
+  expect(environment.connection.answer).toBe('again');
+  expect(environment.connection.transceivers[0]?.sender.track).toBe(environment.microphone);
+  expect(environment.socket.sent).toContainEqual({ type: 'media', microphone: true, camera: true });
+  expect(room.participants[0]).toBe(ben);
+  expect(ben?.audioTrack).toBeDefined();
+  expect(errors).toEqual([]);
+});
+
+test('who has not come back yet is awaited for a while', async () => {
+  await loseStay();
+  await findAgain();
+  const cid = room.participants[1];
+
+  expect(cid).toMatchObject({ id: 'cid', isReconnecting: true });
+  environment.socket.say({ type: 'participant-joined', participant: CID });
+  await vi.advanceTimersByTimeAsync(10_000);
+
+  expect(room.participants[1]).toBe(cid);
+  expect(cid?.isReconnecting).toBe(false);
+  expect(log).toEqual(['reconnecting', 'connected']);
+});
+
+test('who does not come back has left', async () => {
+  await loseStay();
+  await findAgain();
+  await vi.advanceTimersByTimeAsync(10_000);
+
+  expect(room.participants.map(({ id }) => id)).toEqual(['ben']);
+  expect(log).toEqual(['reconnecting', 'connected', 'cid left']);
+});
+
+test('lost media is found again by joining again', async () => {
+  environment.connection.become('failed');
+  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
+  await vi.advanceTimersByTimeAsync(300);
+  environment.socket.accept();
+  environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'new' } });
+  await settle();
+
+  expect(environment.socket.sent).toEqual([
+    { type: 'join', token: 'the token', participantId: 'me', keyPackage: 'new' },
+  ]);
+  await findAgain();
+  expect(room.state).toBe('connected');
+});
+
+test('an expired token is not tried again', async () => {
+  await loseStay();
+  environment.socket.say({ type: 'error', code: 'token-expired', message: '', fatal: true });
+
+  expect(room.state).toBe('disconnected');
+  expect(room.error?.code).toBe('token-expired');
+});
+
+test('after two minutes without a server the stay is over, with the reason', async () => {
+  await loseStay();
+  for (let second = 0; second < 130 && room.state !== 'disconnected'; second += 1) {
+    environment.socket.drop();
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+
+  expect(room.state).toBe('disconnected');
+  expect(room.error?.code).toBe('signaling-unreachable');
+});
+
+test('who leaves meanwhile does not come back', async () => {
+  await loseStay();
+  const { socket } = environment;
+  room.leave();
+  await vi.advanceTimersByTimeAsync(60_000);
+
+  expect(environment.socket).toBe(socket);
+  expect(room.state).toBe('disconnected');
+});

@@ -1,0 +1,81 @@
+import { BackOff } from '../signaling/back-off';
+import type { QuietroomErrorCode } from '../error';
+
+/** When to join again after a stay was lost through no wish of anybody's. */
+export class Rejoin {
+  readonly #attempt: () => void;
+  readonly #backOff = new BackOff();
+  #since: number | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isWaiting = false;
+
+  constructor(attempt: () => void) {
+    this.#attempt = attempt;
+  }
+
+  /** Whether the stay is lost and not yet found again. */
+  get isUnderWay(): boolean {
+    return this.#since !== undefined;
+  }
+
+  /** Plans the next attempt. Returns whether there is one: after two minutes there is none. */
+  plan(): boolean {
+    this.#since ??= Date.now();
+    if (Date.now() - this.#since > PATIENCE) return false;
+    this.#wait(this.#backOff.next());
+    return true;
+  }
+
+  /** The attempt under way has so long, in ms, before `giveUp` is called. */
+  limit(milliseconds: number, giveUp: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(giveUp, milliseconds);
+  }
+
+  /** The network is there again, or another one: does not wait any longer. */
+  hurry(): void {
+    if (!this.#isWaiting) return;
+    this.#backOff.reset();
+    this.#wait(0);
+  }
+
+  /** Ends it, as we are in again or are not to be. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#isWaiting = false;
+    this.#since = undefined;
+    this.#backOff.reset();
+  }
+
+  #wait(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#isWaiting = true;
+    this.#timer = setTimeout(() => {
+      this.#isWaiting = false;
+      this.#attempt();
+    }, milliseconds);
+  }
+}
+
+/** Whether joining again may mend an error that ended a stay, or an attempt to find it again. */
+export function mayRejoinAfter(code: QuietroomErrorCode): boolean {
+  return MENDABLE.has(code);
+}
+
+const MENDABLE: ReadonlySet<QuietroomErrorCode> = new Set([
+  'signaling-closed',
+  'signaling-unreachable',
+  'resume-refused',
+  'media-disconnected',
+  'media-unreachable',
+  'join-timeout',
+  'shutting-down',
+  'server-full',
+  'rate-limited',
+  'internal',
+  // The former stay may be about to end: somebody is here under our id.
+  'invalid-message',
+]);
+
+/** How long it is tried, in ms. */
+const PATIENCE = 120_000;

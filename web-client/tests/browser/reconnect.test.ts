@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { BadLine } from './bad-line';
+import { Gathering } from './gathering';
+import { GREEN, type Participant, RED } from './participant';
+
+describe('two people whose connection breaks', () => {
+  const gathering = Gathering.byTokens();
+  let red: Participant;
+  let green: Participant;
+  let line: BadLine;
+
+  beforeAll(async () => {
+    [red, green] = (await gathering.start([RED, GREEN])) as [Participant, Participant];
+    line = await BadLine.to(gathering.server.origin, { latency: 0, jitter: 0, loss: 0 });
+    const { server } = gathering;
+    await red.open(`${line.origin}/#token=${await server.token('one')}`);
+    await green.open(server.link(await server.token('one')));
+    await Promise.all([red.meets(1), green.meets(1)]);
+  });
+
+  beforeEach(() => {
+    gathering.explainFailure();
+  });
+
+  afterAll(async () => {
+    line.close();
+    await gathering.close();
+  });
+
+  test('of a cut socket media hears nothing, and what is written meanwhile comes once', async () => {
+    await red.page.evaluate(() => {
+      const room = document.querySelector('quiet-room')?.room;
+      const heard: string[] = [];
+      Object.assign(window, { heard });
+      room?.on('chatMessage', (_, text) => heard.push(text));
+    });
+    const frames = async (): Promise<number> => (await red.remotes())[0]?.picture?.frames ?? 0;
+    const before = await frames();
+    const ids = await red.ids();
+
+    for (let round = 0; round < 3; round += 1) {
+      line.cut();
+      await green.page.evaluate((text) => {
+        document.querySelector('quiet-room')?.room?.sendChat(text);
+      }, `word ${round}`);
+      await red.page.waitForTimeout(700);
+    }
+
+    // Three looks of more than a second each, at 15 frames a second.
+    const fresh = (await frames()) - before;
+    console.log(`${fresh} frames while the socket was cut three times`);
+    expect(fresh).toBeGreaterThan(25);
+    await expect
+      .poll(() => red.page.evaluate(() => Reflect.get(window, 'heard') as unknown))
+      .toEqual(['word 0', 'word 1', 'word 2']);
+    expect(await red.ids()).toEqual(ids);
+  });
+
+  test('see and hear each other again by themselves after the server was killed', async () => {
+    const ids = await Promise.all([red.ids(), green.ids()]);
+    const start = Date.now();
+
+    await gathering.server.crash();
+
+    const up = Date.now();
+    await expect
+      .poll(() => Promise.all([red.tiles(), green.tiles()]), { timeout: 30_000 })
+      .toEqual([[tile('green')], [tile('red')]]);
+    const back = Date.now();
+    console.log(
+      `back ${back - up} ms after the server was up again, ${back - start} ms after its death`,
+    );
+    expect(await Promise.all([red.ids(), green.ids()])).toEqual(ids);
+    // What is seen must move, and not be the last picture before.
+    for (const participant of [red, green]) {
+      const [before] = await participant.remotes();
+      const [after] = await participant.remotes();
+      expect((after?.picture?.frames ?? 0) - (before?.picture?.frames ?? 0)).toBeGreaterThan(8);
+    }
+  });
+});
+
+function tile(name: string): { seen: string; heard: string } {
+  return { seen: name, heard: name };
+}
