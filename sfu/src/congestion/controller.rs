@@ -31,6 +31,8 @@ pub struct Controller {
     /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03).
     remb: Option<Bitrate>,
     backed_off: Instant,
+    /// Over-use, loss or a probe has shown where the path ends.
+    has_met_limit: bool,
 }
 
 /// How far feedback has come.
@@ -61,6 +63,7 @@ impl Controller {
             wanted: Bitrate::ZERO,
             remb: None,
             backed_off: now,
+            has_met_limit: false,
         }
     }
 
@@ -71,6 +74,14 @@ impl Controller {
         let bounds = [by_feedback, self.loss.bound(), self.remb];
         let least = bounds.into_iter().flatten().min()?;
         Some(least.max(LEAST))
+    }
+
+    /// As [`Controller::estimate`], once it rests on more than a first guess:
+    /// a limit was met, or none was for a while.
+    pub fn settled_estimate(&self, now: Instant) -> Option<Bitrate> {
+        let first = self.feedback.first_sent?;
+        let is_settled = self.has_met_limit || now.saturating_duration_since(first) > SETTLING;
+        self.estimate(now).filter(|_| is_settled)
     }
 
     /// Sets the highest rate that is of use to the receiver: probes go no
@@ -170,9 +181,11 @@ impl Controller {
         if let Some(result) = self.probing.measure(now)
             && evidence.usage != Usage::Over
         {
+            self.has_met_limit |= !result.passed;
             self.rate.raise_to(result.rate);
             self.loss.raise_to(result.rate);
         }
+        self.has_met_limit |= self.lowest() < before;
         if self.lowest() < before.scaled(FALL) {
             self.probing.hurry(now);
         }
@@ -320,6 +333,8 @@ const PROVEN: f64 = 0.9;
 const APPLICATION_LIMITED: f64 = 0.85;
 /// A receiver that gives feedback has given some by then.
 const FIRST_FEEDBACK: Duration = Duration::from_secs(3);
+/// By then the first probes have shown how wide a wide path is.
+const SETTLING: Duration = Duration::from_secs(2);
 /// No feedback for so long, with packets on their way, is congestion.
 const SILENCE: Duration = Duration::from_secs(1);
 const BACK_OFF_INTERVAL: Duration = Duration::from_millis(500);

@@ -50,7 +50,7 @@ struct Span {
 pub(super) struct ProbeResult {
     pub(super) rate: Bitrate,
     /// It arrived as fast as it was sent: there may be more.
-    passed: bool,
+    pub(super) passed: bool,
 }
 
 impl Probing {

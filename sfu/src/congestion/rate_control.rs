@@ -112,7 +112,10 @@ impl RateControl {
             // All that is sent arrives, or may yet: if it fills a queue at
             // all, then with others' help, and its own rate says little of
             // the capacity.
-            Some(sent) if arriving > sent.scaled(ALL_ARRIVES) || self.is_news(now) => {
+            Some(sent)
+                if arriving > sent.scaled(ALL_ARRIVES)
+                    || (self.is_news(now) && arriving > sent.scaled(MUCH_ARRIVES)) =>
+            {
                 self.estimate.scaled(BACK_OFF).max(arriving)
             }
             _ => arriving.scaled(BACK_OFF),
@@ -220,7 +223,9 @@ pub(super) const MOST: Bitrate = Bitrate::kilobits_per_second(20_000);
 const BACK_OFF: f64 = 0.85;
 /// A second's multiplicative increase.
 const GROWTH: f64 = 1.08;
-const NEWS: Duration = Duration::from_millis(300);
+const NEWS: Duration = Duration::from_millis(250);
+/// Less is a path that has narrowed, however short a time ago.
+const MUCH_ARRIVES: f64 = 0.55;
 /// A part of a burst may still be on its way.
 const ALL_ARRIVES: f64 = 0.8;
 const NEAR_CAPACITY: f64 = 0.7;

@@ -35,6 +35,8 @@ pub struct Stream {
     pub last_media: Instant,
     /// It has fallen silent while other layers of its source go on.
     pub is_stalled: bool,
+    /// When somebody was last heard to speak in it (RFC 6464).
+    pub last_voice: Option<Instant>,
     pub bitrate: StreamBitrate,
     structure: Option<Attached>,
 }
@@ -85,6 +87,7 @@ impl Stream {
             frame_check: FrameCheck::default(),
             last_media: now,
             is_stalled: false,
+            last_voice: None,
             bitrate: StreamBitrate::new(now),
             structure: None,
         }

@@ -1,5 +1,6 @@
 //! Slots: what a receiver is sent, with numbers that never break.
 
+pub mod allocation;
 mod numbering;
 mod repair;
 mod rewrite;
@@ -10,5 +11,5 @@ mod train;
 pub use repair::RepairLog;
 pub use rewrite::SequenceMap;
 pub use selection::Selection;
-pub use slot::{Forward, Offered, Padding, SlotState};
+pub use slot::{Allowed, Forward, Offered, Padding, SlotState};
 pub use train::{MAX_TRAIN, Segment, runs};

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::allocation::{Ladder, Shown};
 use super::numbering::{Mapping, Sent};
 use super::{RepairLog, Selection};
 use crate::identity::{MediaKind, ParticipantId, Source};
@@ -21,6 +22,13 @@ pub struct SlotState {
     pub wanted: Option<(ParticipantId, Source)>,
     /// The highest layers the receiver wants.
     pub limit: Layer,
+    /// How it is shown; none hides it.
+    pub shown: Option<Shown>,
+    pub ladder: Ladder,
+    /// What the receiver's path allows.
+    pub allowed: Allowed,
+    /// The receiver was told that it is not sent.
+    pub is_paused: bool,
     /// The stream that is in the slot, by the worker's key.
     stream: Option<usize>,
     /// Another layer of the same source, which takes over at a key frame.
@@ -29,6 +37,15 @@ pub struct SlotState {
     sent: Sent,
     repair: RepairLog,
     last_wish: Option<Instant>,
+}
+
+/// What of a source a receiver's path allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Allowed {
+    All,
+    /// This one of its simulcast layers and those below.
+    UpTo(u8),
+    Nothing,
 }
 
 /// A packet decided on, to be written when the batch is sent.
@@ -111,6 +128,10 @@ impl SlotState {
             parameters,
             wanted: None,
             limit: NO_LIMIT,
+            shown: Some(Shown::default()),
+            ladder: Ladder::default(),
+            allowed: Allowed::All,
+            is_paused: false,
             stream: None,
             next: None,
             switch: Switch::Pending,

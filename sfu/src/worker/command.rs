@@ -6,6 +6,7 @@ use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::sframe_header::SframeKey;
 use crate::rtp::{Codec, Layer, PayloadType, Ssrc};
+pub use crate::subscribe::allocation::{Shown, Size};
 use crate::transport::{Fingerprint, IceCredentials};
 
 /// An instruction to a worker. A command that names someone the worker does
@@ -39,6 +40,15 @@ pub enum Command {
         subscriber: ParticipantId,
         slot: SlotId,
         limit: Layer,
+    },
+    /// Tells how a participant shows what is in a slot, from which follows how
+    /// much of its path that may take; `None` hides it, and it is not sent.
+    /// Before the first such command it is taken for large. It holds until it
+    /// is set again, whoever comes into the slot.
+    Show {
+        subscriber: ParticipantId,
+        slot: SlotId,
+        shown: Option<Shown>,
     },
     /// Sets the key that a participant's frames are encrypted with end to end,
     /// beside its last few. Frames that do not begin with its `SFrame` header

@@ -1,10 +1,22 @@
-//! What each receiver's path takes, and what would be of use to it.
+//! What each receiver's path takes, and what it is given of all that it wants.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Worker;
+use super::event::{Event, PauseReason};
 use crate::congestion::Bitrate;
-use crate::identity::ParticipantId;
+use crate::identity::{MediaKind, ParticipantId, Source};
+use crate::subscribe::Allowed;
+use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot};
+
+/// A slot that a picture is meant for.
+struct Wish {
+    slot: usize,
+    urgency: Urgency,
+    /// The layers that are there, the least first, and their bitrates.
+    layers: Vec<u8>,
+    bitrates: Vec<Bitrate>,
+}
 
 impl Worker {
     /// What a participant's path takes, as far as is known.
@@ -13,25 +25,151 @@ impl Worker {
         self.participants[key].outbound.congestion.estimate(now)
     }
 
-    /// Starts probes and notices silence.
+    /// Shares out what the path takes, starts probes and notices silence.
     pub(super) fn tend_congestion(&mut self, now: Instant, key: usize) {
-        let wanted = self.wanted(key);
+        let outbound = &self.participants[key].outbound;
+        let interval = if outbound.is_constrained {
+            CONSTRAINED_INTERVAL
+        } else {
+            INTERVAL
+        };
+        if outbound
+            .last_allocation
+            .is_none_or(|at| now >= at + interval)
+        {
+            self.allocate(now, key);
+        }
         let outbound = &mut self.participants[key].outbound;
-        outbound.congestion.set_wanted(wanted);
         outbound.congestion.handle_timeout(now);
         if outbound.wake(now) {
             self.pending.push_back(key);
         }
     }
 
-    /// The rate of all that is meant for a participant, in full quality.
-    fn wanted(&self, key: usize) -> Bitrate {
+    /// Shares out what a participant's path takes over its slots.
+    pub(super) fn allocate(&mut self, now: Instant, key: usize) {
+        let (wishes, sound) = self.wishes(now, key);
+        let participant = &mut self.participants[key];
+        let highest = wishes.iter().filter_map(|wish| wish.bitrates.last());
+        let wanted = highest.fold(sound, |sum, bitrate| sum.plus(*bitrate));
+        let outbound = &mut participant.outbound;
+        outbound.last_allocation = Some(now);
+        outbound.congestion.set_wanted(wanted);
+        let estimate = outbound.congestion.settled_estimate(now);
+        outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
+        let candidates: Vec<_> = wishes
+            .iter()
+            .map(|wish| {
+                let slot = &participant.slots[wish.slot];
+                Candidate {
+                    urgency: wish.urgency,
+                    shown: slot.shown.map(|shown| shown.size),
+                    layers: &wish.bitrates,
+                    ladder: &slot.ladder,
+                }
+            })
+            .collect();
+        let mut grants = Vec::new();
+        allot(
+            now,
+            estimate,
+            sound,
+            &candidates,
+            &mut Vec::new(),
+            &mut grants,
+        );
+        let full: Vec<_> = candidates
+            .iter()
+            .zip(&grants)
+            .map(|(candidate, grant)| candidate.is_full(*grant))
+            .collect();
+        for ((wish, grant), is_full) in wishes.iter().zip(grants).zip(full) {
+            let slot = &mut self.participants[key].slots[wish.slot];
+            slot.ladder.step(now, grant, is_full);
+            self.grant(now, key, wish, grant);
+        }
+    }
+
+    fn grant(&mut self, now: Instant, key: usize, wish: &Wish, grant: Grant) {
+        let participant = &mut self.participants[key];
+        let subscriber = participant.id;
+        let state = &mut participant.slots[wish.slot];
+        let allowed = match grant {
+            Grant::Nothing => Allowed::Nothing,
+            Grant::Layer(layer) if layer + 1 == wish.layers.len() => Allowed::All,
+            Grant::Layer(layer) => Allowed::UpTo(wish.layers[layer]),
+        };
+        let before = std::mem::replace(&mut state.allowed, allowed);
+        let slot = state.parameters.slot;
+        if before == allowed {
+            return;
+        }
+        if allowed == Allowed::Nothing && state.shown.is_some() {
+            state.is_paused = true;
+            self.events.push_back(Event::Paused {
+                subscriber,
+                slot,
+                reason: PauseReason::SlowConnection,
+            });
+        } else if allowed != Allowed::Nothing && std::mem::take(&mut state.is_paused) {
+            self.events.push_back(Event::Resumed { subscriber, slot });
+        }
+        self.bind_slot(now, key, wish.slot);
+        self.request_key_frames_for(now, key, wish.slot);
+    }
+
+    /// The pictures that are meant for a participant, and what its sound
+    /// takes.
+    fn wishes(&self, now: Instant, key: usize) -> (Vec<Wish>, Bitrate) {
         let participant = &self.participants[key];
-        let sources = participant.slots.iter().filter_map(|slot| slot.wanted);
-        sources.fold(Bitrate::ZERO, |sum, (publisher, source)| {
-            let layers = self.streams_of(participant.room, publisher, source);
-            let highest = layers.map(|layer| self.streams[layer].bitrate.get()).max();
-            sum.plus(highest.unwrap_or_default())
-        })
+        let mut wishes = Vec::new();
+        let mut sound = Bitrate::ZERO;
+        for (index, slot) in participant.slots.iter().enumerate() {
+            let Some((publisher, source)) = slot.wanted else {
+                continue;
+            };
+            let mut layers: Vec<_> = self
+                .streams_of(participant.room, publisher, source)
+                .map(|stream| &self.streams[stream])
+                .filter(|stream| !stream.is_stalled)
+                .map(|stream| (stream.layer, stream.bitrate.get()))
+                .collect();
+            layers.sort_unstable();
+            let most = layers.partition_point(|(layer, _)| *layer <= slot.limit.spatial);
+            layers.truncate(most.max(1));
+            if source.kind() == MediaKind::Audio {
+                let bitrate = layers.last().map(|(_, bitrate)| *bitrate);
+                sound = sound.plus(bitrate.unwrap_or_default());
+            } else if !layers.is_empty() {
+                let is_pinned = slot.shown.is_some_and(|shown| shown.is_pinned);
+                wishes.push(Wish {
+                    slot: index,
+                    urgency: match source {
+                        Source::Screen => Urgency::Screen,
+                        _ if is_pinned => Urgency::Pinned,
+                        _ if self.speaks(now, participant.room, publisher) => Urgency::Speaking,
+                        _ => Urgency::Camera,
+                    },
+                    layers: layers.iter().map(|(layer, _)| *layer).collect(),
+                    bitrates: layers.iter().map(|(_, bitrate)| *bitrate).collect(),
+                });
+            }
+        }
+        (wishes, sound)
+    }
+
+    fn speaks(&self, now: Instant, room: crate::identity::RoomId, person: ParticipantId) -> bool {
+        self.streams_of(room, person, Source::Microphone)
+            .filter_map(|stream| self.streams[stream].last_voice)
+            .any(|at| now.saturating_duration_since(at) < HANGOVER)
     }
 }
+
+/// How often a path is shared out anew when there is not enough for all.
+const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
+/// How often when there is.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Times what is wanted: a path that takes this much is wide enough.
+const AMPLE: f64 = 1.3;
+/// Who has spoken goes on being a speaker for so long.
+const HANGOVER: Duration = Duration::from_secs(2);

@@ -1,6 +1,6 @@
 //! What a worker tells the signaling side.
 
-use crate::identity::ParticipantId;
+use crate::identity::{ParticipantId, SlotId};
 use crate::srtp::Profile;
 
 /// Something that happened to a participant's media.
@@ -16,6 +16,24 @@ pub enum Event {
         participant: ParticipantId,
         reason: DisconnectReason,
     },
+    /// The picture in a slot is not sent for now.
+    Paused {
+        subscriber: ParticipantId,
+        slot: SlotId,
+        reason: PauseReason,
+    },
+    /// The picture in a slot is sent again.
+    Resumed {
+        subscriber: ParticipantId,
+        slot: SlotId,
+    },
+}
+
+/// Why a picture is not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PauseReason {
+    /// The receiver's path does not take it beside what matters more.
+    SlowConnection,
 }
 
 /// Why a transport ended without being told to.

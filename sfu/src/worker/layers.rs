@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::rtp::clock_rate;
+use crate::subscribe::Allowed;
 
 impl Worker {
     /// The streams of `source` from `publisher`, if both are in one room.
@@ -175,11 +176,16 @@ impl Worker {
         if source.kind() != slot.kind() || publisher == participant.id {
             return None;
         }
+        let highest = match slot.allowed {
+            Allowed::All => slot.limit.spatial,
+            Allowed::UpTo(layer) => layer.min(slot.limit.spatial),
+            Allowed::Nothing => return None,
+        };
         let layer = |stream: &usize| self.streams[*stream].layer;
         let streams = || self.streams_of(participant.room, publisher, source);
         let alive = || streams().filter(|stream| !self.streams[*stream].is_stalled);
         alive()
-            .filter(|stream| layer(stream) <= slot.limit.spatial)
+            .filter(|stream| layer(stream) <= highest)
             .max_by_key(layer)
             .or_else(|| alive().min_by_key(layer))
             .or_else(|| streams().min_by_key(layer))

@@ -207,6 +207,9 @@ impl Worker {
         };
         if packet.payload_length > 0 {
             published.last_media = now;
+            if packet.audio_level.is_some_and(is_voice) {
+                published.last_voice = Some(now);
+            }
             if published.is_stalled {
                 self.revive(now, stream);
             }
@@ -478,3 +481,11 @@ impl StreamNames<'_> {
         u8::try_from(at).ok()
     }
 }
+
+/// Whether an audio level is that of somebody who speaks.
+fn is_voice(level: u8) -> bool {
+    level & 0x7F < QUIET
+}
+
+/// In decibels below the loudest (RFC 6464 §3).
+const QUIET: u8 = 45;

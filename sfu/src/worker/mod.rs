@@ -31,7 +31,9 @@ use slab::Slab;
 use crate::identity::{ParticipantId, RoomId};
 use crate::publish::{Stream, Subscriber};
 use crate::rtcp::WallClock;
+use crate::subscribe::Allowed;
 use crate::subscribe::SlotState;
+use crate::subscribe::allocation::Ladder;
 use crate::transport::demux::Protocol;
 use crate::transport::{DtlsConfig, DtlsTransport, IceLite, Path};
 use batch::TransmitBatch;
@@ -139,7 +141,14 @@ impl Worker {
                 if let Some(&key) = self.by_id.get(&subscriber)
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
-                    self.participants[key].slots[index].wanted = source;
+                    let slot = &mut self.participants[key].slots[index];
+                    if slot.wanted != source {
+                        slot.wanted = source;
+                        slot.ladder = Ladder::default();
+                        slot.allowed = Allowed::All;
+                        slot.is_paused = false;
+                        self.allocate(now, key);
+                    }
                     self.bind_slot(now, key, index);
                     self.request_key_frames_for(now, key, index);
                 }
@@ -155,6 +164,18 @@ impl Worker {
                     self.participants[key].slots[index].limit = limit;
                     self.bind_slot(now, key, index);
                     self.request_key_frames_for(now, key, index);
+                }
+            }
+            Command::Show {
+                subscriber,
+                slot,
+                shown,
+            } => {
+                if let Some(&key) = self.by_id.get(&subscriber)
+                    && let Some(index) = self.participants[key].slot_index(slot)
+                {
+                    self.participants[key].slots[index].shown = shown;
+                    self.allocate(now, key);
                 }
             }
             Command::ExpectFrames { participant, key } => {

@@ -20,6 +20,9 @@ pub(super) struct Outbound {
     queues: [Vec<Forward>; URGENCIES],
     segments: Vec<Segment>,
     turn: Turn,
+    pub(super) last_allocation: Option<Instant>,
+    /// There is less than would be of use.
+    pub(super) is_constrained: bool,
     /// The worker has it on its list of those that wait for their time.
     pub(super) is_listed: bool,
 }
@@ -52,6 +55,8 @@ impl Outbound {
             queues: [const { Vec::new() }; URGENCIES],
             segments: Vec::new(),
             turn: Turn::Idle,
+            last_allocation: None,
+            is_constrained: false,
             is_listed: false,
         }
     }

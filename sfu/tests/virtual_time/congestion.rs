@@ -4,15 +4,19 @@
 use std::time::Duration;
 
 use sfu::congestion::Bitrate;
-use sfu::identity::{ParticipantId, RoomId};
+use sfu::identity::{ParticipantId, RoomId, Source};
+use sfu::worker::command::{Command, Shown, Size};
+use sfu::worker::event::{Event, PauseReason};
 
 use crate::estimate::narrow;
+use crate::layered::{Layered, shown};
 use crate::link::Link;
 use crate::session::{Session, audio_slot, seeds, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
 const B: ParticipantId = ParticipantId(2);
+const C: ParticipantId = ParticipantId(3);
 
 /// A publishes, and the receivers watch it, each over its own link.
 fn session(seed: u64, receivers: &[(ParticipantId, Link)]) -> Session {
@@ -141,4 +145,164 @@ fn a_receiver_without_feedback_is_not_paced_but_heeds_its_own_estimate() {
 
     let estimate = session.worker.estimate(session.now, B);
     assert_eq!(estimate, Some(Bitrate::bits_per_second(0xF424 << 2)));
+}
+
+/// A has a camera in layers of some 180, 370 and 620 kbit/s, C a microphone;
+/// B takes both over `link`.
+fn layered_call(seed: u64, link: Link) -> (Session, Layered) {
+    let mut session = Session::new(seed);
+    let mut camera = Layered::join(&mut session, ROOM, A, &["q", "h", "f"]);
+    camera.sizes = [300, 700, 1200];
+    session.join(ROOM, B, 2, link);
+    session.join(ROOM, C, 1, Link::good());
+    session.peer(B).repairs_within = Some(2 * link.delay);
+    session.watch(B, 0, A);
+    session.command(Command::Assign {
+        subscriber: B,
+        slot: audio_slot(1),
+        source: Some((C, Source::Microphone)),
+    });
+    session.connect();
+    session.start_media(C);
+    (session, camera)
+}
+
+/// The layer that B sees at the end of each tenth of a second; none if it
+/// sees nothing.
+fn layers_seen(session: &mut Session, camera: &mut Layered, tenths: u32) -> Vec<Option<u8>> {
+    (0..tenths)
+        .map(|_| {
+            let before = session.peers[&B].received.len();
+            camera.run(session, Duration::from_millis(100));
+            let received = session.peers[&B].received[before..].iter();
+            let video: Vec<_> = received
+                .filter(|packet| packet.ssrc == slot_ssrc(B, video_slot(0)))
+                .collect();
+            shown(&video).last().map(|packet| packet.layer)
+        })
+        .collect()
+}
+
+#[test]
+fn a_path_that_narrows_costs_sharpness_and_no_freeze_and_sharpness_comes_back() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(2000, 100));
+        camera.run(&mut session, Duration::from_secs(10));
+        let start = session.now;
+
+        let wide = layers_seen(&mut session, &mut camera, 10);
+        session.set_link(B, narrow(300, 100));
+        let squeezed = layers_seen(&mut session, &mut camera, 200);
+        session.set_link(B, narrow(2000, 100));
+        let back = layers_seen(&mut session, &mut camera, 150);
+
+        let received = &session.peers[&B].received;
+        let times = |slot| -> Vec<_> {
+            let packets = received.iter().filter(|packet| {
+                packet.ssrc == slot_ssrc(B, slot) && packet.at > start && !packet.is_repair
+            });
+            packets.map(|packet| packet.at).collect()
+        };
+        let pictures = times(video_slot(0));
+        let freeze = pictures.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let freeze = freeze.expect("pictures");
+        let expected = (session.now - start).as_millis() as f64 / 20.0;
+        let missing = 1.0 - times(audio_slot(1)).len() as f64 / expected;
+        let up = back.iter().position(|layer| *layer == Some(2));
+        println!(
+            "seed {seed}: longest freeze {freeze:?}, audio missing {:.2} %, up after {:?} tenths",
+            missing * 100.0,
+            up
+        );
+        assert!(wide.iter().all(|layer| *layer == Some(2)), "{wide:?}");
+        let settled = &squeezed[30..];
+        assert!(
+            settled.iter().all(|layer| *layer <= Some(0)),
+            "{squeezed:?}"
+        );
+        assert!(freeze < Duration::from_secs(1), "seed {seed}: {freeze:?}");
+        assert!(missing < 0.015, "seed {seed}: {missing}");
+        assert!(
+            up.is_some_and(|tenths| tenths < 100),
+            "seed {seed}: {back:?}"
+        );
+    }
+}
+
+#[test]
+fn the_best_layer_that_fits_is_chosen_within_four_seconds_and_stays() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(600, 100));
+        camera.run(&mut session, Duration::from_secs(4));
+
+        let layers = layers_seen(&mut session, &mut camera, 300);
+
+        let changes = layers.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        let fitting = layers.iter().filter(|layer| **layer == Some(1)).count();
+        println!("seed {seed}: {fitting} of 300 tenths on the middle layer, {changes} changes");
+        assert!(fitting >= 270, "seed {seed}: {layers:?}");
+        assert!(changes <= 4, "seed {seed}: {layers:?}");
+    }
+}
+
+#[test]
+fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
+    let (mut session, mut camera) = layered_call(1, narrow(120, 100));
+    camera.run(&mut session, Duration::from_secs(10));
+
+    let paused = layers_seen(&mut session, &mut camera, 50);
+    let before = session.peers[&B]
+        .received_on(slot_ssrc(B, audio_slot(1)))
+        .len();
+    session.set_link(B, narrow(2000, 100));
+    let back = layers_seen(&mut session, &mut camera, 200);
+
+    assert!(paused.iter().all(Option::is_none), "{paused:?}");
+    assert!(before >= 600, "{before} packets of sound");
+    assert_eq!(back.last(), Some(&Some(2)), "{back:?}");
+    let told: Vec<_> = session
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Paused { .. } | Event::Resumed { .. }))
+        .collect();
+    let [
+        Event::Paused { reason, slot, .. },
+        ..,
+        Event::Resumed { .. },
+    ] = told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(*reason, PauseReason::SlowConnection);
+    assert_eq!(*slot, video_slot(0));
+    assert!(told.len() <= 4, "{told:?}");
+}
+
+#[test]
+fn how_a_picture_is_shown_decides_its_layer() {
+    let (mut session, mut camera) = layered_call(1, Link::good());
+    camera.run(&mut session, Duration::from_secs(3));
+    let mut see = |shown: Option<(u16, u16)>| {
+        session.command(Command::Show {
+            subscriber: B,
+            slot: video_slot(0),
+            shown: shown.map(|(width, height)| Shown {
+                size: Size { width, height },
+                is_pinned: false,
+            }),
+        });
+        camera.run(&mut session, Duration::from_secs(1));
+        layers_seen(&mut session, &mut camera, 3)
+    };
+
+    assert_eq!(see(Some((320, 180))), [Some(0); 3]);
+    assert_eq!(see(Some((640, 360))), [Some(1); 3]);
+    assert_eq!(see(None), [None; 3]);
+    assert_eq!(see(Some((1920, 1080))), [Some(2); 3]);
+    assert!(
+        !session
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Paused { .. }))
+    );
 }

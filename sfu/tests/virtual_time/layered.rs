@@ -22,6 +22,8 @@ pub struct Layered {
     pub has_reports: bool,
     /// Temporal layers in a pattern of 0, 2, 1, 2.
     pub has_temporal_layers: bool,
+    /// Bytes of a packet of each layer.
+    pub sizes: [usize; 3],
     elapsed: u64,
     pictures: u64,
 }
@@ -60,6 +62,7 @@ impl Layered {
                 .collect(),
             has_reports: true,
             has_temporal_layers: false,
+            sizes: [400, 700, 1000],
             elapsed: 0,
             pictures: 0,
         }
@@ -129,7 +132,7 @@ impl Layered {
                 ];
                 payload.extend((picture as u32).to_be_bytes());
                 payload.extend([part, temporal]);
-                payload.resize(400 + 300 * usize::from(at), 0x55);
+                payload.resize(self.sizes[usize::from(at)], 0x55);
                 let sequence = ExtendedSequence(layer.sequence);
                 layer.sequence += 1;
                 if is_lost && part == 0 {

@@ -167,6 +167,15 @@ impl Service {
                 participant,
                 profile,
             } => tracing::info!(%participant, ?profile, "media connected"),
+            // What people are told of it is for the room to decide.
+            Event::Paused {
+                subscriber,
+                slot,
+                reason,
+            } => tracing::debug!(%subscriber, ?slot, ?reason, "picture paused"),
+            Event::Resumed { subscriber, slot } => {
+                tracing::debug!(%subscriber, ?slot, "picture resumed");
+            }
             Event::Disconnected {
                 participant,
                 reason,

@@ -320,6 +320,7 @@ impl Call {
                 assert!(is_due || !CONNECTED.contains(&index), "{event:?}");
                 self.is_disturbed = true;
             }
+            Event::Paused { .. } | Event::Resumed { .. } => {}
             Event::Connected { .. } => panic!("{event:?} without keys"),
         }
     }

@@ -1,0 +1,419 @@
+//! How much of a receiver's path each of its streams may use.
+
+use std::time::{Duration, Instant};
+
+use crate::congestion::Bitrate;
+
+/// What a slot would carry, and how it is shown.
+#[derive(Clone, Debug)]
+pub struct Candidate<'a> {
+    pub urgency: Urgency,
+    /// In pixels, on the receiver's screen; none shows it nowhere.
+    pub shown: Option<Size>,
+    /// The bitrate of each of its layers, the least first; at least one.
+    pub layers: &'a [Bitrate],
+    pub ladder: &'a Ladder,
+}
+
+/// Who comes first when there is not enough for all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Urgency {
+    Camera,
+    /// A camera of who speaks.
+    Speaking,
+    /// What the receiver has chosen to see.
+    Pinned,
+    Screen,
+}
+
+/// A picture's width and height.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Size {
+    pub width: u16,
+    pub height: u16,
+}
+
+/// How a receiver shows a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Shown {
+    pub size: Size,
+    /// The receiver has chosen to see it before others.
+    pub is_pinned: bool,
+}
+
+impl Default for Shown {
+    /// As large as can be, until the receiver tells.
+    fn default() -> Self {
+        Self {
+            size: Size {
+                width: u16::MAX,
+                height: u16::MAX,
+            },
+            is_pinned: false,
+        }
+    }
+}
+
+/// What a slot is given: one of its layers by its place from the least on, or
+/// nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Grant {
+    Nothing,
+    Layer(usize),
+}
+
+/// How one slot has climbed and fallen: down at once, up only when it will
+/// last.
+#[derive(Clone, Copy, Debug)]
+pub struct Ladder {
+    present: Option<Grant>,
+    /// No step up before this.
+    held_until: Option<Instant>,
+    hold: Duration,
+    climbed: Option<Instant>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            present: None,
+            held_until: None,
+            hold: FIRST_HOLD,
+            climbed: None,
+        }
+    }
+}
+
+impl Ladder {
+    /// What was granted last.
+    #[cfg(test)]
+    pub fn present(&self) -> Option<Grant> {
+        self.present
+    }
+
+    /// Takes a step, and remembers it. `is_full` if it is to the highest layer
+    /// of use: the path is then no reason to wait before the next.
+    pub fn step(&mut self, now: Instant, grant: Grant, is_full: bool) {
+        let Some(before) = self.present.replace(grant) else {
+            return;
+        };
+        if grant > before {
+            self.climbed = Some(now);
+        } else if grant < before && !is_full {
+            let was_vain = self
+                .climbed
+                .is_some_and(|at| now.saturating_duration_since(at) < VAIN);
+            self.hold = if was_vain {
+                (self.hold * 2).min(LONGEST_HOLD)
+            } else {
+                FIRST_HOLD
+            };
+            self.held_until = Some(now + self.hold);
+        }
+    }
+
+    fn may_climb(&self, now: Instant) -> bool {
+        self.held_until.is_none_or(|until| now >= until)
+    }
+}
+
+/// Shares out `estimate`, less what sound takes, over `candidates`, and writes
+/// what each gets into `grants`. Without an estimate all get what they can
+/// show. `order` and `grants` are memory to work in.
+///
+/// What is shown gets its least layer before anything gets more, by urgency
+/// and then by size; but a shared screen comes first in full.
+pub fn allot(
+    now: Instant,
+    estimate: Option<Bitrate>,
+    sound: Bitrate,
+    candidates: &[Candidate],
+    order: &mut Vec<usize>,
+    grants: &mut Vec<Grant>,
+) {
+    grants.clear();
+    grants.resize(candidates.len(), Grant::Nothing);
+    order.clear();
+    order.extend((0..candidates.len()).filter(|at| candidates[*at].shown.is_some()));
+    order.sort_unstable_by_key(|at| {
+        let candidate = &candidates[*at];
+        let area = candidate.shown.map_or(0, Size::area);
+        (std::cmp::Reverse((candidate.urgency, area)), *at)
+    });
+    let mut share = Share {
+        now,
+        left: estimate.map(|estimate| Remaining {
+            kept: estimate.scaled(KEEP).minus(sound),
+            fresh: estimate.scaled(CLIMB).minus(sound),
+        }),
+    };
+    for &at in &*order {
+        let candidate = &candidates[at];
+        let highest = match candidate.urgency {
+            Urgency::Screen => candidate.highest(),
+            _ => 0,
+        };
+        grants[at] = share.raise(candidate, Grant::Nothing, highest);
+    }
+    for &at in &*order {
+        if grants[at] != Grant::Nothing {
+            let candidate = &candidates[at];
+            grants[at] = share.raise(candidate, grants[at], candidate.highest());
+        }
+    }
+}
+
+/// What is left to be shared out.
+struct Share {
+    now: Instant,
+    left: Option<Remaining>,
+}
+
+/// For what is sent already, and with some room for what would be new.
+struct Remaining {
+    kept: Bitrate,
+    fresh: Bitrate,
+}
+
+impl Share {
+    /// The highest layer up to `highest` that there is enough for, beside what
+    /// was granted.
+    fn raise(&mut self, candidate: &Candidate, granted: Grant, highest: usize) -> Grant {
+        let paid = candidate.cost(granted);
+        let least = match granted {
+            Grant::Nothing => 0,
+            Grant::Layer(layer) => layer + 1,
+        };
+        for layer in (least..=highest).rev() {
+            let grant = Grant::Layer(layer);
+            let cost = candidate.cost(grant).minus(paid);
+            let is_kept = candidate.ladder.present.is_some_and(|now| grant <= now);
+            let is_first = candidate.ladder.present.is_none();
+            let fits = match &self.left {
+                None => true,
+                Some(left) if is_kept => cost <= left.kept,
+                Some(left) => {
+                    cost <= left.fresh && (is_first || candidate.ladder.may_climb(self.now))
+                }
+            };
+            if fits {
+                if let Some(left) = &mut self.left {
+                    left.kept = left.kept.minus(cost);
+                    left.fresh = left.fresh.minus(cost);
+                }
+                return grant;
+            }
+        }
+        granted
+    }
+}
+
+impl Candidate<'_> {
+    fn cost(&self, grant: Grant) -> Bitrate {
+        match grant {
+            Grant::Nothing => Bitrate::ZERO,
+            Grant::Layer(layer) => self.layers[layer],
+        }
+    }
+
+    /// Whether it can use no more than this.
+    pub fn is_full(&self, grant: Grant) -> bool {
+        self.shown.is_none() || grant >= Grant::Layer(self.highest())
+    }
+
+    /// The least layer that looks as sharp as any at the size it is shown.
+    /// Layers halve in height from one to the next.
+    fn highest(&self) -> usize {
+        let last = self.layers.len().saturating_sub(1);
+        let height = self.shown.unwrap_or_default().height;
+        if self.urgency == Urgency::Screen {
+            return last;
+        }
+        (0..last)
+            .find(|layer| {
+                let of_layer = FULL_HEIGHT >> (last - layer).min(15);
+                u32::from(height) * 4 <= u32::from(of_layer) * 5
+            })
+            .unwrap_or(last)
+    }
+}
+
+impl Size {
+    fn area(self) -> u32 {
+        u32::from(self.width) * u32::from(self.height)
+    }
+}
+
+/// What is sent goes on being sent with a little less than it takes: bitrates
+/// are never quite steady.
+const KEEP: f64 = 1.05;
+/// What would be new must leave some room.
+const CLIMB: f64 = 0.9;
+/// After a step down.
+const FIRST_HOLD: Duration = Duration::from_secs(2);
+const LONGEST_HOLD: Duration = Duration::from_secs(16);
+/// A step up that lasted less was a mistake.
+const VAIN: Duration = Duration::from_secs(5);
+/// Of what a camera is asked for.
+const FULL_HEIGHT: u16 = 720;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    const TILE: Option<Size> = Some(Size {
+        width: 640,
+        height: 360,
+    });
+    const STAGE: Option<Size> = Some(Size {
+        width: 1280,
+        height: 720,
+    });
+
+    fn rates(kilobits: &[u64]) -> Vec<Bitrate> {
+        let rates = kilobits.iter().copied();
+        rates.map(Bitrate::kilobits_per_second).collect()
+    }
+
+    fn camera<'a>(layers: &'a [Bitrate], ladder: &'a Ladder) -> Candidate<'a> {
+        Candidate {
+            urgency: Urgency::Camera,
+            shown: STAGE,
+            layers,
+            ladder,
+        }
+    }
+
+    fn grants(now: Instant, kilobits: u64, candidates: &[Candidate]) -> Vec<Option<usize>> {
+        let mut grants = Vec::new();
+        allot(
+            now,
+            Some(Bitrate::kilobits_per_second(kilobits)),
+            Bitrate::kilobits_per_second(50),
+            candidates,
+            &mut Vec::new(),
+            &mut grants,
+        );
+        let layer = |grant| match grant {
+            Grant::Nothing => None,
+            Grant::Layer(layer) => Some(layer),
+        };
+        grants.into_iter().map(layer).collect()
+    }
+
+    #[test]
+    fn everyone_is_seen_before_anyone_is_seen_well() {
+        let (layers, ladder) = (rates(&[150, 500, 1500]), Ladder::default());
+        let three = vec![camera(&layers, &ladder); 3];
+        let now = Instant::now();
+
+        assert_eq!(grants(now, 700, &three), [Some(0); 3]);
+        assert_eq!(grants(now, 1000, &three), [Some(1), Some(0), Some(0)]);
+        assert_eq!(grants(now, 6000, &three), [Some(2); 3]);
+        assert_eq!(grants(now, 400, &three), [Some(0), Some(0), None]);
+        assert_eq!(grants(now, 40, &three), [None; 3]);
+    }
+
+    #[test]
+    fn a_screen_comes_first_then_who_is_pinned_or_speaks() {
+        let (layers, ladder) = (rates(&[150, 500]), Ladder::default());
+        let screen = rates(&[600]);
+        let of = |urgency, layers| Candidate {
+            urgency,
+            ..camera(layers, &ladder)
+        };
+        let all = [
+            of(Urgency::Camera, &layers),
+            of(Urgency::Speaking, &layers),
+            of(Urgency::Pinned, &layers),
+            of(Urgency::Screen, &screen),
+        ];
+        let now = Instant::now();
+
+        assert_eq!(grants(now, 750, &all), [None, None, None, Some(0)]);
+        assert_eq!(grants(now, 950, &all), [None, None, Some(0), Some(0)]);
+        assert_eq!(
+            grants(now, 1700, &all),
+            [Some(0), Some(0), Some(1), Some(0)]
+        );
+    }
+
+    #[test]
+    fn a_small_tile_takes_no_large_layer_and_a_hidden_one_nothing() {
+        let (layers, ladder) = (rates(&[150, 500, 1500]), Ladder::default());
+        let mut two = vec![camera(&layers, &ladder); 2];
+        two[0].shown = TILE;
+        two[1].shown = None;
+
+        assert_eq!(grants(Instant::now(), 9000, &two), [Some(1), None]);
+    }
+
+    #[test]
+    fn larger_pictures_come_first() {
+        let (layers, ladder) = (rates(&[150, 500]), Ladder::default());
+        let mut two = vec![camera(&layers, &ladder); 2];
+        two[0].shown = TILE;
+
+        assert_eq!(grants(Instant::now(), 800, &two), [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn an_estimate_that_trembles_about_a_layers_rate_causes_no_flapping() {
+        let start = Instant::now();
+        let layers = rates(&[150, 500]);
+        let mut ladder = Ladder::default();
+        let mut changes = 0;
+        for step in 0..600_u32 {
+            let now = start + step * Duration::from_millis(100);
+            let estimate = 550 + u64::from(step * 7919 % 13) * 10 - 60;
+            let granted = grants(now, estimate, &[camera(&layers, &ladder)]);
+            let grant = granted[0].map_or(Grant::Nothing, Grant::Layer);
+            changes += u32::from(ladder.present().is_some_and(|before| before != grant));
+            ladder.step(now, grant, grant == Grant::Layer(1));
+        }
+        assert!(changes <= 2, "{changes} changes in a minute");
+    }
+
+    #[test]
+    fn down_at_once_and_up_after_a_while_and_later_each_time_it_was_vain() {
+        let start = Instant::now();
+        let layers = rates(&[150, 500]);
+        let mut ladder = Ladder::default();
+        let mut climbs = Vec::new();
+        for step in 0..400_u32 {
+            let now = start + step * Duration::from_millis(100);
+            // Enough, until the upper layer is sent.
+            let is_up = ladder.present() == Some(Grant::Layer(1));
+            let estimate = if is_up { 400 } else { 900 };
+            let granted = grants(now, estimate, &[camera(&layers, &ladder)]);
+            let grant = granted[0].map_or(Grant::Nothing, Grant::Layer);
+            if is_up {
+                assert_eq!(grant, Grant::Layer(0));
+            } else if grant == Grant::Layer(1) {
+                climbs.push(step);
+            }
+            ladder.step(now, grant, grant == Grant::Layer(1));
+        }
+        let pauses: Vec<_> = climbs.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses, [21, 41, 81, 161]);
+    }
+
+    #[test]
+    fn without_an_estimate_all_get_what_they_can_show() {
+        let (layers, ladder) = (rates(&[150, 500]), Ladder::default());
+        let mut grants = Vec::new();
+        let two = vec![camera(&layers, &ladder); 2];
+
+        allot(
+            Instant::now(),
+            None,
+            Bitrate::ZERO,
+            &two,
+            &mut Vec::new(),
+            &mut grants,
+        );
+
+        assert_eq!(grants, [Grant::Layer(1); 2]);
+    }
+}
