@@ -168,6 +168,7 @@ impl Controller {
             acknowledged,
             round_trip: self.round_trip,
             limited_to: self.application_limit(now),
+            inherent_loss: self.loss.inherent(),
         };
         self.rate.update(now, &evidence);
         if evidence.usage == Usage::Normal
@@ -178,10 +179,13 @@ impl Controller {
             self.rate.raise_to(rate.scaled(PROVEN));
         }
         self.loss.update(now, self.lowest(), acknowledged);
-        if let Some(result) = self.probing.measure(now)
+        if let Some(result) = self.probing.measure(now, self.loss.inherent())
             && evidence.usage != Usage::Over
         {
             self.has_met_limit |= !result.passed;
+            if result.rate > self.lowest() {
+                self.probing.succeed();
+            }
             self.rate.raise_to(result.rate);
             self.loss.raise_to(result.rate);
         }

@@ -46,6 +46,11 @@ impl LossControl {
         self.bound
     }
 
+    /// The share of packets that the path itself loses.
+    pub(super) fn inherent(&self) -> f64 {
+        self.inherent
+    }
+
     pub(super) fn note_arrival(&mut self, was_lost: bool) {
         self.arrived = self.arrived.saturating_add(1);
         if was_lost {

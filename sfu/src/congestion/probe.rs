@@ -19,6 +19,8 @@ pub(super) struct Probing {
     /// The rate of a cluster to be sent after the present one.
     queued: Option<Bitrate>,
     has_started: bool,
+    /// Bursts since the last one that showed more.
+    vain: u32,
     next: Option<Instant>,
 }
 
@@ -60,6 +62,7 @@ impl Probing {
             next_id: NonZeroU8::MIN,
             queued: None,
             has_started: false,
+            vain: 0,
             next: None,
         }
     }
@@ -115,6 +118,11 @@ impl Probing {
         cluster.target.bytes_in(RELEASE).min(cluster.bytes_left)
     }
 
+    /// Takes note that a burst has shown more than was known.
+    pub(super) fn succeed(&mut self) {
+        self.vain = 0;
+    }
+
     /// Ends the burst: it has no way to be sent.
     pub(super) fn abandon(&mut self) {
         self.queued = None;
@@ -146,10 +154,11 @@ impl Probing {
     }
 
     /// What the bursts that have arrived since the last call prove, if any.
-    pub(super) fn measure(&mut self, now: Instant) -> Option<ProbeResult> {
+    /// `inherent_loss` is the share that the path itself loses.
+    pub(super) fn measure(&mut self, now: Instant, inherent_loss: f64) -> Option<ProbeResult> {
         let mut best: Option<ProbeResult> = None;
         for cluster in self.clusters.iter_mut().flatten() {
-            if let Some(result) = cluster.measure()
+            if let Some(result) = cluster.measure(1.0 - inherent_loss)
                 && best.is_none_or(|best| result.rate > best.rate)
             {
                 best = Some(result);
@@ -173,12 +182,15 @@ impl Probing {
     }
 
     fn start(&mut self, now: Instant, target: Bitrate) {
+        // What trembles too much for a short burst may show in a longer one.
+        let duration = DURATION * (1 << (self.vain / 2).min(MOST_DOUBLINGS));
+        self.vain += 1;
         let id = ClusterId(self.next_id);
         self.next_id = self.next_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
         self.clusters[slot(id)] = Some(Cluster {
             id,
             target,
-            bytes_left: target.bytes_in(DURATION).max(LEAST_BYTES),
+            bytes_left: target.bytes_in(duration).max(LEAST_BYTES),
             next_release: now,
             packets: 0,
             sent: Span::default(),
@@ -201,8 +213,10 @@ impl Probing {
 }
 
 impl Cluster {
-    fn measure(&mut self) -> Option<ProbeResult> {
-        let is_there = u64::from(self.arrived_packets) * 10 >= u64::from(self.packets) * 8;
+    /// `reach` is the share of packets that the path does not lose by itself.
+    fn measure(&mut self, reach: f64) -> Option<ProbeResult> {
+        let is_there =
+            f64::from(self.arrived_packets) >= f64::from(self.packets) * reach * MOST_ARRIVE;
         if self.is_measured
             || self.ended.is_none()
             || self.arrived_packets < LEAST_PACKETS
@@ -213,7 +227,8 @@ impl Cluster {
         self.is_measured = true;
         let sent = self.sent.rate(End::Last).unwrap_or(self.target);
         let sent = sent.min(self.target.scaled(OVERSHOOT));
-        let arrived = self.arrived.rate(End::First).unwrap_or(sent);
+        let arrived = self.arrived.rate(End::First);
+        let arrived = arrived.map_or(sent, |rate| rate.scaled(1.0 / reach));
         Some(if arrived < sent.scaled(SATURATED) {
             // A full pipe: all of it would leave a queue standing.
             ProbeResult {
@@ -271,6 +286,7 @@ fn slot(id: ClusterId) -> usize {
 
 const CLUSTERS: usize = 4;
 const DURATION: Duration = Duration::from_millis(20);
+const MOST_DOUBLINGS: u32 = 2;
 const RELEASE: Duration = Duration::from_millis(5);
 const LEAST_BYTES: u64 = 1500;
 const LEAST_PACKETS: u32 = 4;
@@ -281,6 +297,8 @@ const INTERVAL: Duration = Duration::from_secs(4);
 const SOON: Duration = Duration::from_secs(1);
 /// After its end a burst has arrived, or will not.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Of a burst, less the path's own loss: with fewer it cannot be measured.
+const MOST_ARRIVE: f64 = 0.75;
 const OVERSHOOT: f64 = 1.2;
 const SATURATED: f64 = 0.9;
 const HEADROOM: f64 = 0.95;
@@ -326,7 +344,7 @@ mod tests {
                 free = free.max(at) + serialization;
                 probing.arrived(id, free + 50_000, 300);
             }
-            let result = probing.measure(start + Duration::from_secs(1));
+            let result = probing.measure(start + Duration::from_secs(1), 0.0);
 
             let rate = result.expect("a result").rate.as_bits_per_second() / 1000;
             assert!((least..=most).contains(&rate), "{rate} of {capacity}");
@@ -352,7 +370,7 @@ mod tests {
                     probing.arrived(id, *at, 300);
                 }
             }
-            assert_eq!(probing.measure(now + Duration::from_millis(900)), None);
+            assert_eq!(probing.measure(now + Duration::from_millis(900), 0.0), None);
         }
         assert!((5..=9).contains(&bursts), "{bursts}");
     }
@@ -370,7 +388,7 @@ mod tests {
             probing.arrived(id, i64::MIN, 300);
         }
 
-        let result = probing.measure(start + Duration::from_secs(1));
+        let result = probing.measure(start + Duration::from_secs(1), 0.0);
         let rate = result.expect("a result").rate;
         assert!(rate <= estimate.scaled(FIRST * OVERSHOOT + 0.01), "{rate}");
     }

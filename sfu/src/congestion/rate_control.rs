@@ -27,6 +27,8 @@ pub(super) struct Evidence {
     /// What is sent, if it is less than the estimate allows, so that it proves
     /// nothing.
     pub(super) limited_to: Option<Bitrate>,
+    /// The share that the path itself loses.
+    pub(super) inherent_loss: f64,
 }
 
 impl RateControl {
@@ -108,13 +110,14 @@ impl RateControl {
         if evidence.acknowledged.is_some() && evidence.limited_to.is_none() {
             self.capacity.observe(arriving);
         }
+        let reach = 1.0 - evidence.inherent_loss;
         let lowered = match evidence.limited_to {
-            // All that is sent arrives, or may yet: if it fills a queue at
+            // All that the path does not lose arrives, or may yet: if it fills a queue at
             // all, then with others' help, and its own rate says little of
             // the capacity.
             Some(sent)
-                if arriving > sent.scaled(ALL_ARRIVES)
-                    || (self.is_news(now) && arriving > sent.scaled(MUCH_ARRIVES)) =>
+                if arriving > sent.scaled(ALL_ARRIVES * reach)
+                    || (self.is_news(now) && arriving > sent.scaled(MUCH_ARRIVES * reach)) =>
             {
                 self.estimate.scaled(BACK_OFF).max(arriving)
             }
@@ -254,6 +257,7 @@ mod tests {
             acknowledged: Some(Bitrate::kilobits_per_second(kilobits)),
             round_trip: Duration::from_millis(100),
             limited_to: None,
+            inherent_loss: 0.0,
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Reception {
     received: u64,
     expected_before: u64,
     received_before: u64,
+    /// Counted as lost on others' behalf.
+    added: u64,
     /// Sixteen times the jitter in ticks, as the RFC's estimator keeps it.
     jitter_sixteenths: u64,
     last: Option<(Instant, Timestamp)>,
@@ -43,6 +45,7 @@ impl Reception {
             received: 0,
             expected_before: 0,
             received_before: 0,
+            added: 0,
             jitter_sixteenths: 0,
             last: None,
         }
@@ -71,6 +74,12 @@ impl Reception {
     /// The figures for a report, or `None` before the first packet. The next
     /// report's fraction counts from here.
     pub fn report(&mut self) -> Option<Figures> {
+        self.report_at_least(0)
+    }
+
+    /// As [`Reception::report`], but of those expected at least `least`, in
+    /// 1/256, are said to be lost: so many are on the way from here.
+    pub fn report_at_least(&mut self, least: u8) -> Option<Figures> {
         let first = self.first?;
         let expected = self.highest.0 - first.0.min(self.highest.0) + 1;
         let expected_now = expected - self.expected_before.min(expected);
@@ -79,10 +88,13 @@ impl Reception {
         self.received_before = self.received;
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction = (lost_now << 8).checked_div(expected_now).unwrap_or(0);
+        let least_lost = (expected_now * u64::from(least)) >> 8;
+        self.added += least_lost.saturating_sub(lost_now);
         Some(Figures {
             lost_since_last: lost_now,
-            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
-            total_lost: expected.cast_signed() - self.received.cast_signed(),
+            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX).max(least),
+            total_lost: expected.cast_signed() - self.received.cast_signed()
+                + self.added.cast_signed(),
             highest: self.highest,
             jitter: u32::try_from(self.jitter_sixteenths >> 4).unwrap_or(u32::MAX),
         })
@@ -113,6 +125,21 @@ mod tests {
                 Timestamp((sequence * 960) as u32),
             );
         }
+    }
+
+    #[test]
+    fn loss_on_others_behalf_is_said_and_counted() {
+        let start = Instant::now();
+        let mut reception = Reception::new(48_000);
+
+        feed(&mut reception, start, 0..100);
+        let first = reception.report_at_least(51).expect("packets came");
+        feed(&mut reception, start, 100..200);
+        let second = reception.report().expect("packets came");
+
+        assert_eq!((first.fraction_lost, first.total_lost), (51, 19));
+        assert_eq!((second.fraction_lost, second.total_lost), (0, 19));
+        assert_eq!(first.lost_since_last, 0);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct SlotState {
     pub ladder: Ladder,
     /// What the receiver's path allows.
     pub allowed: Allowed,
+    /// What its receiver last said is lost of it, in 1/256, and when.
+    pub reported_loss: Option<(Instant, u8)>,
     /// The receiver was told that it is not sent.
     pub is_paused: bool,
     /// The stream that is in the slot, by the worker's key.
@@ -131,6 +133,7 @@ impl SlotState {
             shown: Some(Shown::default()),
             ladder: Ladder::default(),
             allowed: Allowed::All,
+            reported_loss: None,
             is_paused: false,
             stream: None,
             next: None,

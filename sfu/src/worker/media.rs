@@ -146,6 +146,7 @@ impl Worker {
             }
             rtcp::Received::Nack { ssrc, number } => self.handle_nack(now, key, ssrc, number),
             rtcp::Received::ReportBlock {
+                ssrc,
                 fraction_lost,
                 last_sender_report,
                 delay,
@@ -153,6 +154,7 @@ impl Worker {
             } => {
                 let outbound = &mut self.participants[key].outbound;
                 outbound.congestion.loss_report(now, fraction_lost);
+                self.note_loss(now, key, ssrc, fraction_lost);
                 self.handle_report_block(now, key, last_sender_report, delay);
             }
             rtcp::Received::Arrival { number, at } => {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::budget::Budget;
 use super::outbound::Urgency;
+use crate::identity::MediaKind;
 use crate::rtcp;
 use crate::rtp::Ssrc;
 
@@ -91,6 +92,30 @@ impl Worker {
         }
     }
 
+    /// Notes what a receiver says is lost of one of its slots.
+    pub(super) fn note_loss(&mut self, now: Instant, key: usize, ssrc: Ssrc, fraction: u8) {
+        let mut slots = self.participants[key].slots.iter_mut();
+        if let Some(slot) = slots.find(|slot| slot.parameters.ssrc == ssrc) {
+            slot.reported_loss = Some((now, fraction));
+        }
+    }
+
+    /// The worst loss on the way from here to a receiver of sound, in 1/256
+    /// and within limits: from it the publisher's encoder learns how much to
+    /// repeat (RFC 6716 §2.1.7). Pictures are repaired instead.
+    pub(super) fn loss_beyond(&self, now: Instant, stream: usize) -> u8 {
+        let stream = &self.streams[stream];
+        if stream.source.kind() == MediaKind::Video {
+            return 0;
+        }
+        let worst = stream.subscribers.iter().filter_map(|subscriber| {
+            let slot = &self.participants[subscriber.participant].slots[subscriber.slot];
+            let (at, fraction) = slot.reported_loss?;
+            (now.saturating_duration_since(at) < LOSS_MEMORY).then_some(fraction)
+        });
+        worst.max().unwrap_or(0).min(MOST_LOSS)
+    }
+
     pub(super) fn handle_report_block(
         &mut self,
         now: Instant,
@@ -110,3 +135,7 @@ const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// One a millisecond is some 9 Mbit/s.
 const REPAIRS_A_MILLISECOND: u32 = 1;
 const MOST_REPAIRS: u32 = 500;
+/// As long as a browser is between two reports, and then some.
+const LOSS_MEMORY: Duration = Duration::from_secs(6);
+/// A fifth: what one receiver says must not cost all others their quality.
+const MOST_LOSS: u8 = 51;

@@ -74,12 +74,14 @@ impl Worker {
 
     fn send_receiver_report(&mut self, now: Instant, key: usize) {
         let mut blocks = Vec::new();
-        for stream in self.participants[key].streams() {
+        let streams: Vec<_> = self.participants[key].streams().collect();
+        for stream in streams {
+            let beyond = self.loss_beyond(now, stream);
             let stream = &mut self.streams[stream];
             let last = stream
                 .sender_report
                 .map(|report| (report.ntp, now.saturating_duration_since(report.at)));
-            if let Some(figures) = stream.reception.report() {
+            if let Some(figures) = stream.reception.report_at_least(beyond) {
                 self.statistics.packets_lost += figures.lost_since_last;
                 blocks.push(ReportBlock::new(stream.ssrc, figures, last));
             }

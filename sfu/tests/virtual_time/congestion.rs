@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use sfu::congestion::Bitrate;
 use sfu::identity::{ParticipantId, RoomId, Source};
+use sfu::rtcp;
+use sfu::rtp::Ssrc;
+use sfu::rtp::sequence::ExtendedSequence;
 use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::{Event, PauseReason};
 
 use crate::estimate::narrow;
 use crate::layered::{Layered, shown};
 use crate::link::Link;
-use crate::session::{Session, audio_slot, seeds, slot_ssrc, video_slot};
+use crate::session::{Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -305,4 +308,50 @@ fn how_a_picture_is_shown_decides_its_layer() {
             .iter()
             .any(|event| matches!(event, Event::Paused { .. }))
     );
+}
+
+#[test]
+fn a_speaker_hears_of_the_worst_receivers_loss_but_of_no_more_than_a_fifth() {
+    for (lost, least, most) in [(0, 0, 0), (26, 26, 26), (255, 51, 51)] {
+        let mut session = session(1, &[(B, Link::good()), (C, Link::good())]);
+        session.run(Duration::from_secs(2));
+        session.peer(A).reports.clear();
+        let figures = rtcp::Figures {
+            fraction_lost: lost,
+            lost_since_last: 0,
+            total_lost: 0,
+            highest: ExtendedSequence(1),
+            jitter: 0,
+        };
+        let block = rtcp::ReportBlock::new(slot_ssrc(B, audio_slot(0)), figures, None);
+        let report = rtcp::receiver_report(Ssrc(1), &[block]);
+        session.peer(B).send_rtcp(report);
+
+        session.run(Duration::from_millis(1100));
+
+        let mut heard = Vec::new();
+        for report in &session.peers[&A].reports {
+            rtcp::read(report, |item| {
+                if let rtcp::Received::ReportBlock {
+                    ssrc,
+                    fraction_lost,
+                    ..
+                } = item
+                {
+                    let expected = if ssrc == audio_ssrc(A) {
+                        fraction_lost
+                    } else {
+                        0
+                    };
+                    assert_eq!(fraction_lost, expected, "pictures are repaired");
+                    heard.push(fraction_lost);
+                }
+            });
+        }
+        let worst = heard.into_iter().max();
+        assert!(
+            worst.is_some_and(|worst| (least..=most).contains(&worst)),
+            "{worst:?}"
+        );
+    }
 }

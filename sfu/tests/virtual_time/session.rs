@@ -35,6 +35,8 @@ pub struct Session {
     pub random: Random,
     /// Datagrams sent to addresses that are no participant's.
     pub deliveries_to_strangers: usize,
+    /// No participant tells what came of what it was sent.
+    pub is_unmeasured: bool,
     /// How often the worker was called only because it was time.
     pub wakes: u32,
     links: BTreeMap<ParticipantId, (Direction, Direction)>,
@@ -97,6 +99,7 @@ impl Session {
             events: Vec::new(),
             random: Random::new(seed),
             deliveries_to_strangers: 0,
+            is_unmeasured: false,
             wakes: 0,
             links: BTreeMap::new(),
             sending: BTreeMap::new(),
