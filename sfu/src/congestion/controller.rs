@@ -80,7 +80,9 @@ impl Controller {
     /// a limit was met, or none was for a while.
     pub fn settled_estimate(&self, now: Instant) -> Option<Bitrate> {
         let first = self.feedback.first_sent?;
-        let is_settled = self.has_met_limit || now.saturating_duration_since(first) > SETTLING;
+        let is_known = self.feedback.last.is_some() || !self.is_fed(now);
+        let is_settled = is_known && now.saturating_duration_since(first) > SETTLING;
+        let is_settled = is_settled || self.has_met_limit;
         self.estimate(now).filter(|_| is_settled)
     }
 
