@@ -29,11 +29,15 @@ test.each(Array.from({ length: 40 }, (_, at) => at + 1))(
       items[Math.floor(random() * items.length)]!;
     const keyRing = new KeyRing();
     let epoch = 0;
-    let senders: Encryptor[] = [];
+    let senders: Sender[] = [];
     const sent: Promise<void>[] = [];
+    const output: Output = { frames: new Set(), kinds: new Set() };
+    const create = (source: Source): Sender => ({
+      source,
+      encryptor: new Encryptor(keyRing, CONTEXTS[source], {}, () => undefined),
+    });
     const addSender = (): void => {
-      const context = pick(Object.values(CONTEXTS));
-      senders.push(new Encryptor(keyRing, context, {}, () => undefined));
+      senders.push(create(pick(SOURCES)));
     };
     const steps: (() => void | Promise<void>)[] = [
       addSender,
@@ -41,14 +45,16 @@ test.each(Array.from({ length: 40 }, (_, at) => at + 1))(
         senders.splice(Math.floor(random() * senders.length), 1);
       },
       function reconnect() {
-        const count = senders.length;
-        senders = [];
-        for (let added = 0; added < count; added++) addSender();
+        senders = senders.map(({ source }) => create(source));
+      },
+      function reconnectBesideTheConnectionBefore() {
+        const before = [...senders];
+        senders.push(...before.map(({ source }) => create(source)));
+        for (const sender of senders) sent.push(...sendLayers(sender, pick, output));
+        senders.splice(0, before.length);
       },
       function sendFromAllLayersAtOnce() {
-        for (const sender of senders) {
-          for (let layer = 0; layer < 3; layer++) sent.push(sendFrame(sender));
-        }
+        for (const sender of senders) sent.push(...sendLayers(sender, pick, output));
       },
       () => settle(sent),
       () => keyRing.install(epochKeys(++epoch)),
@@ -67,6 +73,7 @@ test.each(Array.from({ length: 40 }, (_, at) => at + 1))(
 
     for (let step = 0; step < 300; step++) {
       if (senders.length < 3) addSender();
+      if (senders.length > 12) senders.splice(0, 6);
       await pick(steps)();
     }
     await settle(sent);
@@ -77,16 +84,58 @@ test.each(Array.from({ length: 40 }, (_, at) => at + 1))(
     }
     expect(nonces.flat().length).toBeGreaterThan(50);
     expect(Math.max(...nonces.map(({ length }) => length))).toBeGreaterThan(5);
+    // What a receiver would see repeated, were the layers to count alone.
+    expect(output.frames.size).toBe(nonces.flat().length);
+    expect(output.kinds.size).toBe(SOUND.length + 2 * PICTURES.length);
   },
 );
+
+type Source = keyof typeof CONTEXTS;
+
+interface Sender {
+  readonly source: Source;
+  readonly encryptor: Encryptor;
+}
+
+/** What was sent: frames by their bytes, and the kinds among them. */
+interface Output {
+  readonly frames: Set<string>;
+  readonly kinds: Set<string>;
+}
 
 async function settle(sent: Promise<void>[]): Promise<void> {
   await Promise.all(sent.splice(0));
 }
 
-function sendFrame(sender: Encryptor): Promise<void> {
-  return sender.handle(fakeFrame('audio/opus', Uint8Array.of(1, 2, 3)), () => undefined);
+/**
+ * One frame of each layer: of a camera in VP8 three simulcast streams, each a
+ * synchronization source of its own under the camera's one key; in other codecs
+ * layers of one stream. All have the same content, which only the counter
+ * makes different.
+ */
+function sendLayers(
+  { source, encryptor }: Sender,
+  pick: <Item>(items: readonly Item[]) => Item,
+  output: Output,
+): Promise<void>[] {
+  const isSound = source === 'microphone' || source === 'screen-audio';
+  const mimeType = pick(isSound ? SOUND : PICTURES);
+  const type = isSound ? undefined : pick(['key', 'delta'] as const);
+  const bytes = Uint8Array.of(type === 'key' ? 0x10 : 0x11, ...new Uint8Array(12));
+  const layers = isSound ? 1 : 3;
+  return Array.from({ length: layers }, (_, layer) =>
+    encryptor.handle(fakeFrame(mimeType, bytes, type, layer), (frame) => {
+      const { synchronizationSource } = frame.getMetadata();
+      expect(synchronizationSource).toBe(layer);
+      output.frames.add(toHex(new Uint8Array(frame.data)));
+      output.kinds.add(`${mimeType} ${type ?? ''}`);
+    }),
+  );
 }
+
+const SOURCES = Object.keys(CONTEXTS) as Source[];
+const SOUND = ['audio/opus', 'audio/red'] as const;
+const PICTURES = ['video/vp8', 'video/vp9', 'video/av1'] as const;
 
 function epochKeys(epoch: number): Parameters<KeyRing['install']>[0] {
   const baseKey = new Uint8Array(32).fill(epoch % 256);

@@ -8,10 +8,11 @@ export function fakeFrame(
   mimeType: string | undefined,
   data: Uint8Array<ArrayBuffer>,
   type?: FrameType,
+  synchronizationSource?: number,
 ): EncodedFrame {
   const frame = {
     data: data.slice().buffer,
-    getMetadata: () => ({ mimeType }),
+    getMetadata: () => ({ mimeType, synchronizationSource }),
     ...(type === undefined ? {} : { type }),
   };
   return frame as unknown as EncodedFrame;
