@@ -236,6 +236,10 @@ impl SlotState {
             left: None,
         };
         let Some(payload_type) = self.codec(packet.codec).map(|of| of.payload_type) else {
+            if packet.codec.kind() == MediaKind::Audio && self.stream == Some(stream) {
+                // Withheld on purpose: to the receiver it shall not look lost.
+                self.absorb(packet);
+            }
             return decision;
         };
         let mut related = None;
@@ -416,6 +420,7 @@ impl SlotState {
     fn breaks(&self, mapping: &Mapping, packet: &Packet) -> bool {
         if let Switch::Running(_, selection) = &self.switch
             && selection.codec() != packet.codec
+            && packet.codec.kind() == MediaKind::Video
         {
             return true;
         }

@@ -27,6 +27,7 @@ mod estimate;
 mod forwarding;
 mod hostility;
 mod loss;
+mod redundancy;
 mod renegotiation;
 mod sequence;
 mod simulcast;
