@@ -47,7 +47,7 @@ async fn the_client_hears_what_came_and_the_worker_nothing() {
     let server = start(WINDOW).await;
     let mut ann = join(&server).await;
     ann.offer().await;
-    ann.expect("answer").await;
+    ann.expect_answer().await;
     switch(&mut ann, true, true).await;
     settle().await;
     let before = server.plane.commands().len();
@@ -283,7 +283,7 @@ async fn a_stay_that_nobody_takes_up_is_ended_at_the_worker_too() {
     let server = start(Duration::from_secs(1)).await;
     let mut ann = join(&server).await;
     ann.offer().await;
-    ann.expect("answer").await;
+    ann.expect_answer().await;
 
     drop(ann);
     sleep(Duration::from_secs(2)).await;

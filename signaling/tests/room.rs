@@ -10,8 +10,8 @@ use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{CodecParameters, Command, MediaParameters, Slot, TransportParameters};
 use signaling::SlotsBy;
 use signaling::protocol::{
-    ErrorCode, GroupCommit, GroupReport, LayerLimit, Opaque, Role, ServerMessage, SlotAssignment,
-    VideoCodec,
+    AudioCodec, ErrorCode, GroupCommit, GroupReport, LayerLimit, Opaque, Role, ServerMessage,
+    SlotAssignment, VideoCodec,
 };
 use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
 
@@ -273,6 +273,71 @@ fn all_are_told_which_codecs_everybody_decodes() {
     }
     for id in [A, B] {
         assert_eq!(codecs(&more, id), vec![both.clone()]);
+    }
+}
+
+#[test]
+fn all_are_told_of_red_before_somebody_without_it_can_receive() {
+    let hearing = |codecs: &[Codec]| {
+        let mut session = session(1);
+        session.media.slots = vec![Slot {
+            slot: SlotId(0),
+            mid: "0".into(),
+            kind: MediaKind::Audio,
+            ssrc: Ssrc(1),
+            rtx_ssrc: None,
+            dependency_descriptor: false,
+            codecs: codecs
+                .iter()
+                .map(|codec| CodecParameters {
+                    codec: *codec,
+                    payload_type: PayloadType(111),
+                    rtx: None,
+                })
+                .collect(),
+        }];
+        session
+    };
+    let codecs = |effects: &[Effect], to| {
+        let told = told(effects, to)
+            .into_iter()
+            .filter_map(|message| match message {
+                ServerMessage::AudioCodecs { codecs } => Some(codecs),
+                _ => None,
+            });
+        told.collect::<Vec<_>>()
+    };
+    let mut room = room(3);
+    for id in [A, B, C] {
+        join(&mut room, id);
+    }
+
+    let both = hearing(&[Codec::Opus, Codec::Red]);
+    let alone = room.negotiate(A, both.clone());
+    let same = room.negotiate(B, both);
+    let fewer = room.negotiate(C, hearing(&[Codec::Opus]));
+    let more = room.leave(C, Instant::now());
+
+    let (red, plain) = (
+        vec![AudioCodec::Opus, AudioCodec::Red],
+        vec![AudioCodec::Opus],
+    );
+    assert_eq!(codecs(&alone, A), vec![red.clone()]);
+    assert_eq!(codecs(&same, A), Vec::<Vec<_>>::new());
+    assert_eq!(codecs(&same, B), vec![red.clone()]);
+    for id in [A, B, C] {
+        assert_eq!(codecs(&fewer, id), vec![plain.clone()]);
+    }
+    let place = |is_wanted: fn(&ServerMessage) -> bool| {
+        let wanted = |effect: &Effect| matches!(effect, Effect::Tell(_, of) if is_wanted(of));
+        fewer.iter().position(wanted)
+    };
+    assert!(
+        place(|of| matches!(of, ServerMessage::AudioCodecs { .. }))
+            < place(|of| matches!(of, ServerMessage::Answer { .. }))
+    );
+    for id in [A, B] {
+        assert_eq!(codecs(&more, id), vec![red.clone()]);
     }
 }
 

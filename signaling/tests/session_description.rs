@@ -110,9 +110,48 @@ fn untrimmed_offers_come_to_the_same_codecs_first() {
             .map(|slot| slot.codecs[0].codec)
             .collect();
         assert_eq!(codecs, [Codec::Opus, Codec::Vp8], "{name}");
-        for absent in ["H264", "red/", "ulpfec", "G722", "PCMU"] {
+        for absent in ["H264", "red/90000", "ulpfec", "G722", "PCMU"] {
             assert!(!negotiated.answer.contains(absent), "{name}: {absent}");
         }
+    }
+}
+
+#[test]
+fn red_is_taken_behind_the_opus_that_it_repeats() {
+    for (name, expected) in [("chromium-full-1", true), ("firefox-full-1", false)] {
+        let negotiated = answer(&offer(name)).expect("it is good");
+
+        let sound = [
+            &negotiated.media.publications[0].codecs,
+            &negotiated.media.slots[0].codecs,
+        ];
+        for codecs in sound {
+            let codecs: Vec<_> = codecs.iter().map(|of| (of.codec, of.rtx)).collect();
+            let both = [(Codec::Opus, None), (Codec::Red, None)];
+            assert_eq!(codecs, &both[..=usize::from(expected)], "{name}");
+        }
+        let lines = "a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n";
+        assert_eq!(negotiated.answer.contains(lines), expected, "{name}");
+        assert_eq!(
+            negotiated.answer.contains(" 111 63\r\n"),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn red_of_anything_but_the_opus_that_is_taken_is_not_taken() {
+    let long = "111/111/111/111/111/111/111/111/111";
+    for format in ["", "111", "111/0", "0/111", "111/", "/111", "111 111", long] {
+        let mut offer = offer("chromium-full-1");
+        let line = format!("a=fmtp:63 {format}");
+        offer.sdp = offer.sdp.replace("a=fmtp:63 111/111", &line);
+
+        let negotiated = answer(&offer).expect("it is good");
+
+        assert!(!negotiated.answer.contains("red/"), "{format}");
+        assert_eq!(negotiated.media.slots[0].codecs.len(), 1, "{format}");
     }
 }
 

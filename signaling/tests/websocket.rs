@@ -81,7 +81,7 @@ async fn rooms_spread_over_workers() {
     for room in ["a", "b", "c", "d"] {
         let mut participant = server.join(room).await;
         participant.offer().await;
-        participant.expect("answer").await;
+        participant.expect_answer().await;
         participants.push(participant);
     }
 
@@ -103,7 +103,7 @@ async fn an_offer_is_answered_and_reaches_the_worker() {
 
     participant.offer().await;
 
-    let answer = participant.expect("answer").await;
+    let answer = participant.expect_answer().await;
     let sdp = answer["sdp"].as_str().expect("an answer has SDP");
     assert!(sdp.contains("a=candidate:1 1 udp 2130706431 192.0.2.1 8443 typ host\r\n"));
     let id = participant.number();
@@ -299,7 +299,7 @@ async fn a_mistake_after_joining_is_told_and_survived() {
     assert_eq!(error["fatal"], false);
 
     participant.offer().await;
-    participant.expect("answer").await;
+    participant.expect_answer().await;
 }
 
 #[tokio::test]
@@ -319,9 +319,7 @@ async fn a_later_offer_that_cannot_be_answered_does_not() {
     let server = Server::start().await;
     let mut participant = server.join("r").await;
     participant.offer().await;
-    participant.expect("answer").await;
-    // What all decode.
-    participant.expect("video-codecs").await;
+    participant.expect_answer().await;
 
     participant
         .send(&json!({"type": "offer", "sdp": "v=0", "publications": [], "slots": []}))

@@ -18,7 +18,9 @@ pub use client::{
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};
 pub use resume::{ResumeSecret, Resumption};
-pub use server::{IceServer, Participant, Role, ServerMessage, SlotAssignment, VideoCodec};
+pub use server::{
+    AudioCodec, IceServer, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
+};
 pub use typescript::write_typescript;
 
 /// The websocket subprotocol both sides must name.

@@ -60,6 +60,10 @@ pub enum ServerMessage {
     /// Whose screen is in which screen slot from now on, the client's own
     /// too; the same for everyone. Screen slots not named are unchanged.
     Screens { assignments: Vec<SlotAssignment> },
+    /// The codecs of sound that everybody here can decode; Opus is always among
+    /// them. What is sent in another is not passed on: with RED gone, go back
+    /// to Opus at once. No other offer is needed for that.
+    AudioCodecs { codecs: Vec<AudioCodec> },
     /// The video codecs that everybody here can decode, the most wanted first.
     /// What is sent in another reaches not all: fall back to one of these.
     VideoCodecs { codecs: Vec<VideoCodec> },
@@ -125,6 +129,15 @@ pub struct SlotAssignment {
     pub slot: u16,
     /// `null` when the slot is empty: blank it at once.
     pub participant_id: Option<String>,
+}
+
+/// A codec of sound.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum AudioCodec {
+    Opus,
+    /// Opus with each packet repeated in the next (RFC 2198).
+    Red,
 }
 
 /// A video codec.

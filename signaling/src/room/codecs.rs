@@ -1,46 +1,90 @@
-//! The video codecs that everybody in a room can decode.
+//! The codecs that everybody in a room can decode.
 
 use sfu::identity::MediaKind;
 use sfu::rtp::Codec;
 use sfu::worker::command::MediaParameters;
 
-use crate::protocol::VideoCodec;
+use crate::protocol::{AudioCodec, VideoCodec};
 
-/// What somebody decodes in all of its slots, the room's most wanted first;
-/// `None` if it has no slots for pictures.
-pub(super) fn decoded_by(media: &MediaParameters) -> Option<Vec<VideoCodec>> {
+/// A codec by the name that clients know it by.
+pub(super) trait Named: Copy + PartialEq {
+    const KIND: MediaKind;
+
+    /// `None` for codecs of the other kind.
+    fn of(codec: Codec) -> Option<Self>;
+}
+
+impl Named for AudioCodec {
+    const KIND: MediaKind = MediaKind::Audio;
+
+    fn of(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Opus => Some(Self::Opus),
+            Codec::Red => Some(Self::Red),
+            Codec::Vp8 | Codec::Vp9 | Codec::Av1 => None,
+        }
+    }
+}
+
+impl Named for VideoCodec {
+    const KIND: MediaKind = MediaKind::Video;
+
+    fn of(codec: Codec) -> Option<Self> {
+        match codec {
+            Codec::Vp8 => Some(Self::Vp8),
+            Codec::Vp9 => Some(Self::Vp9),
+            Codec::Av1 => Some(Self::Av1),
+            Codec::Opus | Codec::Red => None,
+        }
+    }
+}
+
+/// What somebody decodes in all of its slots, in the order of the answer;
+/// `None` if it has no slots of that kind.
+pub(super) fn decoded_by<C: Named>(media: &MediaParameters) -> Option<Vec<C>> {
     let mut slots = media
         .slots
         .iter()
-        .filter(|slot| slot.kind == MediaKind::Video)
+        .filter(|slot| slot.kind == C::KIND)
         .map(|slot| {
             slot.codecs
                 .iter()
-                .filter_map(|of| named(of.codec))
+                .filter_map(|of| C::of(of.codec))
                 .collect()
         });
-    let first: Vec<VideoCodec> = slots.next()?;
+    let first: Vec<C> = slots.next()?;
     Some(slots.fold(first, |common, codecs: Vec<_>| both(common, &codecs)))
 }
 
-/// What all of these decode; `None` if there are none.
-pub(super) fn common<'a>(
-    mut members: impl Iterator<Item = &'a Vec<VideoCodec>>,
-) -> Option<Vec<VideoCodec>> {
-    let first = members.next()?.clone();
-    Some(members.fold(first, |common, codecs| both(common, codecs)))
+/// Codecs that all members decode, as they were told last.
+#[derive(Debug)]
+pub(super) struct Common<C>(Vec<C>);
+
+impl<C> Default for Common<C> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
-fn both(mut codecs: Vec<VideoCodec>, others: &[VideoCodec]) -> Vec<VideoCodec> {
+impl<C: Named> Common<C> {
+    /// Takes what each member decodes. `None` if nobody decodes anything yet,
+    /// else what all do, and whether that is news.
+    pub(super) fn update<'a>(
+        &mut self,
+        mut members: impl Iterator<Item = &'a Vec<C>>,
+    ) -> Option<(Vec<C>, bool)>
+    where
+        C: 'a,
+    {
+        let first = members.next()?.clone();
+        let codecs = members.fold(first, |common, codecs| both(common, codecs));
+        let is_news = self.0 != codecs;
+        self.0.clone_from(&codecs);
+        Some((codecs, is_news))
+    }
+}
+
+fn both<C: PartialEq>(mut codecs: Vec<C>, others: &[C]) -> Vec<C> {
     codecs.retain(|codec| others.contains(codec));
     codecs
-}
-
-fn named(codec: Codec) -> Option<VideoCodec> {
-    match codec {
-        Codec::Vp8 => Some(VideoCodec::Vp8),
-        Codec::Vp9 => Some(VideoCodec::Vp9),
-        Codec::Av1 => Some(VideoCodec::Av1),
-        Codec::Opus | Codec::Red => None,
-    }
 }

@@ -8,11 +8,12 @@ use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
+use super::Effect;
+use super::codecs::{self, Common};
 use super::slots::Slots;
-use super::{Effect, codecs};
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
-    ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
+    AudioCodec, ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
 };
 use crate::slot::{SlotsBy, slot_id};
 
@@ -27,8 +28,8 @@ pub struct Room {
     /// being left empty.
     screens: Slots,
     delivery: Delivery,
-    /// Those that all can decode, as was told last.
-    video_codecs: Vec<VideoCodec>,
+    audio_codecs: Common<AudioCodec>,
+    video_codecs: Common<VideoCodec>,
 }
 
 /// What fits into a room at once.
@@ -85,7 +86,8 @@ struct Member {
     negotiated: Option<SlotsBy<u16>>,
     /// What its frames are encrypted with; unknown, any or none.
     frame_key: Option<SframeKey>,
-    /// What it decodes; unknown without slots for pictures.
+    /// What it decodes; unknown without slots for sound, or for pictures.
+    audio_codecs: Option<Vec<AudioCodec>>,
     video_codecs: Option<Vec<VideoCodec>>,
 }
 
@@ -98,7 +100,8 @@ impl Room {
             members: Vec::new(),
             screens: Slots::new(size.screens),
             delivery: Delivery::default(),
-            video_codecs: Vec::new(),
+            audio_codecs: Common::default(),
+            video_codecs: Common::default(),
         }
     }
 
@@ -118,6 +121,7 @@ impl Room {
             slots: Slots::new(self.size.slots().people),
             negotiated: None,
             frame_key: None,
+            audio_codecs: None,
             video_codecs: None,
         };
         let mut effects = vec![Effect::Tell(
@@ -188,6 +192,7 @@ impl Room {
                 effects.push(self.members[index].expect_frames());
             }
         }
+        self.members[index].audio_codecs = codecs::decoded_by(&session.media);
         self.members[index].video_codecs = codecs::decoded_by(&session.media);
         effects.push(Effect::Media(Command::Negotiate {
             participant: id,
@@ -198,13 +203,15 @@ impl Room {
         if before.is_none() {
             self.feed_others(&self.members[index], &mut effects);
         }
+        // Before the answer: the others shall have changed what they send by
+        // the time that this one can receive it.
+        effects.extend(self.tell_codecs(Some(id)));
         effects.push(Effect::Tell(
             id,
             ServerMessage::Answer {
                 sdp: session.answer,
             },
         ));
-        effects.extend(self.tell_video_codecs(Some(id)));
         effects
     }
 
@@ -357,7 +364,7 @@ impl Room {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
         effects.extend(tell(self.delivery.leave(id, now)));
-        effects.extend(self.tell_video_codecs(None));
+        effects.extend(self.tell_codecs(None));
         effects
     }
 
@@ -437,24 +444,25 @@ impl Room {
             .collect()
     }
 
-    /// Tells everyone which video codecs all can decode, if that is news;
+    /// Tells everyone which codecs all can decode, if that is news;
     /// `newcomer` in any case.
-    fn tell_video_codecs(&mut self, newcomer: Option<ParticipantId>) -> Vec<Effect> {
-        let decoded = self.members.iter().flat_map(|member| &member.video_codecs);
-        let Some(codecs) = codecs::common(decoded) else {
-            return Vec::new();
-        };
-        let is_news = self.video_codecs != codecs;
-        self.video_codecs.clone_from(&codecs);
-        self.members
-            .iter()
-            .filter(|member| member.negotiated.is_some())
-            .filter(|member| is_news || Some(member.id) == newcomer)
-            .map(|member| {
-                let codecs = codecs.clone();
-                Effect::Tell(member.id, ServerMessage::VideoCodecs { codecs })
-            })
-            .collect()
+    fn tell_codecs(&mut self, newcomer: Option<ParticipantId>) -> Vec<Effect> {
+        let members = &self.members;
+        let audio = members.iter().flat_map(|member| &member.audio_codecs);
+        let audio = self.audio_codecs.update(audio);
+        let video = members.iter().flat_map(|member| &member.video_codecs);
+        let video = self.video_codecs.update(video);
+        let audio = audio.map(|(codecs, is_news)| (ServerMessage::AudioCodecs { codecs }, is_news));
+        let video = video.map(|(codecs, is_news)| (ServerMessage::VideoCodecs { codecs }, is_news));
+        let mut effects = Vec::new();
+        for (message, is_news) in [audio, video].into_iter().flatten() {
+            let informed = members
+                .iter()
+                .filter(|member| member.negotiated.is_some())
+                .filter(|member| is_news || Some(member.id) == newcomer);
+            effects.extend(informed.map(|member| Effect::Tell(member.id, message.clone())));
+        }
+        effects
     }
 
     fn position(&self, id: ParticipantId) -> Option<usize> {

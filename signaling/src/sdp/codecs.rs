@@ -45,8 +45,9 @@ impl Default for VideoCodecs {
     }
 }
 
-/// Takes Opus for audio, and of `video` those codecs that are offered, in that
-/// order, each under the payload type the offerer likes best.
+/// Takes Opus for audio, behind it RED of that Opus (RFC 2198) if it is offered,
+/// and of `video` those codecs that are offered, in that order, each under the
+/// payload type the offerer likes best.
 ///
 /// # Errors
 /// No such codec is offered, or a line that describes one is malformed.
@@ -63,8 +64,12 @@ pub(super) fn choose<'a>(
     for codec in wanted {
         choices.extend(choose_one(section, *codec)?);
     }
-    if choices.is_empty() {
+    let Some(first) = choices.first() else {
         return Err(InvalidOffer::in_section(section.mid, missing));
+    };
+    if kind == MediaKind::Audio {
+        // Opus stays first: it is what a client sends that knows no better.
+        choices.extend(redundancy(section, first.parameters.payload_type));
     }
     Ok(choices)
 }
@@ -108,6 +113,32 @@ fn choose_one<'a>(section: &Section<'a>, codec: Codec) -> Result<Option<Choice<'
         },
         feedback: feedback(section, number, codec),
     }))
+}
+
+/// RED whose blocks are all of the payload type `opus`: of others the receivers
+/// are told nothing.
+fn redundancy<'a>(section: &Section<'a>, opus: PayloadType) -> Option<Choice<'a>> {
+    let (number, payload_type, format) = payload_types(section).find_map(|(number, red)| {
+        let is_red = rtpmap(section, number)?.eq_ignore_ascii_case(encoding(Codec::Red));
+        let format = parameter(section, "fmtp", number)?;
+        (is_red && is_of_blocks(format, opus)).then_some((number, red, format))
+    })?;
+    Some(Choice {
+        parameters: CodecParameters {
+            codec: Codec::Red,
+            payload_type,
+            rtx: None,
+        },
+        format: Some(format),
+        feedback: feedback(section, number, Codec::Red),
+    })
+}
+
+/// Whether a format of RED (RFC 2198 §5) names two blocks or more, and only
+/// this payload type.
+fn is_of_blocks(format: &str, payload_type: PayloadType) -> bool {
+    let is_it = |block: &str| block.parse() == Ok(payload_type.0);
+    format.contains('/') && format.len() <= LONGEST_RED_FORMAT && format.split('/').all(is_it)
 }
 
 /// Whether a format is of eight bits a sample and colour at half the
@@ -181,6 +212,9 @@ fn parameter<'a>(section: &Section<'a>, name: &'static str, number: &str) -> Opt
         .find(|(target, _)| *target == number)
         .map(|(_, value)| value.trim())
 }
+
+/// Of some eight blocks; browsers name two.
+const LONGEST_RED_FORMAT: usize = 32;
 
 /// What we ask of everybody's Opus (RFC 7587 §6.1). The sizes of packets of
 /// variable bitrate give away something of what is said (RFC 6562), and so

@@ -258,6 +258,20 @@ impl Client {
         message
     }
 
+    /// The answer; what everybody decodes comes before it and is passed over.
+    pub async fn expect_answer(&mut self) -> Value {
+        loop {
+            let message = timeout(PATIENCE, self.receive())
+                .await
+                .expect("an answer should come");
+            let kind = message["type"].as_str();
+            if !matches!(kind, Some("audio-codecs" | "video-codecs")) {
+                assert_eq!(kind, Some("answer"), "{message}");
+                return message;
+            }
+        }
+    }
+
     pub async fn expect_fatal(&mut self, code: &str) {
         let error = self.expect("error").await;
         assert_eq!(error["code"], code, "{error}");

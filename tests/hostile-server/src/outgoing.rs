@@ -107,7 +107,7 @@ impl Outgoing {
         let mut former = None;
         let mut picture_id = self.picture_id(&last);
         let between = match self.codec {
-            Some(Codec::Opus) => SOUND_TICKS,
+            Some(Codec::Opus | Codec::Red) => SOUND_TICKS,
             _ => PICTURE_TICKS,
         };
         let kept = self.kept.clone();

@@ -97,9 +97,12 @@ export function stubGlobals(): void {
 export class FakePeerConnection extends EventTarget {
   readonly transceivers: FakeTransceiver[] = [];
   connectionState: RTCPeerConnectionState = 'new';
+  signalingState: RTCSignalingState = 'stable';
   localDescription: { sdp: string } | null = null;
   configuration: RTCConfiguration | undefined;
-  answer: string | undefined;
+  /** Those that were taken, oldest first. */
+  readonly answers: string[] = [];
+  offers = 0;
   isClosed = false;
   refuseAnswer = false;
   refuseTransceivers = false;
@@ -115,17 +118,24 @@ export class FakePeerConnection extends EventTarget {
     this.configuration = configuration;
   }
 
-  setLocalDescription(): Promise<void> {
+  setLocalDescription(description?: RTCSessionDescriptionInit): Promise<void> {
+    if (description?.type === 'rollback') {
+      this.signalingState = 'stable';
+      return Promise.resolve();
+    }
+    this.offers += 1;
     this.transceivers.forEach((transceiver, index) => {
       transceiver.mid = String(index);
     });
     this.localDescription = { sdp: 'offer' };
+    this.signalingState = 'have-local-offer';
     return Promise.resolve();
   }
 
   setRemoteDescription({ sdp }: RTCSessionDescriptionInit): Promise<void> {
     if (this.refuseAnswer) return Promise.reject(new Error('does not fit'));
-    this.answer = sdp;
+    this.answers.push(sdp ?? '');
+    this.signalingState = 'stable';
     return Promise.resolve();
   }
 

@@ -451,6 +451,9 @@ export class Room extends Emitter<RoomEvents> {
         this.#roster.handleParticipantLeft(message.participantId);
         this.#announceConnected();
         break;
+      case 'audio-codecs':
+        void this.#peer?.setSoundDecodedByAll(message.codecs);
+        break;
       case 'video-codecs':
         this.#videoCodecs = message.codecs;
         this.#applyVideoCodecs();

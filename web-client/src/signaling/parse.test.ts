@@ -28,6 +28,8 @@ test.each([
     ],
   },
   { type: 'screens', assignments: [{ slot: 1, participantId: 'b2' }] },
+  { type: 'audio-codecs', codecs: ['opus', 'red'] },
+  { type: 'video-codecs', codecs: ['vp8', 'av1'] },
   { type: 'error', code: 'room-full', message: 'full', fatal: true },
 ])('$type is read as it is', (message) => {
   expect(parseServerMessage(JSON.stringify(message))).toEqual(message);
@@ -49,6 +51,17 @@ test('a server of before screens could be shared has no slots for them', () => {
 test('a message of a newer version is passed over', () => {
   expect(parseServerMessage('{"type":"weather"}')).toBeUndefined();
 });
+
+test.each(['audio-codecs', 'video-codecs'])(
+  'codecs of a newer version are left out of %s',
+  (type) => {
+    const text = JSON.stringify({ type, codecs: ['lace', 7, 'opus', 'vp8'] });
+
+    expect(parseServerMessage(text)).toMatchObject({
+      codecs: [expect.stringMatching(/^(opus|vp8)$/)],
+    });
+  },
+);
 
 test('an error code of a newer version is still an error', () => {
   const text = JSON.stringify({ type: 'error', code: 'on-fire', message: '', fatal: true });

@@ -1,3 +1,4 @@
+import type { AudioCodec } from './protocol/AudioCodec';
 import type { ErrorCode } from './protocol/ErrorCode';
 import type { IceServer } from './protocol/IceServer';
 import type { Participant } from './protocol/Participant';
@@ -60,6 +61,12 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
       return {
         type,
         assignments: list(message['assignments'], 'assignments').map(assignment),
+      };
+    case 'audio-codecs':
+      return {
+        type,
+        // As of pictures below.
+        codecs: list(message['codecs'], 'codecs').filter(isAudioCodec),
       };
     case 'video-codecs':
       return {
@@ -124,6 +131,10 @@ function resumption(value: unknown): Resumption {
     secret: text(fields['secret'], 'resume.secret'),
     seconds: count(fields['seconds'], 'resume.seconds', MAX_SECONDS),
   };
+}
+
+function isAudioCodec(value: unknown): value is AudioCodec {
+  return value === 'opus' || value === 'red';
 }
 
 function isVideoCodec(value: unknown): value is VideoCodec {

@@ -16,11 +16,12 @@ test('video is what everyone may decode, VP8 first, with retransmission', () => 
   expect(names).toEqual(['video/VP8', 'video/VP9', 'video/rtx']);
 });
 
-test('audio is Opus without redundancy', () => {
+test('audio is Opus, and Opus with redundancy where the browser has it', () => {
   const offered = capabilities('audio/red', 'audio/opus', 'audio/PCMU');
 
   expect(codecPreferences('audio', offered).map(({ mimeType }) => mimeType)).toEqual([
     'audio/opus',
+    'audio/red',
   ]);
 });
 

@@ -50,7 +50,7 @@ export function screenEncodings(): RTCRtpEncodingParameters[] {
 }
 
 const WANTED_CODECS = {
-  audio: ['audio/opus'],
+  audio: ['audio/opus', 'audio/red'],
   video: ['video/vp8', 'video/vp9', 'video/av1', 'video/rtx'],
 } as const;
 

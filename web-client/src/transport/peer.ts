@@ -1,5 +1,6 @@
 import type { Transforms } from '../e2ee/transforms';
 import { Emitter } from '../events';
+import type { AudioCodec } from '../signaling/protocol/AudioCodec';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { IceServer } from '../signaling/protocol/IceServer';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
@@ -14,6 +15,8 @@ import {
   screenEncodings,
 } from './codecs';
 import { peerConfiguration } from './configuration';
+import { Descriptions } from './descriptions';
+import { chooseAudioCodec } from './redundancy';
 
 /** The `offer` message. */
 export type Offer = Extract<ClientMessage, { type: 'offer' }>;
@@ -56,6 +59,7 @@ interface PeerEvents {
  */
 export class Peer extends Emitter<PeerEvents> {
   readonly #connection: RTCPeerConnection;
+  readonly #descriptions: Descriptions;
   readonly #transforms: Transforms;
   readonly #publications: Record<PublicationSource, RTCRtpTransceiver>;
   readonly #preferredVideoCodec: VideoCodec;
@@ -85,6 +89,9 @@ export class Peer extends Emitter<PeerEvents> {
       screen: screen.transceiver,
       'screen-audio': screenAudio.transceiver,
     };
+    this.#descriptions = new Descriptions(connection, () =>
+      [microphone, screenAudio].flatMap(({ transceiver }) => transceiver.mid ?? []),
+    );
     this.microphone = microphone.output;
     this.camera = camera.output;
     this.screen = screen.output;
@@ -118,13 +125,13 @@ export class Peer extends Emitter<PeerEvents> {
    */
   async offer(iceServers: readonly IceServer[]): Promise<Offer> {
     if (iceServers.length > 0) this.#connection.setConfiguration(peerConfiguration(iceServers));
-    await this.#connection.setLocalDescription();
+    const sdp = await this.#descriptions.offer();
     const { people, screens } = this.#slots;
     // Where no screen can be shared, the server may not know of any.
     const sources = screens.length > 0 ? ALL_SOURCES : DEVICE_SOURCES;
     return {
       type: 'offer',
-      sdp: this.#connection.localDescription?.sdp ?? '',
+      sdp,
       publications: sources.map((source) => ({
         mid: sectionId(this.#publications[source]),
         source,
@@ -135,8 +142,16 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   /** Takes the server's answer; rejects if it does not fit the offer. */
-  async answer(sdp: string): Promise<void> {
-    await this.#connection.setRemoteDescription({ type: 'answer', sdp });
+  answer(sdp: string): Promise<void> {
+    return this.#descriptions.answer(sdp);
+  }
+
+  /**
+   * Takes note of what everyone can decode of sound, and sends it with
+   * redundancy (RFC 2198) while that is among it.
+   */
+  setSoundDecodedByAll(codecs: readonly AudioCodec[]): Promise<void> {
+    return this.#descriptions.sendSoundIn(chooseAudioCodec(codecs));
   }
 
   /**

@@ -8,7 +8,7 @@ export function bare(stream: Stream): Stream {
   return {
     ...stream,
     frames: stream.frames.map((frame) => {
-      const clear = stream.codec === 'opus' ? 0 : clearLength(frame);
+      const clear = stream.codec === 'vp8' ? clearLength(frame) : 0;
       const start = clear + headerLength(frame[clear] ?? 0);
       const end = Math.max(start, frame.length - TAG_LENGTH);
       return Buffer.concat([frame.subarray(0, clear), frame.subarray(start, end)]);

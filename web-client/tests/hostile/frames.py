@@ -2,9 +2,9 @@
 
 `decode` reads a JSON object a line, {"codec", "frames"} with frames in base64,
 and answers each with what came out: of VP8 every picture as WIDTH x HEIGHT
-pixels of RGB, of Opus 16-bit mono PCM at 48 kHz, in base64. Frames that do not
-decode are passed over. `encode` writes plain frames of both: a key frame of
-one colour, and a tone.
+pixels of RGB, of Opus, be it plain or the newest block of RED, 16-bit mono PCM
+at 48 kHz, in base64. Frames that do not decode are passed over. `encode` writes
+plain frames of both: a key frame of one colour, and a tone.
 """
 
 import array
@@ -51,6 +51,19 @@ def decode_opus(frames):
     return {"sound": base64.b64encode(bytes(sound)).decode()}
 
 
+def newest_block(frame):
+    """The last block of a RED payload (RFC 2198 section 3), or nothing."""
+    at = skipped = 0
+    while at < len(frame) and frame[at] & 0x80:
+        skipped += int.from_bytes(frame[at + 2 : at + 4], "big") & 0x3FF
+        at += 4
+    return frame[at + 1 + skipped :]
+
+
+def decode_red(frames):
+    return decode_opus([block for block in map(newest_block, frames) if block])
+
+
 def encode_vp8(red, green, blue):
     picture = av.VideoFrame(320, 180, "rgb24")
     plane = picture.planes[0]
@@ -86,7 +99,7 @@ def main():
         made = {"vp8": encode_vp8(red, green, blue), "opus": encode_opus(frequency, 2)}
         print(json.dumps({k: [base64.b64encode(f).decode() for f in v] for k, v in made.items()}))
         return
-    decoders = {"vp8": decode_vp8, "opus": decode_opus}
+    decoders = {"vp8": decode_vp8, "opus": decode_opus, "red": decode_red}
     for line in sys.stdin:
         stream = json.loads(line)
         frames = [base64.b64decode(frame) for frame in stream["frames"]]

@@ -66,8 +66,8 @@ describe('a server that records all it can read', () => {
     console.log(`recorded: ${JSON.stringify(recording.counts)}`);
     // It did record: what it may know is there, and every stream is.
     expect(recording.find(ROOM).join()).toMatch(/base64/);
-    expect(streamCounts(recording, 'in')).toEqual({ opus: 3, vp8: 3 });
-    expect(streamCounts(recording, 'out')).toEqual({ opus: 6, vp8: 6 });
+    expect(streamCounts(recording, 'in')).toEqual({ red: 3, vp8: 3 });
+    expect(streamCounts(recording, 'out')).toEqual({ red: 6, vp8: 6 });
     for (const streams of [recording.streams, recording.streams.map(bare)]) {
       expect(whoIsIn(await decode(streams))).toEqual({ seen: [], heard: [] });
     }
@@ -84,7 +84,9 @@ describe('a server that records all it can read', () => {
     }
     await people[0]?.page.waitForTimeout(LISTEN_MS);
 
-    const { streams } = await hostile.recording();
+    const recording = await hostile.recording();
+    expect(streamCounts(recording, 'in')).toEqual({ red: 2, vp8: 2 });
+    const { streams } = recording;
     for (const way of ['in', 'out'] as const) {
       const decoded = await decode(streams.filter((stream) => stream.way === way));
       expect(whoIsIn(decoded), way).toEqual({ seen: ['red', 'green'], heard: ['red', 'green'] });
@@ -123,7 +125,7 @@ function tile(name: string): { seen: string; heard: string } {
 }
 
 /** Of how many of each codec there are frames enough to be known by: publishers, or places that they are sent to. */
-function streamCounts(recording: Recording, way: Way): { opus: number; vp8: number } {
+function streamCounts(recording: Recording, way: Way): { red: number; vp8: number } {
   const count = (wanted: string): number => {
     const streams = recording.streams.filter(
       ({ way: its, codec, frames }) => its === way && codec === wanted && frames.length >= MANY,
@@ -133,7 +135,7 @@ function streamCounts(recording: Recording, way: Way): { opus: number; vp8: numb
       ? streams.length
       : new Set(streams.map(({ participant }) => participant)).size;
   };
-  return { opus: count('opus'), vp8: count('vp8') };
+  return { red: count('red'), vp8: count('vp8') };
 }
 
 /** Runs in the page: the first of the words is a reaction, the others are written. */

@@ -10,7 +10,7 @@ export interface Stream {
   readonly frames: readonly Buffer[];
 }
 
-export type Codec = 'opus' | 'vp8';
+export type Codec = 'opus' | 'red' | 'vp8';
 /** From a participant to the server, or to a participant. */
 export type Way = 'in' | 'out';
 
@@ -88,15 +88,16 @@ function depacketize(lines: readonly Line[], codecs: ReadonlyMap<string, string>
     if (kind !== 'rtp') continue;
     const packet = parsePacket(bytes);
     const codec = codecs.get(`${participant} ${packet.payloadType}`);
-    if (codec !== 'opus' && codec !== 'vp8') continue;
-    const key = `${participant} ${way} ${packet.ssrc}`;
+    if (codec !== 'opus' && codec !== 'red' && codec !== 'vp8') continue;
+    // Sound may change between plain and redundant.
+    const key = `${participant} ${way} ${packet.ssrc} ${codec}`;
     const entry = streams.get(key) ?? { stream: { participant, way, codec }, packets: [] };
     entry.packets.push(packet);
     streams.set(key, entry);
   }
   return [...streams.values()].map(({ stream, packets }) => ({
     ...stream,
-    frames: stream.codec === 'opus' ? soundFrames(packets) : pictures(packets),
+    frames: stream.codec === 'vp8' ? pictures(packets) : soundFrames(packets),
   }));
 }
 

@@ -1,0 +1,94 @@
+import { beforeEach, expect, test } from 'vitest';
+import { FakePeerConnection } from '../room/fake-environment';
+import { Descriptions } from './descriptions';
+
+const ANSWER =
+  'm=audio 9 UDP/TLS/RTP/SAVPF 111 63\na=mid:0\na=rtpmap:111 opus/48000/2\na=rtpmap:63 red/48000/2\n';
+const RED = ANSWER.replace('111 63', '63 111');
+
+let connection: FakePeerConnection;
+let descriptions: Descriptions;
+
+beforeEach(() => {
+  connection = new FakePeerConnection();
+  descriptions = new Descriptions(connection as unknown as RTCPeerConnection, () => ['0']);
+});
+
+async function negotiate(): Promise<void> {
+  await descriptions.offer();
+  await descriptions.answer(ANSWER);
+}
+
+test('sound is plain until it is said that all decode RED', async () => {
+  await negotiate();
+
+  expect(connection.answers).toEqual([ANSWER]);
+});
+
+test('what was said before the answer comes into force with it', async () => {
+  await descriptions.offer();
+  await descriptions.sendSoundIn('red');
+  expect(connection.answers).toEqual([]);
+
+  await descriptions.answer(ANSWER);
+
+  expect(connection.answers).toEqual([RED]);
+});
+
+test('the codec changes without the server, and only if it is another one', async () => {
+  await negotiate();
+
+  for (const codec of ['opus', 'red', 'red', 'opus'] as const)
+    await descriptions.sendSoundIn(codec);
+
+  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+  expect(connection.offers).toBe(3);
+});
+
+test('of changes that come at once the last holds', async () => {
+  await negotiate();
+
+  await Promise.all([
+    descriptions.sendSoundIn('red'),
+    descriptions.sendSoundIn('opus'),
+    descriptions.sendSoundIn('red'),
+  ]);
+
+  expect(connection.answers).toEqual([ANSWER, RED]);
+});
+
+test('while an offer waits for its answer nothing comes between', async () => {
+  await negotiate();
+  const change = descriptions.sendSoundIn('red');
+  const offer = descriptions.offer();
+  await change;
+  await offer;
+  await descriptions.sendSoundIn('opus');
+  expect(connection.answers).toEqual([ANSWER, RED]);
+
+  await descriptions.answer(ANSWER);
+
+  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+  expect(connection.signalingState).toBe('stable');
+});
+
+test('what a browser refuses leaves all as it was', async () => {
+  await negotiate();
+  connection.refuseAnswer = true;
+  await descriptions.sendSoundIn('red');
+  expect(connection.signalingState).toBe('stable');
+
+  connection.refuseAnswer = false;
+  await descriptions.sendSoundIn('red');
+
+  expect(connection.answers).toEqual([ANSWER, RED]);
+});
+
+test('a failure is that of its own step only', async () => {
+  connection.refuseAnswer = true;
+  await descriptions.offer();
+  await expect(descriptions.answer(ANSWER)).rejects.toThrow('does not fit');
+
+  connection.refuseAnswer = false;
+  await expect(descriptions.answer(ANSWER)).resolves.toBeUndefined();
+});
