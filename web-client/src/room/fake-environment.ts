@@ -153,6 +153,10 @@ class FakeTransceiver {
   mid: string | null = null;
   readonly sender = {
     track: null as MediaStreamTrack | null,
+    getParameters: () => ({ encodings: [{}, {}] }),
+    setParameters: vi.fn<(parameters: object, options?: object) => Promise<void>>(() =>
+      Promise.resolve(),
+    ),
     transform: null,
     replaceTrack(track: MediaStreamTrack | null): Promise<void> {
       this.track = track;

@@ -12,6 +12,8 @@ import type { Roster } from './roster';
 interface MembershipEvents {
   /** The group has other members, or the first. */
   changed: [epoch: GroupEpoch];
+  /** Somebody is in the group who was not before, and reads nothing from before. */
+  newcomers: [];
   chat: [participant: RemoteParticipant, text: string];
   reaction: [participant: RemoteParticipant, reaction: string];
   error: [error: QuietroomError];
@@ -97,8 +99,11 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 
   #handleEpoch(epoch: GroupEpoch): void {
-    const isFirst = this.#group.present === undefined;
+    const before = this.#group.present?.members;
+    const isFirst = before === undefined;
+    const known = new Set(before?.map(({ key }) => key));
     this.#group.handleEpoch(epoch);
+    if (!isFirst && epoch.members.some(({ key }) => !known.has(key))) this.emit('newcomers');
     if (isFirst && (this.name !== '' || this.handRaised)) this.#channel.tell(this.#profile);
     for (const participant of this.#roster.participants) this.#describe(participant);
     this.#verifyAll();

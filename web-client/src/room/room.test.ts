@@ -449,6 +449,31 @@ describe('the group', () => {
     expect(JSON.stringify(environment.socket.sent)).not.toMatch(/Ben|hello|"hi"/);
   });
 
+  test('has our pictures start anew for a newcomer, and for nobody else', async () => {
+    await connect();
+    const camera = environment.connection.transceivers[1]?.sender;
+    const only = group('key');
+    if (only.type !== 'epoch') throw new Error('an epoch');
+    const ann = {
+      participantId: ANN,
+      leaf: 2,
+      room: 'room',
+      role: 'client' as const,
+      key: 'other',
+    };
+
+    environment.worker.report(only);
+    environment.worker.report({ ...only, epoch: 2n });
+    expect(camera?.setParameters).not.toHaveBeenCalled();
+    environment.worker.report({ ...only, epoch: 3n, members: [...only.members, ann] });
+    environment.worker.report({ ...only, epoch: 4n });
+
+    const encodingOptions = [{ keyFrame: true }, { keyFrame: true }];
+    expect(camera?.setParameters.mock.calls).toEqual([
+      [{ encodings: [{}, {}] }, { encodingOptions }],
+    ]);
+  });
+
   test('is not spoken to before it is there', async () => {
     const { room } = await connect();
 

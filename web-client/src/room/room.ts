@@ -406,6 +406,9 @@ export class Room extends Emitter<RoomEvents> {
       this.timings.encrypted ??= this.#environment.now();
       this.emit('groupChanged', epoch);
     });
+    membership.on('newcomers', () => {
+      this.#peer?.refreshPictures();
+    });
     membership.on('chat', (participant, text) => {
       this.emit('chatMessage', participant, text);
     });
