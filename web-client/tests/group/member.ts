@@ -134,6 +134,7 @@ export class Member {
         this.refusals.push(message.message);
         break;
       case 'answer':
+      case 'audio-codecs':
       case 'video-codecs':
       case 'resumed':
       case 'ack':

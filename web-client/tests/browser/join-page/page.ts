@@ -169,6 +169,7 @@ function joinPlain(
       case 'participant-updated':
       case 'resumed':
       case 'screens':
+      case 'audio-codecs':
       case 'video-codecs':
         break;
     }
