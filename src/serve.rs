@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,12 +13,16 @@ use axum::middleware::map_response;
 use axum::routing::get;
 use sfu::driver::{self, WorkerHandle, WorkerSettings};
 use sfu::worker::event::Event;
-use signaling::access::{DevelopmentKey, KeySet, KeySetError, UnixTime};
+use signaling::access::{
+    AccessPolicy, DevelopmentKey, KeySet, KeySource, KeySourceError, KeyTiming, Keys,
+    NoCertificates, UnixTime,
+};
 use signaling::api::{Api, ApiSettings, StructuredLog};
+use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::room::RoomSize;
+use signaling::room::{RoomSize, SecondDevice, SessionPolicy};
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use signaling::store::{Store, User};
 use thiserror::Error;
@@ -76,10 +80,18 @@ enum StartError {
          name the file with the clinic's public keys"
     )]
     NoKeys(SocketAddr),
-    #[error("access.jwks {}: {source}", path.display())]
-    KeyFile { path: PathBuf, source: io::Error },
-    #[error("access.jwks {}: {source}", path.display())]
-    Keys { path: PathBuf, source: KeySetError },
+    #[error("access.jwks {place}: {source}")]
+    Keys {
+        place: String,
+        source: KeySourceError,
+    },
+    #[error("access.jwks_authorities {}: {source}", path.display())]
+    AuthoritiesFile { path: PathBuf, source: io::Error },
+    #[error("access.jwks_authorities {}: {source}", path.display())]
+    Authorities {
+        path: PathBuf,
+        source: NoCertificates,
+    },
     #[error(
         "media.port: UDP port {} of {} is in use; choose another, 0 for any, \
          or end what uses it",
@@ -115,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    let access = access(config)?;
+    let access = access(config).await?;
     let store = store::open(&config.store, User::Owner)?;
     let tls = tls(config)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -144,30 +156,14 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         .collect();
     tracing::debug!(?media, "media workers listen");
 
-    let settings = Settings {
-        allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
-        trusted_proxies: proxies.clone(),
-        room_size: RoomSize {
-            people: config.rooms.capacity.0,
-            screens: shared_screens(config),
-        },
-        video_codecs: config.rooms.video_codecs.0.clone(),
-        encryption: match config.rooms.encryption {
-            config::Encryption::Required => Encryption::Required,
-            config::Encryption::Optional => Encryption::Optional,
-        },
-        limits: service_limits(limits),
-        timing: Timing {
-            resume_window: Duration::from_secs(config.rooms.resume_seconds.0.into()),
-            ..Timing::default()
-        },
-    };
+    let settings = service_settings(config, proxies.clone());
     let clinic = clinic(config, store);
     let service = Service::with_sessions(
         settings,
         access.keys,
         workers.clone(),
         Arc::new(clinic.clone()),
+        Arc::new(AuditLog),
     );
     let api = api(config, &clinic, &service, &proxies);
     tokio::spawn(purge(clinic));
@@ -218,16 +214,15 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 struct Access {
-    keys: KeySet,
+    keys: Keys,
     /// Only with a throw-away key, whose private half is gone by now.
     demo_token: Option<String>,
 }
 
-fn access(config: &Config) -> Result<Access, StartError> {
-    let path = &config.access.jwks;
-    if !path.as_os_str().is_empty() {
+async fn access(config: &Config) -> Result<Access, StartError> {
+    if !config.access.jwks.is_empty() {
         return Ok(Access {
-            keys: read_keys(path)?,
+            keys: clinic_keys(&config.access).await?,
             demo_token: None,
         });
     }
@@ -236,26 +231,108 @@ fn access(config: &Config) -> Result<Access, StartError> {
     }
     let key = DevelopmentKey::generate();
     let keys = KeySet::from_json(&key.to_jwks()).map_err(|source| StartError::Keys {
-        path: path.clone(),
-        source,
+        place: String::new(),
+        source: source.into(),
     })?;
     let subject = token::random_id();
     let demo_token = token::mint(&key, "demo", Role::Client, &subject, DEMO_LIFETIME);
     Ok(Access {
-        keys,
+        keys: keys.into(),
         demo_token: Some(demo_token),
     })
 }
 
-fn read_keys(path: &Path) -> Result<KeySet, StartError> {
-    let json = fs::read_to_string(path).map_err(|source| StartError::KeyFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    KeySet::from_json(&json).map_err(|source| StartError::Keys {
-        path: path.to_owned(),
-        source,
-    })
+/// A file must be good from the start. A site may be down just now: the server
+/// starts, and asks it again when somebody comes.
+async fn clinic_keys(access: &config::Access) -> Result<Keys, StartError> {
+    let place = &access.jwks;
+    let is_site = place.starts_with("https://");
+    let source = if is_site {
+        let path = &access.jwks_authorities;
+        let authorities = if path.as_os_str().is_empty() {
+            None
+        } else {
+            let read = fs::read(path);
+            Some(read.map_err(|source| StartError::AuthoritiesFile {
+                path: path.clone(),
+                source,
+            })?)
+        };
+        KeySource::url(place.clone(), authorities.as_deref()).map_err(|source| {
+            StartError::Authorities {
+                path: path.clone(),
+                source,
+            }
+        })?
+    } else {
+        KeySource::file(place.into())
+    };
+    let timing = KeyTiming {
+        fresh: Duration::from_secs(access.jwks_refresh_seconds.0.into()),
+        stale: Duration::from_hours(access.jwks_stale_hours.0.into()),
+        ..KeyTiming::default()
+    };
+    let keys = Keys::from_source(source, timing);
+    match keys.refresh().await {
+        Ok(()) => Ok(keys),
+        Err(error) if is_site => {
+            tracing::warn!(%error, "access.jwks {place} cannot be read; nobody can join until it can");
+            Ok(keys)
+        }
+        Err(source) => Err(StartError::Keys {
+            place: place.clone(),
+            source,
+        }),
+    }
+}
+
+fn service_settings(config: &Config, proxies: TrustedProxies) -> Settings {
+    Settings {
+        allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
+        trusted_proxies: proxies,
+        room_size: RoomSize {
+            people: config.rooms.capacity.0,
+            screens: shared_screens(config),
+        },
+        video_codecs: config.rooms.video_codecs.0.clone(),
+        encryption: match config.rooms.encryption {
+            config::Encryption::Required => Encryption::Required,
+            config::Encryption::Optional => Encryption::Optional,
+        },
+        access: access_policy(config),
+        second_device: second_device(config),
+        limits: service_limits(&config.limits),
+        timing: Timing {
+            resume_window: Duration::from_secs(config.rooms.resume_seconds.0.into()),
+            ..Timing::default()
+        },
+    }
+}
+
+fn access_policy(config: &Config) -> AccessPolicy {
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    AccessPolicy {
+        issuer: some(&config.access.issuer),
+        audience: some(&config.access.audience),
+        roles: config.roles.policies(),
+    }
+}
+
+fn second_device(config: &Config) -> SecondDevice {
+    match config.rooms.second_device {
+        config::SecondDevice::Allow => SecondDevice::Allow,
+        config::SecondDevice::Replace => SecondDevice::Replace,
+        config::SecondDevice::Refuse => SecondDevice::Refuse,
+    }
+}
+
+fn open_room_policy(config: &Config) -> SessionPolicy {
+    let minutes = config.rooms.inactivity_minutes.0;
+    SessionPolicy {
+        waiting_room: config.rooms.waiting_room,
+        inactivity_limit: (minutes > 0).then(|| Duration::from_mins(minutes.into())),
+        ..SessionPolicy::default()
+    }
 }
 
 fn tls(
@@ -374,6 +451,7 @@ fn workers(
 fn clinic(config: &Config, store: Store) -> Clinic {
     let settings = ClinicSettings {
         require_session: config.rooms.require_session,
+        open_rooms: open_room_policy(config),
         retention: Duration::from_hours(24 * u64::from(config.store.retention_days.0)),
     };
     Clinic::new(Arc::new(store), settings)

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod api;
+pub mod audit;
 pub mod clinic;
 pub mod limits;
 mod media_plane;

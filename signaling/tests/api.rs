@@ -11,7 +11,7 @@ use signaling::api::{Api, ApiAudit, ApiEvent, ApiSettings, LiveParticipant, Live
 use signaling::clinic::{Clinic, ClinicSettings, Scope};
 use signaling::limits::{Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::room::{NoEntry, Sessions};
+use signaling::room::{NoEntry, SessionPolicy, Sessions};
 use signaling::store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -593,6 +593,7 @@ impl Server {
             store.clone(),
             ClinicSettings {
                 require_session: true,
+                open_rooms: SessionPolicy::default(),
                 retention: Duration::from_hours(24),
             },
         );
@@ -644,12 +645,18 @@ impl Server {
             .to_owned()
     }
 
-    fn enter(&self, room: &str) -> Result<signaling::room::SessionPolicy, NoEntry> {
+    fn enter(&self, room: &str) -> Result<SessionPolicy, NoEntry> {
         let admission = Admission {
             subject: "s".into(),
             room: room.into(),
             role: Role::Client,
             token_id: "t".into(),
+            issuer: None,
+            audiences: Vec::new(),
+            issued_at: None,
+            expires_at: UnixTime(u64::MAX),
+            is_multi_factor: false,
+            key: None,
         };
         self.clinic.enter(&admission, UnixTime::now())
     }

@@ -4,6 +4,7 @@
 //! that file to these types.
 
 mod read;
+mod role;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use signaling::limits::Network;
 
 pub(crate) use read::read;
+pub(crate) use role::Role;
 pub(crate) use values::{LogLevel, VideoCodecList, Whole};
 
 /// All settings.
@@ -22,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) media: Media,
     pub(crate) access: Access,
+    pub(crate) roles: Roles,
     pub(crate) store: Store,
     pub(crate) api: Api,
     pub(crate) rooms: Rooms,
@@ -68,10 +71,33 @@ pub(crate) struct Media {
 }
 
 /// Who may enter.
-#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Access {
-    pub(crate) jwks: PathBuf,
+    /// A path or an `https://` address.
+    #[serde(deserialize_with = "values::key_place")]
+    pub(crate) jwks: String,
+    pub(crate) jwks_authorities: PathBuf,
+    pub(crate) jwks_refresh_seconds: Whole<10, 65_535>,
+    pub(crate) jwks_stale_hours: Whole<1, 720>,
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+}
+
+/// What each role may do, and what is asked of its tokens.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Roles {
+    #[serde(deserialize_with = "role::host")]
+    pub(crate) host: Role,
+    #[serde(deserialize_with = "role::co_host")]
+    pub(crate) co_host: Role,
+    #[serde(deserialize_with = "role::client")]
+    pub(crate) client: Role,
+    #[serde(deserialize_with = "role::observer")]
+    pub(crate) observer: Role,
+    #[serde(deserialize_with = "role::interpreter")]
+    pub(crate) interpreter: Role,
 }
 
 /// What outlives the process, and the key that seals it.
@@ -103,6 +129,19 @@ pub(crate) struct Rooms {
     pub(crate) encryption: Encryption,
     pub(crate) resume_seconds: Whole<0, 300>,
     pub(crate) require_session: bool,
+    pub(crate) waiting_room: bool,
+    pub(crate) inactivity_minutes: Whole<0, 1_440>,
+    pub(crate) second_device: SecondDevice,
+}
+
+/// What happens when a person who is there comes again on another device.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SecondDevice {
+    #[default]
+    Allow,
+    Replace,
+    Refuse,
 }
 
 /// Whether a client may join without end-to-end encryption.
@@ -172,6 +211,19 @@ impl Default for Media {
     }
 }
 
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            jwks: String::new(),
+            jwks_authorities: PathBuf::new(),
+            jwks_refresh_seconds: Whole(300),
+            jwks_stale_hours: Whole(24),
+            issuer: String::new(),
+            audience: String::new(),
+        }
+    }
+}
+
 impl Default for Store {
     fn default() -> Self {
         Self {
@@ -202,6 +254,9 @@ impl Default for Rooms {
             encryption: Encryption::default(),
             resume_seconds: Whole(30),
             require_session: false,
+            waiting_room: false,
+            inactivity_minutes: Whole(0),
+            second_device: SecondDevice::default(),
         }
     }
 }

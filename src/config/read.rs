@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(
             refusal("[meida]\n"),
             "f.toml:1: meida: unknown field `meida`, expected one of \
-             `http`, `media`, `access`, `store`, `api`, `rooms`, `limits`, `metrics`, `log`"
+             `http`, `media`, `access`, `roles`, `store`, `api`, `rooms`, `limits`, `metrics`, `log`"
         );
     }
 
@@ -163,6 +163,45 @@ mod tests {
                 )),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn a_role_keeps_what_is_not_said_of_it() {
+        let config = parsed("[roles.co-host]\nmulti_factor = true\n").expect("it is good");
+        let by_default = Config::default().roles;
+
+        assert!(config.roles.co_host.multi_factor);
+        assert_eq!(
+            config.roles.co_host.permissions,
+            by_default.co_host.permissions
+        );
+        assert_eq!(config.roles.host, by_default.host);
+        let wrong = refusal("[roles.client]\npermissions = [\"admit\", \"fly\"]\n");
+        assert!(
+            wrong.starts_with("f.toml:2: roles.client.permissions[1]: unknown variant `fly`"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn keys_come_from_a_file_or_over_tls() {
+        for good in [
+            "",
+            "keys.json",
+            "/etc/keys.json",
+            "https://clinic.example/jwks",
+        ] {
+            assert!(parsed(&format!("[access]\njwks = \"{good}\"\n")).is_ok());
+        }
+        for bad in [
+            "http://clinic.example/jwks",
+            "https://",
+            "https:///a",
+            "ftp://a/b",
+        ] {
+            let message = refusal(&format!("[access]\njwks = \"{bad}\"\n"));
+            assert!(message.contains("begins with https://"), "{message}");
         }
     }
 

@@ -155,6 +155,20 @@ pub(super) fn serialize_networks<S: Serializer>(
     serializer.collect_seq(networks.iter().map(Network::to_string))
 }
 
+/// A path, or an address with TLS: keys that came over plain HTTP could be
+/// anybody's.
+pub(super) fn key_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.split_once("://") {
+        Some(("https", host)) if !host.is_empty() && !host.starts_with('/') => Ok(text),
+        None => Ok(text),
+        Some(_) => Err(D::Error::invalid_value(
+            Unexpected::Str(&text),
+            &"a file, or an address that begins with https://",
+        )),
+    }
+}
+
 pub(super) fn addresses<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<IpAddr>, D::Error> {

@@ -11,6 +11,10 @@ export {
 export type { Layers } from './room/layer-limits';
 export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
 export { Track } from './room/track';
+export { SessionRules, type ConsentRequest, type SessionRulesEvents } from './room/session-rules';
+export type { Permission } from './signaling/protocol/Permission';
+export type { WaitingPerson } from './signaling/protocol/WaitingPerson';
+export type { WaitingReason } from './signaling/protocol/WaitingReason';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -30,7 +32,12 @@ pub enum KeySetError {
     Secret(usize),
     #[error("key {0} is malformed")]
     Malformed(usize),
-    #[error("it has no key for EdDSA (kty OKP, crv Ed25519) or ES256 (kty EC, crv P-256)")]
+    #[error("key {0} is an RSA key of fewer than 2048 or more than 8192 bits")]
+    RsaSize(usize),
+    #[error(
+        "it has no key for EdDSA (kty OKP, crv Ed25519), ES256 (kty EC, crv P-256) \
+         or RS256 (kty RSA)"
+    )]
     NoneUsable,
 }
 
@@ -81,25 +88,36 @@ impl fmt::Debug for KeySet {
 
 impl PublicKey {
     fn from_value(value: Value, index: usize) -> Result<Option<Self>, KeySetError> {
-        let curve = |value: &Value| {
-            let text = |name| value.get(name).and_then(Value::as_str);
-            match (text("kty"), text("crv")) {
-                (Some("OKP"), Some("Ed25519")) => Some(Algorithm::EdDSA),
-                (Some("EC"), Some("P-256")) => Some(Algorithm::ES256),
-                _ => None,
-            }
+        let text = |name| value.get(name).and_then(Value::as_str);
+        let (algorithm, name) = match (text("kty"), text("crv")) {
+            (Some("OKP"), Some("Ed25519")) => (Algorithm::EdDSA, "EdDSA"),
+            (Some("EC"), Some("P-256")) => (Algorithm::ES256, "ES256"),
+            (Some("RSA"), _) => (Algorithm::RS256, "RS256"),
+            _ => return Ok(None),
         };
-        let Some(algorithm) = curve(&value) else {
+        // A key is for one algorithm (RFC 7517 §4.4); RFC 9864 calls Ed25519
+        // by its own name.
+        let is_other = |alg| alg != name && (alg, name) != ("Ed25519", "EdDSA");
+        if text("alg").is_some_and(is_other) {
             return Ok(None);
-        };
+        }
         if value.get("use").is_some_and(|purpose| purpose != "sig") {
             return Ok(None);
         }
         let malformed = || KeySetError::Malformed(index);
-        let jwk: Jwk = serde_json::from_value(value).map_err(|_| malformed())?;
+        if algorithm == Algorithm::RS256 {
+            let modulus = text("n").ok_or_else(malformed)?;
+            let modulus = URL_SAFE_NO_PAD.decode(modulus).map_err(|_| malformed())?;
+            let bytes = modulus.iter().skip_while(|byte| **byte == 0).count();
+            if !(256..=1024).contains(&bytes) {
+                return Err(KeySetError::RsaSize(index));
+            }
+        }
+        let jwk: Jwk = serde_json::from_value(unnamed(value)).map_err(|_| malformed())?;
         match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {}
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {}
+            AlgorithmParameters::RSA(_) => {}
             _ => return Err(malformed()),
         }
         let key = DecodingKey::from_jwk(&jwk).map_err(|_| malformed())?;
@@ -109,6 +127,15 @@ impl PublicKey {
             key,
         }))
     }
+}
+
+/// Without the algorithm, which has been looked at and whose newer names the
+/// library does not know.
+fn unnamed(mut value: Value) -> Value {
+    if let Some(members) = value.as_object_mut() {
+        members.remove("alg");
+    }
+    value
 }
 
 #[derive(Deserialize)]
@@ -128,7 +155,8 @@ mod tests {
     #[test]
     fn keys_of_other_types_are_skipped() {
         let set = json!({"keys": [
-            {"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+            {"kty": "RSA", "alg": "PS256", "n": "AQAB", "e": "AQAB"},
+            {"kty": "EC", "crv": "P-521"},
             {"kty": "new"},
             ed25519(),
         ]});
@@ -136,6 +164,18 @@ mod tests {
         let keys = KeySet::from_json(&set.to_string()).expect("one key is good");
 
         assert_eq!(keys.keys.len(), 1);
+    }
+
+    #[test]
+    fn small_and_huge_rsa_keys_are_refused() {
+        for bytes in [1, 255, 1_025] {
+            let modulus = URL_SAFE_NO_PAD.encode(vec![0xFF; bytes]);
+            let set = json!({"keys": [ed25519(), {"kty": "RSA", "n": modulus, "e": "AQAB"}]});
+            assert!(matches!(
+                KeySet::from_json(&set.to_string()),
+                Err(KeySetError::RsaSize(1))
+            ));
+        }
     }
 
     #[test]

@@ -1,18 +1,18 @@
-//! Tokens: JWTs (RFC 7519) signed with `EdDSA` (RFC 8037) or `ES256`
-//! (RFC 7518 §3.4).
+//! Tokens: JWTs (RFC 7519) signed with `EdDSA` (RFC 8037), `ES256`
+//! (RFC 7518 §3.4) or `RS256` (§3.3).
 
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use thiserror::Error;
 
-use super::KeySet;
+use super::claims::Claims;
+use super::proof::ProofError;
+use super::{KeySet, Thumbprint};
 use crate::protocol::{ErrorCode, Role};
 
 /// Seconds since 1970-01-01 UTC, without leap seconds (RFC 7519 `NumericDate`).
@@ -40,6 +40,17 @@ pub struct Admission {
     pub role: Role,
     /// The token's own id, 1 to 128 characters (`jti`).
     pub token_id: String,
+    /// Who signed it, by its own word (`iss`).
+    pub issuer: Option<String>,
+    /// Whom it is for (`aud`); empty if it does not say.
+    pub audiences: Vec<String>,
+    /// When it was signed (`iat`).
+    pub issued_at: Option<UnixTime>,
+    pub expires_at: UnixTime,
+    /// Whether the person showed more than one factor (`amr` holds `mfa`).
+    pub is_multi_factor: bool,
+    /// The key that the bearer must have (`cnf.jkt`).
+    pub key: Option<Thumbprint>,
 }
 
 /// Why a token was refused.
@@ -49,7 +60,7 @@ pub enum TokenError {
     TooLong,
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    #[error("the token's algorithm is not one of EdDSA and ES256")]
+    #[error("the token's algorithm is not one of EdDSA, ES256 and RS256")]
     Algorithm,
     #[error("the token is signed with a key this server does not know")]
     UnknownKey,
@@ -59,19 +70,45 @@ pub enum TokenError {
     Expired,
     #[error("the token is not valid yet")]
     NotYetValid,
+    #[error("the token's issuer is not the one in access.issuer")]
+    Issuer,
+    #[error("the token is not for the audience in access.audience")]
+    Audience,
+    #[error("the token is older than its role may be, or does not say its age")]
+    TooOld,
+    #[error("the token's role asks for a sign-in with more than one factor")]
+    MultiFactor,
+    #[error("the token's role asks for a token that is bound to a key")]
+    KeyRequired,
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error("the token was used with another key before")]
+    Reused,
+    #[error("more tokens are in use than this server remembers")]
+    TooMany,
+    #[error("the clinic's keys cannot be had at the moment")]
+    NoKeys,
 }
 
 impl TokenError {
     /// The protocol's code for this refusal.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Expired => ErrorCode::TokenExpired,
+            Self::Expired | Self::TooOld => ErrorCode::TokenExpired,
             Self::NotYetValid => ErrorCode::TokenNotYetValid,
+            Self::MultiFactor => ErrorCode::MultiFactorRequired,
+            Self::KeyRequired | Self::Proof(ProofError::Absent) => ErrorCode::ProofRequired,
+            Self::Proof(_) => ErrorCode::InvalidProof,
+            Self::Reused => ErrorCode::TokenReused,
+            Self::TooMany => ErrorCode::ServerFull,
+            Self::NoKeys => ErrorCode::KeysUnavailable,
             Self::TooLong
             | Self::Malformed(_)
             | Self::Algorithm
             | Self::UnknownKey
-            | Self::Signature => ErrorCode::InvalidToken,
+            | Self::Signature
+            | Self::Issuer
+            | Self::Audience => ErrorCode::InvalidToken,
         }
     }
 }
@@ -96,9 +133,7 @@ impl KeySet {
                     refusal = TokenError::Signature;
                 }
                 Err(_) => {
-                    return Err(TokenError::Malformed(
-                        "sub, room, role, nbf, exp or jti is absent or wrong",
-                    ));
+                    return Err(TokenError::Malformed("a claim is absent or wrong"));
                 }
             }
         }
@@ -134,6 +169,7 @@ impl Header {
         match self.alg.as_str() {
             "EdDSA" => Ok(Algorithm::EdDSA),
             "ES256" => Ok(Algorithm::ES256),
+            "RS256" => Ok(Algorithm::RS256),
             _ => Err(TokenError::Algorithm),
         }
     }
@@ -149,98 +185,14 @@ fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    room: String,
-    role: Role,
-    exp: NumericDate,
-    nbf: Option<NumericDate>,
-    jti: String,
-}
-
-/// Whole seconds of a `NumericDate`, which may have a fraction (RFC 7519 §2).
-#[derive(Clone, Copy)]
-struct NumericDate(u64);
-
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seconds;
-
-        impl Visitor<'_> for Seconds {
-            type Value = NumericDate;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("seconds since 1970")
-            }
-
-            fn visit_u64<E: Error>(self, seconds: u64) -> Result<NumericDate, E> {
-                Ok(NumericDate(seconds))
-            }
-
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the fraction is what is cut off, and the sign was looked at"
-            )]
-            fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
-                if seconds >= 0.0 {
-                    Ok(NumericDate(seconds as u64))
-                } else {
-                    Err(E::invalid_value(Unexpected::Float(seconds), &self))
-                }
-            }
-        }
-
-        deserializer.deserialize_f64(Seconds)
-    }
-}
-
-impl Claims {
-    fn admit(self, now: UnixTime) -> Result<Admission, TokenError> {
-        if self.exp.0.saturating_add(LEEWAY_SECONDS) <= now.0 {
-            return Err(TokenError::Expired);
-        }
-        if self
-            .nbf
-            .is_some_and(|nbf| nbf.0 > now.0.saturating_add(LEEWAY_SECONDS))
-        {
-            return Err(TokenError::NotYetValid);
-        }
-        for id in [&self.sub, &self.room, &self.jti] {
-            if !is_id(id) {
-                return Err(TokenError::Malformed(
-                    "sub, room and jti must have 1 to 128 printable characters",
-                ));
-            }
-        }
-        Ok(Admission {
-            subject: self.sub,
-            room: self.room,
-            role: self.role,
-            token_id: self.jti,
-        })
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().take(MAX_ID_CHARS + 1).count() <= MAX_ID_CHARS
-        && !text.chars().any(char::is_control)
-}
-
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-
-const MAX_ID_CHARS: usize = 128;
-
-/// How far the clinic's clock and ours may be apart.
-const LEEWAY_SECONDS: u64 = 10;
 
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
     use aws_lc_rs::signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
     };
     use serde_json::{Value, json};
 
@@ -261,6 +213,12 @@ mod tests {
                 room: "r".into(),
                 role: Role::Host,
                 token_id: "t".into(),
+                issuer: None,
+                audiences: Vec::new(),
+                issued_at: Some(NOW),
+                expires_at: UnixTime(NOW.0 + 60),
+                is_multi_factor: false,
+                key: None,
             })
         );
     }
@@ -353,6 +311,72 @@ mod tests {
     }
 
     #[test]
+    fn who_is_asked_and_how_the_person_signed_in_is_read() {
+        let key = Signer::ed25519("a");
+        let mut claims = claims();
+        claims["iss"] = "https://clinic.example".into();
+        claims["amr"] = json!(["pwd", "mfa"]);
+        for (aud, audiences) in [
+            (json!("us"), vec!["us".to_owned()]),
+            (json!(["us", "them"]), vec!["us".into(), "them".into()]),
+            (json!([]), vec![]),
+            (Value::Null, vec![]),
+        ] {
+            claims["aud"] = aud;
+            let admission = key.key_set().verify(&key.sign(&claims), NOW);
+            let admission = admission.expect("the token is good");
+            assert_eq!(admission.audiences, audiences);
+            assert_eq!(admission.issuer.as_deref(), Some("https://clinic.example"));
+            assert!(admission.is_multi_factor);
+        }
+        claims["amr"] = json!(["pwd"]);
+        let admission = key.key_set().verify(&key.sign(&claims), NOW);
+        assert!(!admission.expect("the token is good").is_multi_factor);
+    }
+
+    #[test]
+    fn a_confirmation_that_nobody_can_check_does_not_pass_for_none() {
+        let key = Signer::ed25519("a");
+        for confirmation in [
+            json!({}),
+            json!({"jwk": {"kty": "OKP"}}),
+            json!({"x5t#S256": "AAAA"}),
+            json!({"jkt": "short"}),
+            json!({"jkt": 7}),
+            json!([]),
+            json!("jkt"),
+        ] {
+            let mut claims = claims();
+            claims["cnf"] = confirmation.clone();
+            let refusal = key.key_set().verify(&key.sign(&claims), NOW);
+            assert!(
+                matches!(refusal, Err(TokenError::Malformed(_))),
+                "{confirmation}"
+            );
+        }
+    }
+
+    #[test]
+    fn rs256_is_taken_and_its_key_for_nothing_else() {
+        let key = Signer::rsa("a");
+        let keys = key.key_set();
+
+        assert!(keys.verify(&key.sign(&claims()), NOW).is_ok());
+        for algorithm in ["HS256", "RS384", "PS256", "none"] {
+            let token = key.sign_with(&json!({"alg": algorithm, "kid": "a"}), &claims());
+            assert_eq!(keys.verify(&token, NOW), Err(TokenError::Algorithm));
+        }
+        let mut other = key.public();
+        other["alg"] = "PS256".into();
+        let others = json!({"keys": [other, Signer::ed25519("b").public()]});
+        let others = KeySet::from_json(&others.to_string()).expect("one key is good");
+        assert_eq!(
+            others.verify(&key.sign(&claims()), NOW),
+            Err(TokenError::UnknownKey)
+        );
+    }
+
+    #[test]
     fn a_foreign_signature_is_refused() {
         let (ours, theirs) = (Signer::ed25519("a"), Signer::ed25519("a"));
 
@@ -383,7 +407,7 @@ mod tests {
     fn other_algorithms_are_refused() {
         let key = Signer::ed25519("a");
         for algorithm in [
-            "none", "None", "HS256", "RS256", "ES384", "PS256", "eddsa", "",
+            "none", "None", "HS256", "RS384", "ES384", "PS256", "eddsa", "",
         ] {
             let token = key.sign_with(&json!({"alg": algorithm}), &claims());
             assert_eq!(
@@ -472,6 +496,7 @@ mod tests {
     enum Pair {
         Ed25519(Ed25519KeyPair),
         P256(EcdsaKeyPair),
+        Rsa(RsaKeyPair),
     }
 
     impl Signer {
@@ -486,10 +511,17 @@ mod tests {
             Self { kid, pair }
         }
 
+        fn rsa(kid: &'static str) -> Self {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key can be made");
+            let pair = Pair::Rsa(pair);
+            Self { kid, pair }
+        }
+
         fn public_bytes(&self) -> Vec<u8> {
             match &self.pair {
                 Pair::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
                 Pair::P256(pair) => pair.public_key().as_ref().to_vec(),
+                Pair::Rsa(pair) => pair.public_key().as_ref().to_vec(),
             }
         }
 
@@ -504,6 +536,11 @@ mod tests {
                     "kty": "EC", "crv": "P-256", "kid": self.kid,
                     "x": text(&bytes[1..33]), "y": text(&bytes[33..]),
                 }),
+                Pair::Rsa(pair) => json!({
+                    "kty": "RSA", "kid": self.kid, "alg": "RS256",
+                    "n": text(pair.public_key().modulus().big_endian_without_leading_zero()),
+                    "e": text(pair.public_key().exponent().big_endian_without_leading_zero()),
+                }),
             }
         }
 
@@ -516,6 +553,7 @@ mod tests {
             let alg = match self.pair {
                 Pair::Ed25519(_) => "EdDSA",
                 Pair::P256(_) => "ES256",
+                Pair::Rsa(_) => "RS256",
             };
             self.sign_with(&json!({"alg": alg, "typ": "JWT", "kid": self.kid}), claims)
         }
@@ -529,6 +567,17 @@ mod tests {
                     .expect("signing works")
                     .as_ref()
                     .to_vec(),
+                Pair::Rsa(pair) => {
+                    let mut signature = vec![0; pair.public_modulus_len()];
+                    pair.sign(
+                        &RSA_PKCS1_SHA256,
+                        &SystemRandom::new(),
+                        body.as_bytes(),
+                        &mut signature,
+                    )
+                    .expect("signing works");
+                    signature
+                }
             };
             format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature))
         }

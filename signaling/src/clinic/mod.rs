@@ -18,13 +18,16 @@ pub use api_keys::{ApiKeyInfo, InvalidScope, NewApiKey, Scope};
 pub(crate) use record::{Bearer, Session, SessionId};
 
 use crate::access::UnixTime;
+use crate::room::SessionPolicy;
 use crate::store::{Store, StoreError};
 
 /// What may be set.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClinicSettings {
     /// Whether only rooms with a session may be entered.
     pub require_session: bool,
+    /// The rules of rooms without a session.
+    pub open_rooms: SessionPolicy,
     /// How long a session is kept after its end, and a revocation. No token
     /// should be good for longer.
     pub retention: Duration,

@@ -59,7 +59,7 @@ impl Clinic {
             return if self.shared.settings.require_session {
                 Err(NoEntry::NoSession)
             } else {
-                Ok(SessionPolicy::default())
+                Ok(self.shared.settings.open_rooms.clone())
             };
         };
         if session.is_over(now) {
@@ -325,6 +325,7 @@ mod tests {
     fn clinic_on(store: &Arc<Store>, require_session: bool) -> Clinic {
         let settings = ClinicSettings {
             require_session,
+            open_rooms: SessionPolicy::default(),
             retention: RETENTION,
         };
         Clinic::new(store.clone(), settings)
@@ -359,6 +360,12 @@ mod tests {
             room: room.into(),
             role: Role::Client,
             token_id: "t".into(),
+            issuer: None,
+            audiences: Vec::new(),
+            issued_at: None,
+            expires_at: UnixTime(u64::MAX),
+            is_multi_factor: false,
+            key: None,
         }
     }
 }

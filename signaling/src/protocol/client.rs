@@ -38,6 +38,10 @@ pub enum ClientMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         group: Option<GroupReport>,
+        /// That the client has the key its token is bound to (`cnf.jkt`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        proof: Option<JoinProof>,
     },
     /// Takes a stay up again whose socket is gone or of no use, instead of
     /// `join`. Both sides then send again what the other did not receive.
@@ -93,6 +97,48 @@ pub enum ClientMessage {
     MlsMessage { message: Opaque },
     /// Asks for what it takes to come back into the group.
     MlsResync {},
+    /// Accepts the text of `consent-required`, by its hash.
+    AcceptConsent { hash: String },
+    /// From somebody who waits: the name, sealed to those who may let people in
+    /// by the keys of `waiting`.
+    Knock { sealed_name: Opaque },
+    /// The key that those who wait may seal to. Needs `admit`, as do the next
+    /// four.
+    DoorKey { key: Opaque },
+    /// Lets these people in.
+    Admit { participant_ids: Vec<String> },
+    /// Lets everybody in who waits.
+    AdmitAll {},
+    /// Turns somebody away who waits.
+    Refuse { participant_id: String },
+    /// Something for somebody who waits, sealed to that person.
+    TellWaiting {
+        participant_id: String,
+        message: Opaque,
+    },
+    /// Whether anybody new may come in. Needs `lock`.
+    Lock { locked: bool },
+    /// Turns somebody's microphone or camera off. Needs `mute`, as do the next
+    /// three. Only its owner can turn it on again.
+    Mute {
+        participant_id: String,
+        source: PublicationSource,
+    },
+    /// Turns off everybody's microphone but those of people who have `mute`.
+    MuteAll {},
+    /// Asks somebody to turn a microphone or camera on.
+    Ask {
+        participant_id: String,
+        source: PublicationSource,
+    },
+    /// Ends somebody's share of a screen.
+    StopShare { participant_id: String },
+    /// Sends somebody away, and never takes that token again. Needs `remove`.
+    Remove { participant_id: String },
+    /// Ends the session for all. Needs `end`.
+    EndSession {},
+    /// Somebody is at the device.
+    Active {},
     /// Ends the stay.
     Leave {},
 }
@@ -148,6 +194,28 @@ pub struct GroupReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub group_info: Option<Opaque>,
+}
+
+/// Shows that its maker has a key (RFC 7800).
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinProof {
+    pub key: ProofKey,
+    /// By that key, in base64url, over the label "Quietroom 1.0 Join" and,
+    /// together as one vector, the nonce of `challenge`, the room and the
+    /// SHA-256 hash of the token; each a vector as in RFC 9420 §2.1.2.
+    pub signature: String,
+}
+
+/// The signature key that the client has in the group, as a JWK (RFC 8037).
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+pub struct ProofKey {
+    /// `OKP`
+    pub kty: String,
+    /// `Ed25519`
+    pub crv: String,
+    /// The public key in base64url.
+    pub x: String,
 }
 
 /// A media section the client sends on.

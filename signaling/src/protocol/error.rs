@@ -13,16 +13,43 @@ pub enum ErrorCode {
     TokenExpired,
     /// The token's time has not come.
     TokenNotYetValid,
+    /// The token is bound to a key, or its role asks for one that is: show by
+    /// `proof` that this client has it.
+    ProofRequired,
+    /// The proof is of another key, of another socket, or wrong.
+    InvalidProof,
+    /// The token was used with another key before.
+    TokenReused,
     /// The token was taken back, or its bearer was sent away.
     TokenRevoked,
+    /// The role asks for a sign-in with more than one factor.
+    MultiFactorRequired,
+    /// The clinic's keys cannot be had at the moment; try later.
+    KeysUnavailable,
     /// Nobody else fits in.
     RoomFull,
+    /// The room is locked: nobody new comes in.
+    RoomLocked,
+    /// This person is in the room already, on another device.
+    SecondDevice,
+    /// This person has come in on another device, which takes this one's place.
+    JoinedElsewhere,
     /// The session's time has not come.
     SessionNotOpen,
     /// The session is over, for all.
     SessionEnded,
+    /// A host turned the client away from the waiting room.
+    Refused,
     /// A host sent the client away, for good.
     Removed,
+    /// The client did nothing for too long.
+    Inactive,
+    /// The client's role does not allow this.
+    NotAllowed,
+    /// The client has not been let in yet.
+    NotAdmitted,
+    /// The session has another text to accept.
+    ConsentMismatch,
     /// As many screens are shared in the room as it takes.
     ScreensFull,
     /// The server has as many rooms or participants as it takes; try later.

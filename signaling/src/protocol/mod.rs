@@ -7,19 +7,22 @@
 mod client;
 mod error;
 mod opaque;
+mod permission;
 mod resume;
 mod server;
 mod typescript;
 
 pub use client::{
-    ClientMessage, GroupCommit, GroupReport, LayerLimit, PublicationSection, PublicationSource,
-    SlotSections,
+    ClientMessage, GroupCommit, GroupReport, JoinProof, LayerLimit, ProofKey, PublicationSection,
+    PublicationSource, SlotSections,
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};
+pub use permission::Permission;
 pub use resume::{ResumeSecret, Resumption};
 pub use server::{
     AudioCodec, IceServer, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
+    WaitingPerson, WaitingReason,
 };
 pub use typescript::write_typescript;
 

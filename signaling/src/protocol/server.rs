@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{ErrorCode, Opaque, ResumeSecret, Resumption};
+use super::{ErrorCode, Opaque, Permission, PublicationSource, ResumeSecret, Resumption};
 
 /// A message from server to client.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
@@ -13,6 +13,12 @@ use super::{ErrorCode, Opaque, ResumeSecret, Resumption};
     rename_all_fields = "camelCase"
 )]
 pub enum ServerMessage {
+    /// The first message on each socket: what a proof in `join` must sign. It
+    /// is good for this socket only.
+    Challenge {
+        /// 32 random bytes in base64url.
+        nonce: String,
+    },
     /// The answer to `join`.
     Joined {
         /// The client's own id in this room, for this stay.
@@ -31,6 +37,12 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         resume: Option<Resumption>,
+        /// What the client may do.
+        #[serde(default)]
+        permissions: Vec<Permission>,
+        /// Whether nobody new may come in.
+        #[serde(default)]
+        locked: bool,
     },
     /// The answer to `resume`: the stay goes on here.
     Resumed {
@@ -47,6 +59,48 @@ pub enum ServerMessage {
         /// As in `resumed`.
         received: u32,
     },
+    /// Before anything else of a session, a text is to be accepted.
+    ConsentRequired {
+        version: String,
+        text: String,
+        /// SHA-256 of the text, in base64url.
+        hash: String,
+    },
+    /// The client waits. Comes again when something of it changes.
+    Waiting {
+        reason: WaitingReason,
+        /// The keys that a name may be sealed to.
+        door_keys: Vec<Opaque>,
+    },
+    /// What somebody who may let people in tells this client, which waits.
+    WaitingMessage { message: Opaque },
+    /// Who waits, for those who may let people in. Replaces the list before.
+    WaitingList { people: Vec<WaitingPerson> },
+    /// What the client may do from now on.
+    Permissions { permissions: Vec<Permission> },
+    /// Who acts as host from now on while no host is there; `null`: nobody,
+    /// or a host is back.
+    Hosting { participant_id: Option<String> },
+    /// Whether anybody new may come in.
+    Locked { locked: bool, by: String },
+    /// The client's microphone or camera was turned off, and nothing of it is
+    /// passed on: say so by `media`. Saying that it is on again, the person's
+    /// own decision, turns it on.
+    Muted {
+        source: PublicationSource,
+        by: String,
+    },
+    /// Somebody asks for the client's microphone or camera; the person decides.
+    Asked {
+        source: PublicationSource,
+        by: String,
+    },
+    /// The client's shared screen was taken off.
+    ShareStopped { by: String },
+    /// The session ends for all in so many seconds.
+    SessionEnding { seconds: u32 },
+    /// The client is logged off in so many seconds unless it says `active`.
+    InactivityWarning { seconds: u32 },
     /// The answer to `offer`.
     Answer { sdp: String },
     /// Somebody came in.
@@ -109,6 +163,28 @@ pub struct Participant {
     /// Its connection to the server is gone, and may come back.
     #[serde(default)]
     pub reconnecting: bool,
+}
+
+/// Why somebody waits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitingReason {
+    /// Nobody is there who could let anybody in.
+    HostAbsent,
+    /// Somebody has to let the client in.
+    Admission,
+}
+
+/// Somebody who waits to be let in.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingPerson {
+    pub id: String,
+    pub role: Role,
+    /// The name, sealed to those who may let people in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub sealed_name: Option<Opaque>,
 }
 
 /// What a participant is in the room; the token says it.

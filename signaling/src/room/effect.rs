@@ -3,6 +3,7 @@
 use sfu::identity::ParticipantId;
 use sfu::worker::command::Command;
 
+use crate::audit::Action;
 use crate::protocol::ServerMessage;
 
 /// One thing to do, in the order given.
@@ -14,4 +15,42 @@ pub enum Effect {
     Media(Command),
     /// Closes a participant's socket, after what it was told.
     Close(ParticipantId),
+    /// Never lets in again who came with this participant's token.
+    Revoke(ParticipantId),
+    /// Lets nobody come back to the session.
+    EndSession,
+    /// Puts something on record.
+    Audit {
+        /// `None`: nobody in the room did it.
+        actor: Option<ParticipantId>,
+        /// `None`: nobody else.
+        target: Option<ParticipantId>,
+        action: Action,
+    },
+}
+
+impl Effect {
+    pub(super) fn by(actor: ParticipantId, action: Action) -> Self {
+        Self::Audit {
+            actor: Some(actor),
+            target: None,
+            action,
+        }
+    }
+
+    pub(super) fn done(actor: ParticipantId, target: ParticipantId, action: Action) -> Self {
+        Self::Audit {
+            actor: Some(actor),
+            target: Some(target),
+            action,
+        }
+    }
+
+    pub(super) fn by_clock(action: Action) -> Self {
+        Self::Audit {
+            actor: None,
+            target: None,
+            action,
+        }
+    }
 }

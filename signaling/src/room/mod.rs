@@ -2,15 +2,20 @@
 //!
 //! [`Room`] is a state machine without sockets, clocks or random numbers:
 //! what happened goes in, a list of [`Effect`]s comes out. Admission (waiting
-//! room, lock, consent) belongs before [`Room::join`]; delivery of MLS messages
+//! room, lock, consent) comes before a seat (`admission.rs`); delivery of MLS messages
 //! ([`crate::mls`]) goes on beside it and knows nothing of slots.
 
+mod admission;
+mod authority;
 mod codecs;
 mod effect;
+mod feed;
 mod policy;
+mod schedule;
 mod slots;
 mod state;
 
+pub use admission::{Arrival, Entrance, NotAdmitted, Rules, SecondDevice};
 pub use effect::Effect;
 pub use policy::{Consent, NoEntry, SessionPolicy, Sessions, Window};
 pub use state::{Devices, Room, RoomFull, RoomSize, Session};

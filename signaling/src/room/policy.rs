@@ -55,6 +55,12 @@ pub trait Sessions: Send + Sync + std::fmt::Debug {
 
     /// Never lets this token in again: its bearer was removed.
     fn revoke_token(&self, room: &str, token_id: &str);
+
+    /// Lets nobody into this session any more: a host ended it, or its time is
+    /// over. Rooms that nobody opens may begin anew.
+    fn end_session(&self, room: &str) {
+        let _ = room;
+    }
 }
 
 /// Why somebody with a good token may not come in.

@@ -1,5 +1,6 @@
 //! The room's state machine.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
@@ -9,11 +10,17 @@ use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
 
 use super::Effect;
+use super::admission::{Arrival, Caller, Entrance, Rules};
+use super::authority::Muting;
 use super::codecs::{self, Common};
+use super::feed::permission;
 use super::slots::Slots;
+use crate::access::Permissions;
+use crate::audit::Action;
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
-    AudioCodec, ErrorCode, LayerLimit, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
+    AudioCodec, ErrorCode, LayerLimit, Opaque, Participant, Permission, Role, ServerMessage,
+    SlotAssignment, VideoCodec,
 };
 use crate::slot::{SlotsBy, slot_id};
 
@@ -21,12 +28,25 @@ use crate::slot::{SlotsBy, slot_id};
 #[derive(Debug)]
 pub struct Room {
     id: RoomId,
-    size: RoomSize,
+    pub(super) size: RoomSize,
+    pub(super) rules: Rules,
     /// In the order in which they came.
-    members: Vec<Member>,
+    pub(super) members: Vec<Member>,
+    /// Those at the door, in the order in which they came.
+    pub(super) callers: Vec<Caller>,
+    /// Tokens whose bearers were let in, and may come back.
+    pub(super) admitted: HashSet<String>,
+    /// Tokens whose bearers accepted the session's text.
+    pub(super) consented: HashSet<String>,
+    pub(super) is_locked: bool,
+    /// Who acts as host while no host is there.
+    pub(super) hosting: Option<ParticipantId>,
+    /// How often everybody was told that the end is near.
+    pub(super) warnings: usize,
+    pub(super) has_ended: bool,
     /// Who shares a screen; in the same slot for everyone, the sharer's own
     /// being left empty.
-    screens: Slots,
+    pub(super) screens: Slots,
     delivery: Delivery,
     audio_codecs: Common<AudioCodec>,
     video_codecs: Common<VideoCodec>,
@@ -75,15 +95,25 @@ pub struct Session {
 }
 
 #[derive(Debug)]
-struct Member {
-    id: ParticipantId,
-    role: Role,
-    devices: Devices,
+pub(super) struct Member {
+    pub(super) id: ParticipantId,
+    pub(super) role: Role,
+    pub(super) permissions: Permissions,
+    pub(super) subject: String,
+    pub(super) token_id: String,
+    pub(super) devices: Devices,
+    pub(super) muted: Muted,
+    /// When the person last gave a sign of being there.
+    pub(super) active_at: Option<Instant>,
+    /// That it will be logged off.
+    pub(super) is_warned: bool,
+    /// What those who wait seal their names to.
+    pub(super) door_key: Option<Opaque>,
     /// Its socket is gone, and may come back.
     reconnecting: bool,
-    slots: Slots,
+    pub(super) slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
-    negotiated: Option<SlotsBy<u16>>,
+    pub(super) negotiated: Option<SlotsBy<u16>>,
     /// What its frames are encrypted with; unknown, any or none.
     frame_key: Option<SframeKey>,
     /// What it decodes; unknown without slots for sound, or for pictures.
@@ -91,13 +121,33 @@ struct Member {
     video_codecs: Option<Vec<VideoCodec>>,
 }
 
+/// Which devices others have turned off.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Muted {
+    pub(super) microphone: Muting,
+    pub(super) camera: Muting,
+}
+
 impl Room {
-    /// An empty room.
+    /// An empty room that lets everybody in.
     pub fn new(id: RoomId, size: RoomSize) -> Self {
+        Self::with_rules(id, size, Rules::default())
+    }
+
+    /// An empty room.
+    pub fn with_rules(id: RoomId, size: RoomSize, rules: Rules) -> Self {
         Self {
             id,
             size,
+            is_locked: rules.policy.locked,
+            rules,
             members: Vec::new(),
+            callers: Vec::new(),
+            admitted: HashSet::new(),
+            consented: HashSet::new(),
+            hosting: None,
+            warnings: 0,
+            has_ended: false,
             screens: Slots::new(size.screens),
             delivery: Delivery::default(),
             audio_codecs: Common::default(),
@@ -105,20 +155,60 @@ impl Room {
         }
     }
 
-    /// Lets somebody in, and tells everyone who is in which slot.
+    /// Changes the rules. Who is there stays; the lock is as it was.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Lets somebody in with all that the role allows, past the door.
     ///
     /// # Errors
     /// As many are there as the room takes.
     pub fn join(&mut self, id: ParticipantId, role: Role) -> Result<Vec<Effect>, RoomFull> {
-        if self.members.len() >= usize::from(self.size.people) {
+        if self.members.len() >= self.capacity() {
             return Err(RoomFull);
         }
+        let arrival = Arrival {
+            id,
+            role,
+            permissions: Permissions::of(role),
+            subject: id.to_string(),
+            token_id: id.to_string(),
+            entrance: None,
+        };
+        // Nothing is measured against the time without an inactivity limit.
+        Ok(self.seat(arrival, Instant::now()))
+    }
+
+    /// Gives somebody a place, and tells everyone who is in which slot.
+    pub(super) fn seat(&mut self, arrival: Arrival, now: Instant) -> Vec<Effect> {
+        let Arrival {
+            id,
+            role,
+            permissions,
+            subject,
+            token_id,
+            entrance,
+        } = arrival;
+        let receives = permissions.allow(Permission::Receive);
+        let slots = if receives {
+            self.size.slots().people
+        } else {
+            0
+        };
         let mut joiner = Member {
             id,
             role,
+            permissions,
+            subject,
+            token_id,
             devices: Devices::default(),
+            muted: Muted::default(),
+            active_at: None,
+            is_warned: false,
+            door_key: None,
             reconnecting: false,
-            slots: Slots::new(self.size.slots().people),
+            slots: Slots::new(slots),
             negotiated: None,
             frame_key: None,
             audio_codecs: None,
@@ -131,9 +221,11 @@ impl Room {
                 role,
                 participants: self.members.iter().map(Member::describe).collect(),
                 slots: joiner.slots.len(),
-                screen_slots: self.screens.len(),
+                screen_slots: if receives { self.screens.len() } else { 0 },
                 ice_servers: Vec::new(),
                 resume: None,
+                permissions: permissions.iter().collect(),
+                locked: self.is_locked,
             },
         )];
 
@@ -170,15 +262,35 @@ impl Room {
             effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
         }
         self.members.push(joiner);
-        Ok(effects)
+        effects.extend(self.hand_over());
+        if permissions.allow(Permission::Admit) && self.somebody_waits() {
+            effects.push(Effect::Tell(id, self.waiting_list()));
+            effects.extend(self.tell_waiting());
+        }
+        if let Some(entrance) = entrance {
+            effects.extend(self.deliver(id, |delivery| match entrance {
+                Entrance::KeyPackage(key_package) => delivery.join(id, key_package, now),
+                Entrance::Report(report) => delivery.report(id, report, now),
+            }));
+        }
+        effects
     }
 
     /// Takes over what an offer and its answer agreed upon. Somebody who is
     /// not there is ignored, here and below.
-    pub fn negotiate(&mut self, id: ParticipantId, session: Session) -> Vec<Effect> {
+    pub fn negotiate(&mut self, id: ParticipantId, mut session: Session) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
-            return Vec::new();
+            return match self.caller(id) {
+                Some(_) => vec![tell_error(id, ErrorCode::NotAdmitted, NOT_ADMITTED)],
+                None => Vec::new(),
+            };
         };
+        // What may not be sent is not even looked for.
+        let permissions = self.members[index].permissions;
+        session
+            .media
+            .publications
+            .retain(|publication| permissions.allow(permission(publication.source)));
         let before = self.members[index].negotiated.replace(session.slots);
 
         let mut effects = Vec::new();
@@ -225,7 +337,24 @@ impl Room {
             return Vec::new();
         }
         member.devices = devices;
-        self.tell_of(index)
+        let before = member.muted;
+        member.muted = Muted {
+            microphone: before.microphone.heard(devices.microphone),
+            camera: before.camera.heard(devices.camera),
+        };
+        let after = member.muted;
+        let mut effects = Vec::new();
+        let member = &self.members[index];
+        for (source, before, after) in [
+            (Source::Microphone, before.microphone, after.microphone),
+            (Source::Camera, before.camera, after.camera),
+        ] {
+            if before != Muting::No && after == Muting::No {
+                self.feed_source(member, source, &mut effects);
+            }
+        }
+        effects.extend(self.tell_of(index));
+        effects
     }
 
     /// Notes whether somebody's socket is gone, and tells the others.
@@ -271,18 +400,15 @@ impl Room {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
+        if let Err(refusal) = self.require(id, Permission::Screen) {
+            return refusal;
+        }
         if let Some(slot) = self.screens.find(id) {
             return vec![tell_screen(id, occupied(slot, id))];
         }
         let Some(slot) = self.screens.fill(id) else {
-            return vec![Effect::Tell(
-                id,
-                ServerMessage::Error {
-                    code: ErrorCode::ScreensFull,
-                    message: format!("{} screens are shared already", self.size.screens),
-                    fatal: false,
-                },
-            )];
+            let why = format!("{} screens are shared already", self.size.screens);
+            return vec![tell_error(id, ErrorCode::ScreensFull, &why)];
         };
         let is_negotiated = self.members[index].negotiated.is_some();
         let mut effects = Vec::new();
@@ -318,22 +444,25 @@ impl Room {
                 effects.extend(tell(told));
                 effects
             }
-            Err(invalid) => vec![Effect::Tell(
-                id,
-                ServerMessage::Error {
-                    code: ErrorCode::InvalidGroupMessage,
-                    message: invalid.to_string(),
-                    fatal: false,
-                },
-            )],
+            Err(invalid) => {
+                let why = invalid.to_string();
+                vec![tell_error(id, ErrorCode::InvalidGroupMessage, &why)]
+            }
         }
     }
 
     /// Ends somebody's stay: the client left, or its socket is gone.
     pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
+        if let Some(index) = self.caller(id) {
+            self.callers.remove(index);
+            let mut effects = self.tell_waiting_list();
+            effects.push(Effect::by(id, Action::Leave));
+            return effects;
+        }
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
+        let could_admit = self.allows(id, Permission::Admit);
         let leaver = self.members.remove(index);
 
         let mut effects = self.clear_screen(id, leaver.negotiated.is_some());
@@ -365,6 +494,32 @@ impl Room {
         }
         effects.extend(tell(self.delivery.leave(id, now)));
         effects.extend(self.tell_codecs(None));
+        effects.extend(self.hand_over());
+        if could_admit {
+            effects.extend(self.tell_waiting());
+        }
+        effects.push(Effect::by(id, Action::Leave));
+        effects
+    }
+
+    /// Ends somebody's stay, in the room or at the door, and says why.
+    pub(super) fn expel(
+        &mut self,
+        id: ParticipantId,
+        code: ErrorCode,
+        why: &str,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let mut effects = self.leave(id, now);
+        effects.push(Effect::Tell(
+            id,
+            ServerMessage::Error {
+                code,
+                message: why.to_owned(),
+                fatal: true,
+            },
+        ));
+        effects.push(Effect::Close(id));
         effects
     }
 
@@ -373,17 +528,8 @@ impl Room {
         if self.position(id).is_none() {
             return Vec::new();
         }
-        let mut effects = self.leave(id, now);
-        effects.push(Effect::Tell(
-            id,
-            ServerMessage::Error {
-                code: ErrorCode::MediaDisconnected,
-                message: "the media connection failed or fell silent".into(),
-                fatal: true,
-            },
-        ));
-        effects.push(Effect::Close(id));
-        effects
+        let why = "the media connection failed or fell silent";
+        self.expel(id, ErrorCode::MediaDisconnected, why, now)
     }
 
     /// Who is there, in the order in which they came.
@@ -391,9 +537,20 @@ impl Room {
         self.members.iter().map(|member| member.id)
     }
 
-    /// Whether nobody is there.
+    /// Whether somebody is in the room, and not at its door.
+    pub fn is_in(&self, id: ParticipantId) -> bool {
+        self.position(id).is_some()
+    }
+
+    /// Anybody who is there or at the door.
+    pub fn somebody(&self) -> Option<ParticipantId> {
+        let caller = self.callers.first().map(|caller| caller.arrival.id);
+        self.members.first().map(|member| member.id).or(caller)
+    }
+
+    /// Whether nobody is there, nor at the door.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members.is_empty() && self.callers.is_empty()
     }
 
     /// Tells the worker which keys' frames it may see from now on.
@@ -431,7 +588,7 @@ impl Room {
     }
 
     /// Tells all others how somebody is now.
-    fn tell_of(&self, index: usize) -> Vec<Effect> {
+    pub(super) fn tell_of(&self, index: usize) -> Vec<Effect> {
         let member = &self.members[index];
         let participant = member.describe();
         self.members
@@ -465,54 +622,11 @@ impl Room {
         effects
     }
 
-    fn position(&self, id: ParticipantId) -> Option<usize> {
+    pub(super) fn position(&self, id: ParticipantId) -> Option<usize> {
         self.members.iter().position(|member| member.id == id)
     }
 
-    /// Feeds a member's slots beyond those `known` with those who already send.
-    fn feed_new_slots(&self, member: &Member, known: SlotsBy<u16>, effects: &mut Vec<Effect>) {
-        for (slot, occupant) in member.slots.occupied() {
-            if slot >= known.people && self.is_negotiated(occupant) {
-                member.assign(slot, Some(occupant), effects);
-            }
-        }
-        for (slot, sharer) in self.screens.occupied() {
-            if slot >= known.screens && sharer != member.id && self.is_negotiated(sharer) {
-                self.assign_screen(member, slot, Some(sharer), effects);
-            }
-        }
-    }
-
-    /// Feeds everyone else's slot for somebody who can send from now on.
-    fn feed_others(&self, sender: &Member, effects: &mut Vec<Effect>) {
-        for member in self.members.iter().filter(|member| member.id != sender.id) {
-            if let Some(slot) = member.slots.find(sender.id) {
-                member.assign(slot, Some(sender.id), effects);
-            }
-            if let Some(slot) = self.screens.find(sender.id) {
-                self.assign_screen(member, slot, Some(sender.id), effects);
-            }
-        }
-    }
-
-    /// Tells the worker whose screen is in a member's screen slot, as
-    /// [`Member::assign`] does of people.
-    fn assign_screen(
-        &self,
-        member: &Member,
-        slot: u16,
-        sharer: Option<ParticipantId>,
-        effects: &mut Vec<Effect>,
-    ) {
-        if member.negotiated.is_none_or(|known| slot >= known.screens) {
-            return;
-        }
-        let pair = self.size.slots().people + slot;
-        let halves = [Source::ScreenAudio, Source::Screen];
-        effects.extend(member.feed(pair, sharer, halves));
-    }
-
-    fn is_negotiated(&self, id: ParticipantId) -> bool {
+    pub(super) fn is_negotiated(&self, id: ParticipantId) -> bool {
         self.members
             .iter()
             .any(|member| member.id == id && member.negotiated.is_some())
@@ -524,8 +638,8 @@ impl Member {
         Participant {
             id: self.id.to_string(),
             role: self.role,
-            microphone: self.devices.microphone,
-            camera: self.devices.camera,
+            microphone: self.devices.microphone && self.occupant().sends(Source::Microphone),
+            camera: self.devices.camera && self.occupant().sends(Source::Camera),
             reconnecting: self.reconnecting,
         }
     }
@@ -534,26 +648,6 @@ impl Member {
         Effect::Media(Command::ExpectFrames {
             participant: self.id,
             key: self.frame_key,
-        })
-    }
-
-    /// Tells the worker who feeds a slot. Slots it does not know of yet wait
-    /// for the offer that brings them.
-    fn assign(&self, slot: u16, occupant: Option<ParticipantId>, effects: &mut Vec<Effect>) {
-        if self.negotiated.is_none_or(|known| slot >= known.people) {
-            return;
-        }
-        effects.extend(self.feed(slot, occupant, [Source::Microphone, Source::Camera]));
-    }
-
-    /// The commands that feed both halves of a slot.
-    fn feed(&self, pair: u16, occupant: Option<ParticipantId>, halves: [Source; 2]) -> [Effect; 2] {
-        halves.map(|source| {
-            Effect::Media(Command::Assign {
-                subscriber: self.id,
-                slot: slot_id(pair, source.kind()),
-                source: occupant.map(|occupant| (occupant, source)),
-            })
         })
     }
 }
@@ -573,6 +667,17 @@ fn tell(told: Vec<Told>) -> Vec<Effect> {
         .collect()
 }
 
+pub(super) fn tell_error(to: ParticipantId, code: ErrorCode, message: &str) -> Effect {
+    Effect::Tell(
+        to,
+        ServerMessage::Error {
+            code,
+            message: message.to_owned(),
+            fatal: false,
+        },
+    )
+}
+
 fn tell_screen(to: ParticipantId, assignment: SlotAssignment) -> Effect {
     let assignments = vec![assignment];
     Effect::Tell(to, ServerMessage::Screens { assignments })
@@ -584,3 +689,5 @@ fn occupied(slot: u16, participant: ParticipantId) -> SlotAssignment {
         participant_id: Some(participant.to_string()),
     }
 }
+
+const NOT_ADMITTED: &str = "nobody has let you in yet";

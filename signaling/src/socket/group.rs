@@ -4,22 +4,12 @@ use std::time::Instant;
 
 use sfu::identity::ParticipantId;
 
-use crate::protocol::{GroupCommit, GroupReport, Opaque};
+use crate::protocol::{GroupCommit, GroupReport, Opaque, Permission};
 use crate::room::{Effect, Room};
-
-/// What a client brings to be part of the group.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Entrance {
-    /// It wants to be added, now or when its key package has followed.
-    KeyPackage(Option<Opaque>),
-    /// It is in the group already.
-    Report(GroupReport),
-}
 
 /// What a client says about the group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum GroupMessage {
-    Enter(Entrance),
     KeyPackage(Opaque),
     Claim(Vec<String>),
     Commit(GroupCommit),
@@ -41,13 +31,20 @@ pub(super) fn deliver(
     message: GroupMessage,
     now: Instant,
 ) -> Vec<Effect> {
+    if matches!(message, GroupMessage::Message(_))
+        && let Err(refusal) = room.require(id, Permission::Chat)
+    {
+        return refusal;
+    }
+    let message = match message {
+        GroupMessage::KeyPackage(key_package) if room.is_waiting(id) => {
+            room.keep_key_package(id, key_package);
+            return Vec::new();
+        }
+        message => message,
+    };
     room.deliver(id, |delivery| match message {
-        GroupMessage::Enter(Entrance::KeyPackage(key_package)) => {
-            delivery.join(id, key_package, now)
-        }
-        GroupMessage::Enter(Entrance::Report(report)) | GroupMessage::Report(report) => {
-            delivery.report(id, report, now)
-        }
+        GroupMessage::Report(report) => delivery.report(id, report, now),
         GroupMessage::KeyPackage(key_package) => delivery.key_package(id, key_package, now),
         // Whoever is not of this form is not here.
         GroupMessage::Claim(wanted) => delivery.claim(

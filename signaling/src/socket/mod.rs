@@ -7,6 +7,7 @@ mod line;
 mod origin;
 mod outbox;
 mod register;
+mod request;
 mod resume;
 mod secret;
 mod service;

@@ -13,24 +13,48 @@ use tokio::sync::mpsc;
 use super::outbox::Outbox;
 use super::resume::{Door, Return};
 use crate::MediaPlane;
-use crate::access::{Admission, UnixTime};
+use crate::access::{Admission, Permissions, UnixTime};
 use crate::api::LiveParticipant;
+use crate::audit::{AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
 use crate::protocol::{ErrorCode, ResumeSecret, Resumption, ServerMessage};
-use crate::room::{Effect, Room, RoomFull, RoomSize};
+use crate::room::{
+    Arrival, Effect, Entrance, NotAdmitted, Room, RoomSize, Rules, SecondDevice, SessionPolicy,
+    Sessions,
+};
 
 /// Rooms come with their first participant and go with their last. A room
 /// stays on the worker that had the fewest participants when it came.
 pub(super) struct Register {
     plane: Arc<dyn MediaPlane>,
-    size: RoomSize,
-    limits: Limits,
-    resume_window: Duration,
+    settings: RegisterSettings,
+    sessions: Arc<dyn Sessions>,
+    audit: Arc<dyn AuditSink>,
     rooms: HashMap<String, OpenRoom>,
     stays: HashMap<ParticipantId, Stay>,
     /// Participants on each worker.
     loads: Vec<usize>,
     next_room: u64,
+}
+
+/// What holds for all rooms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RegisterSettings {
+    pub(super) size: RoomSize,
+    pub(super) limits: Limits,
+    pub(super) resume_window: Duration,
+    pub(super) host_permissions: Permissions,
+    pub(super) second_device: SecondDevice,
+}
+
+/// Somebody whose token is good and proven.
+#[derive(Debug)]
+pub(super) struct Bearer {
+    pub(super) admission: Admission,
+    pub(super) permissions: Permissions,
+    /// The rules of the session it comes to.
+    pub(super) policy: SessionPolicy,
+    pub(super) entrance: Option<Entrance>,
 }
 
 struct OpenRoom {
@@ -49,6 +73,9 @@ struct Stay {
     door: Door,
     /// As the API shows it.
     live: LiveParticipant,
+    /// The first resume secret, until the client is let in and told.
+    secret: Option<ResumeSecret>,
+    person: Person,
 }
 
 /// What a newcomer's session must know.
@@ -62,7 +89,7 @@ pub(super) struct Seat {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub(super) enum NoSeat {
     #[error(transparent)]
-    RoomFull(#[from] RoomFull),
+    NotAdmitted(#[from] NotAdmitted),
     #[error("this server is full")]
     ServerFull,
 }
@@ -71,7 +98,7 @@ impl NoSeat {
     /// The protocol's code for this refusal.
     pub(super) fn code(self) -> ErrorCode {
         match self {
-            Self::RoomFull(_) => ErrorCode::RoomFull,
+            Self::NotAdmitted(why) => why.code(),
             Self::ServerFull => ErrorCode::ServerFull,
         }
     }
@@ -80,37 +107,49 @@ impl NoSeat {
 impl Register {
     pub(super) fn new(
         plane: Arc<dyn MediaPlane>,
-        size: RoomSize,
-        limits: Limits,
-        resume_window: Duration,
+        sessions: Arc<dyn Sessions>,
+        audit: Arc<dyn AuditSink>,
+        settings: RegisterSettings,
     ) -> Self {
         Self {
             loads: vec![0; plane.workers()],
             plane,
-            size,
-            limits,
-            resume_window,
+            settings,
+            sessions,
+            audit,
             rooms: HashMap::new(),
             stays: HashMap::new(),
             next_room: 1,
         }
     }
 
-    /// Lets somebody into the room its token names, under an id that is new.
-    /// Gives its seat, and where its next sockets arrive.
+    /// Takes somebody to the room its token names, or to its door, under an id
+    /// that is new. Gives its seat, and where its next sockets arrive.
     pub(super) fn join(
         &mut self,
         id: ParticipantId,
-        admission: &Admission,
+        bearer: Bearer,
         outbox: Outbox,
     ) -> Result<(Seat, mpsc::Receiver<Return>), NoSeat> {
-        if self.stays.len() >= self.limits.participants {
+        if self.stays.len() >= self.settings.limits.participants {
             return Err(NoSeat::ServerFull);
         }
+        let admission = bearer.admission;
+        let rules = Rules {
+            policy: bearer.policy,
+            host_permissions: self.settings.host_permissions,
+            second_device: self.settings.second_device,
+        };
         let rooms = self.rooms.len();
         let open = match self.rooms.entry(admission.room.clone()) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(_) if rooms >= self.limits.rooms => return Err(NoSeat::ServerFull),
+            Entry::Occupied(entry) => {
+                let open = entry.into_mut();
+                open.room.set_rules(rules);
+                open
+            }
+            Entry::Vacant(_) if rooms >= self.settings.limits.rooms => {
+                return Err(NoSeat::ServerFull);
+            }
             Entry::Vacant(entry) => {
                 let worker = (0..self.loads.len())
                     .min_by_key(|worker| self.loads[*worker])
@@ -118,25 +157,34 @@ impl Register {
                 let room = RoomId(self.next_room);
                 self.next_room += 1;
                 entry.insert(OpenRoom {
-                    room: Room::new(room, self.size),
+                    room: Room::with_rules(room, self.settings.size, rules),
                     id: room,
                     worker,
                 })
             }
         };
-        let mut effects = open.room.join(id, admission.role)?;
-        let (door, secret, returns) = Door::new();
-        // A room draws no random numbers.
-        if let Some(Effect::Tell(_, ServerMessage::Joined { resume, .. })) = effects.first_mut()
-            && !self.resume_window.is_zero()
-        {
-            let seconds = u16::try_from(self.resume_window.as_secs()).unwrap_or(u16::MAX);
-            *resume = Some(Resumption { secret, seconds });
-        }
+        let arrival = Arrival {
+            id,
+            role: admission.role,
+            permissions: bearer.permissions,
+            subject: admission.subject.clone(),
+            token_id: admission.token_id.clone(),
+            entrance: bearer.entrance,
+        };
         let (room, worker) = (open.id, open.worker);
+        let effects = match open.room.arrive(arrival, Instant::now()) {
+            Ok(effects) => effects,
+            Err(why) => {
+                if open.room.is_empty() {
+                    self.rooms.remove(&admission.room);
+                }
+                return Err(why.into());
+            }
+        };
+        let (door, secret, returns) = Door::new();
         self.loads[worker] += 1;
         let stay = Stay {
-            room: admission.room.clone(),
+            room: admission.room,
             id: room,
             worker,
             outbox,
@@ -148,14 +196,45 @@ impl Register {
                 token_id: admission.token_id.clone(),
                 joined: UnixTime::now(),
             },
+            secret: Some(secret),
+            person: Person {
+                participant: id,
+                subject: admission.subject,
+                role: admission.role,
+            },
         };
         self.stays.insert(id, stay);
-        self.apply(worker, effects);
+        self.apply(id, worker, effects);
         let seat = Seat {
             room,
             worker: self.plane.address(worker).clone(),
         };
         Ok((seat, returns))
+    }
+
+    /// Whether somebody is in a room, and not at its door.
+    pub(super) fn is_in(&self, id: ParticipantId) -> bool {
+        let stay = self.stays.get(&id);
+        let open = stay.and_then(|stay| self.rooms.get(&stay.room));
+        open.is_some_and(|open| open.room.is_in(id))
+    }
+
+    /// Lets each room see what is due by now.
+    pub(super) fn tick(&mut self, now: Instant, time: UnixTime) {
+        let mut due = Vec::new();
+        for open in self.rooms.values_mut() {
+            // Effects name participants, so somebody's stay tells the room.
+            let somebody = open.room.somebody();
+            let effects = open.room.tick(now, time);
+            if let Some(somebody) = somebody
+                && !effects.is_empty()
+            {
+                due.push((somebody, open.worker, effects));
+            }
+        }
+        for (somebody, worker, effects) in due {
+            self.apply(somebody, worker, effects);
+        }
     }
 
     /// The way to the stay that an id and a resume secret name. Whether it is
@@ -204,7 +283,7 @@ impl Register {
         if open.id == stay.id {
             let effects = change(&mut open.room);
             let worker = open.worker;
-            self.apply(worker, effects);
+            self.apply(id, worker, effects);
         }
     }
 
@@ -233,6 +312,18 @@ impl Register {
         there
             .filter_map(|id| Some(self.stays.get(&id)?.live.clone()))
             .collect()
+    }
+
+    /// Ends a room for all who are there or at its door.
+    pub(super) fn end(&mut self, room: &str) {
+        let Some(open) = self.rooms.get_mut(room) else {
+            return;
+        };
+        if let Some(somebody) = open.room.somebody() {
+            let worker = open.worker;
+            let effects = open.room.end();
+            self.apply(somebody, worker, effects);
+        }
     }
 
     /// Ends somebody's stay in a room, and tells it why.
@@ -272,11 +363,14 @@ impl Register {
         }
     }
 
-    fn apply(&self, worker: usize, effects: Vec<Effect>) {
+    /// Does what the room of `somebody` wants done.
+    fn apply(&mut self, somebody: ParticipantId, worker: usize, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Tell(id, message) => {
-                    if let Some(stay) = self.stays.get(&id) {
+                    if let Some(stay) = self.stays.get_mut(&id) {
+                        let window = self.settings.resume_window;
+                        let message = stay.with_secret(message, window);
                         stay.outbox.push(&message);
                     }
                 }
@@ -286,8 +380,52 @@ impl Register {
                         stay.outbox.close();
                     }
                 }
+                Effect::Revoke(id) => {
+                    if let Some(stay) = self.stays.get(&id) {
+                        self.sessions.revoke_token(&stay.room, &stay.live.token_id);
+                    }
+                }
+                Effect::EndSession => {
+                    if let Some(stay) = self.stays.get(&somebody) {
+                        self.sessions.end_session(&stay.room);
+                    }
+                }
+                Effect::Audit {
+                    actor,
+                    target,
+                    action,
+                } => {
+                    let Some(stay) = self.stays.get(&somebody) else {
+                        continue;
+                    };
+                    let person =
+                        |id: Option<ParticipantId>| Some(self.stays.get(&id?)?.person.clone());
+                    self.audit.record(&AuditEvent {
+                        at: UnixTime::now(),
+                        room: stay.id,
+                        room_name: stay.room.clone(),
+                        actor: person(actor),
+                        target: person(target),
+                        action,
+                    });
+                }
             }
         }
+    }
+}
+
+impl Stay {
+    /// A room draws no random numbers, so what a stay is taken up again with
+    /// is added here.
+    fn with_secret(&mut self, mut message: ServerMessage, window: Duration) -> ServerMessage {
+        if let ServerMessage::Joined { resume, .. } = &mut message
+            && !window.is_zero()
+            && let Some(secret) = self.secret.take()
+        {
+            let seconds = u16::try_from(window.as_secs()).unwrap_or(u16::MAX);
+            *resume = Some(Resumption { secret, seconds });
+        }
+        message
     }
 }
 
@@ -307,7 +445,10 @@ mod tests {
     use sfu::worker::command::Command;
 
     use super::*;
+    use crate::audit::AuditLog;
+    use crate::clinic::{Clinic, ClinicSettings};
     use crate::protocol::Role;
+    use crate::store::Store;
 
     const ANN: ParticipantId = ParticipantId(1);
     const BEN: ParticipantId = ParticipantId(2);
@@ -372,7 +513,20 @@ mod tests {
             people: 3,
             screens: 1,
         };
-        Register::new(Arc::new(plane), size, Limits::default(), Duration::ZERO)
+        let settings = RegisterSettings {
+            size,
+            limits: Limits::default(),
+            resume_window: Duration::ZERO,
+            host_permissions: Permissions::of(Role::Host),
+            second_device: SecondDevice::Allow,
+        };
+        let rules = ClinicSettings {
+            require_session: false,
+            open_rooms: SessionPolicy::default(),
+            retention: Duration::from_hours(1),
+        };
+        let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
+        Register::new(Arc::new(plane), sessions, Arc::new(AuditLog), settings)
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {
@@ -381,9 +535,21 @@ mod tests {
             room: room.into(),
             role: Role::Client,
             token_id: "t".into(),
+            issuer: None,
+            audiences: Vec::new(),
+            issued_at: None,
+            expires_at: UnixTime(u64::MAX),
+            is_multi_factor: false,
+            key: None,
+        };
+        let bearer = Bearer {
+            admission,
+            permissions: Permissions::of(Role::Client),
+            policy: SessionPolicy::default(),
+            entrance: None,
         };
         register
-            .join(id, &admission, Outbox::new())
+            .join(id, bearer, Outbox::new())
             .expect("there is room");
     }
 }

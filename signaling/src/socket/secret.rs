@@ -16,6 +16,11 @@ pub(super) fn participant_id() -> ParticipantId {
     ParticipantId(number())
 }
 
+/// For a proof of possession to sign.
+pub(super) fn nonce() -> [u8; 32] {
+    bytes()
+}
+
 /// For an `o=` line, whose numbers browsers read as signed.
 pub(super) fn session_id() -> u64 {
     number() >> 1

@@ -1,7 +1,7 @@
 //! The service as a whole.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use axum::Extension;
@@ -13,20 +13,26 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sfu::identity::ParticipantId;
 use sfu::worker::event::Event;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::line::Line;
 use super::origin::AllowedOrigins;
-use super::register::Register;
+use super::register::{Register, RegisterSettings};
 use super::session;
 use super::statistics::{Counters, JoinOutcome, Statistics};
 use crate::MediaPlane;
-use crate::access::KeySet;
+use crate::access::{
+    AccessPolicy, Admission, Keys, Nonce, Permissions, TokenError, TokenLedger, UnixTime,
+    verify_proof,
+};
 use crate::api::{LiveParticipant, LiveRooms};
+use crate::audit::{AuditLog, AuditSink};
 use crate::clinic::{Clinic, ClinicSettings};
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
-use crate::protocol::{ErrorCode, SUBPROTOCOL};
-use crate::room::{RoomSize, Sessions};
+use crate::protocol::{ErrorCode, JoinProof, SUBPROTOCOL};
+use crate::room::{RoomSize, SecondDevice, SessionPolicy, Sessions};
 use crate::sdp::VideoCodecs;
 use crate::store::Store;
 
@@ -39,6 +45,8 @@ pub struct Settings {
     pub room_size: RoomSize,
     pub video_codecs: VideoCodecs,
     pub encryption: Encryption,
+    pub access: AccessPolicy,
+    pub second_device: SecondDevice,
     pub limits: Limits,
     pub timing: Timing,
 }
@@ -87,8 +95,9 @@ pub struct Service {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    keys: KeySet,
+    keys: Keys,
     sessions: Arc<dyn Sessions>,
+    tokens: Mutex<TokenLedger>,
     register: Mutex<Register>,
     joins: Mutex<SourceBuckets>,
     counters: Counters,
@@ -98,41 +107,48 @@ struct Shared {
 }
 
 impl Service {
-    /// A service whose rooms are open to every good token.
-    pub fn new(settings: Settings, keys: KeySet, plane: Arc<dyn MediaPlane>) -> Self {
+    /// A service whose rooms nobody has to open, and whose record is the log.
+    pub fn new(settings: Settings, keys: impl Into<Keys>, plane: Arc<dyn MediaPlane>) -> Self {
         let rules = ClinicSettings {
             require_session: false,
+            open_rooms: SessionPolicy::default(),
             retention: Duration::from_hours(24),
         };
-        let sessions = Clinic::new(Arc::new(Store::in_memory()), rules);
-        Self::with_sessions(settings, keys, plane, Arc::new(sessions))
+        let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
+        Self::with_sessions(settings, keys, plane, sessions, Arc::new(AuditLog))
     }
 
-    /// A service that asks for the rules of each session.
+    /// Within a tokio runtime, rooms see by themselves what is due.
     pub fn with_sessions(
         settings: Settings,
-        keys: KeySet,
+        keys: impl Into<Keys>,
         plane: Arc<dyn MediaPlane>,
         sessions: Arc<dyn Sessions>,
+        audit: Arc<dyn AuditSink>,
     ) -> Self {
-        let register = Mutex::new(Register::new(
-            plane,
-            settings.room_size,
-            settings.limits,
-            settings.timing.resume_window,
-        ));
-        Self {
-            shared: Arc::new(Shared {
-                joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
-                settings,
-                keys,
-                sessions,
-                register,
-                counters: Counters::default(),
-                going_down: watch::Sender::new(false),
-                sockets: watch::Sender::new(0),
-            }),
+        let rooms = RegisterSettings {
+            size: settings.room_size,
+            limits: settings.limits,
+            resume_window: settings.timing.resume_window,
+            host_permissions: settings.access.roles.host.permissions,
+            second_device: settings.second_device,
+        };
+        let register = Mutex::new(Register::new(plane, sessions.clone(), audit, rooms));
+        let shared = Arc::new(Shared {
+            joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
+            settings,
+            keys: keys.into(),
+            sessions,
+            tokens: Mutex::default(),
+            register,
+            counters: Counters::default(),
+            going_down: watch::Sender::new(false),
+            sockets: watch::Sender::new(0),
+        });
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(keep_time(Arc::downgrade(&shared)));
         }
+        Self { shared }
     }
 
     /// The routes: `/v1/signal`. Requests carry the [`Connection`] they came
@@ -226,8 +242,24 @@ impl Service {
         &self.shared.counters
     }
 
-    pub(super) fn keys(&self) -> &KeySet {
-        &self.shared.keys
+    /// Checks a token, and the proof that goes with it, by all rules that do
+    /// not depend on the room.
+    pub(super) async fn admit(
+        &self,
+        token: &str,
+        proof: Option<&JoinProof>,
+        nonce: &Nonce,
+    ) -> Result<(Admission, Permissions), TokenError> {
+        let now = UnixTime::now();
+        let admission = self.shared.keys.verify(token, now).await?;
+        if let Some(key) = &admission.key {
+            verify_proof(proof, key, nonce, &admission.room, token)?;
+        }
+        let permissions = self.shared.settings.access.permit(&admission, now)?;
+        let tokens = self.shared.tokens.lock();
+        let mut tokens = tokens.unwrap_or_else(PoisonError::into_inner);
+        tokens.enter(&admission, now)?;
+        Ok((admission, permissions))
     }
 
     pub(super) fn sessions(&self) -> &dyn Sessions {
@@ -277,15 +309,21 @@ impl LiveRooms for Service {
     }
 
     fn end(&self, room: &str) {
-        let mut register = self.register();
-        for participant in register.live(room) {
-            register.dismiss(
-                room,
-                participant.id,
-                ErrorCode::SessionEnded,
-                "the session was ended",
-            );
-        }
+        self.register().end(room);
+    }
+}
+
+/// Lets rooms see what is due, for as long as the service is there.
+async fn keep_time(shared: Weak<Shared>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let service = Service { shared };
+        service.register().tick(Instant::now(), UnixTime::now());
     }
 }
 
@@ -346,6 +384,8 @@ async fn open(
             session::run(line, service).await;
         })
 }
+
+const TICK: Duration = Duration::from_secs(1);
 
 /// Bytes that each open socket holds for what it reads, however little that
 /// is. Most messages fit; a longer one makes it grow.

@@ -8,15 +8,18 @@ use sfu::identity::ParticipantId;
 use tokio::time::timeout;
 
 use super::frame::{BINARY, TOO_FAST, judge, parse};
-use super::group::{self, Entrance};
+use super::group;
 use super::line::Line;
+use super::register::Bearer;
 use super::resume::{self, Return};
+use super::secret;
 use super::service::{Encryption, Service};
 use super::statistics::JoinOutcome;
 use super::stay::Stay;
-use crate::access::{Admission, UnixTime};
+use crate::access::{Nonce, UnixTime};
 use crate::limits::{MessageRate, Verdict};
-use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret};
+use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, ServerMessage};
+use crate::room::Entrance;
 
 /// Serves a socket until either side ends it, or until it belongs to a stay
 /// that began on another.
@@ -131,10 +134,9 @@ impl Refusal {
 
 /// Somebody who may come in.
 pub(super) struct Newcomer {
-    pub(super) admission: Admission,
+    pub(super) bearer: Bearer,
     /// The id it chose.
     pub(super) id: Option<ParticipantId>,
-    pub(super) entrance: Option<Entrance>,
 }
 
 async fn await_first(
@@ -142,6 +144,13 @@ async fn await_first(
     service: &Service,
     rate: &mut MessageRate,
 ) -> Result<First, Refusal> {
+    let nonce = Nonce::new(secret::nonce());
+    let challenge = ServerMessage::Challenge {
+        nonce: nonce.to_string(),
+    };
+    if !line.say(&challenge).await {
+        return Err(Refusal::silent());
+    }
     let first = timeout(service.timing().join_deadline, first_text(line, rate)).await;
     let Ok(text) = first else {
         return Err(Refusal::timed_out());
@@ -153,12 +162,13 @@ async fn await_first(
             key_package,
             key_package_follows,
             group,
+            proof,
         }) => {
-            let admission = service
-                .keys()
-                .verify(&token, UnixTime::now())
+            let (admission, permissions) = service
+                .admit(&token, proof.as_ref(), &nonce)
+                .await
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-            service
+            let policy = service
                 .sessions()
                 .enter(&admission, UnixTime::now())
                 .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
@@ -174,9 +184,13 @@ async fn await_first(
             }
             let id = participant_id.map(|id| parse_id(&id)).transpose()?;
             Ok(First::Join(Box::new(Newcomer {
-                admission,
+                bearer: Bearer {
+                    admission,
+                    permissions,
+                    policy,
+                    entrance,
+                },
                 id,
-                entrance,
             })))
         }
         Ok(ClientMessage::Resume {

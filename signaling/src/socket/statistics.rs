@@ -34,6 +34,8 @@ pub enum JoinOutcome {
     TokenNotYetValid,
     /// The token is good, and the rules say no all the same.
     NotPermitted,
+    /// The clinic's keys could not be had.
+    KeysUnavailable,
     RoomFull,
     ServerFull,
     /// The client would not be encrypted.
@@ -64,7 +66,7 @@ pub enum GivenUp {
 }
 
 impl JoinOutcome {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Joined,
         Self::Resumed,
         Self::ResumeRefused,
@@ -72,6 +74,7 @@ impl JoinOutcome {
         Self::TokenExpired,
         Self::TokenNotYetValid,
         Self::NotPermitted,
+        Self::KeysUnavailable,
         Self::RoomFull,
         Self::ServerFull,
         Self::EncryptionRequired,
@@ -94,6 +97,7 @@ impl JoinOutcome {
             Self::TokenExpired => "token-expired",
             Self::TokenNotYetValid => "token-not-yet-valid",
             Self::NotPermitted => "not-permitted",
+            Self::KeysUnavailable => "keys-unavailable",
             Self::RoomFull => "room-full",
             Self::ServerFull => "server-full",
             Self::EncryptionRequired => "encryption-required",
@@ -114,10 +118,18 @@ impl From<ErrorCode> for JoinOutcome {
             ErrorCode::InvalidToken => Self::InvalidToken,
             ErrorCode::TokenExpired => Self::TokenExpired,
             ErrorCode::TokenNotYetValid => Self::TokenNotYetValid,
-            ErrorCode::TokenRevoked
+            ErrorCode::ProofRequired
+            | ErrorCode::InvalidProof
+            | ErrorCode::TokenReused
+            | ErrorCode::TokenRevoked
+            | ErrorCode::MultiFactorRequired
+            | ErrorCode::RoomLocked
+            | ErrorCode::SecondDevice
             | ErrorCode::SessionNotOpen
             | ErrorCode::SessionEnded
+            | ErrorCode::Refused
             | ErrorCode::Removed => Self::NotPermitted,
+            ErrorCode::KeysUnavailable => Self::KeysUnavailable,
             ErrorCode::RoomFull => Self::RoomFull,
             ErrorCode::ServerFull => Self::ServerFull,
             ErrorCode::RateLimited => Self::RateLimited,
@@ -129,6 +141,11 @@ impl From<ErrorCode> for JoinOutcome {
             ErrorCode::ShuttingDown => Self::ShuttingDown,
             ErrorCode::InvalidOffer
             | ErrorCode::ScreensFull
+            | ErrorCode::JoinedElsewhere
+            | ErrorCode::Inactive
+            | ErrorCode::NotAllowed
+            | ErrorCode::NotAdmitted
+            | ErrorCode::ConsentMismatch
             | ErrorCode::MediaDisconnected
             | ErrorCode::Internal => Self::Internal,
         }

@@ -12,6 +12,7 @@ use super::frame::{BINARY, TOO_FAST, judge, parse};
 use super::group::{self, GroupMessage};
 use super::line::Line;
 use super::outbox::{Next, Outbox};
+use super::request;
 use super::resume::{self, Return};
 use super::secret;
 use super::service::Service;
@@ -71,15 +72,9 @@ impl Stay {
                     "somebody is here under this participantId",
                 ));
             }
-            let (seat, returns) = register
-                .join(id, &newcomer.admission, outbox.clone())
-                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
-            if let Some(entrance) = newcomer.entrance {
-                register.update(id, |room| {
-                    group::deliver(room, id, GroupMessage::Enter(entrance), StdInstant::now())
-                });
-            }
-            (seat, returns)
+            register
+                .join(id, newcomer.bearer, outbox.clone())
+                .map_err(|none| Refusal::new(none.code(), none.to_string()))?
         };
         tracing::info!(room = %seat.room, participant = %id, "joined");
         let local = LocalTransport {
@@ -146,8 +141,12 @@ impl Stay {
         }
         let window = self.service.timing().resume_window;
         // Who never said a word may not have heard that it is in, and would find
-        // its own place taken.
-        if window.is_zero() || self.received == 0 || self.outbox.is_closed() {
+        // its own place taken; who is at the door has nothing to come back to.
+        if window.is_zero()
+            || self.received == 0
+            || self.outbox.is_closed()
+            || !self.service.register().is_in(self.id)
+        {
             return None;
         }
         tracing::info!(participant = %self.id, "socket lost");
@@ -399,6 +398,12 @@ impl Stay {
             Ok(ClientMessage::Ack { received }) => self.outbox.acknowledge(received),
             Ok(ClientMessage::Join { .. } | ClientMessage::Resume { .. }) => {
                 self.tell_error(ErrorCode::InvalidMessage, "this socket has joined", false);
+            }
+            Ok(message) => {
+                let id = self.id;
+                self.service.register().update(id, |room| {
+                    request::handle(room, id, message, StdInstant::now())
+                });
             }
             Err((code, message)) => self.tell_error(code, &message, false),
         }

@@ -12,12 +12,15 @@ use sfu::identity::ParticipantId;
 use sfu::transport::Fingerprint;
 use sfu::worker::command::{Command, WorkerAddress};
 use signaling::MediaPlane;
-use signaling::access::{DevelopmentKey, KeySet, NewToken, UnixTime};
+use signaling::access::{AccessPolicy, DevelopmentKey, KeySet, NewToken, UnixTime};
+use signaling::audit::AuditLog;
+use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{Limits, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::room::RoomSize;
+use signaling::room::{RoomSize, SecondDevice, SessionPolicy};
 use signaling::sdp::VideoCodecs;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
+use signaling::store::Store;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -78,6 +81,16 @@ impl Server {
     }
 
     pub async fn start_with(timing: Timing, limits: Limits) -> Self {
+        let rules = (AccessPolicy::default(), SessionPolicy::default());
+        Self::start_ruled(timing, limits, rules).await
+    }
+
+    /// With rules for tokens and for rooms.
+    pub async fn start_ruled(
+        timing: Timing,
+        limits: Limits,
+        (access, policy): (AccessPolicy, SessionPolicy),
+    ) -> Self {
         let key = DevelopmentKey::generate();
         let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
         let plane = Arc::new(Listener {
@@ -96,10 +109,19 @@ impl Server {
             },
             video_codecs: VideoCodecs::default(),
             encryption: Encryption::Optional,
+            access,
+            second_device: SecondDevice::Allow,
             limits,
             timing,
         };
-        let service = Service::new(settings, keys, plane.clone());
+        let rules = ClinicSettings {
+            require_session: false,
+            open_rooms: policy,
+            retention: Duration::from_hours(1),
+        };
+        let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
+        let record = Arc::new(AuditLog);
+        let service = Service::with_sessions(settings, keys, plane.clone(), sessions, record);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("the loopback has ports");
@@ -133,10 +155,15 @@ impl Server {
         let (stream, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .expect("the server speaks websocket");
-        Client {
+        let mut client = Client {
             stream,
             joined: Value::Null,
-        }
+            nonce: String::new(),
+            chosen: String::new(),
+        };
+        let challenge = client.expect("challenge").await;
+        client.nonce = String::from(challenge["nonce"].as_str().expect("text"));
+        client
     }
 
     pub async fn join(&self, room: &str) -> Client {
@@ -205,6 +232,10 @@ impl Server {
 pub struct Client {
     pub stream: WebSocketStream<TcpStream>,
     pub joined: Value,
+    /// What a proof of possession on this socket must sign.
+    pub nonce: String,
+    /// The id it asked for, if it did.
+    pub chosen: String,
 }
 
 impl Client {
@@ -220,6 +251,30 @@ impl Client {
 
     pub async fn send(&mut self, message: &Value) {
         self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    /// Sends unless the server has closed the socket.
+    pub async fn send_if_open(&mut self, message: &Value) {
+        let _ = self.stream.send(Message::text(message.to_string())).await;
+    }
+
+    /// The next message that is not only a sign of life, or `None` at the end.
+    pub async fn receive_or_end(&mut self) -> Option<Value> {
+        loop {
+            match timeout(PATIENCE, self.stream.next())
+                .await
+                .expect("it answers")
+            {
+                Some(Ok(Message::Text(text))) => {
+                    let message: Value = serde_json::from_str(&text).expect("messages are JSON");
+                    if message["type"] != "ack" {
+                        return Some(message);
+                    }
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                _ => return None,
+            }
+        }
     }
 
     pub async fn send_raw(&mut self, message: Message) {

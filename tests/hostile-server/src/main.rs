@@ -24,9 +24,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use clap::{Parser, ValueEnum};
-use signaling::access::KeySet;
+use signaling::access::{AccessPolicy, KeySet};
 use signaling::limits::{Limits, Rate, TrustedProxies};
-use signaling::room::RoomSize;
+use signaling::room::{RoomSize, SecondDevice};
 use signaling::sdp::VideoCodecs;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use tokio::net::TcpListener;
@@ -106,6 +106,8 @@ fn settings(encryption: RoomEncryption) -> Settings {
             RoomEncryption::Required => Encryption::Required,
             RoomEncryption::Optional => Encryption::Optional,
         },
+        access: AccessPolicy::default(),
+        second_device: SecondDevice::Allow,
         limits: Limits {
             joins: Rate {
                 per_second: 100,

@@ -49,6 +49,8 @@ beforeEach(async () => {
     slots: 1,
     screenSlots: 1,
     iceServers: [],
+    permissions: [],
+    locked: false,
   });
   await rendered();
   environment.socket.say({ type: 'answer', sdp: 'answer' });

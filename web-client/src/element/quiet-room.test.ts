@@ -20,6 +20,8 @@ const JOINED: ServerMessage = {
   slots: 1,
   screenSlots: 1,
   iceServers: [],
+  permissions: [],
+  locked: false,
 };
 
 class TestedElement extends QuietRoomElement {

@@ -118,12 +118,14 @@ export class QuietRoomElement extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#size.observe(this);
+    for (const sign of SIGNS_OF_LIFE) addEventListener(sign, this.#handleActivity, PASSIVE);
     if (this.hasUpdated) this.#join();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#size.disconnect();
+    for (const sign of SIGNS_OF_LIFE) removeEventListener(sign, this.#handleActivity, PASSIVE);
     this.#leave();
   }
 
@@ -150,6 +152,11 @@ export class QuietRoomElement extends LitElement {
       ${this.#voices}
     `;
   }
+
+  readonly #handleActivity = (): void => {
+    const room = this.#room;
+    if (room?.state === 'connected') room.rules.reportActivity();
+  };
 
   #renderRoom(room: Room): TemplateResult {
     const messages = this.#messages;
@@ -573,3 +580,8 @@ declare global {
     'quiet-room': QuietRoomElement;
   }
 }
+
+/** What a person does who is there. */
+const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove'] as const;
+
+const PASSIVE = { capture: true, passive: true };

@@ -20,6 +20,8 @@ const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
+  permissions: [],
+  locked: false,
   resume: { secret: 'first', seconds: 30 },
 };
 const REPORT = { epoch: 7, transcriptHash: 'hash', leaf: 0 };

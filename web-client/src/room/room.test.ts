@@ -21,6 +21,8 @@ const JOINED: ServerMessage = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
+  permissions: [],
+  locked: false,
 };
 
 let environment: FakeEnvironment;

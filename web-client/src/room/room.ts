@@ -21,6 +21,7 @@ import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
 import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
+import { SessionRules } from './session-rules';
 import type { Track } from './track';
 
 /** How a room is joined. */
@@ -91,6 +92,8 @@ export interface RoomEvents {
 /** One stay in a room, from {@link Room.join} until it ends; for another stay make another one. */
 export class Room extends Emitter<RoomEvents> {
   readonly localParticipant: LocalParticipant;
+  /** Waiting room, consent, lock, and what those with power may do. */
+  readonly rules: SessionRules;
   readonly timings: RoomTimings = {};
   readonly #options: RoomOptions;
   readonly #environment: Environment;
@@ -127,6 +130,10 @@ export class Room extends Emitter<RoomEvents> {
       camera: this.#createPublication('camera'),
     };
     this.#screen = this.#createScreenShare();
+    this.rules = new SessionRules(
+      (message) => this.#connection?.send(message),
+      () => environment.now(),
+    );
     this.localParticipant = new LocalParticipant(
       this.#publications.microphone,
       this.#publications.camera,
@@ -437,9 +444,36 @@ export class Room extends Emitter<RoomEvents> {
       case 'joined':
         this.#handleJoined(message);
         break;
+      case 'challenge':
       case 'resumed':
       case 'ack':
         break; // The connection's own.
+      case 'consent-required':
+      case 'waiting':
+        // A person may take as long as it takes.
+        clearTimeout(this.#deadline);
+        this.rules.handle(message);
+        break;
+      case 'waiting-message':
+      case 'waiting-list':
+      case 'permissions':
+      case 'hosting':
+      case 'locked':
+      case 'asked':
+      case 'share-stopped':
+      case 'session-ending':
+      case 'inactivity-warning':
+        this.rules.handle(message);
+        break;
+      case 'muted':
+        if (message.source === 'microphone' || message.source === 'camera') {
+          void this.#publications[message.source].setEnabled(false);
+          // Said even if it was off: the server waits for its owner's word.
+          this.#announced = '';
+          this.#announceMedia();
+        }
+        this.rules.handle(message);
+        break;
       case 'answer':
         this.#handleAnswer(message.sdp);
         break;
@@ -509,6 +543,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#announced = '';
     this.timings.signaled ??= this.#environment.now();
     if (isRejoin) this.#roster.handleRejoined(message.participants);
+    if (!isRejoin) this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
+    this.rules.handleJoined(message);
     this.localParticipant.handleJoined(message.participantId, message.role);
     try {
       const slots = { people: message.slots, screens: message.screenSlots };

@@ -18,6 +18,8 @@ const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
+  permissions: [],
+  locked: false,
 };
 
 let environment: FakeEnvironment;

@@ -274,5 +274,7 @@ const JOINED: ServerMessage = {
   slots: 2,
   screenSlots: 0,
   iceServers: [],
+  permissions: [],
+  locked: false,
   resume: { secret: 'first', seconds: 30 },
 };

@@ -14,6 +14,8 @@ export const SUBPROTOCOL = 'quietroom.v1';
 export type SignalingSocket = Pick<WebSocket, 'protocol' | 'send' | 'close' | 'addEventListener'>;
 
 interface SignalingEvents {
+  /** The first socket is open; the nonce is what a proof in `join` must sign. */
+  challenge: [nonce: string];
   message: [message: ServerMessage];
   /** The socket is gone. What is said is kept, and the stay may go on. */
   interrupted: [];
@@ -145,7 +147,10 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
       return;
     }
     this.#lastHeard = Date.now();
-    if (this.#phase === 'resuming') {
+    if (message?.type === 'challenge') {
+      // Of the socket and not of the stay: it does not count.
+      if (this.#stay === undefined) this.emit('challenge', message.nonce);
+    } else if (this.#phase === 'resuming') {
       this.#handleAnswer(message);
     } else if (message?.type === 'ack') {
       if (!this.#said.acknowledge(message.received)) this.#violate('ack of what was not said');

@@ -9,6 +9,8 @@ const JOINED = {
   slots: 7,
   screenSlots: 2,
   iceServers: [{ urls: ['turn:example.org'], username: 'u', credential: 'c' }],
+  permissions: ['receive', 'chat'],
+  locked: true,
 };
 
 test.each([
@@ -16,6 +18,18 @@ test.each([
   { ...JOINED, resume: { secret: 's', seconds: 30 } },
   { type: 'resumed', received: 3, secret: 's' },
   { type: 'ack', received: 3 },
+  { type: 'challenge', nonce: 'n' },
+  { type: 'consent-required', version: '1', text: 'I agree.', hash: 'h' },
+  { type: 'waiting', reason: 'host-absent', doorKeys: ['k'] },
+  { type: 'waiting-list', people: [{ id: 'b2', role: 'client', sealedName: 's' }] },
+  { type: 'permissions', permissions: ['mute'] },
+  { type: 'hosting', participantId: null },
+  { type: 'locked', locked: true, by: 'a1' },
+  { type: 'muted', source: 'microphone', by: 'a1' },
+  { type: 'asked', source: 'camera', by: 'a1' },
+  { type: 'share-stopped', by: 'a1' },
+  { type: 'session-ending', seconds: 60 },
+  { type: 'inactivity-warning', seconds: 60 },
   { type: 'answer', sdp: 'v=0' },
   { type: 'participant-joined', participant: JOINED.participants[0] },
   { type: 'participant-updated', participant: JOINED.participants[0] },

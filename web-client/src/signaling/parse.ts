@@ -2,11 +2,14 @@ import type { AudioCodec } from './protocol/AudioCodec';
 import type { ErrorCode } from './protocol/ErrorCode';
 import type { IceServer } from './protocol/IceServer';
 import type { Participant } from './protocol/Participant';
+import type { Permission } from './protocol/Permission';
+import type { PublicationSource } from './protocol/PublicationSource';
 import type { Resumption } from './protocol/Resumption';
 import type { Role } from './protocol/Role';
 import type { ServerMessage } from './protocol/ServerMessage';
 import type { SlotAssignment } from './protocol/SlotAssignment';
 import type { VideoCodec } from './protocol/VideoCodec';
+import type { WaitingPerson } from './protocol/WaitingPerson';
 
 /**
  * The server's message in a frame's `data`, or `undefined` if it is of a type
@@ -36,7 +39,51 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         screenSlots: count(message['screenSlots'] ?? 0, 'screenSlots', MAX_SLOTS),
         iceServers: list(message['iceServers'], 'iceServers').map(iceServer),
         ...(message['resume'] === undefined ? {} : { resume: resumption(message['resume']) }),
+        permissions: permissions(message['permissions'] ?? []),
+        locked: message['locked'] === true,
       };
+    case 'challenge':
+      return { type, nonce: text(message['nonce'], 'nonce') };
+    case 'consent-required':
+      return {
+        type,
+        version: text(message['version'], 'version'),
+        text: text(message['text'], 'text'),
+        hash: text(message['hash'], 'hash'),
+      };
+    case 'waiting':
+      return {
+        type,
+        reason: message['reason'] === 'host-absent' ? 'host-absent' : 'admission',
+        doorKeys: list(message['doorKeys'], 'doorKeys').map((key) => text(key, 'doorKeys')),
+      };
+    case 'waiting-message':
+      return { type, message: text(message['message'], 'message') };
+    case 'waiting-list':
+      return { type, people: list(message['people'], 'people').map(waitingPerson) };
+    case 'permissions':
+      return { type, permissions: permissions(message['permissions']) };
+    case 'hosting': {
+      const participantId = message['participantId'] ?? null;
+      return {
+        type,
+        participantId: participantId === null ? null : text(participantId, 'participantId'),
+      };
+    }
+    case 'locked':
+      return {
+        type,
+        locked: flag(message['locked'], 'locked'),
+        by: text(message['by'], 'by'),
+      };
+    case 'muted':
+    case 'asked':
+      return { type, source: source(message['source']), by: text(message['by'], 'by') };
+    case 'share-stopped':
+      return { type, by: text(message['by'], 'by') };
+    case 'session-ending':
+    case 'inactivity-warning':
+      return { type, seconds: count(message['seconds'], 'seconds', MAX_COUNT) };
     case 'resumed':
       return {
         type,
@@ -123,6 +170,29 @@ function participant(value: unknown): Participant {
     camera: flag(fields['camera'], 'participant.camera'),
     reconnecting: fields['reconnecting'] === true,
   };
+}
+
+function waitingPerson(value: unknown): WaitingPerson {
+  const fields = record(value, 'people');
+  const sealedName = fields['sealedName'];
+  return {
+    id: text(fields['id'], 'people.id'),
+    role: role(fields['role']),
+    ...(sealedName === undefined ? {} : { sealedName: text(sealedName, 'people.sealedName') }),
+  };
+}
+
+/** Those this version does not know are left out. */
+function permissions(value: unknown): Permission[] {
+  return list(value, 'permissions').filter(
+    (name): name is Permission => typeof name === 'string' && name in PERMISSIONS,
+  );
+}
+
+function source(value: unknown): PublicationSource {
+  const name = text(value, 'source');
+  if (!(name in SOURCES)) throw new TypeError('source is unknown');
+  return name as PublicationSource;
 }
 
 function resumption(value: unknown): Resumption {
@@ -219,17 +289,51 @@ const ROLES: Record<Role, true> = Object.assign(
   } as const,
 );
 
+const PERMISSIONS: Record<Permission, true> = Object.assign(
+  Object.create(null) as object,
+  {
+    microphone: true,
+    camera: true,
+    screen: true,
+    receive: true,
+    chat: true,
+    admit: true,
+    mute: true,
+    remove: true,
+    lock: true,
+    end: true,
+  } as const,
+);
+
+const SOURCES: Record<PublicationSource, true> = Object.assign(
+  Object.create(null) as object,
+  { microphone: true, camera: true, screen: true, 'screen-audio': true } as const,
+);
+
 const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
   Object.create(null) as object,
   {
     'invalid-token': true,
     'token-expired': true,
     'token-not-yet-valid': true,
+    'proof-required': true,
+    'invalid-proof': true,
+    'token-reused': true,
     'token-revoked': true,
-    'room-full': true,
+    'multi-factor-required': true,
+    'keys-unavailable': true,
+    'room-locked': true,
+    'second-device': true,
+    'joined-elsewhere': true,
     'session-not-open': true,
     'session-ended': true,
+    refused: true,
     removed: true,
+    inactive: true,
+    'not-allowed': true,
+    'not-admitted': true,
+    'consent-mismatch': true,
+    'room-full': true,
     'encryption-required': true,
     'invalid-group-message': true,
     'screens-full': true,

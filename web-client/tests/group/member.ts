@@ -136,6 +136,19 @@ export class Member {
       case 'answer':
       case 'audio-codecs':
       case 'video-codecs':
+      case 'challenge':
+      case 'consent-required':
+      case 'waiting':
+      case 'waiting-message':
+      case 'waiting-list':
+      case 'permissions':
+      case 'hosting':
+      case 'locked':
+      case 'muted':
+      case 'asked':
+      case 'share-stopped':
+      case 'session-ending':
+      case 'inactivity-warning':
       case 'resumed':
       case 'ack':
       case 'participant-updated':

@@ -3,4 +3,4 @@
 /**
  * A refusal's kind, for programs; its text is for people.
  */
-export type ErrorCode = "invalid-token" | "token-expired" | "token-not-yet-valid" | "token-revoked" | "room-full" | "session-not-open" | "session-ended" | "removed" | "screens-full" | "server-full" | "rate-limited" | "encryption-required" | "invalid-group-message" | "invalid-message" | "message-too-large" | "invalid-offer" | "media-disconnected" | "resume-refused" | "shutting-down" | "internal";
+export type ErrorCode = "invalid-token" | "token-expired" | "token-not-yet-valid" | "proof-required" | "invalid-proof" | "token-reused" | "token-revoked" | "multi-factor-required" | "keys-unavailable" | "room-full" | "room-locked" | "second-device" | "joined-elsewhere" | "session-not-open" | "session-ended" | "refused" | "removed" | "inactive" | "not-allowed" | "not-admitted" | "consent-mismatch" | "screens-full" | "server-full" | "rate-limited" | "encryption-required" | "invalid-group-message" | "invalid-message" | "message-too-large" | "invalid-offer" | "media-disconnected" | "resume-refused" | "shutting-down" | "internal";

@@ -4,16 +4,24 @@ import type { ErrorCode } from "./ErrorCode";
 import type { IceServer } from "./IceServer";
 import type { Opaque } from "./Opaque";
 import type { Participant } from "./Participant";
+import type { Permission } from "./Permission";
+import type { PublicationSource } from "./PublicationSource";
 import type { ResumeSecret } from "./ResumeSecret";
 import type { Resumption } from "./Resumption";
 import type { Role } from "./Role";
 import type { SlotAssignment } from "./SlotAssignment";
 import type { VideoCodec } from "./VideoCodec";
+import type { WaitingPerson } from "./WaitingPerson";
+import type { WaitingReason } from "./WaitingReason";
 
 /**
  * A message from server to client.
  */
-export type ServerMessage = { "type": "joined", 
+export type ServerMessage = { "type": "challenge", 
+/**
+ * 32 random bytes in base64url.
+ */
+nonce: string, } | { "type": "joined", 
 /**
  * The client's own id in this room, for this stay.
  */
@@ -41,7 +49,15 @@ iceServers: Array<IceServer>,
 /**
  * Absent: the stay ends with its socket.
  */
-resume?: Resumption, } | { "type": "resumed", 
+resume?: Resumption, 
+/**
+ * What the client may do.
+ */
+permissions: Array<Permission>, 
+/**
+ * Whether nobody new may come in.
+ */
+locked: boolean, } | { "type": "resumed", 
 /**
  * How many messages of this stay came from the client; `join` and
  * `resume` do not count.
@@ -55,7 +71,15 @@ secret: ResumeSecret, } | { "type": "ack",
 /**
  * As in `resumed`.
  */
-received: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
+received: number, } | { "type": "consent-required", version: string, text: string, 
+/**
+ * SHA-256 of the text, in base64url.
+ */
+hash: string, } | { "type": "waiting", reason: WaitingReason, 
+/**
+ * The keys that a name may be sealed to.
+ */
+doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | { "type": "waiting-list", people: Array<WaitingPerson>, } | { "type": "permissions", permissions: Array<Permission>, } | { "type": "hosting", participantId: string | null, } | { "type": "locked", locked: boolean, by: string, } | { "type": "muted", source: PublicationSource, by: string, } | { "type": "asked", source: PublicationSource, by: string, } | { "type": "share-stopped", by: string, } | { "type": "session-ending", seconds: number, } | { "type": "inactivity-warning", seconds: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
 /**
  * For a developer's console, in English.
  */

@@ -167,6 +167,19 @@ function joinPlain(
       case 'mls-refused':
       case 'mls-welcome':
       case 'participant-updated':
+      case 'challenge':
+      case 'consent-required':
+      case 'waiting':
+      case 'waiting-message':
+      case 'waiting-list':
+      case 'permissions':
+      case 'hosting':
+      case 'locked':
+      case 'muted':
+      case 'asked':
+      case 'share-stopped':
+      case 'session-ending':
+      case 'inactivity-warning':
       case 'resumed':
       case 'screens':
       case 'audio-codecs':

@@ -1,0 +1,472 @@
+//! Who comes in: the text to accept, the waiting room, the lock.
+//!
+//! Whoever is at the door has no media, hears nothing of who is in the room,
+//! and nothing of the group that encrypts it.
+
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sfu::identity::ParticipantId;
+use thiserror::Error;
+
+use super::state::{Room, RoomFull, tell_error};
+use super::{Effect, SessionPolicy};
+use crate::access::Permissions;
+use crate::audit::Action;
+use crate::protocol::{
+    ErrorCode, GroupReport, Opaque, Permission, Role, ServerMessage, WaitingPerson, WaitingReason,
+};
+
+/// What holds in a room.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rules {
+    pub policy: SessionPolicy,
+    /// What a host may do, for who stands in for one.
+    pub host_permissions: Permissions,
+    pub second_device: SecondDevice,
+}
+
+/// What happens when somebody who is there comes again on another device.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum SecondDevice {
+    /// Both stay.
+    #[default]
+    Allow,
+    /// The new one takes the old one's place.
+    Replace,
+    /// The new one is refused.
+    Refuse,
+}
+
+/// Somebody who comes with a good token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    pub id: ParticipantId,
+    pub role: Role,
+    pub permissions: Permissions,
+    /// The clinic's opaque id for the person.
+    pub subject: String,
+    /// The token's own id.
+    pub token_id: String,
+    pub entrance: Option<Entrance>,
+}
+
+/// What a client brings to be part of the group that encrypts the session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Entrance {
+    /// It wants to be added, now or when its key package has followed.
+    KeyPackage(Option<Opaque>),
+    /// It is in the group already.
+    Report(GroupReport),
+}
+
+/// Why somebody with a good token does not even get to the door.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum NotAdmitted {
+    #[error(transparent)]
+    Full(#[from] RoomFull),
+    #[error("the room is locked")]
+    Locked,
+    #[error("this person is here on another device")]
+    SecondDevice,
+    #[error("the session is over")]
+    Ended,
+}
+
+/// Somebody at the door.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) arrival: Arrival,
+    /// The text of the session is accepted, or there is none.
+    has_consented: bool,
+    sealed_name: Option<Opaque>,
+    knocks: u8,
+}
+
+impl NotAdmitted {
+    /// The protocol's code for this refusal.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::Full(_) => ErrorCode::RoomFull,
+            Self::Locked => ErrorCode::RoomLocked,
+            Self::SecondDevice => ErrorCode::SecondDevice,
+            Self::Ended => ErrorCode::SessionEnded,
+        }
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            policy: SessionPolicy::default(),
+            host_permissions: Permissions::of(Role::Host),
+            second_device: SecondDevice::default(),
+        }
+    }
+}
+
+impl Room {
+    /// Takes somebody in, or to the door if something is due before.
+    ///
+    /// # Errors
+    /// The rules keep this one out; the room is as it was.
+    pub fn arrive(&mut self, arrival: Arrival, now: Instant) -> Result<Vec<Effect>, NotAdmitted> {
+        let is_known = self.admitted.contains(&arrival.token_id);
+        let is_host = arrival.permissions.allow(Permission::Admit);
+        if self.has_ended {
+            return Err(NotAdmitted::Ended);
+        }
+        if self.is_locked && !is_known && !is_host {
+            return Err(NotAdmitted::Locked);
+        }
+        let others = self.devices_of(&arrival.subject);
+        if !others.is_empty() && self.rules.second_device == SecondDevice::Refuse {
+            return Err(NotAdmitted::SecondDevice);
+        }
+        let is_replacing = self.rules.second_device == SecondDevice::Replace;
+        let leaving = others.iter().filter(|id| self.position(**id).is_some());
+        let leaving = if is_replacing { leaving.count() } else { 0 };
+        if self.members.len() - leaving >= self.capacity() || self.callers.len() >= MOST_CALLERS {
+            return Err(RoomFull.into());
+        }
+        let mut effects = vec![Effect::by(arrival.id, Action::Arrive)];
+        if is_replacing {
+            for id in others {
+                effects.push(Effect::by(id, Action::Replace));
+                let why = "the same person has come in on another device";
+                effects.extend(self.expel(id, ErrorCode::JoinedElsewhere, why, now));
+            }
+        }
+        let consent = self.rules.policy.consent.as_ref();
+        let consent = consent.filter(|_| !self.consented.contains(&arrival.token_id));
+        if let Some(consent) = consent {
+            effects.push(Effect::Tell(
+                arrival.id,
+                ServerMessage::ConsentRequired {
+                    version: consent.version.clone(),
+                    text: consent.text.clone(),
+                    hash: URL_SAFE_NO_PAD.encode(consent.hash()),
+                },
+            ));
+            self.callers.push(Caller::new(arrival, false));
+            return Ok(effects);
+        }
+        effects.extend(self.wait_or_enter(Caller::new(arrival, true), now));
+        Ok(effects)
+    }
+
+    /// Notes that somebody at the door accepts the session's text.
+    pub fn accept_consent(&mut self, id: ParticipantId, hash: &str, now: Instant) -> Vec<Effect> {
+        let Some(index) = self.caller(id).filter(|i| !self.callers[*i].has_consented) else {
+            return Vec::new();
+        };
+        let consent = self.rules.policy.consent.as_ref();
+        let accepted = consent.filter(|consent| URL_SAFE_NO_PAD.encode(consent.hash()) == hash);
+        let Some(consent) = accepted else {
+            let why = "this is not the hash of the session's text";
+            return vec![tell_error(id, ErrorCode::ConsentMismatch, why)];
+        };
+        let action = Action::AcceptConsent {
+            version: consent.version.clone(),
+            hash: consent.hash(),
+        };
+        let mut caller = self.callers.remove(index);
+        caller.has_consented = true;
+        remember(&mut self.consented, &caller.arrival.token_id);
+        let mut effects = vec![Effect::by(id, action)];
+        effects.extend(self.wait_or_enter(caller, now));
+        effects
+    }
+
+    /// Whether somebody is at the door.
+    pub fn is_waiting(&self, id: ParticipantId) -> bool {
+        self.caller(id).is_some()
+    }
+
+    /// Keeps what somebody at the door is to be added by to the group. The
+    /// newest one counts.
+    pub fn keep_key_package(&mut self, id: ParticipantId, key_package: Opaque) {
+        if let Some(index) = self.caller(id)
+            && let Some(Entrance::KeyPackage(kept)) = &mut self.callers[index].arrival.entrance
+        {
+            *kept = Some(key_package);
+        }
+    }
+
+    /// Takes over the name of somebody who waits, sealed to the hosts.
+    pub fn knock(&mut self, id: ParticipantId, sealed_name: Opaque) -> Vec<Effect> {
+        let Some(index) = self.caller(id) else {
+            return Vec::new();
+        };
+        let caller = &mut self.callers[index];
+        if sealed_name.len() > LONGEST_NAME || caller.knocks >= MOST_KNOCKS {
+            let why = "the name is too long, or given too often";
+            return vec![tell_error(id, ErrorCode::InvalidMessage, why)];
+        }
+        caller.knocks += 1;
+        caller.sealed_name = Some(sealed_name);
+        self.tell_waiting_list()
+    }
+
+    /// Takes over the key that names may be sealed to.
+    pub fn set_door_key(&mut self, by: ParticipantId, key: Opaque) -> Vec<Effect> {
+        if let Err(refusal) = self.require(by, Permission::Admit) {
+            return refusal;
+        }
+        if key.len() > LONGEST_KEY {
+            return vec![tell_error(
+                by,
+                ErrorCode::InvalidMessage,
+                "the key is too long",
+            )];
+        }
+        if let Some(index) = self.position(by) {
+            self.members[index].door_key = Some(key);
+        }
+        self.tell_waiting()
+    }
+
+    /// Lets people in who wait. Whoever does not wait is ignored.
+    pub fn admit(&mut self, by: ParticipantId, ids: &[ParticipantId], now: Instant) -> Vec<Effect> {
+        if let Err(refusal) = self.require(by, Permission::Admit) {
+            return refusal;
+        }
+        let mut effects = Vec::new();
+        for id in ids {
+            // Nobody can accept the session's text for somebody else.
+            let Some(index) = self.caller(*id).filter(|i| self.callers[*i].has_consented) else {
+                continue;
+            };
+            if self.members.len() >= self.capacity() {
+                effects.push(tell_error(by, ErrorCode::RoomFull, "the room is full"));
+                break;
+            }
+            let caller = self.callers.remove(index);
+            effects.push(Effect::done(by, *id, Action::Admit));
+            effects.extend(self.enter(caller.arrival, now));
+        }
+        effects.extend(self.tell_waiting_list());
+        effects
+    }
+
+    pub fn admit_all(&mut self, by: ParticipantId, now: Instant) -> Vec<Effect> {
+        let ids: Vec<_> = self
+            .callers
+            .iter()
+            .map(|caller| caller.arrival.id)
+            .collect();
+        self.admit(by, &ids, now)
+    }
+
+    /// Turns somebody away who waits. The token stays good.
+    pub fn refuse(&mut self, by: ParticipantId, id: ParticipantId, now: Instant) -> Vec<Effect> {
+        if let Err(refusal) = self.require(by, Permission::Admit) {
+            return refusal;
+        }
+        if self.caller(id).is_none() {
+            return Vec::new();
+        }
+        let mut effects = vec![Effect::done(by, id, Action::Refuse)];
+        effects.extend(self.expel(id, ErrorCode::Refused, "a host said no", now));
+        effects
+    }
+
+    /// Passes something on to somebody who waits.
+    pub fn tell_caller(
+        &self,
+        by: ParticipantId,
+        id: ParticipantId,
+        message: Opaque,
+    ) -> Vec<Effect> {
+        if let Err(refusal) = self.require(by, Permission::Admit) {
+            return refusal;
+        }
+        if message.len() > LONGEST_MESSAGE {
+            return vec![tell_error(
+                by,
+                ErrorCode::InvalidMessage,
+                "the message is too long",
+            )];
+        }
+        match self.caller(id) {
+            Some(_) => vec![Effect::Tell(id, ServerMessage::WaitingMessage { message })],
+            None => Vec::new(),
+        }
+    }
+
+    /// Lets nobody new in, or ends that.
+    pub fn set_locked(&mut self, by: ParticipantId, locked: bool) -> Vec<Effect> {
+        if let Err(refusal) = self.require(by, Permission::Lock) {
+            return refusal;
+        }
+        if self.is_locked == locked {
+            return Vec::new();
+        }
+        self.is_locked = locked;
+        let action = if locked { Action::Lock } else { Action::Unlock };
+        let mut effects = vec![Effect::by(by, action)];
+        effects.extend(self.members.iter().map(|member| {
+            let by = by.to_string();
+            Effect::Tell(member.id, ServerMessage::Locked { locked, by })
+        }));
+        effects
+    }
+
+    pub(super) fn caller(&self, id: ParticipantId) -> Option<usize> {
+        self.callers
+            .iter()
+            .position(|caller| caller.arrival.id == id)
+    }
+
+    /// How many may be in the room.
+    pub(super) fn capacity(&self) -> usize {
+        let most = self.rules.policy.capacity.unwrap_or(self.size.people);
+        usize::from(most.min(self.size.people))
+    }
+
+    /// Tells those who wait why, and by which keys they may give their names.
+    pub(super) fn tell_waiting(&self) -> Vec<Effect> {
+        let waiting = self.callers.iter().filter(|caller| caller.has_consented);
+        waiting
+            .map(|caller| Effect::Tell(caller.arrival.id, self.waiting()))
+            .collect()
+    }
+
+    /// Tells those who may let people in who waits.
+    pub(super) fn tell_waiting_list(&self) -> Vec<Effect> {
+        self.members
+            .iter()
+            .filter(|member| self.permissions(member).allow(Permission::Admit))
+            .map(|member| Effect::Tell(member.id, self.waiting_list()))
+            .collect()
+    }
+
+    pub(super) fn waiting_list(&self) -> ServerMessage {
+        let waiting = self.callers.iter().filter(|caller| caller.has_consented);
+        ServerMessage::WaitingList {
+            people: waiting
+                .map(|caller| WaitingPerson {
+                    id: caller.arrival.id.to_string(),
+                    role: caller.arrival.role,
+                    sealed_name: caller.sealed_name.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.callers.iter().any(|caller| caller.has_consented)
+    }
+
+    fn waiting(&self) -> ServerMessage {
+        let hosts: Vec<_> = self
+            .members
+            .iter()
+            .filter(|member| self.permissions(member).allow(Permission::Admit))
+            .collect();
+        ServerMessage::Waiting {
+            reason: if hosts.is_empty() {
+                WaitingReason::HostAbsent
+            } else {
+                WaitingReason::Admission
+            },
+            door_keys: hosts
+                .into_iter()
+                .filter_map(|host| host.door_key.clone())
+                .take(MOST_KEYS)
+                .collect(),
+        }
+    }
+
+    fn wait_or_enter(&mut self, caller: Caller, now: Instant) -> Vec<Effect> {
+        let Arrival {
+            id,
+            permissions,
+            ref token_id,
+            ..
+        } = caller.arrival;
+        let waits = self.rules.policy.waiting_room
+            && !permissions.allow(Permission::Admit)
+            && !self.admitted.contains(token_id);
+        if waits {
+            self.callers.push(caller);
+            let mut effects = vec![Effect::Tell(id, self.waiting())];
+            effects.extend(self.tell_waiting_list());
+            return effects;
+        }
+        // Others may have come in while the text was being read.
+        let refusal = if self.members.len() >= self.capacity() {
+            Some((ErrorCode::RoomFull, "the room is full"))
+        } else if self.is_locked
+            && !permissions.allow(Permission::Admit)
+            && !self.admitted.contains(token_id)
+        {
+            Some((ErrorCode::RoomLocked, "the room is locked"))
+        } else {
+            None
+        };
+        match refusal {
+            Some((code, why)) => {
+                self.callers.push(caller);
+                self.expel(id, code, why, now)
+            }
+            None => self.enter(caller.arrival, now),
+        }
+    }
+
+    fn enter(&mut self, arrival: Arrival, now: Instant) -> Vec<Effect> {
+        remember(&mut self.admitted, &arrival.token_id);
+        let id = arrival.id;
+        let mut effects = self.seat(arrival, now);
+        effects.push(Effect::by(id, Action::Enter));
+        effects
+    }
+
+    /// The stays of a person, in the room and at the door.
+    fn devices_of(&self, subject: &str) -> Vec<ParticipantId> {
+        let members = self
+            .members
+            .iter()
+            .map(|member| (member.id, &member.subject));
+        let callers = self.callers.iter().map(|caller| &caller.arrival);
+        members
+            .chain(callers.map(|arrival| (arrival.id, &arrival.subject)))
+            .filter(|(_, whose)| *whose == subject)
+            .map(|(id, _)| id)
+            .collect()
+    }
+}
+
+impl Caller {
+    fn new(arrival: Arrival, has_consented: bool) -> Self {
+        Self {
+            arrival,
+            has_consented,
+            sealed_name: None,
+            knocks: 0,
+        }
+    }
+}
+
+/// Whoever is not remembered waits and consents again, no more.
+fn remember(tokens: &mut std::collections::HashSet<String>, token_id: &str) {
+    if tokens.len() < MOST_REMEMBERED {
+        tokens.insert(token_id.to_owned());
+    }
+}
+
+/// At the door of one room.
+const MOST_CALLERS: usize = 32;
+
+/// A person may rename itself a few times, and hosts may change.
+const MOST_KNOCKS: u8 = 16;
+
+const MOST_REMEMBERED: usize = 4_096;
+
+const MOST_KEYS: usize = 8;
+
+// In characters of base64url.
+const LONGEST_NAME: usize = 1_024;
+const LONGEST_KEY: usize = 512;
+const LONGEST_MESSAGE: usize = 4_096;

@@ -1,0 +1,88 @@
+//! What happens by itself: the end of the session's time, and of patience with
+//! somebody who is not there.
+
+use std::time::{Duration, Instant};
+
+use sfu::identity::ParticipantId;
+
+use super::state::Room;
+use super::{Effect, Window};
+use crate::access::UnixTime;
+use crate::audit::Action;
+use crate::protocol::{ErrorCode, ServerMessage};
+
+impl Room {
+    /// Sees what is due. To be called every second or so.
+    pub fn tick(&mut self, now: Instant, time: UnixTime) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.has_ended {
+            return effects;
+        }
+        if let Some(window) = self.rules.policy.window {
+            effects.extend(self.watch_window(window, time));
+        }
+        if let Some(limit) = self.rules.policy.inactivity_limit {
+            effects.extend(self.watch_inactivity(limit, now));
+        }
+        effects
+    }
+
+    /// Notes that a person is at somebody's device.
+    pub fn note_activity(&mut self, id: ParticipantId, now: Instant) {
+        if let Some(index) = self.position(id) {
+            self.members[index].active_at = Some(now);
+            self.members[index].is_warned = false;
+        }
+    }
+
+    fn watch_window(&mut self, window: Window, time: UnixTime) -> Vec<Effect> {
+        let left = window.ends().0.saturating_sub(time.0);
+        if left == 0 {
+            let mut effects = vec![Effect::by_clock(Action::End)];
+            effects.extend(self.end());
+            return effects;
+        }
+        let due = WARNINGS.iter().filter(|warning| left <= **warning).count();
+        let due = due + usize::from(time >= window.closes);
+        if due <= self.warnings {
+            self.warnings = due;
+            return Vec::new();
+        }
+        self.warnings = due;
+        let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+        self.members
+            .iter()
+            .map(|member| Effect::Tell(member.id, ServerMessage::SessionEnding { seconds }))
+            .collect()
+    }
+
+    fn watch_inactivity(&mut self, limit: Duration, now: Instant) -> Vec<Effect> {
+        let notice = WARNING_OF_LOG_OFF.min(limit / 2);
+        let mut effects = Vec::new();
+        let mut gone = Vec::new();
+        for member in &mut self.members {
+            let since = *member.active_at.get_or_insert(now);
+            let idle = now.saturating_duration_since(since);
+            if idle >= limit {
+                gone.push(member.id);
+            } else if idle >= limit.saturating_sub(notice) && !member.is_warned {
+                member.is_warned = true;
+                let left = limit.saturating_sub(idle).as_secs();
+                let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+                let warning = ServerMessage::InactivityWarning { seconds };
+                effects.push(Effect::Tell(member.id, warning));
+            }
+        }
+        for id in gone {
+            effects.push(Effect::by(id, Action::LogOff));
+            let why = "nobody was there for too long";
+            effects.extend(self.expel(id, ErrorCode::Inactive, why, now));
+        }
+        effects
+    }
+}
+
+/// Seconds before the end, at which everybody is told.
+const WARNINGS: [u64; 2] = [300, 60];
+
+const WARNING_OF_LOG_OFF: Duration = Duration::from_mins(1);

@@ -1,0 +1,56 @@
+//! What a participant asks of its room, beyond media and the group.
+
+use std::time::Instant;
+
+use sfu::identity::ParticipantId;
+
+use super::group::parse_participant_id;
+use crate::protocol::ClientMessage;
+use crate::room::{Effect, Room};
+
+/// Hands a message to the room. Nothing comes of one that names nobody, or is
+/// about something else.
+pub(super) fn handle(
+    room: &mut Room,
+    id: ParticipantId,
+    message: ClientMessage,
+    now: Instant,
+) -> Vec<Effect> {
+    room.note_activity(id, now);
+    let other = match &message {
+        ClientMessage::Refuse { participant_id }
+        | ClientMessage::TellWaiting { participant_id, .. }
+        | ClientMessage::Mute { participant_id, .. }
+        | ClientMessage::Ask { participant_id, .. }
+        | ClientMessage::StopShare { participant_id }
+        | ClientMessage::Remove { participant_id } => match parse_participant_id(participant_id) {
+            Some(other) => other,
+            // Whoever is not of this form is not here.
+            None => return Vec::new(),
+        },
+        _ => id,
+    };
+    match message {
+        ClientMessage::AcceptConsent { hash } => room.accept_consent(id, &hash, now),
+        ClientMessage::Knock { sealed_name } => room.knock(id, sealed_name),
+        ClientMessage::DoorKey { key } => room.set_door_key(id, key),
+        ClientMessage::Admit { participant_ids } => {
+            let ids: Vec<_> = participant_ids
+                .iter()
+                .filter_map(|text| parse_participant_id(text))
+                .collect();
+            room.admit(id, &ids, now)
+        }
+        ClientMessage::AdmitAll {} => room.admit_all(id, now),
+        ClientMessage::Refuse { .. } => room.refuse(id, other, now),
+        ClientMessage::TellWaiting { message, .. } => room.tell_caller(id, other, message),
+        ClientMessage::Lock { locked } => room.set_locked(id, locked),
+        ClientMessage::Mute { source, .. } => room.mute(id, other, source),
+        ClientMessage::MuteAll {} => room.mute_all(id),
+        ClientMessage::Ask { source, .. } => room.ask(id, other, source),
+        ClientMessage::StopShare { .. } => room.stop_share(id, other),
+        ClientMessage::Remove { .. } => room.remove(id, other, now),
+        ClientMessage::EndSession {} => room.end_session(id),
+        _ => Vec::new(),
+    }
+}

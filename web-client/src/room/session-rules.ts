@@ -1,0 +1,221 @@
+import { Emitter } from '../events';
+import type { ClientMessage } from '../signaling/protocol/ClientMessage';
+import type { Permission } from '../signaling/protocol/Permission';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
+import type { WaitingReason } from '../signaling/protocol/WaitingReason';
+import type { DeviceSource } from '../media/devices';
+
+/** A text to accept before the session. */
+export interface ConsentRequest {
+  /** What the clinic calls this wording of it. */
+  readonly version: string;
+  readonly text: string;
+  /** SHA-256 of the text, in base64url. */
+  readonly hash: string;
+}
+
+/** What {@link SessionRules} tells of; {@link Room} passes it on. */
+export interface SessionRulesEvents {
+  /** The session's text is to be accepted by {@link SessionRules.acceptConsent}. */
+  consentRequired: [consent: ConsentRequest];
+  /** This client waits to be let in; again when the reason changes. */
+  waiting: [reason: WaitingReason];
+  /** Others wait to be let in: those who do now. */
+  waitingListChanged: [people: readonly WaitingPerson[]];
+  permissionsChanged: [permissions: ReadonlySet<Permission>];
+  /** Who stands in for a host who is not there, if anybody does. */
+  hostingChanged: [participantId: string | undefined];
+  lockedChanged: [locked: boolean];
+  /** Somebody turned this client's device off. */
+  muted: [source: DeviceSource, by: string];
+  /** Somebody asks for this client's device; the person decides. */
+  asked: [source: DeviceSource, by: string];
+  shareStopped: [by: string];
+  /** The session ends for all in so many seconds. */
+  sessionEnding: [seconds: number];
+  /** This client is logged off in so many seconds unless {@link SessionRules.reportActivity}. */
+  inactivityWarning: [seconds: number];
+}
+
+/** What the server says of a session's rules, and what can be asked of it. */
+export class SessionRules extends Emitter<SessionRulesEvents> {
+  readonly #send: (message: ClientMessage) => void;
+  readonly #now: () => number;
+  #consent: ConsentRequest | undefined;
+  #waiting: WaitingReason | undefined;
+  #waitingList: readonly WaitingPerson[] = [];
+  #permissions: ReadonlySet<Permission> = new Set();
+  #hosting: string | undefined;
+  #locked = false;
+  #activityAt = -Infinity;
+  #isWarned = false;
+
+  /** `now` gives ms. */
+  constructor(send: (message: ClientMessage) => void, now: () => number) {
+    super();
+    this.#send = send;
+    this.#now = now;
+  }
+
+  /** The text that is to be accepted, until it is. */
+  get consent(): ConsentRequest | undefined {
+    return this.#consent;
+  }
+
+  /** Why this client waits, if it does. */
+  get waiting(): WaitingReason | undefined {
+    return this.#waiting;
+  }
+
+  get waitingList(): readonly WaitingPerson[] {
+    return this.#waitingList;
+  }
+
+  /** What the role allows. The server holds to it whatever is asked. */
+  get permissions(): ReadonlySet<Permission> {
+    return this.#permissions;
+  }
+
+  get hosting(): string | undefined {
+    return this.#hosting;
+  }
+
+  get locked(): boolean {
+    return this.#locked;
+  }
+
+  acceptConsent(): void {
+    if (this.#consent === undefined) return;
+    this.#send({ type: 'accept-consent', hash: this.#consent.hash });
+  }
+
+  admit(participantIds: readonly string[]): void {
+    this.#send({ type: 'admit', participantIds: [...participantIds] });
+  }
+
+  admitAll(): void {
+    this.#send({ type: 'admit-all' });
+  }
+
+  refuse(participantId: string): void {
+    this.#send({ type: 'refuse', participantId });
+  }
+
+  lock(locked: boolean): void {
+    this.#send({ type: 'lock', locked });
+  }
+
+  mute(participantId: string, source: DeviceSource): void {
+    this.#send({ type: 'mute', participantId, source });
+  }
+
+  muteAll(): void {
+    this.#send({ type: 'mute-all' });
+  }
+
+  ask(participantId: string, source: DeviceSource): void {
+    this.#send({ type: 'ask', participantId, source });
+  }
+
+  stopShare(participantId: string): void {
+    this.#send({ type: 'stop-share', participantId });
+  }
+
+  remove(participantId: string): void {
+    this.#send({ type: 'remove', participantId });
+  }
+
+  endForAll(): void {
+    this.#send({ type: 'end-session' });
+  }
+
+  /** Somebody is at the device: to be called at each key or touch, however many come. */
+  reportActivity(): void {
+    const now = this.#now();
+    if (!this.#isWarned && now - this.#activityAt < ACTIVITY_INTERVAL) return;
+    this.#activityAt = now;
+    this.#isWarned = false;
+    this.#send({ type: 'active' });
+  }
+
+  handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
+    this.#consent = undefined;
+    this.#waiting = undefined;
+    this.#permissions = new Set(message.permissions);
+    this.#locked = message.locked;
+  }
+
+  handle(message: RulesMessage): void {
+    switch (message.type) {
+      case 'consent-required': {
+        const { version, text, hash } = message;
+        this.#consent = { version, text, hash };
+        this.emit('consentRequired', this.#consent);
+        break;
+      }
+      case 'waiting':
+        this.#consent = undefined;
+        this.#waiting = message.reason;
+        this.emit('waiting', message.reason);
+        break;
+      case 'waiting-message':
+        break; // Nobody seals any yet.
+      case 'waiting-list':
+        this.#waitingList = message.people;
+        this.emit('waitingListChanged', message.people);
+        break;
+      case 'permissions':
+        this.#permissions = new Set(message.permissions);
+        this.emit('permissionsChanged', this.#permissions);
+        break;
+      case 'hosting':
+        this.#hosting = message.participantId ?? undefined;
+        this.emit('hostingChanged', this.#hosting);
+        break;
+      case 'locked':
+        this.#locked = message.locked;
+        this.emit('lockedChanged', message.locked);
+        break;
+      case 'muted':
+      case 'asked': {
+        const { source, by } = message;
+        if (source === 'microphone' || source === 'camera') this.emit(message.type, source, by);
+        break;
+      }
+      case 'share-stopped':
+        this.emit('shareStopped', message.by);
+        break;
+      case 'session-ending':
+        this.emit('sessionEnding', message.seconds);
+        break;
+      case 'inactivity-warning':
+        this.#isWarned = true;
+        this.emit('inactivityWarning', message.seconds);
+        break;
+    }
+  }
+}
+
+/** What the server says about the rules, once this client is known to it. */
+export type RulesMessage = Extract<
+  ServerMessage,
+  {
+    type:
+      | 'consent-required'
+      | 'waiting'
+      | 'waiting-message'
+      | 'waiting-list'
+      | 'permissions'
+      | 'hosting'
+      | 'locked'
+      | 'muted'
+      | 'asked'
+      | 'share-stopped'
+      | 'session-ending'
+      | 'inactivity-warning';
+  }
+>;
+
+/** In ms; far below any limit of inactivity. */
+const ACTIVITY_INTERVAL = 20_000;
