@@ -22,14 +22,17 @@ function closeCodes(): string[] {
   return closed.mock.calls.map(([error]) => error.code);
 }
 
-test('what is said before the socket opens is sent in order when it does', () => {
+test('what is said before we are in is sent in order when we are', () => {
   connection.send({ type: 'join', token: 't' });
   connection.send({ type: 'media', microphone: true, camera: false });
   expect(socket.sent).toEqual([]);
 
   socket.accept();
+  connection.send({ type: 'mls-resync' });
+  expect(socket.sent.map(({ type }) => type)).toEqual(['join']);
+  socket.say(JOINED);
 
-  expect(socket.sent.map(({ type }) => type)).toEqual(['join', 'media']);
+  expect(socket.sent.map(({ type }) => type)).toEqual(['join', 'media', 'mls-resync']);
 });
 
 test('messages arrive typed', () => {

@@ -67,7 +67,8 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 
   /**
    * Sends `message`: `join`, which must come first, when the socket is open,
-   * all others in order, on another socket if need be; nothing after the end.
+   * all others in order when we are in, on another socket if need be; nothing
+   * after the end.
    */
   send(message: ClientMessage): void {
     if (this.#phase === 'closed') return;
@@ -169,6 +170,10 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
       const { secret, seconds } = message.resume;
       this.#stay = { participantId: message.participantId, secret, window: seconds * 1000 };
     }
+    if (message.type === 'joined' && this.#phase === 'joining') {
+      this.#phase = 'live';
+      for (const text of this.#said.rewind(0) ?? []) this.#socket.send(text);
+    }
     // The stay is over; there is nothing to come back to.
     if (message.type === 'error' && message.fatal) this.#stay = undefined;
     this.emit('message', message);
@@ -206,6 +211,7 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
         this.#retry();
         break;
       case 'open':
+      case 'joining':
       case 'live':
         if (this.#stay === undefined) {
           this.#fail(new QuietroomError('signaling-closed', `close code ${event.code}`));
@@ -221,9 +227,10 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 
   #greet(): void {
     if (this.#greeting === undefined) return;
-    this.#phase = 'live';
+    // The server keeps a place for whoever goes on after `join`. If the answer
+    // were lost then, nobody could take that place for a while, not even we.
+    this.#phase = 'joining';
     this.#socket.send(this.#greeting);
-    for (const text of this.#said.rewind(0) ?? []) this.#socket.send(text);
   }
 
   #interrupt(): void {
@@ -306,10 +313,10 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 }
 
 /**
- * `opening`: the first socket; `open`: it is, and `join` is to be said; `live`:
- * messages flow; `resuming`: another socket; `waiting`: for the next one.
+ * `opening`: the first socket; `open`: it is, and `join` is to be said;
+ * `joining`: it was, and is not answered yet; `live`: messages flow; `resuming`: another socket; `waiting`: for the next one.
  */
-type Phase = 'opening' | 'open' | 'live' | 'resuming' | 'waiting' | 'closed';
+type Phase = 'opening' | 'open' | 'joining' | 'live' | 'resuming' | 'waiting' | 'closed';
 
 type Timer = ReturnType<typeof setTimeout>;
 
