@@ -159,9 +159,10 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
     let by_newcomer = delivery.commit(C, commit(epoch, &[]), Some(&[]), now);
     assert_eq!(by_newcomer, Err(Invalid::NotAMember));
     let of_a_member = delivery.commit(A, commit(epoch, &[B]), Some(&[B]), now);
-    assert_eq!(of_a_member, Err(Invalid::NotWaiting));
+    let refused = vec![(A, ServerMessage::MlsRefused { epoch })];
+    assert_eq!(of_a_member, Ok(refused));
     let of_no_form = delivery.commit(A, commit(epoch, &[C]), None, now);
-    assert_eq!(of_no_form, Err(Invalid::NotWaiting));
+    assert_eq!(of_no_form, Err(Invalid::NotAnId));
     let mut unwelcome = commit(epoch, &[C]);
     unwelcome.welcome = None;
     let unwelcome = delivery.commit(A, unwelcome, Some(&[C]), now);
@@ -347,6 +348,107 @@ fn a_welcome_that_was_lost_comes_again_until_the_newcomer_is_in() {
     ));
 }
 
+#[test]
+fn who_waits_in_vain_is_brought_to_one_member_after_the_other() {
+    let now = Instant::now();
+    let mut delivery = group_of(&[A, B], now);
+    let epoch = delivery.epoch().expect("there is a group");
+    let inside = GroupReport {
+        leaf: 1,
+        ..asking(epoch)
+    };
+    delivery.report(B, inside, now).expect("it is valid");
+    join(&mut delivery, C, now);
+
+    let mut sponsors = Vec::new();
+    for _ in 0..3 {
+        let told = delivery.key_package(C, key_package(C), now);
+        for (to, message) in told.expect("it is valid") {
+            assert!(matches!(message, ServerMessage::MlsKeyPackage { .. }));
+            sponsors.push(to);
+        }
+    }
+
+    assert_eq!(sponsors, [A, B, A]);
+    delivery.set_away(B, true, now);
+    let told = delivery.key_package(C, key_package(C), now);
+    assert_eq!(told.expect("it is valid")[0].0, A);
+}
+
+#[test]
+fn nobody_waits_for_long_for_members_without_a_socket() {
+    let now = Instant::now();
+    let mut delivery = group_of_one(now);
+    delivery.set_away(A, true, now);
+
+    let soon = join(&mut delivery, B, now + Duration::from_secs(1));
+    let later = delivery.key_package(B, key_package(B), now + Duration::from_secs(3));
+
+    assert!(soon.is_empty());
+    assert_eq!(
+        later.expect("it is valid"),
+        [(B, ServerMessage::MlsCreate {})]
+    );
+    delivery
+        .report(B, asking(0), now + Duration::from_secs(3))
+        .expect("it is valid");
+    delivery.set_away(A, false, now);
+    let back = delivery.report(A, asking(0), now + Duration::from_secs(4));
+    assert!(back.is_ok());
+    assert_eq!(delivery.epoch(), Some(0));
+}
+
+#[test]
+fn a_question_that_crossed_its_welcome_changes_nothing() {
+    let now = Instant::now();
+    let mut delivery = group_of(&[A, B], now);
+    let epoch = delivery.epoch().expect("there is a group");
+    join(&mut delivery, C, now);
+    delivery
+        .commit(A, commit(epoch, &[C]), Some(&[C]), now)
+        .expect("it is valid");
+
+    let crossed = delivery.key_package(C, key_package(C), now + Duration::from_secs(1));
+
+    assert!(crossed.expect("it is valid").is_empty());
+    let claimed = delivery.claim(A, [C], now).expect("A is a member");
+    assert!(claimed.is_empty());
+    let lost = now + Duration::from_secs(4);
+    delivery
+        .key_package(C, key_package(C), lost)
+        .expect("it is valid");
+    let claimed = delivery.claim(A, [C], lost).expect("A is a member");
+    assert_eq!(claimed.len(), 1);
+}
+
+#[test]
+fn after_a_restart_laggards_are_fed_with_what_the_others_bring() {
+    let now = Instant::now();
+    let mut delivery = Delivery::default();
+    delivery.report(A, asking(7), now).expect("it is valid");
+
+    let bringing = |epoch: u32, from: u32| GroupReport {
+        commits: (from..epoch).map(|made| commit(made, &[]).commit).collect(),
+        ..asking(epoch)
+    };
+    let told = delivery.report(B, bringing(9, 6), now);
+    assert_eq!(
+        told.expect("it is valid"),
+        [7, 8].map(|made| (A, feed(made)))
+    );
+    let told = delivery.report(C, asking(8), now + Duration::from_secs(5));
+    assert_eq!(told.expect("it is valid"), [(C, feed(8))]);
+
+    let late = delivery.report(D, bringing(10, 9), now + Duration::from_secs(5));
+    let fed = late.expect("it is valid");
+    assert_eq!(fed, [A, B, C].map(|member| (member, feed(9))));
+    let too_late = delivery.report(A, bringing(11, 10), now + Duration::from_secs(30));
+    assert!(matches!(
+        too_late.expect("it is valid")[..],
+        [(A, ServerMessage::MlsGroupInfo { epoch: 10, .. })]
+    ));
+}
+
 /// Whatever is said in whatever order: epochs go up one by one, each by one
 /// commit, and no key package is seen by two.
 #[test]
@@ -452,6 +554,11 @@ fn commit(epoch: u32, added: &[ParticipantId]) -> GroupCommit {
     }
 }
 
+fn feed(epoch: u32) -> ServerMessage {
+    let commit = commit(epoch, &[]).commit;
+    ServerMessage::MlsCommit { epoch, commit }
+}
+
 /// Where somebody is, who asks for what it missed.
 fn asking(epoch: u32) -> GroupReport {
     GroupReport {
@@ -459,6 +566,7 @@ fn asking(epoch: u32) -> GroupReport {
         transcript_hash: hash(epoch),
         leaf: 0,
         group_info: Some(opaque("group-info")),
+        commits: Vec::new(),
     }
 }
 

@@ -830,6 +830,7 @@ fn report(epoch: u32) -> GroupReport {
         transcript_hash: opaque("hash"),
         leaf: 4,
         group_info: None,
+        commits: Vec::new(),
     }
 }
 

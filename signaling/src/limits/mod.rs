@@ -26,7 +26,7 @@ pub struct Limits {
     pub joins: Rate,
     /// Frames on each socket; a large one counts as several.
     pub messages: Rate,
-    /// Bytes of an `offer` or `mls-commit` message. An untrimmed offer of Chromium with 24
+    /// Bytes of an `offer` or `mls-commit` message, or of a `join` with a group. An untrimmed offer of Chromium with 24
     /// pairs of slots has 158 KB.
     pub offer_bytes: usize,
     /// Bytes of any other message.

@@ -21,6 +21,8 @@ pub struct Delivery {
     /// After a restart the highest epoch wins, so nothing is decided before
     /// members had the time to report theirs.
     recovering_until: Option<Instant>,
+    /// Whose socket is gone, and since when.
+    away: BTreeMap<ParticipantId, Instant>,
 }
 
 /// A message for one participant.
@@ -35,8 +37,8 @@ pub enum Invalid {
     NotAMember,
     #[error("a commit that adds somebody needs a welcome, and no other has one")]
     WelcomeMismatch,
-    #[error("a commit adds somebody who does not wait to be added")]
-    NotWaiting,
+    #[error("a commit adds somebody who cannot be anybody")]
+    NotAnId,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Delivery {
     /// without it.
     pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Told> {
         self.participants.remove(&id);
+        self.away.remove(&id);
         for standing in self.participants.values_mut() {
             if let Standing::Waiting(enrolment) = standing {
                 enrolment.forget(id);
@@ -108,11 +111,20 @@ impl Delivery {
             return Ok(told);
         };
         match standing {
+            Standing::Waiting(enrolment) if enrolment.is_overdue() => {
+                enrolment.supply(key_package, now);
+                self.sponsor(id, now, &mut told);
+            }
             Standing::Waiting(enrolment) => {
                 if let Some((next, key_package)) = enrolment.supply(key_package, now) {
                     told.push(hand_out(next, id, key_package));
                 }
             }
+            // It asked before its welcome came.
+            Standing::Member {
+                welcome: Some((_, since)),
+                ..
+            } if now.saturating_duration_since(*since) < WELCOME_TRAVEL => {}
             Standing::Member { .. } => {
                 *standing = Standing::Waiting(Enrolment::new(Some(key_package)));
                 if !self.has_members() {
@@ -122,6 +134,16 @@ impl Delivery {
         }
         self.find_creator(now, &mut told);
         Ok(told)
+    }
+
+    /// Somebody's socket is gone, or is there again. Nobody waits for long to
+    /// be welcomed by members none of whom hears it.
+    pub fn set_away(&mut self, id: ParticipantId, away: bool, now: Instant) {
+        if away {
+            self.away.entry(id).or_insert(now);
+        } else {
+            self.away.remove(&id);
+        }
     }
 
     /// A member wants to add these.
@@ -163,7 +185,7 @@ impl Delivery {
     ) -> Result<Vec<Told>, Invalid> {
         self.require_member(by)?;
         validate(&commit)?;
-        let added = added.ok_or(Invalid::NotWaiting)?;
+        let added = added.ok_or(Invalid::NotAnId)?;
         let is_recovering = self.is_recovering(now);
         let Some(group) = &mut self.group else {
             return Err(Invalid::NotAMember);
@@ -174,13 +196,11 @@ impl Delivery {
             return Ok(vec![(by, ServerMessage::MlsRefused { epoch })]);
         };
         for id in added {
+            // It left meanwhile, or is in already; the committer hears of it
+            // and tries again.
             if !matches!(self.participants.get(id), Some(Standing::Waiting(_))) {
-                // It left meanwhile; the committer hears of it and tries again.
-                if !self.participants.contains_key(id) {
-                    let epoch = group.epoch;
-                    return Ok(vec![(by, ServerMessage::MlsRefused { epoch })]);
-                }
-                return Err(Invalid::NotWaiting);
+                let epoch = group.epoch;
+                return Ok(vec![(by, ServerMessage::MlsRefused { epoch })]);
             }
         }
 
@@ -227,13 +247,17 @@ impl Delivery {
         if let Some(group_info) = &report.group_info {
             limit("group info", group_info, MAX_GROUP_INFO)?;
         }
+        for commit in &report.commits {
+            limit("commit", commit, MAX_COMMIT)?;
+        }
         let Some(group) = &mut self.group else {
             if self.creator.is_none_or(|(creator, _)| creator != id) {
                 self.recovering_until = Some(now + RECOVERY);
             }
-            self.adopt(id, report);
+            self.adopt(id, report, now);
             return Ok(Vec::new());
         };
+        let present = group.epoch;
         let theirs = (report.epoch, &report.transcript_hash);
         let mut told = Vec::new();
         match compare(theirs, (group.epoch, &group.transcript_hash)) {
@@ -247,21 +271,25 @@ impl Delivery {
             Comparison::Behind if report.group_info.is_none() => self.enter(id, Some(report.leaf)),
             Comparison::Behind => {
                 if let Some(missed) = group.commits.since(report.epoch, now) {
-                    told.extend(
-                        missed.into_iter().map(|(epoch, commit)| {
-                            (id, ServerMessage::MlsCommit { epoch, commit })
-                        }),
-                    );
+                    told.extend(feed(id, missed));
                     self.enter(id, Some(report.leaf));
                 } else {
                     self.bring_back(id, &mut told);
                 }
             }
-            Comparison::Ahead if self.is_recovering(now) => {
+            Comparison::Ahead if self.may_be_ahead(present, &report, now) => {
                 let behind = self.members_besides(id);
-                self.adopt(id, report);
+                self.adopt(id, report, now);
+                let missed = self
+                    .group
+                    .as_ref()
+                    .and_then(|g| g.commits.since(present, now));
                 for member in behind {
-                    self.bring_back(member, &mut told);
+                    match &missed {
+                        // Those who missed more, or are elsewhere, will say so.
+                        Some(missed) => told.extend(feed(member, missed.clone())),
+                        None => self.bring_back(member, &mut told),
+                    }
                 }
             }
             Comparison::Ahead | Comparison::Forked => self.bring_back(id, &mut told),
@@ -320,19 +348,69 @@ impl Delivery {
     /// who was asked does not.
     fn find_creator(&mut self, now: Instant, told: &mut Vec<Told>) {
         let is_late = |since: Instant| now.saturating_duration_since(since) > CREATION;
+        if self.group.is_some() && self.is_deserted(now) {
+            self.group = None;
+            self.recovering_until = None;
+            for standing in self.participants.values_mut() {
+                if let Standing::Member { .. } = standing {
+                    *standing = Standing::Waiting(Enrolment::new(None));
+                }
+            }
+        }
         if self.group.is_some() || self.creator.is_some_and(|(_, since)| !is_late(since)) {
             return;
         }
         let late = self.creator.map(|(creator, _)| creator);
-        let next = self.participants.keys().find(|id| Some(**id) != late);
+        let mut waiting = self.participants.keys().filter(|id| Some(**id) != late);
+        let next = waiting.find(|id| !self.away.contains_key(id));
         if let Some(id) = next.copied() {
             self.creator = Some((id, now));
             told.push((id, ServerMessage::MlsCreate {}));
         }
     }
 
+    /// Brings somebody who waits in vain to a member, another one each time:
+    /// the members may take it for one of them, so that none asks for it.
+    fn sponsor(&mut self, id: ParticipantId, now: Instant, told: &mut Vec<Told>) {
+        let mut members: Vec<_> = self
+            .participants
+            .iter()
+            .filter(|(member, _)| !self.away.contains_key(member))
+            .filter_map(|(member, standing)| match standing {
+                Standing::Member { leaf, .. } => Some(((*leaf)?, *member)),
+                Standing::Waiting(_) => None,
+            })
+            .collect();
+        members.sort_unstable();
+        let Some(Standing::Waiting(enrolment)) = self.participants.get_mut(&id) else {
+            return;
+        };
+        let last = members
+            .iter()
+            .position(|(_, member)| Some(*member) == enrolment.sponsor());
+        let next = last.map_or(0, |last| last + 1) % members.len().max(1);
+        let Some((_, member)) = members.get(next) else {
+            return;
+        };
+        if let Some(key_package) = enrolment.hand_to_sponsor(*member, now) {
+            told.push(hand_out(*member, id, key_package));
+        }
+    }
+
+    /// Whether there are members and none of them has been heard of lately.
+    fn is_deserted(&self, now: Instant) -> bool {
+        self.participants
+            .iter()
+            .filter(|(_, standing)| matches!(standing, Standing::Member { .. }))
+            .all(|(id, _)| {
+                self.away
+                    .get(id)
+                    .is_some_and(|since| now.saturating_duration_since(*since) > ABSENCE)
+            })
+    }
+
     /// Takes a member's word for what the group is.
-    fn adopt(&mut self, id: ParticipantId, report: GroupReport) {
+    fn adopt(&mut self, id: ParticipantId, report: GroupReport, now: Instant) {
         let group = self.group.get_or_insert_with(|| Group {
             epoch: 0,
             transcript_hash: report.transcript_hash.clone(),
@@ -343,6 +421,16 @@ impl Delivery {
         group.transcript_hash = report.transcript_hash;
         group.info = report.group_info;
         group.commits.clear();
+        let mut commits = report.commits;
+        let brought = commits.split_off(commits.len().saturating_sub(MAX_BROUGHT));
+        let first = u32::try_from(brought.len())
+            .ok()
+            .and_then(|count| group.epoch.checked_sub(count));
+        if let Some(first) = first {
+            for (epoch, commit) in (first..).zip(brought) {
+                group.commits.push(epoch, commit, now);
+            }
+        }
         self.creator = None;
         self.enter(id, Some(report.leaf));
     }
@@ -395,6 +483,21 @@ impl Delivery {
     fn is_recovering(&self, now: Instant) -> bool {
         self.recovering_until.is_some_and(|until| now < until)
     }
+
+    /// Whether a member may know of epochs that the server does not: after a
+    /// restart, later on only if it brings all commits that led there, so that
+    /// the others can judge them.
+    fn may_be_ahead(&self, present: u32, report: &GroupReport, now: Instant) -> bool {
+        // A group that was made as if nobody had been here gives way.
+        if present == 0 || self.is_recovering(now) {
+            return true;
+        }
+        let is_returning = self
+            .recovering_until
+            .is_some_and(|until| now < until + RETURNING);
+        let lacking = usize::try_from(report.epoch - present).unwrap_or(usize::MAX);
+        is_returning && lacking <= report.commits.len().min(MAX_BROUGHT)
+    }
 }
 
 fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
@@ -403,6 +506,12 @@ fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
         key_package,
     };
     (to, message)
+}
+
+fn feed(to: ParticipantId, missed: Vec<(u32, Opaque)>) -> impl Iterator<Item = Told> {
+    missed
+        .into_iter()
+        .map(move |(epoch, commit)| (to, ServerMessage::MlsCommit { epoch, commit }))
 }
 
 fn validate(commit: &GroupCommit) -> Result<(), Invalid> {
@@ -433,7 +542,19 @@ const MAX_HASH: usize = 128;
 /// After the first report of somebody who was there before a restart.
 const RECOVERY: Duration = Duration::from_secs(1);
 
+/// How much longer those who were there come back one by one.
+const RETURNING: Duration = Duration::from_secs(10);
+
 /// For making a group.
 const CREATION: Duration = Duration::from_secs(3);
 
 const MAX_WELCOME_AGE: Duration = Duration::from_mins(1);
+
+/// Within which a newcomer's question and its welcome may have crossed.
+const WELCOME_TRAVEL: Duration = Duration::from_secs(2);
+
+/// After which members without a socket welcome nobody.
+const ABSENCE: Duration = Duration::from_secs(2);
+
+/// Commits taken from one who comes back.
+const MAX_BROUGHT: usize = 4;

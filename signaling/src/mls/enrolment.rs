@@ -29,6 +29,8 @@ pub(super) struct Enrolment {
     /// Gets the next key package.
     next: Option<ParticipantId>,
     asked_at: Option<Instant>,
+    /// Who got one unasked, last.
+    sponsor: Option<ParticipantId>,
 }
 
 /// What a claim leads to.
@@ -83,6 +85,24 @@ impl Enrolment {
         };
         self.holder = Some((next, now));
         Some((next, key_package))
+    }
+
+    /// Whether the newcomer has given a key package, nobody asks for another,
+    /// and it still waits.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.next.is_none() && (self.key_package.is_some() || self.holder.is_some())
+    }
+
+    pub(super) fn sponsor(&self) -> Option<ParticipantId> {
+        self.sponsor
+    }
+
+    /// Gives the key package, if there is one, to a member that did not ask.
+    pub(super) fn hand_to_sponsor(&mut self, to: ParticipantId, now: Instant) -> Option<Opaque> {
+        let key_package = self.key_package.take()?;
+        self.holder = Some((to, now));
+        self.sponsor = Some(to);
+        Some(key_package)
     }
 
     /// Somebody is gone, and with it what it held.

@@ -194,6 +194,12 @@ pub struct GroupReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub group_info: Option<Opaque>,
+    /// The last commits up to this epoch, the oldest first, from somebody who
+    /// joins again: a server that was restarted has lost them, and others may
+    /// have missed them. Those beyond four are ignored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<Opaque>>")]
+    pub commits: Vec<Opaque>,
 }
 
 /// Shows that its maker has a key (RFC 7800).

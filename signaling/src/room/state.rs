@@ -358,7 +358,12 @@ impl Room {
     }
 
     /// Notes whether somebody's socket is gone, and tells the others.
-    pub fn set_reconnecting(&mut self, id: ParticipantId, reconnecting: bool) -> Vec<Effect> {
+    pub fn set_reconnecting(
+        &mut self,
+        id: ParticipantId,
+        reconnecting: bool,
+        now: Instant,
+    ) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
@@ -367,6 +372,7 @@ impl Room {
             return Vec::new();
         }
         member.reconnecting = reconnecting;
+        self.delivery.set_away(id, reconnecting, now);
         self.tell_of(index)
     }
 

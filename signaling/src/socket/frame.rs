@@ -28,7 +28,10 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, (Error
     })?;
     check_size(match message {
         // A commit that adds 24 people at once has 30 KB with its welcome.
-        ClientMessage::Offer { .. } | ClientMessage::MlsCommit(_) => limits.offer_bytes,
+        // Somebody who comes back brings the last ones.
+        ClientMessage::Offer { .. }
+        | ClientMessage::MlsCommit(_)
+        | ClientMessage::Join { group: Some(_), .. } => limits.offer_bytes,
         _ => limits.message_bytes,
     })?;
     Ok(message)

@@ -176,9 +176,9 @@ impl Stay {
 
     fn set_reconnecting(&self, reconnecting: bool) {
         let id = self.id;
-        self.service
-            .register()
-            .update(id, |room| room.set_reconnecting(id, reconnecting));
+        self.service.register().update(id, |room| {
+            room.set_reconnecting(id, reconnecting, StdInstant::now())
+        });
     }
 
     async fn serve_on(&mut self, line: &mut Line) -> End {

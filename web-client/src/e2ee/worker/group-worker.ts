@@ -39,7 +39,7 @@ export class GroupWorker {
       const mls = await loadTsMls();
       const identity = await mls.createIdentity(request.credential);
       this.#session = new GroupSession(mls, identity, POLICY);
-      const keyPackage = await this.#session.createKeyPackage();
+      const keyPackage = await this.#session.createKeyPackage(performance.now());
       this.#report({ type: 'key-package', keyPackage });
       return;
     }
@@ -50,8 +50,9 @@ export class GroupWorker {
       case 'rejoin-group': {
         const group = await session.rejoin(now);
         const entrance =
-          group === undefined ? { keyPackage: await session.createKeyPackage() } : { group };
+          group === undefined ? { keyPackage: await session.createKeyPackage(now) } : { group };
         this.#report({ type: 'entrance', entrance });
+        this.#setTimer(session);
         break;
       }
       case 'connected':

@@ -17,4 +17,10 @@ leaf: number,
  * From whoever made the group, and from those who ask for what they
  * missed.
  */
-groupInfo?: Opaque, };
+groupInfo?: Opaque, 
+/**
+ * The last commits up to this epoch, the oldest first, from somebody who
+ * joins again: a server that was restarted has lost them, and others may
+ * have missed them. Those beyond four are ignored.
+ */
+commits?: Array<Opaque>, };

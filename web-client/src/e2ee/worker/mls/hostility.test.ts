@@ -395,3 +395,40 @@ test('a member who is asked for a key package out of turn goes on as a member', 
 
   expectOneKey(room);
 });
+
+test('somebody whose welcome was lost is put out and added anew', async () => {
+  const [room] = await gather(4);
+  let losses = 0;
+  room.tamper = (told) => (told[1].type === 'mls-welcome' && losses++ === 0 ? [] : [told]);
+
+  const newcomer = await room.join(5);
+  await room.run(room.now + 9000);
+
+  expect(losses).toBe(2);
+  expect(newcomer.group).toBeDefined();
+  expectOneKey(room);
+});
+
+test('a member that is shown no way back to believe in is added anew', async () => {
+  const [room, members] = await gather(4);
+  const lost = members[2]!;
+  let isWelcomed = false;
+  room.tamper = ([to, message]) => {
+    if (to !== lost.id) return [[to, message]];
+    if (message.type === 'mls-welcome') isWelcomed = true;
+    if (message.type === 'mls-commit' && !isWelcomed) return [];
+    if (message.type !== 'mls-group-info') return [[to, message]];
+    return [[to, { ...message, groupInfo: 'AAAA' }]];
+  };
+  for (let name = 20; name < 31; name++) {
+    room.leave(await room.join(name));
+    await room.run(room.now + 800);
+  }
+  const unfitting = { type: 'mls-commit', epoch: 999, commit: 'AAAA' } as const;
+  await room.perform(lost, () => lost.session.handleMessage(unfitting, room.now));
+
+  await room.run(room.now + 40_000);
+
+  expect(isWelcomed).toBe(true);
+  expectOneKey(room);
+});

@@ -69,6 +69,8 @@ export interface Member {
   readonly leaf: number;
   readonly credential: Credential;
   readonly signatureKey: Uint8Array;
+  /** The leaf's public key (RFC 9420 §7.2): another one whenever it was added or committed. */
+  readonly leafKey: Uint8Array;
 }
 
 /** A member's view of a group. Changes in place; one call at a time. */

@@ -69,6 +69,13 @@ export class GroupSession {
   #graceUntil = 0;
   /** Since when members and connected differ. */
   #differsSince: number | undefined;
+  /** The last commits of this group, for a server that lost them. */
+  #commits: { readonly epoch: bigint; readonly commit: Uint8Array }[] = [];
+  /** Leaf keys of members who lost the group, and want to be added anew, by participant. */
+  readonly #lost = new Map<string, Uint8Array>();
+  /** When to ask once more to be added. */
+  #enterAt: number | undefined;
+  #entryTries = 0;
   /** Key packages to add people by. */
   readonly #claimed = new Map<string, Uint8Array>();
   /** When each key package was asked for last. */
@@ -80,6 +87,8 @@ export class GroupSession {
   /** When to ask for what is missing. */
   #catchUpAt: number | undefined;
   #catchUps = 0;
+  /** Of our commits, in this epoch. */
+  #refusals = 0;
   /** When to say that we are in the group, to a server that may think otherwise. */
   #standAt: number | undefined;
   #forgetAt: number | undefined;
@@ -101,9 +110,10 @@ export class GroupSession {
   }
 
   /** For the `join` message. */
-  async createKeyPackage(): Promise<string> {
+  async createKeyPackage(now: number): Promise<string> {
     const keyPackage = await this.#identity.createKeyPackage();
     this.#keyPackages = [...this.#keyPackages, keyPackage].slice(-MAX_KEY_PACKAGES);
+    this.#enterAt ??= now + ENTRY;
     return toBase64url(keyPackage.message);
   }
 
@@ -117,13 +127,20 @@ export class GroupSession {
     this.#graceUntil = now + RETURN_GRACE;
     this.#differsSince = undefined;
     this.#asked.clear();
-    return this.#group === undefined ? undefined : this.#report(this.#group, true);
+    this.#lost.clear();
+    this.#enterAt = undefined;
+    this.#entryTries = 0;
+    if (this.#pending?.isReturn === true) this.#pending = undefined;
+    if (this.#group === undefined) return undefined;
+    const commits = this.#commits.map(({ commit }) => toBase64url(commit));
+    return { ...(await this.#report(this.#group, true)), commits };
   }
 
   /** When {@link GroupSession.handleTimeout} is due. */
   get nextTimeout(): number | undefined {
     const times = [
       this.#catchUpAt,
+      this.#group === undefined ? this.#enterAt : undefined,
       this.#standAt,
       this.#forgetAt,
       this.#pending?.resendAt,
@@ -150,6 +167,7 @@ export class GroupSession {
         }
       }
       if (this.#catchUpAt !== undefined && now >= this.#catchUpAt) await this.#catchUp(now);
+      if (this.#enterAt !== undefined && now >= this.#enterAt) await this.#askAgain(now);
     });
   }
 
@@ -169,6 +187,8 @@ export class GroupSession {
         await this.#dispatch(message, now);
       } catch (error) {
         if (!(error instanceof RefusedError || error instanceof TypeError)) throw error;
+        if (message.type === 'mls-group-info') await this.#refuseReturn(now);
+        if (message.type === 'mls-welcome' && this.#entryTries === 0) this.#enterAt = now + BATCH;
         this.#events.push({ type: 'refused', what: message.type, reason: error.message });
       }
     });
@@ -203,7 +223,7 @@ export class GroupSession {
         }
         break;
       case 'mls-key-package-wanted':
-        this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage() });
+        this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
         // The wish may have been overtaken by our welcome: then the server takes us for
         // somebody who waits, and would tell us of no commit any more.
         if (this.#group !== undefined) this.#standAt ??= now + CATCH_UP;
@@ -246,6 +266,23 @@ export class GroupSession {
       throw error;
     }
     this.#claimed.set(participantId, keyPackage);
+    this.#unfit.delete(participantId);
+    // It asks for itself although it is inside: it has lost the group.
+    const former = this.#group?.members.find(
+      (member) => member.credential.participantId === participantId,
+    );
+    if (former !== undefined && former.leaf !== this.#group?.ownLeaf) {
+      this.#lost.set(participantId, former.leafKey);
+    }
+  }
+
+  /** A welcome did not come, or was of no use. */
+  async #askAgain(now: number): Promise<void> {
+    this.#enterAt = undefined;
+    if (this.#group !== undefined) return;
+    this.#entryTries += 1;
+    this.#enterAt = now + Math.min(ENTRY * 1.5 ** this.#entryTries, MAX_ENTRY);
+    this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
   }
 
   async #enter(welcome: Uint8Array, now: number): Promise<void> {
@@ -258,6 +295,7 @@ export class GroupSession {
     this.#keyPackages = [];
     this.#pending = undefined;
     this.#group = group;
+    this.#commits = [];
     await this.#begin([], now);
   }
 
@@ -283,28 +321,51 @@ export class GroupSession {
     }
     this.#pending = undefined;
     if (isInside) {
+      this.#keepCommit(epoch, commit);
       await this.#begin(before, now);
     } else {
-      this.#group = undefined;
       // The others took us for gone. Whether we may come back is theirs to say.
-      this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage() });
+      await this.#enterAnew(now);
     }
+  }
+
+  /** Gives up our place in the group, to be added by a member. */
+  async #enterAnew(now: number): Promise<void> {
+    this.#group = undefined;
+    this.#pending = undefined;
+    this.#catchUpAt = undefined;
+    this.#enterAt = undefined;
+    this.#entryTries = 0;
+    this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
+  }
+
+  #keepCommit(epoch: bigint, commit: Uint8Array): void {
+    this.#commits = [...this.#commits, { epoch, commit }].slice(-MAX_COMMITS);
   }
 
   #refused(epoch: bigint, now: number): void {
     this.#differsSince = undefined;
     this.#quietUntil = now + BATCH;
-    if (this.#group !== undefined && epoch > this.#group.epoch) {
+    if (this.#pending?.isReturn === true) {
+      // Somebody else was first. Not all who come back shall meet again.
+      this.#pending = undefined;
+      this.#catchUpAt = now + RETURN_TURN * ((this.#group?.ownLeaf ?? 0) % RETURN_TURNS);
+    } else if (this.#group !== undefined && epoch > this.#group.epoch) {
       // The one that was accepted is on its way. It may be ours, sent twice.
       this.#catchUpAt ??= now + CATCH_UP;
     } else {
       this.#pending = undefined;
+      this.#refusals += 1;
+      // Somebody whom we would add is not to be added: asks for all of them anew, slowly.
+      if (this.#refusals > MAX_REFUSALS) this.#claimed.clear();
     }
   }
 
   async #merge(pending: Pending, now: number): Promise<void> {
     const before = this.#group?.members ?? [];
     this.#pending = undefined;
+    if (pending.isReturn === true) this.#commits = [];
+    this.#keepCommit(pending.epoch, pending.commit);
     this.#group = pending.merge();
     await this.#begin(before, now);
   }
@@ -319,6 +380,9 @@ export class GroupSession {
     this.#differsSince = undefined;
     this.#catchUpAt = undefined;
     this.#catchUps = 0;
+    this.#refusals = 0;
+    this.#enterAt = undefined;
+    this.#entryTries = 0;
     this.#forgetAt = now + FORMER_EPOCHS;
     this.#quietUntil = now + BATCH;
     this.#events.push({ type: 'epoch', group });
@@ -361,8 +425,7 @@ export class GroupSession {
         ? undefined
         : await this.#mls.resync(groupInfo, former, this.#identity, this.#policy);
     if (staged === undefined) {
-      this.#group = undefined;
-      this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage() });
+      await this.#enterAnew(now);
       return;
     }
     if (staged.members.some((member) => this.#departed.has(keyOf(member)))) {
@@ -379,9 +442,17 @@ export class GroupSession {
       transcriptHash: toBase64url(staged.transcriptHash),
     };
     const resendAt = now + RESEND;
-    this.#pending = { epoch, commit, message, resendAt, merge: () => staged.merge() };
+    const merge = (): Group => staged.merge();
+    this.#pending = { epoch, commit, message, resendAt, isReturn: true, merge };
     this.#catchUpAt = now + this.#backOff();
     this.#send(message);
+  }
+
+  /** No way back that can be believed: tries again, for a while. */
+  async #refuseReturn(now: number): Promise<void> {
+    if (this.#group === undefined) return;
+    if (this.#catchUps >= MAX_RETURNS) await this.#enterAnew(now);
+    else this.#catchUpAt = now + this.#backOff();
   }
 
   /** Commits arrived that do not follow, or do not fit: first asks for what is missing, then for the way back. */
@@ -409,7 +480,7 @@ export class GroupSession {
     const group = this.#group;
     if (group === undefined || this.#pending !== undefined) return;
     const { missing, gone } = this.#difference(group, now);
-    for (const map of [this.#claimed, this.#asked]) {
+    for (const map of [this.#claimed, this.#asked, this.#lost]) {
       for (const id of map.keys()) if (!missing.includes(id)) map.delete(id);
     }
     if (missing.length === 0 && gone.length === 0) {
@@ -441,7 +512,10 @@ export class GroupSession {
       );
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      for (const id of ids) this.#unfit.add(id);
+      for (const id of ids) {
+        this.#unfit.add(id);
+        this.#lost.delete(id);
+      }
       this.#quietUntil = this.#now + TAKEOVER;
       this.#events.push({ type: 'refused', what: 'mls-key-package', reason: error.message });
       return;
@@ -472,13 +546,28 @@ export class GroupSession {
 
   #difference(group: Group, now: number): { missing: readonly string[]; gone: readonly Member[] } {
     const { missing, gone } = difference(group.members, this.#connected, group.ownLeaf);
+    const lost = group.members.filter((member) => this.#isLost(member));
+    const lostIds = lost.map(({ credential }) => credential.participantId);
     return {
-      missing: missing.filter((id) => !this.#unfit.has(id)),
+      missing: [...missing, ...lostIds].filter((id) => !this.#unfit.has(id)),
       // After a restart of the server the others come back one by one.
-      gone: gone.filter(
-        ({ credential }) => now >= this.#graceUntil || this.#seen.has(credential.participantId),
-      ),
+      gone: gone
+        .filter(
+          ({ credential }) => now >= this.#graceUntil || this.#seen.has(credential.participantId),
+        )
+        .concat(lost),
     };
+  }
+
+  /** Whether somebody inside, who is connected, has given us a key package to be added anew. */
+  #isLost({ credential: { participantId: id }, leafKey }: Member): boolean {
+    const lost = this.#lost.get(id);
+    return (
+      lost !== undefined &&
+      this.#claimed.has(id) &&
+      this.#connected.has(id) &&
+      equalBytes(lost, leafKey)
+    );
   }
 
   /** How long the members before us have, in ms. */
@@ -540,6 +629,8 @@ interface Pending {
   readonly message: GroupClientMessage;
   /** When to send it again. */
   resendAt: number;
+  /** It brings ourselves back, instead of others in or out. */
+  readonly isReturn?: boolean;
   merge(): Group;
 }
 
@@ -551,7 +642,7 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-// All in ms.
+// Times are in ms.
 
 /** How long changes are gathered after the last one. */
 const BATCH = 100;
@@ -573,7 +664,24 @@ const FORMER_EPOCHS = 10_000;
 
 /** Before asking for missing commits; doubles. */
 const CATCH_UP = 1000;
-const MAX_CATCH_UP = 30_000;
+const MAX_CATCH_UP = 5000;
+
+/** How long the others have to add us before we ask again; grows. */
+const ENTRY = 3000;
+const MAX_ENTRY = 10_000;
+
+/** Those who come back one by one wait so long, by their leaves. */
+const RETURN_TURN = 100;
+const RETURN_TURNS = 8;
+
+/** After so many refused ways back, another member is to add us. */
+const MAX_RETURNS = 3;
+
+/** Refused commits of one epoch, after which it is tried more slowly. */
+const MAX_REFUSALS = 3;
+
+/** Commits kept for a server that lost them. */
+const MAX_COMMITS = 3;
 
 /** A welcome may come for one that was given earlier. */
 const MAX_KEY_PACKAGES = 4;

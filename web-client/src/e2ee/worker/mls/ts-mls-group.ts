@@ -532,7 +532,8 @@ function membersIn(tree: ClientState['ratchetTree']): Member[] {
     if (node?.nodeType !== 'leaf') return [];
     const credential = fromMlsCredential(node.leaf.credential);
     if (credential === undefined) return [];
-    return [{ leaf: index / 2, credential, signatureKey: node.leaf.signaturePublicKey }];
+    const { signaturePublicKey: signatureKey, hpkePublicKey: leafKey } = node.leaf;
+    return [{ leaf: index / 2, credential, signatureKey, leafKey }];
   });
 }
 

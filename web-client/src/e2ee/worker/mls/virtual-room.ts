@@ -54,7 +54,7 @@ export class VirtualRoom {
     const identity = await this.#mls.createIdentity(credential);
     const session = new GroupSession(this.#mls, identity, everybodyMay);
     const member = new VirtualMember(participantId, session);
-    const keyPackage = await session.createKeyPackage();
+    const keyPackage = await session.createKeyPackage(this.now);
     this.members.set(participantId, member);
     this.toServer(member, () => {
       member.isConnected = true;
@@ -89,7 +89,7 @@ export class VirtualRoom {
         if (member.hasLeft) return;
         const report = await member.session.rejoin(this.now);
         const keyPackage =
-          report === undefined ? await member.session.createKeyPackage() : undefined;
+          report === undefined ? await member.session.createKeyPackage(this.now) : undefined;
         this.toServer(member, () => {
           member.isConnected = true;
           this.announce();

@@ -10,6 +10,7 @@ interface Enrolment {
   holder?: { readonly id: string; readonly since: number } | undefined;
   next?: string | undefined;
   askedAt?: number | undefined;
+  sponsor?: string | undefined;
 }
 
 interface GroupState {
@@ -22,7 +23,10 @@ interface GroupState {
 /** The server's delivery of one room (`signaling/src/mls/`), rule for rule, for tests on virtual time. */
 export class VirtualServer {
   readonly #waiting = new Map<string, Enrolment>();
-  readonly #members = new Set<string>();
+  /** With their leaves, when these are known. */
+  readonly #members = new Map<string, number | undefined>();
+  /** When those were welcomed who have not said that they are in. */
+  readonly #welcomed = new Map<string, number>();
   #group: GroupState | undefined;
   #creator: { readonly id: string; readonly since: number } | undefined;
   #recoveringUntil = -Infinity;
@@ -39,6 +43,7 @@ export class VirtualServer {
   leave(id: string, now: number): Told[] {
     this.#waiting.delete(id);
     this.#members.delete(id);
+    this.#welcomed.delete(id);
     for (const enrolment of this.#waiting.values()) {
       if (enrolment.holder?.id === id) enrolment.holder = undefined;
       if (enrolment.next === id) enrolment.next = undefined;
@@ -63,7 +68,7 @@ export class VirtualServer {
         return this.report(from, message, now);
       case 'mls-message':
         if (!this.#members.has(from)) return [];
-        return [...this.#members]
+        return [...this.#members.keys()]
           .filter((id) => id !== from)
           .map((id) => [id, { type: 'mls-message', message: message.message }]);
       case 'mls-resync':
@@ -78,25 +83,35 @@ export class VirtualServer {
       this.#adopt(id, report);
       return [];
     }
+    const { epoch: present } = group;
     if (report.epoch === group.epoch && report.transcriptHash === group.transcriptHash) {
       group.groupInfo = report.groupInfo ?? group.groupInfo;
-      this.#enter(id);
+      this.#enter(id, report.leaf);
       return [];
     }
     if (report.epoch < group.epoch) {
       if (report.groupInfo === undefined) {
-        this.#enter(id);
+        this.#enter(id, report.leaf);
         return [];
       }
       const first = group.commits.findIndex(({ epoch }) => epoch === report.epoch);
       if (first < 0) return this.#bringBack(id);
-      this.#enter(id);
+      this.#enter(id, report.leaf);
       return group.commits.slice(first).map((missed) => [id, { type: 'mls-commit', ...missed }]);
     }
-    if (report.epoch > group.epoch && now < this.#recoveringUntil) {
-      const behind = [...this.#members].filter((member) => member !== id);
+    const isProven =
+      now < this.#recoveringUntil + 10_000 &&
+      report.epoch - present <= Math.min(report.commits?.length ?? 0, 4);
+    if (report.epoch > present && (now < this.#recoveringUntil || present === 0 || isProven)) {
+      const behind = [...this.#members.keys()].filter((member) => member !== id);
       this.#adopt(id, report);
-      return behind.flatMap((member) => this.#bringBack(member));
+      const { commits } = this.#group ?? { commits: [] };
+      const first = commits.findIndex(({ epoch }) => epoch === present);
+      return behind.flatMap((member): Told[] =>
+        first < 0
+          ? this.#bringBack(member)
+          : commits.slice(first).map((missed) => [member, { type: 'mls-commit', ...missed }]),
+      );
     }
     return this.#bringBack(id);
   }
@@ -104,6 +119,7 @@ export class VirtualServer {
   #supply(id: string, keyPackage: string, now: number): Told[] {
     const enrolment = this.#waiting.get(id);
     if (enrolment === undefined) {
+      if (now - (this.#welcomed.get(id) ?? -Infinity) < 2000) return [];
       if (!this.#members.delete(id)) return [];
       this.#waiting.set(id, { keyPackage });
       if (this.#members.size === 0) this.#group = undefined;
@@ -113,9 +129,23 @@ export class VirtualServer {
     const { next } = enrolment;
     enrolment.next = undefined;
     if (next === undefined) {
+      const isOverdue = enrolment.keyPackage !== undefined || enrolment.holder !== undefined;
       enrolment.keyPackage = keyPackage;
-      return this.#findCreator(now);
+      return [...(isOverdue ? this.#sponsor(id, enrolment, now) : []), ...this.#findCreator(now)];
     }
+    enrolment.holder = { id: next, since: now };
+    return [[next, { type: 'mls-key-package', participantId: id, keyPackage }]];
+  }
+
+  #sponsor(id: string, enrolment: Enrolment, now: number): Told[] {
+    const members = [...this.#members].filter(([, leaf]) => leaf !== undefined);
+    members.sort(([, a = 0], [, b = 0]) => a - b);
+    const last = members.findIndex(([member]) => member === enrolment.sponsor);
+    const [next] = members[(last + 1) % members.length] ?? [];
+    const { keyPackage } = enrolment;
+    if (next === undefined || keyPackage === undefined) return [];
+    enrolment.keyPackage = undefined;
+    enrolment.sponsor = next;
     enrolment.holder = { id: next, since: now };
     return [[next, { type: 'mls-key-package', participantId: id, keyPackage }]];
   }
@@ -147,17 +177,19 @@ export class VirtualServer {
       now >= this.#recoveringUntil &&
       commit.added.every((id) => this.#waiting.has(id));
     if (!isTaken) return [[by, { type: 'mls-refused', epoch: group.epoch }]];
-    const { epoch, welcome } = commit;
+    const { epoch, welcome, leaf } = commit;
     group.epoch += 1;
     group.transcriptHash = commit.transcriptHash;
     group.groupInfo = commit.groupInfo;
     group.commits = [...group.commits, { epoch, commit: commit.commit }].slice(-8);
     const told: Told[] = [[by, { type: 'mls-accepted', epoch }]];
-    for (const id of this.#members) {
+    for (const id of this.#members.keys()) {
       if (id !== by) told.push([id, { type: 'mls-commit', epoch, commit: commit.commit }]);
     }
+    this.#enter(by, leaf);
     for (const id of commit.added) {
       this.#enter(id);
+      this.#welcomed.set(id, now);
       if (welcome !== undefined) told.push([id, { type: 'mls-welcome', welcome }]);
     }
     return told;
@@ -172,15 +204,22 @@ export class VirtualServer {
     return [[id, { type: 'mls-create' }]];
   }
 
-  #adopt(id: string, { epoch, transcriptHash, groupInfo }: GroupReport): void {
-    this.#group = { epoch, transcriptHash, groupInfo, commits: [] };
+  #adopt(id: string, report: GroupReport): void {
+    const { epoch, transcriptHash, groupInfo } = report;
+    const brought = (report.commits ?? []).slice(-4);
+    const commits = brought.map((commit, index) => ({
+      epoch: epoch - brought.length + index,
+      commit,
+    }));
+    this.#group = { epoch, transcriptHash, groupInfo, commits };
     this.#creator = undefined;
-    this.#enter(id);
+    this.#enter(id, report.leaf);
   }
 
-  #enter(id: string): void {
+  #enter(id: string, leaf?: number): void {
     this.#waiting.delete(id);
-    this.#members.add(id);
+    this.#welcomed.delete(id);
+    this.#members.set(id, leaf);
   }
 
   #bringBack(id: string): Told[] {
