@@ -65,12 +65,15 @@ export class BadLine {
 
   #carry(from: Socket, to: Socket, cut: () => void, random: () => number): void {
     let last = 0;
+    // Timers of different lengths that end together may fire in any order.
+    const waiting: (() => void)[] = [];
     const delayed = (deliver: () => void): void => {
       const { latency, jitter } = this.#badness;
       const due = Date.now() + latency + (random() * 2 - 1) * jitter;
       // TCP keeps the order.
       last = Math.max(last, due);
-      setTimeout(deliver, last - Date.now());
+      waiting.push(deliver);
+      setTimeout(() => waiting.shift()?.(), last - Date.now());
     };
     from.on('data', (piece) => {
       if (random() < this.#badness.loss) {

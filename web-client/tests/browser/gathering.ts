@@ -26,7 +26,7 @@ export class Gathering {
 
   /** As {@link Gathering.byTokens}, and whoever measures may join without encryption. */
   static forMeasuring(): Gathering {
-    return new Gathering(() => Server.startWithKeys('optional'));
+    return new Gathering(() => Server.startWithKeys({ encryption: 'optional' }));
   }
 
   get server(): Server {

@@ -9,6 +9,12 @@ import { promisify } from 'node:util';
 
 import type { Role } from '../../src/signaling/protocol/Role';
 
+/** What is not as it is by default, of the settings under `[rooms]`. */
+export interface RoomSettings {
+  readonly encryption?: 'optional';
+  readonly capacity?: number;
+}
+
 /** The real `quietroom` binary, on free ports of this machine. */
 export class Server {
   /** Where the demo page is; join with a token by {@link Server.link}. */
@@ -40,11 +46,11 @@ export class Server {
   }
 
   /** As a clinic runs it: the server knows a public key, and tokens come from {@link Server.token}. */
-  static startWithKeys(encryption?: 'optional'): Promise<Server> {
-    return Server.#start(true, encryption);
+  static startWithKeys(rooms: RoomSettings = {}): Promise<Server> {
+    return Server.#start(true, rooms);
   }
 
-  static async #start(withKeys: boolean, encryption?: 'optional'): Promise<Server> {
+  static async #start(withKeys: boolean, rooms: RoomSettings = {}): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
@@ -53,7 +59,10 @@ export class Server {
       const origin = `http://localhost:${port}`;
       const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
       config.push(`[metrics]`, `listen = ""`);
-      if (encryption !== undefined) config.push(`[rooms]`, `encryption = "${encryption}"`);
+      config.push(`[rooms]`);
+      const { encryption, capacity } = rooms;
+      if (encryption !== undefined) config.push(`encryption = "${encryption}"`);
+      if (capacity !== undefined) config.push(`capacity = ${capacity}`);
       if (withKeys) {
         await mint(folder, 'nobody', 'client');
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
