@@ -74,7 +74,8 @@ test.each([
   const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/signal`, 'quietroom.v1');
   const answer = new Promise((resolve) => {
     socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
-      resolve(JSON.parse(data));
+      const message = JSON.parse(data) as { type: string };
+      if (message.type !== 'challenge') resolve(message);
     });
   });
 
