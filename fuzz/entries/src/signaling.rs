@@ -226,7 +226,7 @@ impl Sockets {
     fn lose_socket(&mut self, socket: usize, is_lost: bool) {
         if let Some(stay) = &self.stays[socket] {
             let id = stay.id;
-            let effects = self.room.set_reconnecting(id, is_lost);
+            let effects = self.room.set_reconnecting(id, is_lost, self.now);
             self.apply(effects);
         }
     }
