@@ -573,6 +573,12 @@ const LOCAL = '';
 /** The older ones have been said. */
 const MAX_ANNOUNCEMENTS = 5;
 
+/** What a person does who is there. */
+const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove'] as const;
+
+const PASSIVE = { capture: true, passive: true };
+
+// Last: elements that are in the page already connect at once.
 customElements.define('quiet-room', QuietRoomElement);
 
 declare global {
@@ -580,8 +586,3 @@ declare global {
     'quiet-room': QuietRoomElement;
   }
 }
-
-/** What a person does who is there. */
-const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove'] as const;
-
-const PASSIVE = { capture: true, passive: true };
