@@ -91,8 +91,11 @@ describe('a server that lies to one of three people about the group', () => {
   });
 
   test('keeps the one who is not told of a commit apart, until it is told', async () => {
+    const earlier = await safetyCode(green);
     await leave(blue);
     await expect.poll(() => red.ids(), POLL).toHaveLength(1);
+    // Leaving is a commit too.
+    await expect.poll(() => safetyCode(green), POLL).not.toBe(earlier);
     const held: ServerMessage[] = [];
     before.green.meddle((message, pass) => {
       if (isOfGroup(message)) held.push(message);
