@@ -234,6 +234,18 @@ impl Store {
         })
     }
 
+    fn find<R: DeserializeOwned>(
+        &self,
+        records: &impl ReadableTable<&'static [u8], &'static [u8]>,
+        table: &Table<R>,
+        key: &[u8],
+    ) -> Result<Option<R>, StoreError> {
+        let sealed = records.get(key)?;
+        sealed
+            .map(|sealed| self.open_record(table, key, sealed.value()))
+            .transpose()
+    }
+
     fn open_record<R: DeserializeOwned>(
         &self,
         table: &Table<R>,
@@ -262,10 +274,7 @@ impl Reading<'_> {
         key: &[u8],
     ) -> Result<Option<R>, StoreError> {
         let records = self.transaction.open_table(definition(table.name))?;
-        let sealed = records.get(key)?;
-        sealed
-            .map(|sealed| self.store.open_record(table, key, sealed.value()))
-            .transpose()
+        self.store.find(&records, table, key)
     }
 
     /// Up to `most` records with keys below `before`, the greatest key first.
@@ -298,10 +307,7 @@ impl Writing<'_> {
         key: &[u8],
     ) -> Result<Option<R>, StoreError> {
         let records = self.transaction.open_table(definition(table.name))?;
-        let sealed = records.get(key)?;
-        sealed
-            .map(|sealed| self.store.open_record(table, key, sealed.value()))
-            .transpose()
+        self.store.find(&records, table, key)
     }
 
     pub(crate) fn put<R: Serialize>(
