@@ -10,6 +10,9 @@ export type Panel = 'chat' | 'people';
 export interface ControlsState {
   readonly microphone: boolean;
   readonly camera: boolean;
+  /** What the role does not allow has no button. */
+  readonly mayUseMicrophone: boolean;
+  readonly mayUseCamera: boolean;
   readonly handRaised: boolean;
   readonly canShareScreen: boolean;
   readonly isSharingScreen: boolean;
@@ -18,6 +21,8 @@ export interface ControlsState {
   readonly areReactionsOpen: boolean;
   readonly panel: Panel | undefined;
   readonly unread: number;
+  /** How many wait to be let in. */
+  readonly waiting: number;
 }
 
 /** What their presses do. */
@@ -43,17 +48,12 @@ export function renderControls(
     <div class="bar">
       ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing}
       <div class="controls" role="group" aria-label=${messages.controls}>
-        <button
-          class=${microphone ? 'microphone' : 'microphone off'}
-          @click=${actions.toggleMicrophone}
-        >
-          ${microphone ? icons.microphoneOn : icons.microphoneOff}
-          <span>${microphone ? messages.mute : messages.unmute}</span>
-        </button>
-        <button class=${camera ? 'camera' : 'camera off'} @click=${actions.toggleCamera}>
-          ${camera ? icons.cameraOn : icons.cameraOff}
-          <span>${camera ? messages.stopCamera : messages.startCamera}</span>
-        </button>
+        ${
+          state.mayUseMicrophone
+            ? renderMicrophone(microphone, actions.toggleMicrophone, messages)
+            : nothing
+        }
+        ${state.mayUseCamera ? renderCamera(camera, actions.toggleCamera, messages) : nothing}
         ${
           state.canShareScreen
             ? html`<button
@@ -83,12 +83,14 @@ export function renderControls(
         </button>
         <button
           class="people-toggle"
+          aria-label=${state.waiting > 0 ? messages.peopleWaiting(state.waiting) : messages.people}
           aria-expanded=${state.panel === 'people' ? 'true' : 'false'}
           @click=${() => {
             actions.togglePanel('people');
           }}
         >
           ${icons.people}<span>${messages.people}</span>
+          ${state.waiting > 0 ? html`<span class="badge">${badge(state.waiting)}</span>` : nothing}
         </button>
         <button
           class="chat-toggle"
@@ -107,6 +109,30 @@ export function renderControls(
       </div>
     </div>
   `;
+}
+
+/** The button of the microphone. */
+export function renderMicrophone(
+  isOn: boolean,
+  toggle: () => void,
+  messages: Messages,
+): TemplateResult {
+  return html`<button class=${isOn ? 'microphone' : 'microphone off'} @click=${toggle}>
+    ${isOn ? icons.microphoneOn : icons.microphoneOff}
+    <span>${isOn ? messages.mute : messages.unmute}</span>
+  </button>`;
+}
+
+/** The button of the camera. */
+export function renderCamera(
+  isOn: boolean,
+  toggle: () => void,
+  messages: Messages,
+): TemplateResult {
+  return html`<button class=${isOn ? 'camera' : 'camera off'} @click=${toggle}>
+    ${isOn ? icons.cameraOn : icons.cameraOff}
+    <span>${isOn ? messages.stopCamera : messages.startCamera}</span>
+  </button>`;
 }
 
 function renderReactions({ react }: ControlsActions, messages: Messages): TemplateResult {

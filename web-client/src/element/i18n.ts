@@ -1,4 +1,7 @@
+import type { QuietroomErrorCode } from '../error';
+import type { DeviceSource } from '../media/devices';
 import type { Role } from '../signaling/protocol/Role';
+import type { PersonAction } from './powers';
 import type { REACTIONS } from './reactions';
 
 /** Every text of the element, so that a language is one object. */
@@ -31,6 +34,8 @@ export interface Messages {
   readonly reacted: (name: string, reaction: string) => string;
   readonly raisedHand: (name: string) => string;
   readonly people: string;
+  /** The button's whole name while somebody waits to be let in. */
+  readonly peopleWaiting: (count: number) => string;
   readonly chat: string;
   /** The button's whole name while there are unread messages. */
   readonly chatUnread: (count: number) => string;
@@ -57,7 +62,55 @@ export interface Messages {
   readonly leftDetail: string;
   readonly failed: string;
   readonly notJoined: string;
+  readonly waitingRoom: string;
+  readonly awaitingAdmission: string;
+  readonly hostAbsent: string;
+  readonly waitingAdvice: string;
+  readonly consentTitle: string;
+  readonly consentVersion: (version: string) => string;
+  readonly consentAdvice: string;
+  readonly agree: string;
+  readonly disagree: string;
+  /** What can be done with the session as a whole. */
+  readonly session: string;
+  readonly somebodyWaits: (count: number) => string;
+  readonly showWaiting: string;
+  readonly admit: string;
+  readonly admitPerson: (name: string) => string;
+  readonly admitAll: string;
+  readonly refuse: string;
+  readonly refusePerson: (name: string) => string;
+  readonly lock: string;
+  readonly unlock: string;
+  readonly locked: string;
+  readonly muteAll: string;
+  readonly endForAll: string;
+  readonly endTitle: string;
+  readonly endText: string;
+  readonly actionsOn: (name: string) => string;
+  readonly actions: Record<PersonAction, string>;
+  readonly remove: string;
+  readonly removeTitle: (name: string) => string;
+  readonly removeText: string;
+  readonly cancel: string;
+  readonly understood: string;
+  readonly notNow: string;
+  readonly asked: (name: string, source: DeviceSource) => string;
+  readonly turnOn: Record<DeviceSource, string>;
+  readonly mutedBy: (name: string, source: DeviceSource) => string;
+  readonly shareStoppedBy: (name: string) => string;
+  readonly sessionEnding: (minutes: number) => string;
+  readonly inactivity: (seconds: number) => string;
+  readonly stillHere: string;
+  /** To whoever stands in for a host who is not there. */
+  readonly hosting: string;
+  readonly observes: string;
+  readonly observing: string;
+  /** Ends that are neither the person's own wish nor a failure. */
+  readonly endings: Partial<Record<QuietroomErrorCode, string>>;
 }
+
+const DEVICES: Record<DeviceSource, string> = { microphone: 'microphone', camera: 'camera' };
 
 const ROLES: Record<Role, string> = {
   host: 'Therapist',
@@ -103,6 +156,7 @@ export const english: Messages = {
   reacted: (name, reaction) => `${name}: ${reaction}`,
   raisedHand: (name) => `${name} raised a hand.`,
   people: 'People',
+  peopleWaiting: (count) => `People, ${count} waiting`,
   chat: 'Chat',
   chatUnread: (count) => `Chat, ${count === 1 ? 'one new message' : `${count} new messages`}`,
   chatEmpty:
@@ -129,4 +183,63 @@ export const english: Messages = {
   leftDetail: 'Your microphone and camera are off.',
   failed: 'The session was interrupted',
   notJoined: 'You could not join',
+  waitingRoom: 'Waiting room',
+  awaitingAdmission: 'The therapist will let you in.',
+  hostAbsent: 'The therapist is not here yet. You can wait on this page.',
+  waitingAdvice: 'Nobody sees or hears you yet. Only you see this picture.',
+  consentTitle: 'Before you come in',
+  consentVersion: (version) => `Version ${version}`,
+  consentAdvice:
+    'Nobody sees or hears you before you agree. That you agreed, and when, is recorded.',
+  agree: 'I agree',
+  disagree: 'I do not agree',
+  session: 'Session',
+  somebodyWaits: (count) =>
+    count === 1 ? 'Somebody is waiting to be let in.' : `${count} people are waiting to be let in.`,
+  showWaiting: 'Show',
+  admit: 'Let in',
+  admitPerson: (name) => `Let in ${name}`,
+  admitAll: 'Let all in',
+  refuse: 'Refuse',
+  refusePerson: (name) => `Refuse ${name}`,
+  lock: 'Lock the room',
+  unlock: 'Unlock the room',
+  locked: 'The room is locked: nobody new can come in.',
+  muteAll: 'Mute all',
+  endForAll: 'End for all',
+  endTitle: 'End the session for all?',
+  endText: 'Everybody leaves at once, and nobody can come back to this session.',
+  actionsOn: (name) => `What you can do about ${name}`,
+  actions: {
+    'mute-microphone': 'Mute',
+    'ask-microphone': 'Ask to unmute',
+    'mute-camera': 'Stop camera',
+    'ask-camera': 'Ask for camera',
+    'stop-share': 'Stop sharing',
+    remove: 'Remove',
+  },
+  remove: 'Remove',
+  removeTitle: (name) => `Remove ${name}?`,
+  removeText: 'This person leaves at once, and cannot come back with the same link.',
+  cancel: 'Cancel',
+  understood: 'OK',
+  notNow: 'Not now',
+  asked: (name, source) => `${name} asks you to turn on your ${DEVICES[source]}.`,
+  turnOn: { microphone: 'Unmute', camera: 'Start camera' },
+  mutedBy: (name, source) => `${name} turned off your ${DEVICES[source]}.`,
+  shareStoppedBy: (name) => `${name} ended the sharing of your screen.`,
+  sessionEnding: (minutes) =>
+    `The session ends for all in ${minutes === 1 ? 'one minute' : `${minutes} minutes`}.`,
+  inactivity: (seconds) =>
+    `Are you still here? Otherwise you will be logged off in ${seconds} seconds.`,
+  stillHere: 'I’m still here',
+  hosting: 'The therapist is not here. You lead the session until the therapist is back.',
+  observes: 'Observer',
+  observing: 'You observe: the others see that you are here, and neither see nor hear you.',
+  endings: {
+    'session-ended': 'The session is over',
+    removed: 'You were removed from the session',
+    refused: 'You were not let in',
+    inactive: 'You were logged off',
+  },
 };

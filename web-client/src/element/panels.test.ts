@@ -49,7 +49,7 @@ beforeEach(async () => {
     slots: 1,
     screenSlots: 1,
     iceServers: [],
-    permissions: [],
+    permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
     locked: false,
   });
   await rendered();

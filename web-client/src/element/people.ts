@@ -3,6 +3,7 @@ import type { GroupEpoch, GroupMember } from '../e2ee/messages';
 import type { Messages } from './i18n';
 import * as icons from './icons';
 import { panelStyles } from './panel';
+import type { PersonAction } from './powers';
 
 /** Somebody's line in the list. */
 export interface PeopleEntry {
@@ -12,6 +13,14 @@ export interface PeopleEntry {
   readonly handRaised: boolean;
   /** The code was compared with this person's key in force. */
   readonly isCompared: boolean;
+  /** What may be done to or asked of this person. */
+  readonly actions: readonly PersonAction[];
+}
+
+/** That an action was chosen. */
+export interface PersonRequest {
+  readonly participantId: string;
+  readonly action: PersonAction;
 }
 
 /** That a person was marked as compared, or is no more. */
@@ -24,6 +33,7 @@ export interface Comparison {
 declare global {
   interface HTMLElementEventMap {
     'compared-change': CustomEvent<Comparison>;
+    'person-request': CustomEvent<PersonRequest>;
   }
 }
 
@@ -67,8 +77,9 @@ export class PeopleElement extends LitElement {
     `;
   }
 
-  #renderEntry({ member, label, isLocal, handRaised, isCompared }: PeopleEntry): TemplateResult {
+  #renderEntry(entry: PeopleEntry): TemplateResult {
     const { messages } = this;
+    const { member, label, isLocal, handRaised, isCompared } = entry;
     return html`<li data-key=${member.key}>
       <div class="who">
         <span class="name" dir="auto">${label}</span>
@@ -95,7 +106,26 @@ export class PeopleElement extends LitElement {
               />${messages.compared}</label
             >`
       }
+      ${entry.actions.length === 0 ? nothing : this.#renderActions(entry)}
     </li>`;
+  }
+
+  #renderActions({ member, label, actions }: PeopleEntry): TemplateResult {
+    const { messages } = this;
+    return html`<div class="actions" role="group" aria-label=${messages.actionsOn(label)}>
+      ${actions.map(
+        (action) =>
+          html`<button
+            class=${action}
+            @click=${() => {
+              const detail: PersonRequest = { participantId: member.participantId, action };
+              this.dispatchEvent(new CustomEvent('person-request', { detail }));
+            }}
+          >
+            ${messages.actions[action]}
+          </button>`,
+      )}
+    </div>`;
   }
 
   #mark(key: string, isCompared: boolean): void {
@@ -122,6 +152,7 @@ export class PeopleElement extends LitElement {
       }
       li {
         display: flex;
+        flex-wrap: wrap;
         align-items: center;
         gap: 10px;
         min-height: 48px;
@@ -141,6 +172,27 @@ export class PeopleElement extends LitElement {
       .role {
         color: #c4d4d2;
         font-size: 0.875rem;
+      }
+      .actions {
+        flex: 1 0 100%;
+        display: flex;
+        flex-wrap: wrap;
+        gap: 6px;
+        padding-bottom: 6px;
+      }
+      .actions button {
+        min-height: 44px;
+        padding: 4px 12px;
+        border: 1px solid #52696b;
+        border-radius: 999px;
+        background: #26383b;
+        color: #f3f7f6;
+        font: inherit;
+        font-size: 0.875rem;
+        cursor: pointer;
+      }
+      .actions button:hover {
+        background: #324a4e;
       }
       .hand {
         display: grid;

@@ -20,7 +20,7 @@ const JOINED: ServerMessage = {
   slots: 1,
   screenSlots: 1,
   iceServers: [],
-  permissions: [],
+  permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
   locked: false,
 };
 

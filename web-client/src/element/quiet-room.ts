@@ -1,20 +1,30 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { GroupMember } from '../e2ee/messages';
-import { toQuietroomError, type QuietroomError } from '../error';
+import { toQuietroomError, type QuietroomError, type QuietroomErrorCode } from '../error';
 import { AudioPlayback } from '../media/autoplay';
 import type { Participant, RemoteParticipant } from '../room/participant';
 import { Room, type RoomOptions } from '../room/room';
+import type { Permission } from '../signaling/protocol/Permission';
+import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
 import './chat';
+import './confirmation';
+import type { ConfirmationElement } from './confirmation';
 import { renderControls, type ControlsActions, type ControlsState, type Panel } from './controls';
 import { Conversation } from './conversation';
+import { isAtDoor, renderDoor, type DoorActions } from './door';
 import { gridLayout } from './grid';
 import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
 import './people';
-import type { Comparison, PeopleEntry } from './people';
+import type { Comparison, PeopleEntry, PersonRequest } from './people';
+import { actOnPerson, actOnSession, personActions } from './powers';
+import { Prompts, renderPrompts } from './prompts';
 import { Reactions } from './reactions';
+import './session-controls';
+import type { PowerRequest, WaitingEntry } from './session-controls';
+import { promptByRules } from './session-prompts';
 import { roomStyles } from './styles';
 import './tile';
 
@@ -49,6 +59,7 @@ export class QuietRoomElement extends LitElement {
   readonly #notices = new Map<string, QuietroomError>();
   readonly #conversation = new Conversation();
   readonly #reactions = new Reactions();
+  readonly #prompts = new Prompts();
   /** Keys of those with whom the safety code was compared. */
   readonly #compared = new Set<string>();
   /** Whose hands are known to be up, by id. */
@@ -90,6 +101,15 @@ export class QuietRoomElement extends LitElement {
     },
   };
 
+  readonly #doorActions: DoorActions = {
+    toggleMicrophone: this.#actions.toggleMicrophone,
+    toggleCamera: this.#actions.toggleCamera,
+    accept: () => {
+      this.#room?.rules.acceptConsent();
+    },
+    leave: this.#actions.leave,
+  };
+
   constructor() {
     super();
     this.token = null;
@@ -101,6 +121,9 @@ export class QuietRoomElement extends LitElement {
       this.requestUpdate();
     });
     this.#reactions.on('changed', () => {
+      this.requestUpdate();
+    });
+    this.#prompts.on('changed', () => {
       this.requestUpdate();
     });
   }
@@ -146,17 +169,38 @@ export class QuietRoomElement extends LitElement {
             ? nothing
             : room.state === 'disconnected'
               ? this.#renderEnd(room)
-              : this.#renderRoom(room)
+              : isAtDoor(room)
+                ? this.#renderAtDoor(room)
+                : this.#renderRoom(room)
         }
       </div>
+      <quiet-room-confirmation .messages=${this.#messages}></quiet-room-confirmation>
       ${this.#voices}
     `;
   }
 
   readonly #handleActivity = (): void => {
     const room = this.#room;
-    if (room?.state === 'connected') room.rules.reportActivity();
+    if (room?.state !== 'connected') return;
+    room.rules.reportActivity();
+    // Not at once: the press may be meant for the very button.
+    if (this.#prompts.has('inactivity')) {
+      setTimeout(() => {
+        this.#prompts.dismiss('inactivity');
+      }, ACTIVITY_NOTED);
+    }
   };
+
+  #renderAtDoor(room: Room): TemplateResult {
+    return html`${renderDoor(room, this.#doorActions, this.#messages)}
+      <div class="lines" role="status" aria-live="polite">${this.#renderNotices()}</div>`;
+  }
+
+  #renderNotices(): TemplateResult[] {
+    return [...this.#notices.values()].map(
+      (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
+    );
+  }
 
   #renderRoom(room: Room): TemplateResult {
     const messages = this.#messages;
@@ -172,17 +216,22 @@ export class QuietRoomElement extends LitElement {
             </button>`
           : nothing
       }
+      ${renderPrompts(this.#prompts)}
       <div class="lines">
         <div role="status" aria-live="polite">
           <p class="status">${this.#statusText(room)}</p>
+          ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
+          ${
+            room.localParticipant.role === 'observer'
+              ? html`<p class="observing">${messages.observing}</p>`
+              : nothing
+          }
           ${
             room.localParticipant.isSharingScreen
               ? html`<p class="sharing">${messages.sharing}</p>`
               : nothing
           }
-          ${[...this.#notices.values()].map(
-            (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
-          )}
+          ${this.#renderNotices()}
         </div>
         <p class=${room.group === undefined ? 'protection' : 'protection on'}>
           ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
@@ -240,6 +289,7 @@ export class QuietRoomElement extends LitElement {
                   .blanked=${participant.isBlanked}
                   .compared=${this.#isCompared(participant.member)}
                   .reaction=${this.#reactions.of(participant.id)}
+                  .note=${this.#noteOn(participant)}
                 ></quiet-room-tile>
               </li>`,
           )}
@@ -254,6 +304,7 @@ export class QuietRoomElement extends LitElement {
               .microphone=${localParticipant.microphoneEnabled}
               .handRaised=${localParticipant.handRaised}
               .reaction=${this.#reactions.of(LOCAL)}
+              .note=${this.#noteOn(localParticipant)}
             ></quiet-room-tile>
           </li>
         </ul>
@@ -282,28 +333,46 @@ export class QuietRoomElement extends LitElement {
               ?disabled=${room.group === undefined}
               @chat-send=${this.#handleChatSend}
             ></quiet-room-chat>`
-          : html`<quiet-room-people
-              .messages=${messages}
-              .group=${room.group}
-              .entries=${this.#peopleEntries(room)}
-              @compared-change=${this.#handleCompared}
-            ></quiet-room-people>`
+          : html`${this.#renderSessionControls(room)}<quiet-room-people
+                .messages=${messages}
+                .group=${room.group}
+                .entries=${this.#peopleEntries(room)}
+                @compared-change=${this.#handleCompared}
+                @person-request=${this.#handlePersonRequest}
+              ></quiet-room-people>`
       }
     </section>`;
   }
 
+  #renderSessionControls({ rules }: Room): TemplateResult | typeof nothing {
+    if (!POWERS.some((power) => rules.permissions.has(power))) return nothing;
+    return html`<quiet-room-session-controls
+      .messages=${this.#messages}
+      .permissions=${rules.permissions}
+      .waiting=${this.#waitingEntries(rules.waitingList)}
+      ?locked=${rules.locked}
+      @power-request=${this.#handlePowerRequest}
+    ></quiet-room-session-controls>`;
+  }
+
   #controlsState(room: Room): ControlsState {
-    const { localParticipant } = room;
+    const { localParticipant, rules } = room;
+    // Before the server has let us in, nothing is known to be forbidden.
+    const may = (permission: Permission): boolean =>
+      localParticipant.id === undefined || rules.permissions.has(permission);
     return {
       microphone: localParticipant.microphoneEnabled,
       camera: localParticipant.cameraEnabled,
+      mayUseMicrophone: may('microphone'),
+      mayUseCamera: may('camera'),
       handRaised: localParticipant.handRaised,
-      canShareScreen: room.canShareScreen,
+      canShareScreen: room.canShareScreen && may('screen'),
       isSharingScreen: localParticipant.isSharingScreen,
       isEncrypted: room.group !== undefined,
       areReactionsOpen: this.#areReactionsOpen,
       panel: this.#panel,
       unread: this.#conversation.unread,
+      waiting: rules.waitingList.length,
     };
   }
 
@@ -314,14 +383,23 @@ export class QuietRoomElement extends LitElement {
       <div class="ended" role="status" aria-live="polite">
         <h2>${this.#endTitle(room)}</h2>
         <p>${error === undefined ? messages.leftDetail : `${error.message} ${error.mend}`}</p>
-        <button class="primary rejoin" @click=${this.#handleRejoin}>${messages.joinAgain}</button>
+        ${
+          error !== undefined && FINAL.has(error.code)
+            ? nothing
+            : html`<button class="primary rejoin" @click=${this.#handleRejoin}>
+                ${messages.joinAgain}
+              </button>`
+        }
       </div>
     `;
   }
 
   #endTitle({ error, timings }: Room): string {
-    if (error === undefined) return this.#messages.left;
-    return timings.connected === undefined ? this.#messages.notJoined : this.#messages.failed;
+    const messages = this.#messages;
+    if (error === undefined) return messages.left;
+    const title = messages.endings[error.code];
+    if (title !== undefined) return title;
+    return timings.connected === undefined ? messages.notJoined : messages.failed;
   }
 
   #statusText(room: Room): string {
@@ -362,6 +440,7 @@ export class QuietRoomElement extends LitElement {
     this.#playback.clear();
     this.#conversation.clear();
     this.#reactions.clear();
+    this.#prompts.clear();
     this.#raisedHands.clear();
     this.#announcements = [];
     this.#areReactionsOpen = false;
@@ -393,6 +472,7 @@ export class QuietRoomElement extends LitElement {
       update();
     });
     room.on('localParticipantUpdated', update);
+    this.#listenToRules(room, update);
     room.on('stateChanged', update);
     room.on('groupChanged', update);
     room.on('trackSubscribed', (track, participant) => {
@@ -410,6 +490,46 @@ export class QuietRoomElement extends LitElement {
       if (room.error !== error) this.#notices.set(subject(error), error);
       update();
     });
+  }
+
+  #listenToRules(room: Room, update: () => void): void {
+    const { rules } = room;
+    rules.on('consentRequired', () => {
+      update();
+      this.#focus('#door-title');
+    });
+    rules.on('waiting', update);
+    rules.on('permissionsChanged', update);
+    rules.on('lockedChanged', update);
+    rules.on('waitingListChanged', update);
+    promptByRules(room, this.#prompts, {
+      messages: this.#messages,
+      nameOf: (id) => this.#nameOfId(id),
+      showPeople: () => {
+        this.#openPanel('people');
+      },
+      arePeopleShown: () => this.#panel === 'people',
+      turnOn: (source) => {
+        if (source === 'microphone') this.#handleMicrophone();
+        else this.#handleCamera();
+      },
+    });
+  }
+
+  readonly #handlePowerRequest = ({ detail }: CustomEvent<PowerRequest>): void => {
+    const room = this.#room;
+    if (room !== undefined) actOnSession(room, detail, this.#asking);
+  };
+
+  readonly #handlePersonRequest = ({ detail }: CustomEvent<PersonRequest>): void => {
+    const { participantId, action } = detail;
+    if (this.#room === undefined) return;
+    actOnPerson(this.#room, participantId, action, this.#nameOfId(participantId), this.#asking);
+  };
+
+  get #asking(): { confirmation: ConfirmationElement; messages: Messages } {
+    const confirmation = this.renderRoot.querySelector('quiet-room-confirmation');
+    return { confirmation: confirmation as ConfirmationElement, messages: this.#messages };
   }
 
   readonly #handleMicrophone = (): void => {
@@ -460,6 +580,7 @@ export class QuietRoomElement extends LitElement {
   #openPanel(panel: Panel | undefined): void {
     const former = this.#panel;
     this.#panel = panel;
+    if (panel === 'people') this.#prompts.dismiss('waiting');
     this.#conversation.setOpen(panel === 'chat');
     this.requestUpdate();
     if (panel === 'chat') this.#focus('quiet-room-chat');
@@ -499,6 +620,30 @@ export class QuietRoomElement extends LitElement {
     return participantName(participant, this.#room?.participants ?? [], this.#messages);
   }
 
+  #nameOfId(participantId: string): string {
+    const participant = this.#room?.participants.find(({ id }) => id === participantId);
+    return participant === undefined
+      ? this.#messages.participant('host', undefined)
+      : this.#nameOf(participant);
+  }
+
+  /** Whoever only observes is seen to. */
+  #noteOn({ role, name }: Participant): string | undefined {
+    return role === 'observer' && name !== '' ? this.#messages.observes : undefined;
+  }
+
+  /** Who waits, numbered where nothing else tells them apart. */
+  #waitingEntries(people: readonly WaitingPerson[]): WaitingEntry[] {
+    return people.map(({ id, role }, index) => {
+      const number = people.length > 1 ? index + 1 : undefined;
+      return {
+        id,
+        label: this.#messages.participant(role, number),
+        role: this.#messages.participant(role, undefined),
+      };
+    });
+  }
+
   #isCompared(member: GroupMember | undefined): boolean {
     return member !== undefined && this.#compared.has(member.key);
   }
@@ -516,7 +661,9 @@ export class QuietRoomElement extends LitElement {
           ? messages.unknown
           : this.#nameOf(other);
       const handRaised = person?.handRaised ?? false;
-      return { member, label, isLocal, handRaised, isCompared: this.#isCompared(member) };
+      const isCompared = this.#isCompared(member);
+      const actions = other === undefined ? [] : personActions(room, other);
+      return { member, label, isLocal, handRaised, isCompared, actions };
     });
   }
 
@@ -569,6 +716,15 @@ function subject({ code }: QuietroomError): string {
 
 /** Stands for this client where a participant's id is asked for. */
 const LOCAL = '';
+
+/** Those that are shown with the people. */
+const POWERS = ['admit', 'lock', 'mute', 'end'] as const;
+
+/** After these, the same link leads nowhere. */
+const FINAL: ReadonlySet<QuietroomErrorCode> = new Set(['session-ended', 'removed']);
+
+/** From a sign of life until the question for one goes away, in ms. */
+const ACTIVITY_NOTED = 2000;
 
 /** The older ones have been said. */
 const MAX_ANNOUNCEMENTS = 5;

@@ -147,6 +147,85 @@ export const roomStyles = css`
     width: 1.1rem;
     height: 1.1rem;
   }
+  .prompts {
+    display: grid;
+    gap: 8px;
+    justify-items: center;
+  }
+  .prompts:not(:has(.prompt)) {
+    display: none;
+  }
+  .prompt {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    justify-content: center;
+    gap: 6px 16px;
+    padding: 8px 16px;
+    border: 1px solid #ffd27a;
+    border-radius: 14px;
+    background: #2b2413;
+    color: #ffe7b8;
+  }
+  .prompt p {
+    margin: 0;
+  }
+  .answers {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 8px;
+  }
+  .door {
+    flex: 1;
+    display: flex;
+    flex-direction: column;
+    align-items: center;
+    justify-content: center;
+    gap: 12px;
+    min-height: 0;
+    padding: 12px;
+    text-align: center;
+  }
+  .door h2 {
+    margin: 0;
+    font-size: 1.5rem;
+    font-weight: 600;
+  }
+  .door p {
+    max-width: 34rem;
+    margin: 0;
+    color: #c4d4d2;
+  }
+  .door .why {
+    color: #f3f7f6;
+    font-size: 1.125rem;
+  }
+  .door .answers {
+    justify-content: center;
+  }
+  .door quiet-room-tile {
+    width: min(100%, 26rem);
+    aspect-ratio: 4 / 3;
+    flex: 0 1 auto;
+  }
+  .consent .text {
+    box-sizing: border-box;
+    width: min(100%, 42rem);
+    min-height: 6rem;
+    padding: 14px 18px;
+    overflow: auto;
+    border: 1px solid #52696b;
+    border-radius: 14px;
+    background: #1c2b2e;
+    text-align: start;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
+  }
+  .consent .text:focus-visible,
+  .door h2:focus-visible {
+    outline: 3px solid #ffd27a;
+    outline-offset: 2px;
+  }
   .announcer {
     position: absolute;
     width: 1px;
@@ -353,6 +432,9 @@ export const roomStyles = css`
       display: grid;
       grid-template-columns: repeat(4, 1fr);
       gap: 6px;
+    }
+    .door .controls {
+      grid-template-columns: repeat(3, 6.25rem);
     }
     .controls button {
       min-width: 0;

@@ -21,6 +21,7 @@ export class TileElement extends LitElement {
     blanked: { type: Boolean },
     compared: { type: Boolean },
     reaction: {},
+    note: {},
     screen: { type: Boolean, reflect: true },
     hasPicture: { type: Boolean, attribute: 'has-picture', reflect: true },
   };
@@ -38,6 +39,8 @@ export class TileElement extends LitElement {
   declare compared: boolean;
   /** An emoji to show for now. */
   declare reaction: string | undefined;
+  /** What is to be known of this person at all times. */
+  declare note: string | undefined;
   /** It is a shared screen and not a person. */
   declare screen: boolean;
   declare hasPicture: boolean;
@@ -90,7 +93,7 @@ export class TileElement extends LitElement {
         }
         <figcaption>
           ${
-            this.microphone || this.screen
+            this.microphone || this.screen || this.note !== undefined
               ? null
               : html`<span class="muted" title=${messages.microphoneOff}
                   >${icons.microphoneOff}</span
@@ -104,6 +107,7 @@ export class TileElement extends LitElement {
               : null
           }
           <span class="name" dir="auto">${label}</span>
+          ${this.note === undefined ? null : html`<span class="note">${this.note}</span>`}
           ${
             this.compared
               ? html`<span class="compared" role="img" aria-label=${messages.compared}
@@ -217,6 +221,14 @@ export class TileElement extends LitElement {
       overflow: hidden;
       text-overflow: ellipsis;
       white-space: nowrap;
+    }
+    .note {
+      flex: none;
+      padding: 0 8px;
+      border-radius: 999px;
+      background: #ffd27a;
+      color: #241a05;
+      font-weight: 600;
     }
     .muted {
       display: grid;

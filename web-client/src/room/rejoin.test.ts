@@ -20,7 +20,7 @@ const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
-  permissions: [],
+  permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
   locked: false,
   resume: { secret: 'first', seconds: 30 },
 };

@@ -8,6 +8,7 @@ export class Rejoin {
   #since: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isWaiting = false;
+  #isHeld = false;
 
   constructor(attempt: () => void) {
     this.#attempt = attempt;
@@ -20,6 +21,8 @@ export class Rejoin {
 
   /** Plans the next attempt. Returns whether there is one: after two minutes there is none. */
   plan(): boolean {
+    if (this.#isHeld) this.#since = undefined;
+    this.#isHeld = false;
     this.#since ??= Date.now();
     if (Date.now() - this.#since > PATIENCE) return false;
     this.#wait(this.#backOff.next());
@@ -30,6 +33,12 @@ export class Rejoin {
   limit(milliseconds: number, giveUp: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(giveUp, milliseconds);
+  }
+
+  /** Somebody has to let us in, which takes as long as it takes: no limit holds. */
+  hold(): void {
+    clearTimeout(this.#timer);
+    this.#isHeld = true;
   }
 
   /** The network is there again, or another one: does not wait any longer. */
@@ -43,6 +52,7 @@ export class Rejoin {
   end(): void {
     clearTimeout(this.#timer);
     this.#isWaiting = false;
+    this.#isHeld = false;
     this.#since = undefined;
     this.#backOff.reset();
   }

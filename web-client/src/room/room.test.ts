@@ -21,7 +21,7 @@ const JOINED: ServerMessage = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
-  permissions: [],
+  permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
   locked: false,
 };
 

@@ -364,8 +364,8 @@ export class Room extends Emitter<RoomEvents> {
   /** The stay is lost. Joins again by itself if there was one and that may help. */
   #lose(error: QuietroomError): void {
     if (this.#state === 'disconnected') return;
-    const wasIn = this.timings.connected !== undefined;
-    if (!wasIn || !mayRejoinAfter(error.code) || this.#rejoin?.plan() !== true) {
+    const wasKnown = this.timings.connected !== undefined || this.rules.isAtDoor;
+    if (!wasKnown || !mayRejoinAfter(error.code) || this.#rejoin?.plan() !== true) {
       this.#end(error);
       return;
     }
@@ -452,7 +452,9 @@ export class Room extends Emitter<RoomEvents> {
       case 'waiting':
         // A person may take as long as it takes.
         clearTimeout(this.#deadline);
+        this.#rejoin?.hold();
         this.rules.handle(message);
+        this.#setState('connecting');
         break;
       case 'waiting-message':
       case 'waiting-list':
@@ -546,6 +548,9 @@ export class Room extends Emitter<RoomEvents> {
     if (!isRejoin) this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
     this.rules.handleJoined(message);
     this.localParticipant.handleJoined(message.participantId, message.role);
+    for (const source of SOURCES) {
+      if (!this.rules.permissions.has(source)) void this.#publications[source].setEnabled(false);
+    }
     try {
       const slots = { people: message.slots, screens: message.screenSlots };
       this.#roster.handleSlotTracks(peer.addSlots(slots));

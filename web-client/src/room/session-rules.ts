@@ -43,6 +43,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   readonly #send: (message: ClientMessage) => void;
   readonly #now: () => number;
   #consent: ConsentRequest | undefined;
+  #acceptedHash: string | undefined;
   #waiting: WaitingReason | undefined;
   #waitingList: readonly WaitingPerson[] = [];
   #permissions: ReadonlySet<Permission> = new Set();
@@ -68,6 +69,11 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     return this.#waiting;
   }
 
+  /** Whether something is to be done or awaited before this client is let in. */
+  get isAtDoor(): boolean {
+    return (this.#consent ?? this.#waiting) !== undefined;
+  }
+
   get waitingList(): readonly WaitingPerson[] {
     return this.#waitingList;
   }
@@ -87,6 +93,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   acceptConsent(): void {
     if (this.#consent === undefined) return;
+    this.#acceptedHash = this.#consent.hash;
     this.#send({ type: 'accept-consent', hash: this.#consent.hash });
   }
 
@@ -142,6 +149,9 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
     this.#consent = undefined;
     this.#waiting = undefined;
+    // Who waits now, if anybody does, is said next.
+    this.#setWaitingList([]);
+    this.#hosting = undefined;
     this.#permissions = new Set(message.permissions);
     this.#locked = message.locked;
   }
@@ -150,8 +160,11 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     switch (message.type) {
       case 'consent-required': {
         const { version, text, hash } = message;
+        this.#waiting = undefined;
         this.#consent = { version, text, hash };
-        this.emit('consentRequired', this.#consent);
+        // A server that was restarted may ask again for what was accepted.
+        if (hash === this.#acceptedHash) this.acceptConsent();
+        else this.emit('consentRequired', this.#consent);
         break;
       }
       case 'waiting':
@@ -162,11 +175,11 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
       case 'waiting-message':
         break; // Nobody seals any yet.
       case 'waiting-list':
-        this.#waitingList = message.people;
-        this.emit('waitingListChanged', message.people);
+        this.#setWaitingList(message.people);
         break;
       case 'permissions':
         this.#permissions = new Set(message.permissions);
+        if (!this.#permissions.has('admit')) this.#setWaitingList([]);
         this.emit('permissionsChanged', this.#permissions);
         break;
       case 'hosting':
@@ -194,6 +207,12 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
         this.emit('inactivityWarning', message.seconds);
         break;
     }
+  }
+
+  #setWaitingList(people: readonly WaitingPerson[]): void {
+    if (people.length === 0 && this.#waitingList.length === 0) return;
+    this.#waitingList = people;
+    this.emit('waitingListChanged', people);
   }
 }
 

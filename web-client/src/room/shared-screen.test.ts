@@ -18,7 +18,7 @@ const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   slots: 2,
   screenSlots: 1,
   iceServers: [],
-  permissions: [],
+  permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
   locked: false,
 };
 

@@ -67,7 +67,7 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 
   /**
    * Sends `message`: `join`, which must come first, when the socket is open,
-   * all others in order when we are in, on another socket if need be; nothing
+   * all others in order when it is answered, on another socket if need be; nothing
    * after the end.
    */
   send(message: ClientMessage): void {
@@ -170,7 +170,7 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
       const { secret, seconds } = message.resume;
       this.#stay = { participantId: message.participantId, secret, window: seconds * 1000 };
     }
-    if (message.type === 'joined' && this.#phase === 'joining') {
+    if (ADMISSION.has(message.type) && this.#phase === 'joining') {
       this.#phase = 'live';
       for (const text of this.#said.rewind(0) ?? []) this.#socket.send(text);
     }
@@ -322,6 +322,13 @@ type Timer = ReturnType<typeof setTimeout>;
 
 /** Refusals that another attempt may not meet. */
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'server-full', 'internal']);
+
+/** Answers to `join`: we are in, or at the door, where there may be something to say. */
+const ADMISSION: ReadonlySet<ServerMessage['type']> = new Set([
+  'joined',
+  'consent-required',
+  'waiting',
+]);
 
 /** RFC 6455 §7.4.1. */
 const NORMAL_CLOSURE = 1000;

@@ -24,6 +24,11 @@ export class Gathering {
     return new Gathering(() => Server.startWithKeys());
   }
 
+  /** People will meet in sessions that the clinic opens by the API, by tokens. */
+  static bySessions(): Gathering {
+    return new Gathering(() => Server.startWithSessions());
+  }
+
   /** As {@link Gathering.byTokens}, and whoever measures may join without encryption. */
   static forMeasuring(): Gathering {
     return new Gathering(() => Server.startWithKeys({ encryption: 'optional' }));

@@ -1,20 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { overflowing, picture, SIZES, violations } from './appearance';
 import { Gathering } from './gathering';
 import { BLUE, GREEN, type Participant, RED } from './participant';
-
-/** Where the pictures of each screen are put, if they are wanted. */
-const folder = process.env['QUIETROOM_SCREENSHOTS'];
-
-/** The element's own width, by what it is called. */
-const SIZES = {
-  phone: { width: 360, height: 740 },
-  desktop: { width: 1280, height: 800 },
-} as const;
 
 describe('three people with names', () => {
   const gathering = Gathering.byTokens();
@@ -101,18 +89,18 @@ describe('three people with names', () => {
     const { page } = red;
     await page.setViewportSize(SIZES[name]);
     await showPanel(red, undefined);
-    await picture(red, `${name}-room`);
-    expect(await violations(red)).toEqual([]);
-    expect(await overflowing(red)).toEqual([]);
+    await picture(page, `${name}-room`);
+    expect(await violations(red.page)).toEqual([]);
+    expect(await overflowing(red.page)).toEqual([]);
     for (const panel of ['chat', 'people'] as const) {
       await showPanel(red, panel);
-      await picture(red, `${name}-${panel}`);
-      expect(await violations(red)).toEqual([]);
-      expect(await overflowing(red)).toEqual([]);
+      await picture(page, `${name}-${panel}`);
+      expect(await violations(red.page)).toEqual([]);
+      expect(await overflowing(red.page)).toEqual([]);
     }
     await page.locator('.controls .react').click();
-    await picture(red, `${name}-reactions`);
-    expect(await violations(red)).toEqual([]);
+    await picture(page, `${name}-reactions`);
+    expect(await violations(red.page)).toEqual([]);
     await page.keyboard.press('Escape');
   });
 
@@ -124,9 +112,9 @@ describe('three people with names', () => {
       await blue.page.locator('.controls .screen').click();
     }
     await page.locator('.stage quiet-room-tile[has-picture]').waitFor();
-    await picture(red, `${name}-screen`);
-    expect(await violations(red)).toEqual([]);
-    expect(await overflowing(red)).toEqual([]);
+    await picture(page, `${name}-screen`);
+    expect(await violations(red.page)).toEqual([]);
+    expect(await overflowing(red.page)).toEqual([]);
     const stage = await page.locator('.stage').boundingBox();
     const grid = await page.locator('.grid').boundingBox();
     const area = (box: typeof stage): number => (box === null ? 0 : box.width * box.height);
@@ -147,50 +135,3 @@ async function showPanel(
     await open.click();
   }
 }
-
-/** What axe-core finds wrong with the page: rule and place. */
-async function violations(participant: Participant): Promise<string[]> {
-  const { page } = participant;
-  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: Axe };
-    const { violations: found } = await axe.run(document, {
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    return found.flatMap(({ id, nodes }) =>
-      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
-    );
-  });
-}
-
-/** What reaches out of the page to the side, or of its own button. */
-function overflowing(participant: Participant): Promise<string[]> {
-  return participant.page.evaluate(() => {
-    const root = document.querySelector('quiet-room')?.renderRoot;
-    const wide = [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].filter((element) => {
-      const { right, left, width } = element.getBoundingClientRect();
-      const isOutside = right > innerWidth + 1 || left < -1;
-      const isCut = element.matches('button') && element.scrollWidth > element.clientWidth + 1;
-      return width > 1 && (isOutside || isCut);
-    });
-    return wide.map(({ localName, className }) => `${localName}.${className}`);
-  });
-}
-
-async function picture(participant: Participant, name: string): Promise<void> {
-  // The layout follows the size in another frame, and the picture the layout.
-  await participant.page.waitForTimeout(300);
-  if (folder === undefined) return;
-  await participant.page.screenshot({ path: join(folder, `${name}.png`) });
-}
-
-interface Axe {
-  run(
-    context: Document,
-    options: { runOnly: string[] },
-  ): Promise<{
-    violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[];
-  }>;
-}
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -15,6 +15,15 @@ export interface RoomSettings {
   readonly capacity?: number;
 }
 
+/** What a session of the clinic's is opened with: the body of `POST /v1/sessions`. */
+export interface SessionRequest {
+  readonly room: string;
+  readonly capacity?: number;
+  readonly waitingRoom?: boolean;
+  readonly window?: { readonly opensAt: string; readonly closesAt: string };
+  readonly consent?: { readonly version: string; readonly text: string };
+}
+
 /** The real `quietroom` binary, on free ports of this machine. */
 export class Server {
   /** Where the demo page is; join with a token by {@link Server.link}. */
@@ -25,6 +34,7 @@ export class Server {
   readonly output: string[];
   #process: ChildProcess;
   readonly #folder: string;
+  #apiKey: string | undefined;
 
   private constructor(
     origin: string,
@@ -50,7 +60,16 @@ export class Server {
     return Server.#start(true, rooms);
   }
 
-  static async #start(withKeys: boolean, rooms: RoomSettings = {}): Promise<Server> {
+  /** As a clinic runs it whose backend opens sessions: with a store, and the API. */
+  static startWithSessions(): Promise<Server> {
+    return Server.#start(true, {}, true);
+  }
+
+  static async #start(
+    withKeys: boolean,
+    rooms: RoomSettings = {},
+    withStore = false,
+  ): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
@@ -67,7 +86,12 @@ export class Server {
         await mint(folder, 'nobody', 'client');
         config.push(`[access]`, `jwks = ${JSON.stringify(join(folder, 'key.jwks.json'))}`);
       }
-      await writeFile(join(folder, 'quietroom.toml'), `${config.join('\n')}\n`);
+      if (withStore) {
+        const path = (name: string): string => JSON.stringify(join(folder, name));
+        config.push(`[store]`, `path = ${path('store')}`, `key_file = ${path('store-key')}`);
+      }
+      await writeFile(configFile(folder), `${config.join('\n')}\n`);
+      if (withStore) await run(['store-key', 'create', join(folder, 'store-key')]);
       process = launch(folder, output);
       const running = process;
       const ended = new Promise<never>((_, reject) => {
@@ -90,6 +114,18 @@ export class Server {
   /** A token of the clinic's for `room`; only with {@link Server.startWithKeys}. */
   token(room: string, role: Role = 'client'): Promise<string> {
     return mint(this.#folder, room, role);
+  }
+
+  /** Opens a session by the API; only with {@link Server.startWithSessions}. */
+  async openSession(session: SessionRequest): Promise<void> {
+    const create = ['api-key', 'create', '--config', configFile(this.#folder), '--name', 'tests'];
+    this.#apiKey ??= (await run([...create, '--scope', 'sessions:write'])).trim();
+    const answer = await fetch(`${this.origin}/v1/sessions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${this.#apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify(session),
+    });
+    if (!answer.ok) throw new Error(`no session: ${await answer.text()}`);
   }
 
   link(token: string): string {
@@ -123,7 +159,7 @@ export class Server {
 
 /** A token of the clinic's, whose keys are made in `folder` when they are not there. */
 export function launch(folder: string, output: string[]): ChildProcess {
-  const launched = spawn(BINARY, ['serve', '--config', join(folder, 'quietroom.toml')], {
+  const launched = spawn(BINARY, ['serve', '--config', configFile(folder)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const stream of [launched.stdout, launched.stderr]) {
@@ -133,9 +169,16 @@ export function launch(folder: string, output: string[]): ChildProcess {
 }
 
 export async function mint(folder: string, room: string, role: Role): Promise<string> {
-  const options = ['token', '--room', room, '--role', role, '--key', keyFile(folder)];
-  const { stdout } = await promisify(execFile)(BINARY, options);
-  return stdout.trim();
+  return (await run(['token', '--room', room, '--role', role, '--key', keyFile(folder)])).trim();
+}
+
+/** What a command of the binary prints. */
+async function run(options: readonly string[]): Promise<string> {
+  return (await promisify(execFile)(BINARY, options)).stdout;
+}
+
+function configFile(folder: string): string {
+  return join(folder, 'quietroom.toml');
 }
 
 function keyFile(folder: string): string {

@@ -1,0 +1,69 @@
+import { html, type TemplateResult } from 'lit';
+import type { Room } from '../room/room';
+import { renderCamera, renderMicrophone } from './controls';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+
+/** What the buttons at the door do. */
+export interface DoorActions {
+  readonly toggleMicrophone: () => void;
+  readonly toggleCamera: () => void;
+  readonly accept: () => void;
+  readonly leave: () => void;
+}
+
+/** Whether somebody has yet to accept a text or to be let in. */
+export function isAtDoor({ state, rules }: Room): boolean {
+  return state !== 'disconnected' && (rules.consent ?? rules.waiting) !== undefined;
+}
+
+/** What is seen before the room: a text to accept, or the waiting room. */
+export function renderDoor(room: Room, actions: DoorActions, messages: Messages): TemplateResult {
+  const { consent } = room.rules;
+  if (consent === undefined) return renderWaiting(room, actions, messages);
+  return html`
+    <section class="door consent" aria-labelledby="door-title">
+      <h2 id="door-title" tabindex="-1">${messages.consentTitle}</h2>
+      <div class="text scroll" tabindex="0" role="group" aria-labelledby="door-title" dir="auto">
+        ${consent.text}
+      </div>
+      <p class="version">${messages.consentVersion(consent.version)}</p>
+      <p>${messages.consentAdvice}</p>
+      <div class="answers">
+        <button class="primary accept" @click=${actions.accept}>${messages.agree}</button>
+        <button class="decline" @click=${actions.leave}>${messages.disagree}</button>
+      </div>
+    </section>
+  `;
+}
+
+function renderWaiting(room: Room, actions: DoorActions, messages: Messages): TemplateResult {
+  const { localParticipant, rules, state } = room;
+  const { microphoneEnabled, cameraEnabled } = localParticipant;
+  const why = rules.waiting === 'host-absent' ? messages.hostAbsent : messages.awaitingAdmission;
+  return html`
+    <section class="door waiting" aria-labelledby="door-title">
+      <h2 id="door-title" tabindex="-1">${messages.waitingRoom}</h2>
+      <div role="status" aria-live="polite">
+        <p class="why">${state === 'reconnecting' ? messages.reconnecting : why}</p>
+      </div>
+      <quiet-room-tile
+        mirrored
+        data-local
+        .messages=${messages}
+        .label=${localParticipant.name === '' ? messages.you : localParticipant.name}
+        .track=${localParticipant.videoTrack}
+        .camera=${cameraEnabled}
+        .microphone=${microphoneEnabled}
+      ></quiet-room-tile>
+      <p>${messages.waitingAdvice}</p>
+      <div class="controls" role="group" aria-label=${messages.controls}>
+        ${renderMicrophone(microphoneEnabled, actions.toggleMicrophone, messages)}
+        ${renderCamera(cameraEnabled, actions.toggleCamera, messages)}
+        <button class="leave" @click=${actions.leave}>
+          ${icons.leave}<span>${messages.leave}</span>
+        </button>
+      </div>
+    </section>
+  `;
+}

@@ -1,0 +1,219 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { Permission } from '../signaling/protocol/Permission';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+
+/** Somebody who waits to be let in, as it is called. */
+export interface WaitingEntry {
+  readonly id: string;
+  readonly label: string;
+  readonly role: string;
+}
+
+/** What somebody with power asks for. */
+export type PowerRequest =
+  | { readonly action: 'admit' | 'refuse'; readonly participantId: string }
+  | { readonly action: 'admit-all' | 'lock' | 'unlock' | 'mute-all' | 'end' };
+
+declare global {
+  interface HTMLElementEventMap {
+    /** A power over the session was used. */
+    'power-request': CustomEvent<PowerRequest>;
+  }
+}
+
+/** Who waits, and what its host may do with the session as a whole. */
+export class SessionControlsElement extends LitElement {
+  static override readonly properties = {
+    messages: { attribute: false },
+    permissions: { attribute: false },
+    waiting: { attribute: false },
+    locked: { type: Boolean },
+  };
+
+  declare messages: Messages;
+  declare permissions: ReadonlySet<Permission>;
+  declare waiting: readonly WaitingEntry[];
+  declare locked: boolean;
+
+  constructor() {
+    super();
+    this.permissions = new Set();
+    this.waiting = [];
+    this.locked = false;
+  }
+
+  protected override render(): TemplateResult {
+    const { messages, permissions } = this;
+    return html`
+      ${permissions.has('admit') && this.waiting.length > 0 ? this.#renderWaiting() : nothing}
+      <div class="session" role="group" aria-label=${messages.session}>
+        ${
+          permissions.has('lock')
+            ? html`<button
+                class="lock"
+                aria-pressed=${this.locked ? 'true' : 'false'}
+                @click=${this.#request({ action: this.locked ? 'unlock' : 'lock' })}
+              >
+                ${icons.lock}${this.locked ? messages.unlock : messages.lock}
+              </button>`
+            : nothing
+        }
+        ${
+          permissions.has('mute')
+            ? html`<button class="mute-all" @click=${this.#request({ action: 'mute-all' })}>
+                ${icons.microphoneOff}${messages.muteAll}
+              </button>`
+            : nothing
+        }
+        ${
+          permissions.has('end')
+            ? html`<button class="end" @click=${this.#request({ action: 'end' })}>
+                ${icons.leave}${messages.endForAll}
+              </button>`
+            : nothing
+        }
+      </div>
+    `;
+  }
+
+  #renderWaiting(): TemplateResult {
+    const { messages, waiting } = this;
+    return html`<section class="waiting" aria-labelledby="waiting">
+      <header>
+        <h3 id="waiting">${messages.waitingRoom}</h3>
+        ${
+          waiting.length > 1
+            ? html`<button class="admit-all" @click=${this.#request({ action: 'admit-all' })}>
+                ${messages.admitAll}
+              </button>`
+            : nothing
+        }
+      </header>
+      <ul>
+        ${waiting.map(
+          ({ id, label, role }) =>
+            html`<li data-waiting=${id}>
+              <div class="who">
+                <span class="name" dir="auto">${label}</span><span class="role">${role}</span>
+              </div>
+              <button
+                class="admit primary"
+                aria-label=${messages.admitPerson(label)}
+                @click=${this.#request({ action: 'admit', participantId: id })}
+              >
+                ${messages.admit}
+              </button>
+              <button
+                class="refuse"
+                aria-label=${messages.refusePerson(label)}
+                @click=${this.#request({ action: 'refuse', participantId: id })}
+              >
+                ${messages.refuse}
+              </button>
+            </li>`,
+        )}
+      </ul>
+    </section>`;
+  }
+
+  #request(detail: PowerRequest): () => void {
+    return () => {
+      this.dispatchEvent(new CustomEvent('power-request', { detail }));
+    };
+  }
+
+  static override readonly styles = css`
+    :host {
+      display: grid;
+      gap: 10px;
+      margin-bottom: 10px;
+    }
+    .session,
+    .waiting header,
+    li {
+      display: flex;
+      flex-wrap: wrap;
+      align-items: center;
+      gap: 8px;
+    }
+    .waiting {
+      padding: 10px 12px;
+      border-radius: 12px;
+      background: #43351a;
+      color: #ffe7b8;
+    }
+    .waiting header {
+      justify-content: space-between;
+    }
+    h3 {
+      margin: 0;
+      font-size: 1rem;
+      font-weight: 600;
+    }
+    ul {
+      margin: 0;
+      padding: 0;
+      list-style: none;
+    }
+    li {
+      padding: 6px 0;
+    }
+    .who {
+      flex: 1 1 7rem;
+      display: grid;
+      min-width: 0;
+      line-height: 1.3;
+    }
+    .name {
+      overflow-wrap: anywhere;
+      font-weight: 600;
+    }
+    .role {
+      font-size: 0.875rem;
+    }
+    button {
+      display: inline-flex;
+      align-items: center;
+      gap: 6px;
+      min-height: 44px;
+      padding: 6px 14px;
+      border: 1px solid #7d9496;
+      border-radius: 999px;
+      background: #26383b;
+      color: #f3f7f6;
+      font: inherit;
+      font-size: 0.875rem;
+      cursor: pointer;
+    }
+    button:hover {
+      background: #324a4e;
+    }
+    button:focus-visible {
+      outline: 3px solid #ffd27a;
+      outline-offset: 2px;
+    }
+    button.primary {
+      border-color: #9fd8c8;
+      background: #9fd8c8;
+      color: #0d1a18;
+      font-weight: 600;
+    }
+    button[aria-pressed='true'] {
+      border-color: #9fd8c8;
+      background: #1f5146;
+    }
+    button.end {
+      border-color: #c0392f;
+      background: #a92d24;
+      color: #fff;
+    }
+    svg {
+      flex: none;
+      width: 1.1rem;
+      height: 1.1rem;
+    }
+  `;
+}
+
+customElements.define('quiet-room-session-controls', SessionControlsElement);

@@ -1,0 +1,310 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { Room, type RoomOptions } from '../room/room';
+import type { ClientMessage } from '../signaling/protocol/ClientMessage';
+import type { Permission } from '../signaling/protocol/Permission';
+import type { Role } from '../signaling/protocol/Role';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { QuietRoomElement } from './quiet-room';
+
+class RoomWithRules extends QuietRoomElement {
+  readonly environment = new FakeEnvironment();
+
+  override createRoom(options: RoomOptions): Room {
+    return new Room(options, this.environment);
+  }
+}
+customElements.define('room-with-rules', RoomWithRules);
+
+const ORDINARY: Permission[] = ['microphone', 'camera', 'screen', 'receive', 'chat'];
+const ALL: Permission[] = [...ORDINARY, 'admit', 'mute', 'remove', 'lock', 'end'];
+
+let element: RoomWithRules;
+let environment: FakeEnvironment;
+
+beforeEach(async () => {
+  stubGlobals();
+  vi.stubGlobal(
+    'MediaStream',
+    class {
+      constructor(readonly tracks: unknown[]) {}
+      getTracks = () => this.tracks;
+    },
+  );
+  vi.spyOn(HTMLMediaElement.prototype, 'play').mockResolvedValue();
+  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
+    configurable: true,
+    writable: true,
+    value: null,
+  });
+  element = new RoomWithRules();
+  ({ environment } = element);
+  element.token = 'the token';
+  document.body.append(element);
+  await rendered();
+  environment.socket.accept();
+  environment.startTransforms();
+});
+
+afterEach(() => {
+  element.remove();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+async function rendered(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  await element.updateComplete;
+}
+
+async function say(message: ServerMessage): Promise<void> {
+  environment.socket.say(message);
+  await rendered();
+}
+
+async function enter(role: Role, permissions: readonly Permission[]): Promise<void> {
+  await say({
+    type: 'joined',
+    participantId: 'me',
+    role,
+    participants: [
+      { id: 'ben', role: 'client', microphone: true, camera: false, reconnecting: false },
+      { id: 'ada', role: 'host', microphone: true, camera: true, reconnecting: false },
+      { id: 'kim', role: 'observer', microphone: false, camera: false, reconnecting: false },
+    ],
+    slots: 3,
+    screenSlots: 1,
+    iceServers: [],
+    permissions: [...permissions],
+    locked: false,
+  });
+  await say({ type: 'answer', sdp: 'answer' });
+  environment.startTransforms();
+  environment.connection.become('connected');
+  const members = ['me', 'ben', 'ada', 'kim'].map((participantId, leaf) => {
+    const theirs = (['client', 'host', 'observer'] as const)[leaf - 1] ?? role;
+    return { participantId, leaf, room: 'room', role: theirs, key: participantId };
+  });
+  environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode: '1'.repeat(30), members });
+  await rendered();
+}
+
+function find(selector: string): HTMLElement | null {
+  return element.renderRoot.querySelector<HTMLElement>(selector);
+}
+
+function text(selector: string): string {
+  return find(selector)?.textContent.replace(/\s+/g, ' ').trim() ?? '';
+}
+
+function inside(selector: string, inner: string): HTMLElement[] {
+  return [...(find(selector)?.shadowRoot?.querySelectorAll<HTMLElement>(inner) ?? [])];
+}
+
+async function press(button: HTMLElement | null | undefined): Promise<void> {
+  button!.click();
+  await rendered();
+}
+
+/** What was said since the room was entered, `type` only. */
+function sent<Type extends ClientMessage['type']>(
+  type: Type,
+): Extract<ClientMessage, { type: Type }>[] {
+  return environment.socket.sent.filter(
+    (message): message is Extract<ClientMessage, { type: Type }> => message.type === type,
+  );
+}
+
+test('a text to accept is shown before all else, and accepting it is said at once', async () => {
+  await say({ type: 'consent-required', version: '7', text: 'I agree to this.', hash: 'h' });
+  expect(text('.consent .text')).toBe('I agree to this.');
+  expect(text('.consent .version')).toBe('Version 7');
+  expect(find('.grid')).toBeNull();
+  expect(sent('accept-consent')).toEqual([]);
+
+  await press(find('.accept'));
+
+  expect(sent('accept-consent')).toEqual([{ type: 'accept-consent', hash: 'h' }]);
+  await enter('client', ORDINARY);
+  expect(find('.consent')).toBeNull();
+});
+
+test('who does not agree leaves', async () => {
+  await say({ type: 'consent-required', version: '7', text: 'I agree to this.', hash: 'h' });
+
+  await press(find('.decline'));
+
+  expect(text('.ended h2')).toBe('You have left');
+  expect(sent('accept-consent')).toEqual([]);
+});
+
+test('who waits is told what for', async () => {
+  await say({ type: 'waiting', reason: 'host-absent', doorKeys: [] });
+  expect(text('.waiting .why')).toBe('The therapist is not here yet. You can wait on this page.');
+
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  expect(text('.waiting .why')).toBe('The therapist will let you in.');
+
+  await enter('client', ORDINARY);
+  expect(find('.waiting')).toBeNull();
+});
+
+test.each([
+  ['refused', 'You were not let in', true],
+  ['removed', 'You were removed from the session', false],
+  ['session-ended', 'The session is over', false],
+  ['inactive', 'You were logged off', true],
+] as const)('after "%s" it says so', async (code, title, mayRejoin) => {
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+
+  await say({ type: 'error', code, message: '', fatal: true });
+
+  expect(text('.ended h2')).toBe(title);
+  expect(find('.rejoin') !== null).toBe(mayRejoin);
+});
+
+test('a waiting room survives a socket that breaks', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+
+  environment.socket.drop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(text('.waiting .why')).toContain('Reconnecting');
+  environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'another' } });
+  environment.socket.accept();
+  await vi.advanceTimersByTimeAsync(1);
+  vi.useRealTimers();
+  expect(sent('join').at(-1)).toMatchObject({ token: 'the token', keyPackage: 'another' });
+
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  expect(text('.waiting .why')).toBe('The therapist will let you in.');
+});
+
+test('a host sees who waits, and lets them in or not', async () => {
+  await enter('host', ALL);
+  await say({
+    type: 'waiting-list',
+    people: [
+      { id: 'cat', role: 'client' },
+      { id: 'dan', role: 'client' },
+    ],
+  });
+  expect(text('.prompt p')).toBe('2 people are waiting to be let in.');
+  expect(find('.people-toggle')?.getAttribute('aria-label')).toBe('People, 2 waiting');
+
+  await press(find('.prompt button'));
+  const list = 'quiet-room-session-controls';
+  expect(inside(list, '.name').map(({ textContent }) => textContent)).toEqual([
+    'Participant 1',
+    'Participant 2',
+  ]);
+  await press(inside(list, '.admit')[0]);
+  await press(inside(list, '.refuse')[1]);
+  await press(inside(list, '.admit-all')[0]);
+  await press(inside(list, '.lock')[0]);
+  await press(inside(list, '.mute-all')[0]);
+
+  expect(environment.socket.sent.slice(-5)).toEqual([
+    { type: 'admit', participantIds: ['cat'] },
+    { type: 'refuse', participantId: 'dan' },
+    { type: 'admit-all' },
+    { type: 'lock', locked: true },
+    { type: 'mute-all' },
+  ]);
+  await say({ type: 'waiting-list', people: [] });
+  expect(find('.prompt')).toBeNull();
+});
+
+test('what cannot be taken back is asked about first', async () => {
+  await enter('host', ALL);
+  await press(find('.people-toggle'));
+  await press(inside('quiet-room-people', '.remove')[0]);
+  expect(sent('remove')).toEqual([]);
+  await press(inside('quiet-room-confirmation', '.cancel')[0]);
+  expect(sent('remove')).toEqual([]);
+
+  await press(inside('quiet-room-people', '.remove')[0]);
+  await press(inside('quiet-room-confirmation', '.confirm')[0]);
+  expect(sent('remove')).toEqual([{ type: 'remove', participantId: 'ben' }]);
+
+  await press(inside('quiet-room-session-controls', '.end')[0]);
+  expect(sent('end-session')).toEqual([]);
+  await press(inside('quiet-room-confirmation', '.confirm')[0]);
+  expect(sent('end-session')).toHaveLength(1);
+});
+
+test('each has the buttons of the own role, and no power over hosts', async () => {
+  await enter('co-host', ALL);
+  await press(find('.people-toggle'));
+  const actions = inside('quiet-room-people', 'li').map((entry) =>
+    [...entry.querySelectorAll('.actions button')].map(({ className }) => className),
+  );
+  expect(actions).toEqual([[], ['mute-microphone', 'ask-camera', 'remove'], [], ['remove']]);
+
+  await say({ type: 'permissions', permissions: ORDINARY });
+  expect(inside('quiet-room-people', '.actions')).toEqual([]);
+  expect(find('quiet-room-session-controls')).toBeNull();
+});
+
+test('an observer has nothing to send with, and everybody sees who observes', async () => {
+  await enter('observer', ['receive', 'chat']);
+
+  expect(find('.microphone')).toBeNull();
+  expect(find('.controls .camera')).toBeNull();
+  expect(text('.observing')).toContain('You observe');
+  expect(environment.camera.readyState).toBe('ended');
+  environment.worker.report({
+    type: 'told',
+    participantId: 'kim',
+    message: { type: 'profile', name: 'Kim', handRaised: false },
+  });
+  await rendered();
+  expect(inside('[data-participant=kim]', '.note')[0]?.textContent).toBe('Observer');
+});
+
+test('who is muted or asked decides alone what is turned on', async () => {
+  await enter('client', ORDINARY);
+  await say({ type: 'muted', source: 'microphone', by: 'ada' });
+  expect(text('.prompt p')).toBe('Therapist turned off your microphone.');
+  expect(text('.microphone')).toBe('Unmute');
+
+  await say({ type: 'asked', source: 'microphone', by: 'ada' });
+  expect(text('.prompt p')).toBe('Therapist asks you to turn on your microphone.');
+  expect(text('.microphone')).toBe('Unmute');
+
+  await press(find('.prompt .primary'));
+  expect(text('.microphone')).toBe('Mute');
+  expect(find('.prompt')).toBeNull();
+});
+
+test('the end and a log-off are announced, and a press shows that somebody is here', async () => {
+  await enter('client', ORDINARY);
+  await say({ type: 'session-ending', seconds: 6 });
+  expect(text('.prompt p')).toBe('The session ends for all in one minute.');
+  await press(find('.prompt button'));
+
+  await say({ type: 'inactivity-warning', seconds: 60 });
+  expect(text('.prompt p')).toContain('logged off in 60 seconds');
+  const before = sent('active').length;
+  await press(find('.prompt button'));
+
+  expect(sent('active')).toHaveLength(before + 1);
+  expect(find('.prompt')).toBeNull();
+});
+
+test('who stands in for the host is told, until the host is back', async () => {
+  await enter('co-host', ORDINARY);
+  await say({ type: 'hosting', participantId: 'me' });
+  await say({ type: 'permissions', permissions: ALL });
+  expect(text('.prompt p')).toContain('You lead the session');
+
+  await say({ type: 'hosting', participantId: null });
+  expect(find('.prompt')).toBeNull();
+});
+
+test('a locked room is called so', async () => {
+  await enter('client', ORDINARY);
+  await say({ type: 'locked', locked: true, by: 'ada' });
+  expect(text('.locked')).toContain('The room is locked');
+});

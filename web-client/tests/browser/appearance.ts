@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import type { Page } from 'playwright-core';
+
+/** The element's own width, by what it is called. */
+export const SIZES = {
+  phone: { width: 360, height: 740 },
+  desktop: { width: 1280, height: 800 },
+} as const;
+
+/** What axe-core finds wrong with the page: rule and place. */
+export async function violations(page: Page): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: Axe };
+    const { violations: found } = await axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return found.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
+    );
+  });
+}
+
+/** What reaches out of the page to the side, or of its own button. */
+export function overflowing(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.querySelector('quiet-room')?.renderRoot;
+    const wide = [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].filter((element) => {
+      const { right, left, width } = element.getBoundingClientRect();
+      const isOutside = right > innerWidth + 1 || left < -1;
+      const isCut = element.matches('button') && element.scrollWidth > element.clientWidth + 1;
+      return width > 1 && (isOutside || isCut);
+    });
+    return wide.map(({ localName, className }) => `${localName}.${className}`);
+  });
+}
+
+/** Puts a picture of the page into the folder that `QUIETROOM_SCREENSHOTS` names, if it does. */
+export async function picture(page: Page, name: string): Promise<void> {
+  // The layout follows the size in another frame, and the picture the layout.
+  await page.waitForTimeout(300);
+  const folder = process.env['QUIETROOM_SCREENSHOTS'];
+  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+interface Axe {
+  run(
+    context: Document,
+    options: { runOnly: string[] },
+  ): Promise<{
+    violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[];
+  }>;
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

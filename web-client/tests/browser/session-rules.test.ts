@@ -1,0 +1,192 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+
+import { overflowing, picture, SIZES, violations } from './appearance';
+import { Gathering } from './gathering';
+import { BLUE, GREEN, type Participant, RED } from './participant';
+
+const ROOM = 'appointment-17';
+const CONSENT = {
+  version: '2026-11',
+  text: 'Sessions by video\n\nI agree to meet by video. Nothing is recorded. I am in a place where nobody else can hear me, and I have told my therapist where that is.',
+};
+
+describe('a therapist, a client and an observer in a session of the clinic', () => {
+  const gathering = Gathering.bySessions();
+  let therapist: Page;
+  let client: Page;
+  let observer: Page;
+
+  beforeAll(async () => {
+    const people = await gathering.start([RED, GREEN, BLUE]);
+    [therapist, client, observer] = (people as [Participant, Participant, Participant]).map(
+      ({ page }) => page,
+    ) as [Page, Page, Page];
+    await gathering.server.openSession({ room: ROOM, waitingRoom: true, consent: CONSENT });
+    const links = await Promise.all(
+      (['host', 'client', 'observer'] as const).map(async (role) =>
+        gathering.server.link(await gathering.server.token(ROOM, role)),
+      ),
+    );
+    [therapistLink, clientLink, observerLink] = links as [string, string, string];
+  });
+  let therapistLink: string;
+  let clientLink: string;
+  let observerLink: string;
+
+  beforeEach(() => {
+    gathering.explainFailure();
+  });
+
+  afterAll(async () => {
+    await gathering.close();
+  });
+
+  test('who does not agree to the text does not come in', async () => {
+    await client.goto(`${clientLink}&name=Ben`);
+    await client.locator('.consent').waitFor();
+    expect(await client.locator('.consent .text').textContent()).toContain('Nothing is recorded');
+    await expectNothingInTheWay(client, 'consent');
+
+    await client.locator('.decline').click();
+
+    expect(await client.locator('.ended h2').textContent()).toBe('You have left');
+    await client.locator('.rejoin').click();
+    await client.locator('.consent .accept').click();
+    await client.locator('.waiting .why', { hasText: 'not here yet' }).waitFor();
+  });
+
+  test('who waits is let in by the therapist, and is seen and heard only then', async () => {
+    await client.locator('.waiting quiet-room-tile[has-picture]').waitFor();
+    await expectNothingInTheWay(client, 'waiting');
+
+    await therapist.goto(`${therapistLink}&name=Dr.%20Ada%20Okafor`);
+    await therapist.locator('.accept').click();
+    await therapist.locator('.prompt[data-subject=waiting]').waitFor();
+    await client.locator('.waiting .why', { hasText: 'will let you in' }).waitFor();
+    expect(await therapist.evaluate(() => window.observer.ids())).toEqual([]);
+
+    await therapist.locator('.prompt[data-subject=waiting] button').click();
+    await therapist.locator('quiet-room-session-controls .admit').waitFor();
+    await expectNothingInTheWay(therapist, 'waiting-list');
+    await therapist.locator('quiet-room-session-controls .admit').click();
+
+    await client.locator('[data-participant][has-picture]').waitFor();
+    await therapist.locator('[data-participant][has-picture]').waitFor();
+    expect(await therapist.locator('.prompt').count()).toBe(0);
+  });
+
+  test('who is muted hears of it, and turns it on only of their own will', async () => {
+    await showPeople(therapist);
+    await therapist.getByRole('button', { name: 'Mute', exact: true }).last().click();
+
+    await client.locator('.prompt', { hasText: 'Dr. Ada Okafor turned off your' }).waitFor();
+    expect(await label(client, '.microphone')).toBe('Unmute');
+
+    await therapist.getByRole('button', { name: 'Ask to unmute' }).click();
+    await client.locator('.prompt', { hasText: 'asks you to turn on' }).waitFor();
+    expect(await label(client, '.microphone')).toBe('Unmute');
+    await expectNothingInTheWay(client, 'asked');
+    await client.locator('.prompt .primary').click();
+
+    await therapist.locator('quiet-room-people .mute-microphone').waitFor();
+    expect(await label(client, '.microphone')).toBe('Mute');
+  });
+
+  test('a shared screen is taken off by the therapist', async () => {
+    await client.locator('.controls .screen').click();
+    await therapist.locator('.stage quiet-room-tile').waitFor();
+    await therapist.locator('quiet-room-people .stop-share').click();
+
+    await client.locator('.prompt', { hasText: 'ended the sharing' }).waitFor();
+    await therapist.locator('.stage').waitFor({ state: 'detached' });
+  });
+
+  test('a locked room lets nobody in', async () => {
+    await therapist.locator('quiet-room-session-controls .lock').click();
+    await client.locator('.locked').waitFor();
+
+    await observer.goto(`${observerLink}&name=Kim`);
+    await observer.locator('.ended', { hasText: 'The room is locked.' }).waitFor();
+
+    await therapist.locator('quiet-room-session-controls .lock').click();
+    await client.locator('.locked').waitFor({ state: 'detached' });
+  });
+
+  test('an observer is seen to observe, by all', async () => {
+    await observer.locator('.rejoin').click();
+    await observer.locator('.accept').click();
+    await therapist.locator('quiet-room-session-controls .admit').click();
+    await observer.locator('.observing').waitFor();
+
+    for (const page of [therapist, client]) {
+      await page.locator('[data-participant] .note', { hasText: 'Observer' }).waitFor();
+    }
+    expect(await observer.locator('.controls .microphone, .controls .camera').count()).toBe(0);
+    await expectNothingInTheWay(therapist, 'powers');
+    await expectNothingInTheWay(observer, 'observing');
+  });
+
+  test('who is removed does not come back', async () => {
+    const entry = therapist.locator('quiet-room-people li', { hasText: 'Kim' });
+    await entry.locator('.remove').click();
+    await therapist.locator('dialog[open]').waitFor();
+    await expectNothingInTheWay(therapist, 'remove');
+    await therapist.locator('dialog .cancel').click();
+    expect(await observer.locator('.ended').count()).toBe(0);
+
+    await entry.locator('.remove').click();
+    await therapist.locator('dialog .confirm').click();
+
+    await observer.locator('.ended', { hasText: 'You were removed' }).waitFor();
+    expect(await observer.locator('.rejoin').count()).toBe(0);
+    await expectNothingInTheWay(observer, 'removed');
+    await observer.reload();
+    await observer.locator('.ended', { hasText: 'opens the room no more' }).waitFor();
+  });
+
+  test('an end for all is one', async () => {
+    await therapist.locator('quiet-room-session-controls .end').click();
+    await therapist.locator('dialog .confirm').click();
+
+    for (const page of [therapist, client]) {
+      await page.locator('.ended', { hasText: 'The session is over' }).waitFor();
+      expect(await page.locator('.rejoin').count()).toBe(0);
+    }
+  });
+
+  test('the time of a session ends it, after a warning', async () => {
+    const now = Date.now();
+    await gathering.server.openSession({
+      room: 'short',
+      waitingRoom: false,
+      window: { opensAt: time(now - 60_000), closesAt: time(now + 6_000) },
+    });
+    await client.goto(gathering.server.link(await gathering.server.token('short', 'client')));
+    await client.locator('.prompt[data-subject=ending]').waitFor();
+
+    await client.locator('.ended', { hasText: 'The session is over' }).waitFor();
+  });
+});
+
+async function showPeople(page: Page): Promise<void> {
+  const toggle = page.locator('.people-toggle');
+  if ((await toggle.getAttribute('aria-expanded')) === 'false') await toggle.click();
+}
+
+async function label(page: Page, button: string): Promise<string | undefined> {
+  return (await page.locator(`.controls ${button}`).textContent())?.trim();
+}
+
+async function expectNothingInTheWay(page: Page, name: string): Promise<void> {
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    await page.setViewportSize(viewport);
+    await picture(page, `${size}-${name}`);
+    expect(await violations(page)).toEqual([]);
+    expect(await overflowing(page)).toEqual([]);
+  }
+}
+
+function time(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}
