@@ -24,9 +24,14 @@ export function renderDoor(room: Room, actions: DoorActions, messages: Messages)
   return html`
     <section class="door consent" aria-labelledby="door-title">
       <h2 id="door-title" tabindex="-1">${messages.consentTitle}</h2>
-      <div class="text scroll" tabindex="0" role="group" aria-labelledby="door-title" dir="auto">
-        ${consent.text}
-      </div>
+      <div
+        class="text"
+        tabindex="0"
+        role="group"
+        aria-labelledby="door-title"
+        dir="auto"
+        .textContent=${consent.text}
+      ></div>
       <p class="version">${messages.consentVersion(consent.version)}</p>
       <p>${messages.consentAdvice}</p>
       <div class="answers">

@@ -221,8 +221,10 @@ export const roomStyles = css`
     white-space: pre-wrap;
     overflow-wrap: anywhere;
   }
-  .consent .text:focus-visible,
   .door h2:focus-visible {
+    outline: none;
+  }
+  .consent .text:focus-visible {
     outline: 3px solid #ffd27a;
     outline-offset: 2px;
   }
