@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use sfu::rtp::sframe_header::SframeKey;
-use sfu::rtp::{Codec, Layer, PayloadType, Ssrc};
+use sfu::rtp::{Codec, PayloadType, Ssrc};
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{CodecParameters, Command, MediaParameters, Slot, TransportParameters};
 use signaling::SlotsBy;
 use signaling::protocol::{
-    AudioCodec, ErrorCode, GroupCommit, GroupReport, LayerLimit, Opaque, Role, ServerMessage,
-    SlotAssignment, VideoCodec,
+    AudioCodec, ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
+    VideoCodec,
 };
 use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
 
@@ -339,36 +339,6 @@ fn all_are_told_of_red_before_somebody_without_it_can_receive() {
     for id in [A, B] {
         assert_eq!(codecs(&more, id), vec![red.clone()]);
     }
-}
-
-#[test]
-fn layers_are_limited_in_slots_that_are_there() {
-    let mut room = room(3);
-    join(&mut room, A);
-    let limit = |slot, spatial| LayerLimit {
-        slot,
-        spatial,
-        temporal: Some(1),
-    };
-    let limits = [limit(1, Some(0)), limit(2, Some(0)), limit(0, None)];
-    let too_early = room.limit_layers(A, &limits);
-    room.negotiate(A, session(2));
-
-    let effects = room.limit_layers(A, &limits);
-
-    assert_eq!(too_early, []);
-    let of = |slot, spatial| {
-        Effect::Media(Command::LimitLayers {
-            subscriber: A,
-            slot: SlotId(slot),
-            limit: Layer {
-                spatial,
-                temporal: 1,
-            },
-        })
-    };
-    assert_eq!(effects, [of(3, 0), of(1, u8::MAX)]);
-    assert_eq!(room.limit_layers(B, &limits), []);
 }
 
 #[test]

@@ -8,14 +8,15 @@ export {
   type RoomState,
   type RoomTimings,
 } from './room/room';
-export type { Layers } from './room/layer-limits';
 export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
-export { Track } from './room/track';
+export { Track, type Layers } from './room/track';
+export type { PictureSize } from './media/visibility';
 export { SessionRules, type ConsentRequest, type SessionRulesEvents } from './room/session-rules';
 export type { Permission } from './signaling/protocol/Permission';
 export type { WaitingPerson } from './signaling/protocol/WaitingPerson';
 export type { WaitingReason } from './signaling/protocol/WaitingReason';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
+export type { PauseReason } from './signaling/protocol/PauseReason';
 export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';

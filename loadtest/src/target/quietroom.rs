@@ -383,10 +383,10 @@ pub(super) fn flow(layers: &[LayerId]) -> Flow {
 
 /// Asks for the middle one of three layers in each slot.
 fn middle_layers(slots: usize) -> Value {
-    let limits: Vec<_> = (0..slots)
+    let views: Vec<_> = (0..slots)
         .map(|slot| json!({ "slot": slot, "spatial": 1 }))
         .collect();
-    json!({ "type": "limit-layers", "limits": limits })
+    json!({ "type": "show", "people": views })
 }
 
 /// Each person comes from a loopback address of its own, as people do: limits

@@ -41,6 +41,17 @@ pub struct Shown {
     pub is_pinned: bool,
 }
 
+impl Shown {
+    /// The highest spatial layer of use within one stream, counted from 0.
+    /// Layers halve in height from one to the next, down from a camera's full
+    /// one; of a stream with fewer of them more than is of use may be sent.
+    pub fn highest_layer(self) -> u8 {
+        (0..LAYERS_WITHIN)
+            .find(|layer| is_enough(FULL_HEIGHT >> (LAYERS_WITHIN - layer), self.size.height))
+            .unwrap_or(u8::MAX)
+    }
+}
+
 impl Default for Shown {
     /// As large as can be, until the receiver tells.
     fn default() -> Self {
@@ -216,6 +227,14 @@ impl Candidate<'_> {
         }
     }
 
+    /// What it takes at its best.
+    pub fn wanted(&self) -> Bitrate {
+        match self.shown {
+            Some(_) => self.layers[self.highest()],
+            None => Bitrate::ZERO,
+        }
+    }
+
     /// Whether it can use no more than this.
     pub fn is_full(&self, grant: Grant) -> bool {
         self.shown.is_none() || grant >= Grant::Layer(self.highest())
@@ -230,10 +249,7 @@ impl Candidate<'_> {
             return last;
         }
         (0..last)
-            .find(|layer| {
-                let of_layer = FULL_HEIGHT >> (last - layer).min(15);
-                u32::from(height) * 4 <= u32::from(of_layer) * 5
-            })
+            .find(|layer| is_enough(FULL_HEIGHT >> (last - layer).min(15), height))
             .unwrap_or(last)
     }
 }
@@ -242,6 +258,11 @@ impl Size {
     fn area(self) -> u32 {
         u32::from(self.width) * u32::from(self.height)
     }
+}
+
+/// Whether a layer looks as sharp as any where it is shown so high.
+fn is_enough(layer: u16, shown: u16) -> bool {
+    u32::from(shown) * 4 <= u32::from(layer) * 5
 }
 
 /// What is sent goes on being sent with a little less than it takes: bitrates
@@ -256,6 +277,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(16);
 const VAIN: Duration = Duration::from_secs(5);
 /// Of what a camera is asked for.
 const FULL_HEIGHT: u16 = 720;
+/// Layers below the full one that browsers make within a stream.
+const LAYERS_WITHIN: u8 = 2;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]

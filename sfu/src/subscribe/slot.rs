@@ -24,6 +24,8 @@ pub struct SlotState {
     pub limit: Layer,
     /// How it is shown; none hides it.
     pub shown: Option<Shown>,
+    /// The highest layers within a stream, by both.
+    admitted: Layer,
     pub ladder: Ladder,
     /// What the receiver's path allows.
     pub allowed: Allowed,
@@ -131,6 +133,7 @@ impl SlotState {
             wanted: None,
             limit: NO_LIMIT,
             shown: Some(Shown::default()),
+            admitted: NO_LIMIT,
             ladder: Ladder::default(),
             allowed: Allowed::All,
             reported_loss: None,
@@ -142,6 +145,16 @@ impl SlotState {
             repair: RepairLog::default(),
             last_wish: None,
         }
+    }
+
+    /// Follows a change of what is wanted in the slot, or of how it is shown.
+    pub fn update_admitted(&mut self) {
+        let is_camera = matches!(self.wanted, Some((_, Source::Camera)));
+        let of_size = self.shown.filter(|_| is_camera).map(Shown::highest_layer);
+        self.admitted = Layer {
+            spatial: self.limit.spatial.min(of_size.unwrap_or(u8::MAX)),
+            ..self.limit
+        };
     }
 
     /// The kind of media that may be put into the slot.
@@ -280,7 +293,7 @@ impl SlotState {
         let Switch::Running(mapping, selection) = &mut self.switch else {
             return decision;
         };
-        let verdict = selection.admit(self.limit, packet.sequence, frame, offered.structure);
+        let verdict = selection.admit(self.admitted, packet.sequence, frame, offered.structure);
         decision.needs_key_frame = verdict.needs_key_frame;
         let Some(sequence) = mapping.sequence.sent(packet.sequence) else {
             return decision;

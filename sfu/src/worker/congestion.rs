@@ -50,13 +50,6 @@ impl Worker {
     pub(super) fn allocate(&mut self, now: Instant, key: usize) {
         let (wishes, sound) = self.wishes(now, key);
         let participant = &mut self.participants[key];
-        let highest = wishes.iter().filter_map(|wish| wish.bitrates.last());
-        let wanted = highest.fold(sound, |sum, bitrate| sum.plus(*bitrate));
-        let outbound = &mut participant.outbound;
-        outbound.last_allocation = Some(now);
-        outbound.congestion.set_wanted(wanted);
-        let estimate = outbound.congestion.settled_estimate(now);
-        outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
         let candidates: Vec<_> = wishes
             .iter()
             .map(|wish| {
@@ -69,6 +62,14 @@ impl Worker {
                 }
             })
             .collect();
+        let wanted = candidates
+            .iter()
+            .fold(sound, |sum, candidate| sum.plus(candidate.wanted()));
+        let outbound = &mut participant.outbound;
+        outbound.last_allocation = Some(now);
+        outbound.congestion.set_wanted(wanted);
+        let estimate = outbound.congestion.settled_estimate(now);
+        outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
         let mut grants = Vec::new();
         allot(
             now,
@@ -94,25 +95,31 @@ impl Worker {
         let participant = &mut self.participants[key];
         let subscriber = participant.id;
         let state = &mut participant.slots[wish.slot];
+        let is_paused = grant == Grant::Nothing && state.shown.is_some();
+        let was_paused = std::mem::replace(&mut state.is_paused, is_paused);
+        if let Some((publisher, source)) = state.wanted {
+            if is_paused && !was_paused {
+                self.events.push_back(Event::Paused {
+                    subscriber,
+                    publisher,
+                    source,
+                    reason: PauseReason::SlowConnection,
+                });
+            } else if was_paused && !is_paused {
+                self.events.push_back(Event::Resumed {
+                    subscriber,
+                    publisher,
+                    source,
+                });
+            }
+        }
         let allowed = match grant {
             Grant::Nothing => Allowed::Nothing,
             Grant::Layer(layer) if layer + 1 == wish.layers.len() => Allowed::All,
             Grant::Layer(layer) => Allowed::UpTo(wish.layers[layer]),
         };
-        let before = std::mem::replace(&mut state.allowed, allowed);
-        let slot = state.parameters.slot;
-        if before == allowed {
+        if std::mem::replace(&mut state.allowed, allowed) == allowed {
             return;
-        }
-        if allowed == Allowed::Nothing && state.shown.is_some() {
-            state.is_paused = true;
-            self.events.push_back(Event::Paused {
-                subscriber,
-                slot,
-                reason: PauseReason::SlowConnection,
-            });
-        } else if allowed != Allowed::Nothing && std::mem::take(&mut state.is_paused) {
-            self.events.push_back(Event::Resumed { subscriber, slot });
         }
         self.bind_slot(now, key, wish.slot);
         self.request_key_frames_for(now, key, wish.slot);

@@ -1,6 +1,6 @@
 //! What a worker tells the signaling side.
 
-use crate::identity::{ParticipantId, SlotId};
+use crate::identity::{ParticipantId, Source};
 use crate::srtp::Profile;
 
 /// Something that happened to a participant's media.
@@ -16,16 +16,18 @@ pub enum Event {
         participant: ParticipantId,
         reason: DisconnectReason,
     },
-    /// The picture in a slot is not sent for now.
+    /// A picture that a participant shows is not sent to it for now.
     Paused {
         subscriber: ParticipantId,
-        slot: SlotId,
+        publisher: ParticipantId,
+        source: Source,
         reason: PauseReason,
     },
-    /// The picture in a slot is sent again.
+    /// It is sent again, or is not meant for that participant any more.
     Resumed {
         subscriber: ParticipantId,
-        slot: SlotId,
+        publisher: ParticipantId,
+        source: Source,
     },
 }
 

@@ -143,10 +143,19 @@ impl Worker {
                 {
                     let slot = &mut self.participants[key].slots[index];
                     if slot.wanted != source {
-                        slot.wanted = source;
+                        let before = std::mem::replace(&mut slot.wanted, source);
+                        slot.update_admitted();
                         slot.ladder = Ladder::default();
                         slot.allowed = Allowed::All;
-                        slot.is_paused = false;
+                        if let Some((publisher, source)) = before
+                            && std::mem::take(&mut slot.is_paused)
+                        {
+                            self.events.push_back(Event::Resumed {
+                                subscriber,
+                                publisher,
+                                source,
+                            });
+                        }
                         self.allocate(now, key);
                     }
                     self.bind_slot(now, key, index);
@@ -161,9 +170,12 @@ impl Worker {
                 if let Some(&key) = self.by_id.get(&subscriber)
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
-                    self.participants[key].slots[index].limit = limit;
-                    self.bind_slot(now, key, index);
-                    self.request_key_frames_for(now, key, index);
+                    let slot = &mut self.participants[key].slots[index];
+                    if std::mem::replace(&mut slot.limit, limit) != limit {
+                        slot.update_admitted();
+                        self.bind_slot(now, key, index);
+                        self.request_key_frames_for(now, key, index);
+                    }
                 }
             }
             Command::Show {
@@ -174,8 +186,13 @@ impl Worker {
                 if let Some(&key) = self.by_id.get(&subscriber)
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
-                    self.participants[key].slots[index].shown = shown;
-                    self.allocate(now, key);
+                    let participant = &mut self.participants[key];
+                    let slot = &mut participant.slots[index];
+                    if std::mem::replace(&mut slot.shown, shown) != shown {
+                        slot.update_admitted();
+                        // With what is told of other slots, at the next look.
+                        participant.outbound.last_allocation = None;
+                    }
                 }
             }
             Command::ExpectFrames { participant, key } => {

@@ -269,7 +269,7 @@ fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
         .filter(|event| matches!(event, Event::Paused { .. } | Event::Resumed { .. }))
         .collect();
     let [
-        Event::Paused { reason, slot, .. },
+        Event::Paused { reason, source, .. },
         ..,
         Event::Resumed { .. },
     ] = told[..]
@@ -277,8 +277,45 @@ fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
         panic!("{told:?}");
     };
     assert_eq!(*reason, PauseReason::SlowConnection);
-    assert_eq!(*slot, video_slot(0));
+    assert_eq!(*source, Source::Camera);
     assert!(told.len() <= 4, "{told:?}");
+}
+
+#[test]
+fn a_picture_that_is_hidden_is_not_called_paused_until_it_is_shown_again() {
+    let (mut session, mut camera) = layered_call(1, narrow(120, 100));
+    let show = |session: &mut Session, shown| {
+        session.command(Command::Show {
+            subscriber: B,
+            slot: video_slot(0),
+            shown,
+        });
+    };
+    show(&mut session, None);
+    camera.run(&mut session, Duration::from_secs(10));
+    let news = |session: &mut Session| std::mem::take(&mut session.events);
+    let while_hidden = news(&mut session);
+    show(&mut session, Some(Shown::default()));
+    camera.run(&mut session, Duration::from_secs(2));
+    let shown = news(&mut session);
+    session.command(Command::Assign {
+        subscriber: B,
+        slot: video_slot(0),
+        source: None,
+    });
+    let taken_out = news(&mut session);
+
+    let is_told = |events: &[Event]| {
+        events
+            .iter()
+            .any(|event| matches!(event, Event::Paused { .. }))
+    };
+    assert!(!is_told(&while_hidden), "{while_hidden:?}");
+    assert!(is_told(&shown), "{shown:?}");
+    assert!(
+        matches!(taken_out[..], [Event::Resumed { publisher: A, .. }]),
+        "{taken_out:?}"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sfu::rtp::dependency_descriptor::DependencyDescriptor;
 use sfu::rtp::header::Outgoing;
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{Codec, Layer, PayloadType, Timestamp};
-use sfu::worker::command::{CodecParameters, Command};
+use sfu::worker::command::{self, CodecParameters, Command};
 
 use crate::descriptor::{Packet, Structure, l1t3, l2t1_key};
 use crate::layered::{Layered, Shown, layer_ssrc, negotiate, send, shown};
@@ -320,6 +320,33 @@ fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
     let without = received(&session, C);
     assert_contiguous(&without);
     assert!(without.iter().all(|packet| packet.descriptor.is_none()));
+}
+
+#[test]
+fn of_a_small_tile_the_upper_spatial_layer_is_left_out() {
+    let mut session = av1_call();
+    let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
+    session.command(Command::Show {
+        subscriber: B,
+        slot: video_slot(0),
+        shown: Some(shown_at(320, 180)),
+    });
+
+    camera.run(&mut session, Duration::from_millis(990));
+
+    let packets = received(&session, B);
+    assert_decodable(&packets);
+    let seen: BTreeSet<_> = templates(&packets).into_iter().collect();
+    assert_eq!(seen, BTreeSet::from([0, 1]));
+    let of_another: BTreeSet<_> = templates(&received(&session, C)).into_iter().collect();
+    assert_eq!(of_another, BTreeSet::from([1, 2, 3]));
+}
+
+fn shown_at(width: u16, height: u16) -> command::Shown {
+    command::Shown {
+        size: command::Size { width, height },
+        is_pinned: false,
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a participant's client says.
 
 use serde::{Deserialize, Serialize};
+use sfu::identity::Source;
 use ts_rs::TS;
 
 use super::{Opaque, ResumeSecret};
@@ -79,10 +80,16 @@ pub enum ClientMessage {
     ShareScreen {},
     /// Gives the screen slot back.
     StopScreenShare {},
-    /// The highest layers of cameras that the client wants in these slots.
-    /// Others stay as they were; at first all layers are wanted. Before the
-    /// first answer it says nothing.
-    LimitLayers { limits: Vec<LayerLimit> },
+    /// How the client shows what is in these slots, from which follows what it
+    /// is sent. Others stay as they were, at first as large as can be. Before
+    /// the first answer it says nothing.
+    Show {
+        #[serde(default)]
+        people: Vec<View>,
+        /// In screen slots.
+        #[serde(default)]
+        screens: Vec<View>,
+    },
     /// A new key package, as `mls-key-package-wanted` asked for.
     MlsKeyPackage { key_package: Opaque },
     /// Asks for the key packages of these participants, to add them. Each is
@@ -143,20 +150,38 @@ pub enum ClientMessage {
     Leave {},
 }
 
-/// The highest layers wanted of the picture in a slot, each counted from 0.
-/// An absent one, or one beyond what there is, is no limit.
+/// How the picture in a slot is shown. It says nothing of the slot's sound.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub struct LayerLimit {
+pub struct View {
     pub slot: u16,
-    /// By size: of simulcast, or within one stream.
+    /// In pixels of the screen, as is the height. Where one is 0 the picture
+    /// is hidden, and not sent.
+    #[serde(default = "largest")]
+    #[ts(optional, as = "Option<u16>")]
+    pub width: u16,
+    #[serde(default = "largest")]
+    #[ts(optional, as = "Option<u16>")]
+    pub height: u16,
+    /// The person wants to see it before others.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub pinned: bool,
+    /// The highest layer wanted, counted from 0, whatever the size: of
+    /// simulcast, or within one stream. Absent, or beyond what there is, it is
+    /// no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub spatial: Option<u8>,
-    /// By pictures a second.
+    /// The same by pictures a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub temporal: Option<u8>,
+}
+
+/// No size is said: any is right.
+fn largest() -> u16 {
+    u16::MAX
 }
 
 /// A commit and what goes with it.
@@ -243,6 +268,17 @@ pub enum PublicationSource {
     Screen,
     /// What it sounds like.
     ScreenAudio,
+}
+
+impl From<Source> for PublicationSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Microphone => Self::Microphone,
+            Source::Camera => Self::Camera,
+            Source::Screen => Self::Screen,
+            Source::ScreenAudio => Self::ScreenAudio,
+        }
+    }
 }
 
 /// The two sections of a slot; both get one stream id, so that the browser

@@ -13,16 +13,16 @@ mod server;
 mod typescript;
 
 pub use client::{
-    ClientMessage, GroupCommit, GroupReport, JoinProof, LayerLimit, ProofKey, PublicationSection,
-    PublicationSource, SlotSections,
+    ClientMessage, GroupCommit, GroupReport, JoinProof, ProofKey, PublicationSection,
+    PublicationSource, SlotSections, View,
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};
 pub use permission::Permission;
 pub use resume::{ResumeSecret, Resumption};
 pub use server::{
-    AudioCodec, IceServer, Participant, Role, ServerMessage, SlotAssignment, VideoCodec,
-    WaitingPerson, WaitingReason,
+    AudioCodec, IceServer, Participant, PauseReason, Role, ServerMessage, SlotAssignment,
+    VideoCodec, WaitingPerson, WaitingReason,
 };
 pub use typescript::write_typescript;
 

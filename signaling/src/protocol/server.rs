@@ -121,6 +121,18 @@ pub enum ServerMessage {
     /// The video codecs that everybody here can decode, the most wanted first.
     /// What is sent in another reaches not all: fall back to one of these.
     VideoCodecs { codecs: Vec<VideoCodec> },
+    /// A picture that the client shows is not sent for now, whatever layers it
+    /// has; its sound is.
+    Paused {
+        participant_id: String,
+        source: PublicationSource,
+        reason: PauseReason,
+    },
+    /// It is sent again.
+    Unpaused {
+        participant_id: String,
+        source: PublicationSource,
+    },
     /// There is no group yet: make it, alone, and report it.
     MlsCreate {},
     /// The key package of somebody who waits to be added.
@@ -163,6 +175,14 @@ pub struct Participant {
     /// Its connection to the server is gone, and may come back.
     #[serde(default)]
     pub reconnecting: bool,
+}
+
+/// Why a picture is not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum PauseReason {
+    /// The client's connection does not take it beside what matters more.
+    SlowConnection,
 }
 
 /// Why somebody waits.

@@ -14,6 +14,7 @@ mod policy;
 mod schedule;
 mod slots;
 mod state;
+mod view;
 
 pub use admission::{Arrival, Entrance, NotAdmitted, Rules, SecondDevice};
 pub use effect::Effect;

@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use sfu::identity::{MediaKind, ParticipantId, RoomId, Source};
-use sfu::rtp::Layer;
+use sfu::identity::{ParticipantId, RoomId, Source};
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::worker::command::{Command, MediaParameters, TransportParameters};
 use thiserror::Error;
@@ -19,10 +18,10 @@ use crate::access::Permissions;
 use crate::audit::Action;
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
-    AudioCodec, ErrorCode, LayerLimit, Opaque, Participant, Permission, Role, ServerMessage,
-    SlotAssignment, VideoCodec,
+    AudioCodec, ErrorCode, Opaque, Participant, Permission, Role, ServerMessage, SlotAssignment,
+    VideoCodec,
 };
-use crate::slot::{SlotsBy, slot_id};
+use crate::slot::SlotsBy;
 
 /// The people in one room, each with a slot for every other.
 #[derive(Debug)]
@@ -374,30 +373,6 @@ impl Room {
         member.reconnecting = reconnecting;
         self.delivery.set_away(id, reconnecting, now);
         self.tell_of(index)
-    }
-
-    /// Takes over which layers of others' cameras somebody wants. Slots that
-    /// are not there are ignored.
-    pub fn limit_layers(&self, id: ParticipantId, limits: &[LayerLimit]) -> Vec<Effect> {
-        if !self.is_negotiated(id) {
-            return Vec::new();
-        }
-        let count = self.size.slots().people;
-        limits
-            .iter()
-            .filter(|limit| limit.slot < count)
-            .take(count.into())
-            .map(|limit| {
-                Effect::Media(Command::LimitLayers {
-                    subscriber: id,
-                    slot: slot_id(limit.slot, MediaKind::Video),
-                    limit: Layer {
-                        spatial: limit.spatial.unwrap_or(u8::MAX),
-                        temporal: limit.temporal.unwrap_or(u8::MAX),
-                    },
-                })
-            })
-            .collect()
     }
 
     /// Gives somebody a screen slot, so that everyone sees the screen there, or

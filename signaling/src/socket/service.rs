@@ -183,14 +183,26 @@ impl Service {
                 participant,
                 profile,
             } => tracing::info!(%participant, ?profile, "media connected"),
-            // What people are told of it is for the room to decide.
             Event::Paused {
                 subscriber,
-                slot,
+                publisher,
+                source,
                 reason,
-            } => tracing::debug!(%subscriber, ?slot, ?reason, "picture paused"),
-            Event::Resumed { subscriber, slot } => {
-                tracing::debug!(%subscriber, ?slot, "picture resumed");
+            } => {
+                tracing::debug!(%subscriber, %publisher, ?source, ?reason, "picture paused");
+                self.register().update(subscriber, |room| {
+                    room.paused(subscriber, publisher, source, reason)
+                });
+            }
+            Event::Resumed {
+                subscriber,
+                publisher,
+                source,
+            } => {
+                tracing::debug!(%subscriber, %publisher, ?source, "picture resumed");
+                self.register().update(subscriber, |room| {
+                    room.resumed(subscriber, publisher, source)
+                });
             }
             Event::Disconnected {
                 participant,

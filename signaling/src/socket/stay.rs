@@ -376,11 +376,15 @@ impl Stay {
                     .register()
                     .update(id, |room| room.stop_screen_share(id));
             }
-            Ok(ClientMessage::LimitLayers { limits }) => {
+            Ok(ClientMessage::Show { people, screens }) => {
                 let id = self.id;
+                let views = SlotsBy {
+                    people: &people[..],
+                    screens: &screens[..],
+                };
                 self.service
                     .register()
-                    .update(id, |room| room.limit_layers(id, &limits));
+                    .update(id, |room| room.show(id, views));
             }
             Ok(ClientMessage::MlsKeyPackage { key_package }) => {
                 self.deliver(GroupMessage::KeyPackage(key_package));

@@ -14,6 +14,11 @@ export interface Messages {
   readonly participant: (role: Role, number: number | undefined) => string;
   readonly tile: (name: string, microphone: boolean, camera: boolean) => string;
   readonly microphoneOff: string;
+  /** On a tile whose picture the connection does not take. */
+  readonly videoPaused: string;
+  /** Said when the first picture is paused, and when none is any more. */
+  readonly somePaused: string;
+  readonly nonePaused: string;
   readonly handRaised: string;
   readonly hidden: string;
   readonly everyone: string;
@@ -129,6 +134,9 @@ export const english: Messages = {
   tile: (name, microphone, camera) =>
     `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
   microphoneOff: 'Microphone off',
+  videoPaused: 'Video paused: your connection is slow',
+  somePaused: 'Some video is paused: your connection is slow. Sound goes on.',
+  nonePaused: 'All video is back.',
   handRaised: 'Hand raised',
   hidden: 'Hidden: it was not this person',
   everyone: 'Everyone in the room',

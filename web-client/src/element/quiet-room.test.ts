@@ -279,3 +279,26 @@ test('a name and a raised hand are on the tile', async () => {
   expect(tile.querySelector('.name')?.textContent).toBe('Ben');
   expect(tile.querySelector('.hand')).not.toBeNull();
 });
+
+test('a paused picture says why, and hides the last frame until another one comes', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await rendered();
+  const tile = find('[data-participant=ben]')!;
+  Object.assign(tile, { hasPicture: true });
+  const paused = { type: 'paused', participantId: 'ben', source: 'camera' } as const;
+
+  environment.socket.say({ ...paused, reason: 'slow-connection' });
+  await rendered();
+
+  expect(tile).toHaveProperty('hasPicture', false);
+  expect(tile.shadowRoot?.querySelector('.paused')?.textContent).toBe(
+    'Video paused: your connection is slow',
+  );
+  expect(tile.shadowRoot?.querySelector('figure')?.getAttribute('aria-label')).toContain(
+    'Video paused',
+  );
+  environment.socket.say({ ...paused, type: 'unpaused' });
+  await rendered();
+  expect(tile.shadowRoot?.querySelector('.paused')).toBeNull();
+});

@@ -19,6 +19,7 @@ import * as icons from './icons';
 import { participantName } from './names';
 import './people';
 import type { Comparison, PeopleEntry, PersonRequest } from './people';
+import { PauseNotices } from './pause-notices';
 import { actOnPerson, actOnSession, personActions } from './powers';
 import { Prompts, renderPrompts } from './prompts';
 import { Reactions } from './reactions';
@@ -60,6 +61,7 @@ export class QuietRoomElement extends LitElement {
   readonly #conversation = new Conversation();
   readonly #reactions = new Reactions();
   readonly #prompts = new Prompts();
+  readonly #pauses = new PauseNotices();
   /** Keys of those with whom the safety code was compared. */
   readonly #compared = new Set<string>();
   /** Whose hands are known to be up, by id. */
@@ -124,6 +126,10 @@ export class QuietRoomElement extends LitElement {
       this.requestUpdate();
     });
     this.#prompts.on('changed', () => {
+      this.requestUpdate();
+    });
+    this.#pauses.on('changed', (somePaused) => {
+      this.#announce(somePaused ? this.#messages.somePaused : this.#messages.nonePaused);
       this.requestUpdate();
     });
   }
@@ -269,6 +275,7 @@ export class QuietRoomElement extends LitElement {
                         .track=${participant.screenTrack}
                         .camera=${true}
                         .blanked=${participant.isScreenBlanked}
+                        .paused=${participant.screenPaused !== undefined}
                       ></quiet-room-tile>
                     </li>`,
                 )}
@@ -287,6 +294,7 @@ export class QuietRoomElement extends LitElement {
                   .microphone=${participant.microphoneEnabled}
                   .handRaised=${participant.handRaised}
                   .blanked=${participant.isBlanked}
+                  .paused=${participant.videoPaused !== undefined}
                   .compared=${this.#isCompared(participant.member)}
                   .reaction=${this.#reactions.of(participant.id)}
                   .note=${this.#noteOn(participant)}
@@ -441,6 +449,7 @@ export class QuietRoomElement extends LitElement {
     this.#conversation.clear();
     this.#reactions.clear();
     this.#prompts.clear();
+    this.#pauses.clear();
     this.#raisedHands.clear();
     this.#announcements = [];
     this.#areReactionsOpen = false;
@@ -458,7 +467,11 @@ export class QuietRoomElement extends LitElement {
     });
     room.on('participantLeft', ({ id }) => {
       this.#raisedHands.delete(id);
+      this.#pauses.update(room.participants);
       update();
+    });
+    room.on('pausedChanged', () => {
+      this.#pauses.update(room.participants);
     });
     room.on('chatMessage', (participant, text) => {
       this.#noteChat(participant, text);

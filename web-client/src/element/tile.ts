@@ -19,6 +19,7 @@ export class TileElement extends LitElement {
     mirrored: { type: Boolean },
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
+    paused: { type: Boolean },
     compared: { type: Boolean },
     reaction: {},
     note: {},
@@ -35,6 +36,8 @@ export class TileElement extends LitElement {
   declare handRaised: boolean;
   /** The picture was somebody else's and is not shown. */
   declare blanked: boolean;
+  /** The picture does not come for now: the connection is slow. */
+  declare paused: boolean;
   /** The safety code was compared with this person. */
   declare compared: boolean;
   /** An emoji to show for now. */
@@ -55,6 +58,7 @@ export class TileElement extends LitElement {
     this.mirrored = false;
     this.handRaised = false;
     this.blanked = false;
+    this.paused = false;
     this.compared = false;
     this.screen = false;
     this.hasPicture = false;
@@ -74,6 +78,8 @@ export class TileElement extends LitElement {
     if ((changed.has('track') || changed.has('camera')) && this.#wantedTrack !== this.#rendered) {
       this.#stopRendering();
     }
+    // A face that stands still looks like somebody who listens.
+    if (changed.has('paused') && this.paused && this.#rendered !== undefined) this.#cover();
   }
 
   protected override updated(): void {
@@ -85,7 +91,10 @@ export class TileElement extends LitElement {
     return html`
       <figure aria-label=${this.#name}>
         <video playsinline muted .muted=${true} ?data-mirrored=${this.mirrored}></video>
-        <div class="cover">${this.screen ? icons.screen : icons.figure}</div>
+        <div class="cover">
+          ${this.screen ? icons.screen : icons.figure}
+          ${this.#isPaused ? html`<p class="paused">${messages.videoPaused}</p>` : null}
+        </div>
         ${
           this.reaction === undefined
             ? null
@@ -122,7 +131,14 @@ export class TileElement extends LitElement {
   }
 
   get #name(): string {
-    return this.screen ? this.label : this.messages.tile(this.label, this.microphone, this.camera);
+    const { label, messages } = this;
+    const name = this.screen ? label : messages.tile(label, this.microphone, this.camera);
+    return this.#isPaused ? `${name}, ${messages.videoPaused}` : name;
+  }
+
+  /** Without a camera there is nothing to wait for. */
+  get #isPaused(): boolean {
+    return this.paused && this.camera;
   }
 
   get #wantedTrack(): Track | undefined {
@@ -139,11 +155,22 @@ export class TileElement extends LitElement {
     if (video === null || track === undefined || track === this.#rendered) return;
     this.#rendered = track;
     track.attach(video);
-    this.#cancelWait = afterFirstFrame(video, () => {
-      this.hasPicture = true;
-    });
+    this.#cover();
     // A refusal leaves the figure in place; muted pictures are refused by no browser we know.
     video.play().catch(() => undefined);
+  }
+
+  /** Hides what the video shows until its next frame. */
+  #cover(): void {
+    const video = this.#video;
+    this.#cancelWait?.();
+    this.hasPicture = false;
+    if (video === null) return;
+    this.#cancelWait = afterFirstFrame(video, () => {
+      // The last frames of before may come after the word of the pause.
+      if (this.#isPaused) this.#cover();
+      else this.hasPicture = true;
+    });
   }
 
   #stopRendering(): void {
@@ -194,6 +221,16 @@ export class TileElement extends LitElement {
       place-items: center;
       background: inherit;
       color: #9db6b4;
+    }
+    .paused {
+      position: absolute;
+      inset-inline: 10px;
+      top: 10px;
+      margin: 0;
+      color: #f3f7f6;
+      font-size: 0.875rem;
+      line-height: 1.35;
+      text-align: center;
     }
     .cover svg {
       width: min(38%, 9rem);

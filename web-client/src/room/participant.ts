@@ -2,6 +2,7 @@ import type { GroupMember } from '../e2ee/messages';
 import type { Place } from '../e2ee/tile-check';
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { Role } from '../signaling/protocol/Role';
+import type { PauseReason } from '../signaling/protocol/PauseReason';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { Publication } from '../media/publish';
 import type { ScreenShare } from '../media/screen-share';
@@ -22,6 +23,7 @@ export class RemoteParticipant {
   #isBlanked = false;
   #isSharingScreen = false;
   #isScreenBlanked = false;
+  readonly #pauses: Partial<Record<PublicationSource, PauseReason | undefined>> = {};
 
   constructor(state: ParticipantState) {
     this.id = state.id;
@@ -97,6 +99,23 @@ export class RemoteParticipant {
     return this.#tracks.camera;
   }
 
+  /** Why the camera's picture does not come though it is shown; absent while it does. */
+  get videoPaused(): PauseReason | undefined {
+    return this.#pauses.camera;
+  }
+
+  /** The same of the shared screen. */
+  get screenPaused(): PauseReason | undefined {
+    return this.#pauses.screen;
+  }
+
+  /** Returns whether it is news. @internal */
+  handlePaused(source: PublicationSource, reason: PauseReason | undefined): boolean {
+    if (this.#pauses[source] === reason) return false;
+    this.#pauses[source] = reason;
+    return true;
+  }
+
   /** @internal */
   handleUpdate(state: ParticipantState): void {
     this.#state = state;
@@ -139,6 +158,7 @@ export class RemoteParticipant {
       const track = this.#tracks[source];
       if (track === undefined) return [];
       this.#tracks[source] = undefined;
+      this.handlePaused(source, undefined);
       track.detach();
       return [track];
     });

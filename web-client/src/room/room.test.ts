@@ -521,3 +521,40 @@ describe('the group', () => {
     expect(sent('mls-resync')).toEqual([{ type: 'mls-resync' }]);
   });
 });
+
+test('a paused picture is told of with its reason, until it is back or its person left', async () => {
+  const { room } = await connect();
+  const told: unknown[] = [];
+  room.on('pausedChanged', ({ id }, source, reason) => told.push([id, source, reason]));
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  const paused = { type: 'paused', participantId: 'ben', source: 'camera' } as const;
+
+  environment.socket.say({ ...paused, reason: 'slow-connection' });
+  environment.socket.say({ ...paused, reason: 'slow-connection' });
+  expect(room.participants[0]?.videoPaused).toBe('slow-connection');
+  environment.socket.say({ ...paused, type: 'unpaused' });
+  environment.socket.say({ ...paused, participantId: 'nobody', reason: 'slow-connection' });
+
+  expect(room.participants[0]?.videoPaused).toBeUndefined();
+  expect(told).toEqual([
+    ['ben', 'camera', 'slow-connection'],
+    ['ben', 'camera', undefined],
+  ]);
+});
+
+test('how a picture is shown is told with its slot', async () => {
+  const { room } = await connect();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 1, participantId: 'ben' }] });
+  const shows = (): unknown[] => environment.socket.sent.filter(({ type }) => type === 'show');
+
+  room.participants[0]?.videoTrack?.show({ width: 0, height: 0 });
+  await vi.advanceTimersByTimeAsync(600);
+  room.participants[0]?.videoTrack?.setPinned(true);
+  room.participants[0]?.videoTrack?.show({ width: 320, height: 160 });
+  await vi.advanceTimersByTimeAsync(300);
+
+  expect(shows()).toEqual([
+    { type: 'show', people: [{ slot: 1, width: 0, height: 0 }], screens: [] },
+    { type: 'show', people: [{ slot: 1, width: 320, height: 160, pinned: true }], screens: [] },
+  ]);
+});

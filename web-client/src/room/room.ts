@@ -11,18 +11,20 @@ import { Publication } from '../media/publish';
 import { ScreenShare, type ScreenShareOptions } from '../media/screen-share';
 import { signalingAddress } from '../signaling/address';
 import { SignalingConnection } from '../signaling/connection';
+import type { PauseReason } from '../signaling/protocol/PauseReason';
+import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
-import { LayerLimits, type Layers } from './layer-limits';
 import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
 import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
 import { SessionRules } from './session-rules';
 import type { Track } from './track';
+import { Views } from './views';
 
 /** How a room is joined. */
 export interface RoomOptions {
@@ -72,13 +74,19 @@ export interface RoomTimings {
 export interface RoomEvents {
   stateChanged: [state: RoomState];
   participantJoined: [participant: RemoteParticipant];
-  /** Somebody's devices, role, name, raised hand or shared screen changed. */
+  /** Somebody's devices, role, name, raised hand, shared screen or paused pictures changed. */
   participantUpdated: [participant: RemoteParticipant];
   participantLeft: [participant: RemoteParticipant];
   /** Our own devices, id, role or shared screen changed. */
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** A picture that is shown does not come for now, and why; or it comes again, without a reason. */
+  pausedChanged: [
+    participant: RemoteParticipant,
+    source: PublicationSource,
+    reason: PauseReason | undefined,
+  ];
   /** The group that encrypts the session has other members, and another safety code. */
   groupChanged: [group: GroupEpoch];
   /** Somebody wrote to all, this client included. */
@@ -101,7 +109,10 @@ export class Room extends Emitter<RoomEvents> {
   readonly #publications: Record<DeviceSource, Publication>;
   readonly #screen: ScreenShare;
   readonly #roster = new Roster();
-  readonly #layerLimits = new LayerLimits();
+  readonly #views = new Views(
+    () => this.#roster.pictures,
+    (message) => this.#connection?.send(message),
+  );
   #videoCodecs: readonly VideoCodec[] | undefined;
   readonly #cleanups: (() => void)[] = [];
   #state: RoomState = 'idle';
@@ -246,27 +257,6 @@ export class Room extends Emitter<RoomEvents> {
   /** Ends the own share, as the browser's own button does. Idempotent. */
   stopScreenShare(): Promise<void> {
     return this.#screen.stop();
-  }
-
-  /**
-   * Asks for no layers above these of somebody's camera: for a small tile, or
-   * to spare the connection. Holds for as long as that one stays; throws a
-   * `RangeError` for what is no layer's number.
-   */
-  limitLayers(participant: RemoteParticipant, layers: Layers): void {
-    this.#layerLimits.set(participant.id, layers);
-    this.#tellLayerLimits();
-  }
-
-  #tellLayerLimits(): void {
-    if (this.timings.answered === undefined) return;
-    const occupants = new Map<number, string>();
-    for (const { id } of this.#roster.participants) {
-      const slot = this.#roster.slotOf(id, 'person');
-      if (slot !== undefined) occupants.set(slot, id);
-    }
-    const limits = this.#layerLimits.news(occupants);
-    if (limits.length > 0) this.#connection?.send({ type: 'limit-layers', limits });
   }
 
   #applyVideoCodecs(): void {
@@ -497,6 +487,12 @@ export class Room extends Emitter<RoomEvents> {
         this.#videoCodecs = message.codecs;
         this.#applyVideoCodecs();
         break;
+      case 'paused':
+        this.#handlePaused(message.participantId, message.source, message.reason);
+        break;
+      case 'unpaused':
+        this.#handlePaused(message.participantId, message.source, undefined);
+        break;
       case 'mls-create':
       case 'mls-key-package':
       case 'mls-key-package-wanted':
@@ -511,7 +507,6 @@ export class Room extends Emitter<RoomEvents> {
       case 'slots':
         try {
           this.#roster.handleAssignments(message.assignments, 'person');
-          this.#tellLayerLimits();
         } catch (reason) {
           this.#end(new QuietroomError('protocol-violation', reason));
         }
@@ -534,6 +529,17 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
+  #handlePaused(
+    participantId: string,
+    source: PublicationSource,
+    reason: PauseReason | undefined,
+  ): void {
+    const participant = this.#roster.find(participantId);
+    if (participant?.handlePaused(source, reason) !== true) return;
+    this.emit('pausedChanged', participant, source, reason);
+    this.emit('participantUpdated', participant);
+  }
+
   #handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
     const isRejoin = this.#rejoin?.isUnderWay === true;
     const peer = isRejoin ? this.#prepareAgain?.() : this.#peer;
@@ -544,6 +550,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#awaitsJoined = false;
     this.#announced = '';
     this.timings.signaled ??= this.#environment.now();
+    this.#views.close();
     if (isRejoin) this.#roster.handleRejoined(message.participants);
     if (!isRejoin) this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
     this.rules.handleJoined(message);
@@ -582,7 +589,7 @@ export class Room extends Emitter<RoomEvents> {
       () => {
         if (this.#state === 'disconnected') return;
         this.timings.answered ??= this.#environment.now();
-        this.#tellLayerLimits();
+        this.#views.open();
         this.#applyVideoCodecs();
         if (this.timings.connected === undefined) {
           this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
@@ -692,7 +699,6 @@ export class Room extends Emitter<RoomEvents> {
       this.emit('participantUpdated', participant);
     });
     roster.on('participantLeft', (participant) => {
-      this.#layerLimits.forget(participant.id);
       this.emit('participantLeft', participant);
     });
     roster.on('trackSubscribed', (track, participant) => {
@@ -700,6 +706,9 @@ export class Room extends Emitter<RoomEvents> {
     });
     roster.on('trackUnsubscribed', (track, participant) => {
       this.emit('trackUnsubscribed', track, participant);
+    });
+    roster.on('viewChanged', () => {
+      this.#views.update();
     });
   }
 
@@ -734,6 +743,7 @@ export class Room extends Emitter<RoomEvents> {
     clearTimeout(this.#groupDeadline);
     for (const source of SOURCES) this.#publications[source].close();
     this.#screen.close();
+    this.#views.close();
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
     this.#roster.clear();
     this.#setState('disconnected');

@@ -6,6 +6,7 @@ import { SlotTable } from '../transport/slots';
 import type { Place } from '../e2ee/tile-check';
 import { RemoteParticipant } from './participant';
 import { Track } from './track';
+import type { Picture } from './views';
 
 interface RosterEvents {
   participantJoined: [participant: RemoteParticipant];
@@ -15,6 +16,8 @@ interface RosterEvents {
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
   /** Somebody else is in a slot, or nobody. */
   slotChanged: [slot: number];
+  /** One of {@link Roster.pictures} is another one. */
+  viewChanged: [];
 }
 
 /**
@@ -53,6 +56,17 @@ export class Roster extends Emitter<RosterEvents> {
   get screens(): { readonly slots: number; readonly taken: number } {
     const { tracks, table } = this.#areas.screen;
     return { slots: tracks.length, taken: table.taken };
+  }
+
+  /** The pictures that can be received now. */
+  get pictures(): readonly Picture[] {
+    return this.participants.flatMap((participant) =>
+      PLACES.flatMap((place): Picture[] => {
+        const track = place === 'person' ? participant.videoTrack : participant.screenTrack;
+        const slot = this.#areas[place].table.slotOf(participant.id);
+        return track === undefined || slot === undefined ? [] : [{ place, slot, view: track.view }];
+      }),
+    );
   }
 
   handleSlotTracks({ people, screens }: SlotsBy<readonly SlotTracks[]>): void {
@@ -160,8 +174,12 @@ export class Roster extends Emitter<RosterEvents> {
     const isSubscribed = place === 'person' ? participant.audioTrack : participant.screenTrack;
     if (received === undefined || isBlankedAt(participant, place) || isSubscribed) return;
     const { audio, video } = SOURCES[place];
-    const tracks = [new Track(audio, received.audio), new Track(video, received.video)];
+    const handleView = (): void => {
+      this.emit('viewChanged');
+    };
+    const tracks = [new Track(audio, received.audio), new Track(video, received.video, handleView)];
     participant.handleSubscribed(tracks);
+    handleView();
     for (const track of tracks) this.emit('trackSubscribed', track, participant);
   }
 

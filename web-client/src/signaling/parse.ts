@@ -121,6 +121,15 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         // Another one is of a newer server, and none of ours.
         codecs: list(message['codecs'], 'codecs').filter(isVideoCodec),
       };
+    case 'paused':
+    case 'unpaused': {
+      const participantId = text(message['participantId'], 'participantId');
+      const picture = { participantId, source: source(message['source']) };
+      // Any other reason is of a newer server.
+      return type === 'paused'
+        ? { type, ...picture, reason: 'slow-connection' }
+        : { type, ...picture };
+    }
     case 'mls-create':
     case 'mls-key-package-wanted':
       return { type };

@@ -77,8 +77,11 @@ function limit(viewer: Participant, id: string, spatial: number): Promise<void> 
     ([publisher, highest]) => {
       const room = document.querySelector('quiet-room')?.room;
       const participant = room?.participants.find((one) => one.id === publisher);
-      if (participant === undefined) throw new Error('nobody has this id');
-      room?.limitLayers(participant, { spatial: highest });
+      const track = participant?.videoTrack;
+      if (track === undefined) throw new Error('nobody has this id');
+      // As large as can be: only the layer shall count.
+      track.show({ width: 1920, height: 1080 });
+      track.limitLayers({ spatial: highest });
     },
     [id, spatial] as const,
   );

@@ -73,7 +73,7 @@ async function join([videoCodec, token]: readonly ['vp9' | 'av1', string]): Prom
 
 function limitAll(spatial: number): void {
   const { room } = globalThis as unknown as Joined;
-  for (const participant of room.participants) room.limitLayers(participant, { spatial });
+  for (const participant of room.participants) participant.videoTrack?.limitLayers({ spatial });
 }
 
 function leave(): void {

@@ -152,6 +152,8 @@ export class Member {
       case 'resumed':
       case 'ack':
       case 'participant-updated':
+      case 'paused':
+      case 'unpaused':
       case 'slots':
       case 'screens':
         break;

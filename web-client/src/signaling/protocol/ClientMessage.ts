@@ -2,12 +2,12 @@
 import type { GroupCommit } from "./GroupCommit";
 import type { GroupReport } from "./GroupReport";
 import type { JoinProof } from "./JoinProof";
-import type { LayerLimit } from "./LayerLimit";
 import type { Opaque } from "./Opaque";
 import type { PublicationSection } from "./PublicationSection";
 import type { PublicationSource } from "./PublicationSource";
 import type { ResumeSecret } from "./ResumeSecret";
 import type { SlotSections } from "./SlotSections";
+import type { View } from "./View";
 
 /**
  * A message from client to server.
@@ -67,4 +67,8 @@ slots: Array<SlotSections>,
  * Those it receives shared screens on, in the order of its screen
  * slots.
  */
-screenSlots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "share-screen", } | { "type": "stop-screen-share", } | { "type": "limit-layers", limits: Array<LayerLimit>, } | { "type": "mls-key-package", keyPackage: Opaque, } | { "type": "mls-claim", participantIds: Array<string>, } | { "type": "mls-commit" } & GroupCommit | { "type": "mls-report" } & GroupReport | { "type": "mls-message", message: Opaque, } | { "type": "mls-resync", } | { "type": "accept-consent", hash: string, } | { "type": "knock", sealedName: Opaque, } | { "type": "door-key", key: Opaque, } | { "type": "admit", participantIds: Array<string>, } | { "type": "admit-all", } | { "type": "refuse", participantId: string, } | { "type": "tell-waiting", participantId: string, message: Opaque, } | { "type": "lock", locked: boolean, } | { "type": "mute", participantId: string, source: PublicationSource, } | { "type": "mute-all", } | { "type": "ask", participantId: string, source: PublicationSource, } | { "type": "stop-share", participantId: string, } | { "type": "remove", participantId: string, } | { "type": "end-session", } | { "type": "active", } | { "type": "leave", };
+screenSlots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "share-screen", } | { "type": "stop-screen-share", } | { "type": "show", people: Array<View>, 
+/**
+ * In screen slots.
+ */
+screens: Array<View>, } | { "type": "mls-key-package", keyPackage: Opaque, } | { "type": "mls-claim", participantIds: Array<string>, } | { "type": "mls-commit" } & GroupCommit | { "type": "mls-report" } & GroupReport | { "type": "mls-message", message: Opaque, } | { "type": "mls-resync", } | { "type": "accept-consent", hash: string, } | { "type": "knock", sealedName: Opaque, } | { "type": "door-key", key: Opaque, } | { "type": "admit", participantIds: Array<string>, } | { "type": "admit-all", } | { "type": "refuse", participantId: string, } | { "type": "tell-waiting", participantId: string, message: Opaque, } | { "type": "lock", locked: boolean, } | { "type": "mute", participantId: string, source: PublicationSource, } | { "type": "mute-all", } | { "type": "ask", participantId: string, source: PublicationSource, } | { "type": "stop-share", participantId: string, } | { "type": "remove", participantId: string, } | { "type": "end-session", } | { "type": "active", } | { "type": "leave", };

@@ -167,6 +167,8 @@ function joinPlain(
       case 'mls-refused':
       case 'mls-welcome':
       case 'participant-updated':
+      case 'paused':
+      case 'unpaused':
       case 'challenge':
       case 'consent-required':
       case 'waiting':

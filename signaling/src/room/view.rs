@@ -1,0 +1,112 @@
+//! What each participant shows of the others, and what it gets of that.
+
+use sfu::identity::{MediaKind, ParticipantId, Source};
+use sfu::rtp::Layer;
+use sfu::worker::command::{Command, Shown, Size};
+use sfu::worker::event::PauseReason;
+
+use super::{Effect, Room};
+use crate::protocol::{self, ServerMessage, View};
+use crate::slot::{SlotsBy, slot_id};
+
+impl Room {
+    /// Takes over how somebody shows the pictures in its slots. Slots that are
+    /// not there are ignored.
+    pub fn show(&self, id: ParticipantId, views: SlotsBy<&[View]>) -> Vec<Effect> {
+        if !self.is_negotiated(id) {
+            return Vec::new();
+        }
+        let people = self.size.slots().people;
+        let screens = self.size.screens;
+        let of_people = views.people.iter().take(people.into());
+        let of_people = of_people.filter(|view| view.slot < people);
+        let of_screens = views.screens.iter().take(screens.into());
+        let of_screens = of_screens.filter(|view| view.slot < screens);
+        let of_people = of_people.map(|view| (view.slot, view));
+        of_people
+            .chain(of_screens.map(|view| (people + view.slot, view)))
+            .flat_map(|(pair, view)| commands(id, pair, view))
+            .map(Effect::Media)
+            .collect()
+    }
+
+    /// Tells somebody that a picture does not come for now.
+    pub fn paused(
+        &self,
+        subscriber: ParticipantId,
+        publisher: ParticipantId,
+        source: Source,
+        reason: PauseReason,
+    ) -> Vec<Effect> {
+        let reason = match reason {
+            PauseReason::SlowConnection => protocol::PauseReason::SlowConnection,
+        };
+        self.tell_viewer(
+            subscriber,
+            publisher,
+            ServerMessage::Paused {
+                participant_id: publisher.to_string(),
+                source: source.into(),
+                reason,
+            },
+        )
+    }
+
+    /// Tells somebody that a picture comes again.
+    pub fn resumed(
+        &self,
+        subscriber: ParticipantId,
+        publisher: ParticipantId,
+        source: Source,
+    ) -> Vec<Effect> {
+        self.tell_viewer(
+            subscriber,
+            publisher,
+            ServerMessage::Unpaused {
+                participant_id: publisher.to_string(),
+                source: source.into(),
+            },
+        )
+    }
+
+    /// Whoever has left meanwhile is no news.
+    fn tell_viewer(
+        &self,
+        viewer: ParticipantId,
+        publisher: ParticipantId,
+        message: ServerMessage,
+    ) -> Vec<Effect> {
+        if self.is_in(viewer) && self.is_in(publisher) {
+            vec![Effect::Tell(viewer, message)]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn commands(subscriber: ParticipantId, pair: u16, view: &View) -> [Command; 2] {
+    let slot = slot_id(pair, MediaKind::Video);
+    let size = Size {
+        width: view.width,
+        height: view.height,
+    };
+    let is_visible = size.width > 0 && size.height > 0;
+    [
+        Command::LimitLayers {
+            subscriber,
+            slot,
+            limit: Layer {
+                spatial: view.spatial.unwrap_or(u8::MAX),
+                temporal: view.temporal.unwrap_or(u8::MAX),
+            },
+        },
+        Command::Show {
+            subscriber,
+            slot,
+            shown: is_visible.then_some(Shown {
+                size,
+                is_pinned: view.pinned,
+            }),
+        },
+    ]
+}

@@ -1,0 +1,188 @@
+//! How participants show one another, and what they hear of the pictures they
+//! get.
+
+use std::time::Instant;
+
+use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::rtp::Layer;
+use sfu::transport::{Fingerprint, IceCredentials};
+use sfu::worker::command::{Command, MediaParameters, Shown, Size, TransportParameters};
+use sfu::worker::event::PauseReason;
+use signaling::SlotsBy;
+use signaling::protocol::{self, ClientMessage, PublicationSource, Role, ServerMessage, View};
+use signaling::room::{Effect, Room, RoomSize, Session};
+
+const A: ParticipantId = ParticipantId(0xA);
+const B: ParticipantId = ParticipantId(0xB);
+
+#[test]
+fn the_worker_hears_how_pictures_are_shown_in_slots_that_are_there() {
+    let mut room = room_with(&[A]);
+    let people = [view(1, 320, 180), view(2, 320, 180), view(0, 0, 180)];
+    let screens = [
+        View {
+            pinned: true,
+            spatial: Some(1),
+            ..view(0, 1920, 1080)
+        },
+        view(1, 320, 180),
+    ];
+    let views = SlotsBy {
+        people: &people[..],
+        screens: &screens[..],
+    };
+    let too_early = room.show(A, views);
+    room.negotiate(A, session());
+
+    let effects = room.show(A, views);
+
+    assert_eq!(too_early, []);
+    let shown = |width, height, is_pinned| {
+        Some(Shown {
+            size: Size { width, height },
+            is_pinned,
+        })
+    };
+    let expected = [
+        (3, u8::MAX, shown(320, 180, false)),
+        (1, u8::MAX, None),
+        (5, 1, shown(1920, 1080, true)),
+    ];
+    let expected: Vec<_> = expected
+        .into_iter()
+        .flat_map(|(slot, spatial, shown)| commands(SlotId(slot), spatial, shown))
+        .collect();
+    assert_eq!(effects, expected);
+    assert_eq!(room.show(B, views), []);
+}
+
+#[test]
+fn a_view_repeated_without_end_is_taken_no_more_often_than_there_are_slots() {
+    let mut room = room_with(&[A]);
+    room.negotiate(A, session());
+    let people = vec![view(0, 320, 180); 1000];
+
+    let effects = room.show(
+        A,
+        SlotsBy {
+            people: &people[..],
+            screens: &[],
+        },
+    );
+
+    assert_eq!(effects.len(), 2 * 2);
+}
+
+#[test]
+fn a_view_that_says_no_size_is_as_large_as_can_be() {
+    let text = r#"{"type":"show","people":[{"slot":3,"spatial":1,"later":true}]}"#;
+
+    let message: ClientMessage = serde_json::from_str(text).expect("it is of the protocol");
+
+    let ClientMessage::Show { people, screens } = message else {
+        panic!("{message:?}");
+    };
+    let largest = View {
+        spatial: Some(1),
+        ..view(3, u16::MAX, u16::MAX)
+    };
+    assert_eq!((people, screens), (vec![largest], Vec::new()));
+}
+
+#[test]
+fn who_does_not_get_a_picture_is_told_why_while_both_are_there() {
+    let mut room = room_with(&[A, B]);
+    let source = PublicationSource::Camera;
+
+    let paused = room.paused(A, B, Source::Camera, PauseReason::SlowConnection);
+    let resumed = room.resumed(A, B, Source::Camera);
+    room.leave(B, Instant::now());
+
+    let participant_id = B.to_string();
+    assert_eq!(
+        paused,
+        [Effect::Tell(
+            A,
+            ServerMessage::Paused {
+                participant_id: participant_id.clone(),
+                source,
+                reason: protocol::PauseReason::SlowConnection,
+            }
+        )]
+    );
+    assert_eq!(
+        resumed,
+        [Effect::Tell(
+            A,
+            ServerMessage::Unpaused {
+                participant_id,
+                source,
+            }
+        )]
+    );
+    assert_eq!(room.resumed(A, B, Source::Camera), []);
+    assert_eq!(room.resumed(B, A, Source::Camera), []);
+}
+
+fn view(slot: u16, width: u16, height: u16) -> View {
+    View {
+        slot,
+        width,
+        height,
+        pinned: false,
+        spatial: None,
+        temporal: None,
+    }
+}
+
+fn commands(slot: SlotId, spatial: u8, shown: Option<Shown>) -> [Effect; 2] {
+    let limit = Layer {
+        spatial,
+        temporal: u8::MAX,
+    };
+    [
+        Effect::Media(Command::LimitLayers {
+            subscriber: A,
+            slot,
+            limit,
+        }),
+        Effect::Media(Command::Show {
+            subscriber: A,
+            slot,
+            shown,
+        }),
+    ]
+}
+
+/// Three fit in, and one screen.
+fn room_with(people: &[ParticipantId]) -> Room {
+    let size = RoomSize {
+        people: 3,
+        screens: 1,
+    };
+    let mut room = Room::new(RoomId(1), size);
+    for id in people {
+        room.join(*id, Role::Client).expect("there is space");
+    }
+    room
+}
+
+fn session() -> Session {
+    let credentials = IceCredentials {
+        ufrag: String::new(),
+        password: String::new(),
+    };
+    Session {
+        answer: "v=0".into(),
+        transport: TransportParameters {
+            local: credentials.clone(),
+            remote: credentials,
+            remote_fingerprint: Fingerprint([0; 32]),
+        },
+        media: MediaParameters::default(),
+        slots: SlotsBy {
+            people: 2,
+            screens: 1,
+        },
+    }
+}
