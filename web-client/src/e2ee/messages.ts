@@ -173,4 +173,6 @@ export interface FrameCount {
   readonly options: TransformOptions;
   readonly taken: number;
   readonly passed: number;
+  /** Of those taken, how many waited for their epoch's keys. */
+  readonly waited: number;
 }

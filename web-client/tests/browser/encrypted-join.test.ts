@@ -1,14 +1,12 @@
 import { availableParallelism, loadavg } from 'node:os';
-import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 
 import type { Page } from 'playwright-core';
-import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { Gathering } from './gathering';
 import type { JoinMarks } from './join-page/page';
-import { BLUE, GREEN, type Participant, RED, YELLOW } from './participant';
+import { JoinPages } from './join-pages';
+import { BLUE, GREEN, RED, YELLOW } from './participant';
 
 describe('three people in a room with encryption and, in other tabs, in one without', () => {
   const gathering = Gathering.forMeasuring();
@@ -83,47 +81,6 @@ describe('three people in a room with encryption and, in other tabs, in one with
     expect(encrypted - plain).toBeLessThan(wasIdle ? BAR_MS + SLACK_MS : TAKEOVER_MS);
   });
 });
-
-/** Pages of the client without a user interface, at the server's own origin. */
-class JoinPages {
-  readonly #origin: string;
-  readonly #files: Promise<{ readonly script: string; readonly worker: string }>;
-
-  constructor(origin: string) {
-    this.#origin = origin;
-    this.#files = buildPage();
-  }
-
-  async open(participant: Participant | undefined): Promise<Page> {
-    if (participant === undefined) throw new Error('nobody is there');
-    const { script, worker } = await this.#files;
-    const page = await participant.newPage();
-    // The demo page without a token joins nothing.
-    await page.goto(this.#origin);
-    await page.evaluate(`window.workerUrl = ${JSON.stringify(worker)}; ${script}`);
-    return page;
-  }
-}
-
-async function buildPage(): Promise<{ script: string; worker: string }> {
-  const [built] = (await build({
-    configFile: false,
-    logLevel: 'error',
-    build: {
-      write: false,
-      target: 'es2022',
-      lib: { entry: path('./join-page/page.ts'), formats: ['iife'], name: 'page' },
-    },
-  })) as Rolldown.RolldownOutput[];
-  const files = await readdir(path('../../dist/assets'));
-  const worker = files.find((name) => name.startsWith('e2ee-worker-'));
-  if (built === undefined || worker === undefined) throw new Error('the client is not built');
-  return { script: built.output[0].code, worker: `/assets/${worker}` };
-}
-
-function path(relative: string): string {
-  return fileURLToPath(new URL(relative, import.meta.url));
-}
 
 function roomName(isEncrypted: boolean): string {
   return isEncrypted ? 'encrypted' : 'plain';

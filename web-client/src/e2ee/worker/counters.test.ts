@@ -139,7 +139,7 @@ const PICTURES = ['video/vp8', 'video/vp9', 'video/av1'] as const;
 
 function epochKeys(epoch: number): Parameters<KeyRing['install']>[0] {
   const baseKey = new Uint8Array(32).fill(epoch % 256);
-  return { epoch: BigInt(epoch), baseKey, ownLeaf: epoch % 3, leafCount: 4 };
+  return { epoch: BigInt(epoch), baseKey, ownLeaf: Math.floor(epoch / 4) % 3, leafCount: 4 };
 }
 
 function spyOnCrypto(): Spied {

@@ -5,7 +5,7 @@ import { fakeFrame, received, type FrameType } from './fake-frame';
 import type { EncodedFrame } from './frame-pipe';
 import { NOTICE_INTERVAL } from './notices';
 import { CONTEXTS, type Context } from './sframe/key-id';
-import { KeyRing } from './sframe/key-ring';
+import { KeyRing, SOUND_GRACE } from './sframe/key-ring';
 
 let alice: KeyRing;
 let bob: KeyRing;
@@ -148,6 +148,7 @@ test('whose frames they are is told before the first is shown, and when it chang
 test('frames of a coming epoch wait for its keys and come out in order', async () => {
   await enter(1n);
   await alice.install(epochKeys(2n, 0));
+  await vi.advanceTimersByTimeAsync(SOUND_GRACE);
   const decryptor = slot('audio');
 
   for (const first of [1, 2, 3]) await receive(decryptor, await sendOpus(first));
@@ -158,13 +159,32 @@ test('frames of a coming epoch wait for its keys and come out in order', async (
   await receive(decryptor, await sendOpus(5));
 
   expect(passed.map(({ data }) => new Uint8Array(data)[0])).toEqual([1, 2, 3, 4, 5]);
+  expect(decryptor.waited).toBe(3);
   expect(onUndecryptable).not.toHaveBeenCalled();
+});
+
+test('sound does not wait when keys come to one later than to another', async () => {
+  await enter(1n);
+  await alice.install(epochKeys(2n, 0));
+  const decryptor = slot('audio');
+
+  for (let at = 0; at < SOUND_GRACE; at += 20) {
+    await receive(decryptor, await sendOpus(1));
+    await vi.advanceTimersByTimeAsync(20);
+  }
+  await bob.install(epochKeys(2n, 1));
+  await receive(decryptor, await sendOpus(2));
+
+  expect(passed).toHaveLength(SOUND_GRACE / 20 + 1);
+  expect(decryptor.waited).toBe(0);
+  expect(onSender).toHaveBeenLastCalledWith({ epoch: 2n, leaf: 0, context: CONTEXTS.microphone });
 });
 
 test('frames of the epoch before go on while later ones wait', async () => {
   await enter(1n);
   const late = await sendOpus(1);
   await alice.install(epochKeys(2n, 0));
+  await vi.advanceTimersByTimeAsync(SOUND_GRACE);
   const decryptor = slot('audio');
 
   await receive(decryptor, await sendOpus(2));
@@ -176,6 +196,7 @@ test('frames of the epoch before go on while later ones wait', async () => {
 test('a frame whose keys do not come is dropped in time', async () => {
   await enter(1n);
   await alice.install(epochKeys(2n, 0));
+  await vi.advanceTimersByTimeAsync(SOUND_GRACE);
   const decryptor = slot('audio');
 
   await receive(decryptor, await sendOpus(1));

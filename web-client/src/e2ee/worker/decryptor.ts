@@ -41,6 +41,7 @@ export class Decryptor implements FrameHandler {
   readonly #notices: Notices<UndecryptableReason>;
   readonly #stopListening: () => void;
   #waiting: { readonly frame: EncodedFrame; readonly pass: Pass; readonly until: number }[] = [];
+  #waited = 0;
   #waitTimer: ReturnType<typeof setTimeout> | undefined;
   /** Frames are handled one at a time, or they would overtake each other. */
   #turn = Promise.resolve();
@@ -70,6 +71,10 @@ export class Decryptor implements FrameHandler {
 
   handle(frame: EncodedFrame, pass: Pass): Promise<void> {
     return this.#inTurn(() => this.#take(frame, pass, performance.now() + MAX_WAIT));
+  }
+
+  get waited(): number {
+    return this.#waited;
   }
 
   /** Tells of the sender at the next frame, be it another one or not. */
@@ -108,6 +113,7 @@ export class Decryptor implements FrameHandler {
         this.#askForKeyFrame(frame);
         break;
       case 'coming':
+        this.#waited += 1;
         this.#wait(frame, pass, until);
         break;
       case 'refused':

@@ -10,6 +10,8 @@ export type Pass = (frame: EncodedFrame) => void;
 export interface FrameHandler {
   /** Passes the frame on, now or later, or drops it by not doing so. */
   handle(frame: EncodedFrame, pass: Pass): Promise<void>;
+  /** How many frames waited for their keys. */
+  readonly waited?: number;
   /** No more frames come, and none is passed from now on. */
   end(): void;
 }
@@ -40,6 +42,11 @@ export class FramePipe {
   /** Frames passed on so far. */
   get passed(): number {
     return this.#passed;
+  }
+
+  /** Frames that waited for their keys so far. */
+  get waited(): number {
+    return this.#handler.waited ?? 0;
   }
 
   /** Resolves when the sender or receiver ends; rejects when its stream breaks. */

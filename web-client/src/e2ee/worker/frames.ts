@@ -53,10 +53,11 @@ export class Frames {
   reportCounts(): void {
     this.#report({
       type: 'frame-counts',
-      counts: [...this.#pipes.values()].map(({ options, taken, passed }) => ({
+      counts: [...this.#pipes.values()].map(({ options, taken, passed, waited }) => ({
         options,
         taken,
         passed,
+        waited,
       })),
     });
   }

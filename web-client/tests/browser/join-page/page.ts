@@ -12,6 +12,10 @@ export interface JoinPage {
   /** Milliseconds from the call to the first picture of somebody else's, and to each mark on the way. */
   join(token: string, isEncrypted: boolean): Promise<JoinMarks>;
   leave(): void;
+  /** Plays whatever sound comes from now on. */
+  listen(): void;
+  /** How many are in the room, this page included, and with encryption in the group. */
+  present(): number;
   /** How many others' pictures go on. */
   pictures(): number;
 }
@@ -30,7 +34,10 @@ declare global {
 }
 
 let leave: () => void = () => undefined;
+let present: () => number = () => 0;
+let isListening = false;
 const videos = new Map<Track, HTMLVideoElement>();
+const audios = new Set<HTMLAudioElement>();
 
 window.joinPage = {
   join(token, isEncrypted) {
@@ -41,7 +48,10 @@ window.joinPage = {
     };
     return new Promise((resolve, reject) => {
       const show = (track: Track): void => {
-        if (track.kind !== 'video') return;
+        if (track.kind === 'audio') {
+          if (isListening) play(track);
+          return;
+        }
         const video = document.createElement('video');
         videos.set(track, video);
         video.muted = true;
@@ -62,13 +72,27 @@ window.joinPage = {
     leave();
     for (const video of videos.values()) video.remove();
     videos.clear();
+    audios.clear();
   },
+
+  listen() {
+    isListening = true;
+  },
+
+  present: () => present(),
 
   pictures: () =>
     [...videos.values()].filter(
       (video) => video.getVideoPlaybackQuality().totalVideoFrames > 0 && video.srcObject !== null,
     ).length,
 };
+
+function play(track: Track): void {
+  const audio = new Audio();
+  audios.add(audio);
+  track.attach(audio);
+  audio.play().catch(() => undefined);
+}
 
 type Mark = (name: string) => void;
 
@@ -82,6 +106,7 @@ function joinEncrypted(
   leave = () => {
     room.leave();
   };
+  present = () => Math.min(room.participants.length + 1, room.group?.members.length ?? 0);
   room.on('trackSubscribed', show);
   room.on('groupChanged', () => {
     mark('encrypted');
@@ -123,6 +148,7 @@ function joinPlain(
     peer.close();
     for (const publication of publications) publication.close();
   };
+  present = () => roster.participants.length + 1;
   roster.on('trackSubscribed', show);
   peer.on('connectionState', (state) => {
     if (state === 'connected') mark('connected');

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { decodeHeader } from './header';
 import { CONTEXTS, keyIdParts, MAX_LEAVES, type Context } from './key-id';
-import { KeyRing, RETENTION, type EpochKeys, type Opened } from './key-ring';
+import { KeyRing, RETENTION, SOUND_GRACE, type EpochKeys, type Opened } from './key-ring';
 import { REPLAY_WINDOW } from './replay-window';
 
 const ALICE = 0;
@@ -71,14 +71,48 @@ test('a base key is erased where it came from', async () => {
   expect(keys.baseKey).toEqual(new Uint8Array(32));
 });
 
+test('pictures are sent in the newest epoch at once, and sound when the others have it too', async () => {
+  await enter(1n);
+  await alice.install(epochKeys(2n, ALICE));
+
+  expect(await sentIn(CONTEXTS.camera)).toBe(2);
+  expect(await sentIn(CONTEXTS.screen)).toBe(2);
+  await vi.advanceTimersByTimeAsync(SOUND_GRACE - 1);
+  for (const sound of [CONTEXTS.microphone, CONTEXTS['screen-audio']]) {
+    expect(await sentIn(sound)).toBe(1);
+    expect(await open(bob, await seal(alice, sound))).toMatchObject({ outcome: 'opened' });
+  }
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await sentIn(CONTEXTS.microphone)).toBe(2);
+});
+
+test('while epochs follow fast, sound stays no longer than its time in any of them', async () => {
+  await enter(1n);
+  for (let epoch = 2n; epoch < 12n; epoch++) {
+    await enter(epoch);
+    await vi.advanceTimersByTimeAsync(SOUND_GRACE / 3);
+    expect(await sentIn(CONTEXTS.microphone)).toBe(Math.max(1, Number(epoch) - 2));
+  }
+});
+
+test.each([
+  ['after another than the one before', epochKeys(4n, ALICE)],
+  ['at another leaf', epochKeys(2n, 2)],
+])('an epoch %s is sent in at once', async (_, next) => {
+  await alice.install(epochKeys(1n, ALICE));
+
+  await alice.install({ ...next, baseKey: next.baseKey.slice() });
+
+  expect(await sentIn(CONTEXTS.microphone)).toBe(Number(next.epoch));
+});
+
 test('the newest epoch sends, and the one before decrypts for a while', async () => {
   await enter(1n);
   const [early, late] = [await seal(alice), await seal(alice)];
   await enter(2n);
-  const { keyId } = decodeHeader(await seal(alice))!;
 
-  expect(keyIdParts(keyId)?.epoch).toBe(2);
   await vi.advanceTimersByTimeAsync(RETENTION - 1);
+  expect(await sentIn(CONTEXTS.microphone)).toBe(2);
   expect(await open(bob, early)).toMatchObject({ outcome: 'opened', epoch: 1n });
   await vi.advanceTimersByTimeAsync(1);
   expect(await open(bob, late)).toEqual({ outcome: 'refused', reason: 'no-key' });
@@ -226,6 +260,12 @@ async function seal(
   context: Context = CONTEXTS.microphone,
 ): Promise<Uint8Array<ArrayBuffer>> {
   return (await ring.seal(context, NOTHING, FRAME))!;
+}
+
+/** The epoch that a frame of alice's is encrypted in. */
+async function sentIn(context: Context): Promise<number | undefined> {
+  const { keyId } = decodeHeader(await seal(alice, context))!;
+  return keyIdParts(keyId)?.epoch;
 }
 
 function open(ring: KeyRing, frame: Uint8Array<ArrayBuffer>, slot = 'slot'): Promise<Opened> {

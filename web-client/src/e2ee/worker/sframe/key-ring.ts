@@ -9,6 +9,7 @@ import {
 import { decodeHeader } from './header';
 import { toHex } from './hex';
 import {
+  CONTEXTS,
   EPOCH_MODULUS,
   keyId,
   keyIdParts,
@@ -60,8 +61,10 @@ export type Refusal =
   | 'forged';
 
 /**
- * The SFrame keys of a worker, by epoch. The newest installed one encrypts;
- * those before it decrypt for `RETENTION` more.
+ * The SFrame keys of a worker, by epoch. The newest installed one encrypts
+ * pictures at once, and sound `SOUND_GRACE` later, when the other members have
+ * it too: a frame that waits for its keys is a gap in what is heard. Those
+ * before it decrypt for `RETENTION` more.
  *
  * It alone gives out counters, one sequence for each base key and key id, for
  * as long as the worker lives: whatever transforms, layers or connections come
@@ -91,7 +94,7 @@ export class KeyRing {
   /** Erases all keys: nothing is sent or received until the next epoch. */
   forgetAll(): void {
     this.#generation += 1;
-    for (const epoch of this.#epochs) clearTimeout(epoch.expiry);
+    for (const epoch of this.#epochs) epoch.end();
     this.#epochs = [];
   }
 
@@ -110,7 +113,7 @@ export class KeyRing {
     prefix: Uint8Array,
     plaintext: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const epoch = this.#epochs[0];
+    const epoch = this.#sendingEpoch(context);
     if (epoch === undefined) return undefined;
     const id = keyId({ context, leaf: epoch.ownLeaf, epoch: epoch.shortNumber });
     const counter = epoch.counters.next(id);
@@ -169,12 +172,14 @@ export class KeyRing {
     this.#counters.set(fingerprint, counters);
     const epoch =
       known ?? new Epoch({ number, ownLeaf, leafCount, baseKey, fingerprint, counters });
+    if (known === undefined && this.#epochs[0]?.isFollowedBy(epoch) === true) epoch.settleLater();
+    else epoch.settle();
     clearTimeout(epoch.expiry);
     epoch.expiry = undefined;
     const older = this.#epochs.filter(
       (other) => other !== epoch && other.shortNumber !== epoch.shortNumber,
     );
-    for (const gone of older.splice(MAX_EPOCHS - 1)) clearTimeout(gone.expiry);
+    for (const gone of older.splice(MAX_EPOCHS - 1)) gone.end();
     for (const other of older) {
       other.expiry ??= setTimeout(() => {
         this.#epochs = this.#epochs.filter((one) => one !== other);
@@ -182,6 +187,12 @@ export class KeyRing {
     }
     this.#epochs = [epoch, ...older];
     for (const listener of this.#listeners) listener();
+  }
+
+  #sendingEpoch(context: Context): Epoch | undefined {
+    const newest = this.#epochs[0];
+    if (!SOUND.has(context)) return newest;
+    return this.#epochs.find((epoch) => epoch.isSettled) ?? newest;
   }
 
   /** Whether an epoch that is not here is newer than all that are. */
@@ -195,6 +206,15 @@ export class KeyRing {
 
 /** How long an epoch's keys decrypt after the next one came, in ms. */
 export const RETENTION = 5_000;
+
+/**
+ * How long sound goes on in the epoch before, in ms. As much longer can a
+ * member who was removed read it, so it is no more than members need: in a
+ * room of four on two cores the last has the keys half of it after the first.
+ */
+export const SOUND_GRACE = 300;
+
+const SOUND: ReadonlySet<Context> = new Set([CONTEXTS.microphone, CONTEXTS['screen-audio']]);
 
 /**
  * Epochs kept at once. At one commit every 100 ms, more than a retention's
@@ -215,6 +235,8 @@ class Epoch {
   readonly counters: Counters;
   /** The timer that ends it, once another epoch has taken over. */
   expiry: ReturnType<typeof setTimeout> | undefined;
+  #isSettled = false;
+  #settling: ReturnType<typeof setTimeout> | undefined;
   readonly #baseKey: CryptoKey;
   readonly #frameKeys = new Map<number, Promise<FrameKey>>();
   readonly #windows = new Map<string, ReplayWindow>();
@@ -236,6 +258,33 @@ class Epoch {
     this.fingerprint = parameters.fingerprint;
     this.counters = parameters.counters;
     this.#baseKey = parameters.baseKey;
+  }
+
+  /** Whether sound is sent in it. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  settle(): void {
+    clearTimeout(this.#settling);
+    this.#isSettled = true;
+  }
+
+  settleLater(): void {
+    this.#settling = setTimeout(() => {
+      this.#isSettled = true;
+    }, SOUND_GRACE);
+  }
+
+  /** Whether `next` is the same member's in the epoch after this one: else nobody may wait for this one's frames. */
+  isFollowedBy(next: Epoch): boolean {
+    return next.number === this.number + 1n && next.ownLeaf === this.ownLeaf;
+  }
+
+  /** Stops its timers. */
+  end(): void {
+    clearTimeout(this.expiry);
+    clearTimeout(this.#settling);
   }
 
   frameKey(id: number, usage: 'encrypt' | 'decrypt'): Promise<FrameKey> {
