@@ -1,6 +1,6 @@
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
-import type { Entrance, GroupEpoch, WorkerReport, WorkerRequest } from './messages';
+import type { Entrance, GroupEpoch, Occupant, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
 import type { ApplicationMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
@@ -60,9 +60,9 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     this.#request({ type: 'tell', message });
   }
 
-  /** Asks for a slot's sender again, as somebody else is to be there. */
-  recheckSender(slot: number): void {
-    this.#request({ type: 'recheck-sender', slot });
+  /** Lets the frames of `occupant` through at a slot, and nobody else's. */
+  occupy(slot: number, occupant: Occupant | undefined): void {
+    this.#request({ type: 'occupy', slot, occupant });
   }
 
   close(): void {

@@ -30,6 +30,15 @@ export type TransformOptions = TransformEnd & {
   readonly id: number;
 };
 
+/** What a slot is for: a person's camera and microphone, or a shared screen and its sound. */
+export type Place = 'person' | 'screen';
+
+/** Whose frames belong in a slot, and of what. */
+export interface Occupant {
+  readonly participantId: string;
+  readonly place: Place;
+}
+
 /** From the page to the worker. */
 export type WorkerRequest =
   | {
@@ -44,9 +53,10 @@ export type WorkerRequest =
       readonly type: 'count-frames';
     }
   | {
-      /** Somebody else is to be in this slot: asks for `sender` at the next frame, changed or not. */
-      readonly type: 'recheck-sender';
+      /** Who is in this slot from now on; frames of anybody else are dropped there. */
+      readonly type: 'occupy';
       readonly slot: number;
+      readonly occupant: Occupant | undefined;
     }
   | {
       /** Once: who is to take part. Asks for a `key-package`. */
@@ -91,7 +101,7 @@ export type WorkerReport =
       readonly reason: string;
     }
   | ({
-      /** A slot's frames now are from this member; comes before the first is shown. */
+      /** A slot's frames now are from this member; for diagnosis. */
       readonly type: 'sender';
       readonly slot: number;
       readonly kind: 'audio' | 'video';

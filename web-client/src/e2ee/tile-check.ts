@@ -1,61 +1,35 @@
-import type { WorkerReport } from './messages';
-import type { GroupRoster } from './roster';
-import { CONTEXTS, type Context } from './worker/sframe/key-id';
-
-type SenderReport = Extract<WorkerReport, { type: 'sender' }>;
+import { Recurrence } from './recurrence';
+import { NOTICE_INTERVAL } from './worker/notices';
 
 /**
- * Whether what a slot shows is of the one whom the server named there: the
- * group says whose key decrypted its frames, and the server's word is a hint.
+ * Which slots get frames that are not of the one whom the server named there,
+ * by the key that decrypted them. The worker shows none of these; what is
+ * checked here is what the person is told.
  */
-export class TileCheck {
-  readonly #roster: GroupRoster;
-  /** By slot and kind. */
-  readonly #senders = new Map<string, Seen>();
+export class TileCheck extends Recurrence<number> {
+  /** By slot, when somebody else got into it, by `performance.now()`. */
+  readonly #changes = new Map<number, number>();
 
-  constructor(roster: GroupRoster) {
-    this.#roster = roster;
+  constructor() {
+    super(CHANGE_TIME, QUIET_TIME);
   }
 
-  handleSender({ slot, kind, epoch, leaf, context }: SenderReport): void {
-    const participantId = this.#roster.byLeaf(epoch, leaf)?.participantId ?? NOBODY;
-    this.#senders.set(`${slot} ${kind}`, { slot, kind, participantId, context });
+  /** Another one's frames came in at `slot`. */
+  override note(slot: number): void {
+    // They may be the last ones of whoever was there before.
+    const changed = this.#changes.get(slot) ?? -Infinity;
+    if (performance.now() - changed >= CHANGE_TIME) super.note(slot);
   }
 
-  /** What came before is of the former occupant; what comes next will be told again. */
-  forget(slot: number): void {
-    for (const [key, sender] of this.#senders) if (sender.slot === slot) this.#senders.delete(key);
-  }
-
-  /**
-   * Whether frames in `slot` are of somebody other than `occupant`, or not of
-   * what belongs there: the SFU could show a screen where the camera belongs.
-   */
-  isMismatch(slot: number, occupant: string, place: Place): boolean {
-    return [...this.#senders.values()].some(
-      (sender) =>
-        sender.slot === slot &&
-        (sender.participantId !== occupant || sender.context !== EXPECTED[place][sender.kind]),
-    );
+  /** Somebody else is in `slot`, or nobody. */
+  handleChange(slot: number): void {
+    this.#changes.set(slot, performance.now());
+    this.forget(slot);
   }
 }
 
-/** What a slot is for: a person's camera and microphone, or a shared screen and its sound. */
-export type Place = 'person' | 'screen';
+/** How far frames and the server's word of them may be apart, in ms. */
+export const CHANGE_TIME = 1000;
 
-/** Whose frames decrypted at one half of a slot. */
-interface Seen {
-  readonly slot: number;
-  readonly kind: 'audio' | 'video';
-  readonly participantId: string;
-  readonly context: Context;
-}
-
-/** Contexts of key ids (RFC 9605 §5.2), as this client gives them out. */
-const EXPECTED = {
-  person: { audio: CONTEXTS.microphone, video: CONTEXTS.camera },
-  screen: { audio: CONTEXTS['screen-audio'], video: CONTEXTS.screen },
-} as const;
-
-/** No participant's id. */
-const NOBODY = '';
+/** Longer than the pauses between the worker's notices, in ms. */
+export const QUIET_TIME = 2 * NOTICE_INTERVAL;

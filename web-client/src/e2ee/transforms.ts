@@ -20,8 +20,6 @@ export type TransformWorker = Pick<
 interface TransformsEvents {
   /** The worker, or one of its transforms, died: what was sent through it is lost from now on. */
   failed: [error: QuietroomError];
-  /** A slot's frames now are from this member, by the key that decrypted them. */
-  sender: [sender: Extract<WorkerReport, { type: 'sender' }>];
   /** Frames that came in at a slot are dropped. */
   undecryptable: [report: Extract<WorkerReport, { type: 'undecryptable' }>];
   /** Frames of a sender's are dropped. */
@@ -125,15 +123,13 @@ export class Transforms extends Emitter<TransformsEvents> {
       case 'transform-failed':
         this.#fail(report.reason);
         break;
-      case 'sender':
-        this.emit('sender', report);
-        break;
       case 'undecryptable':
         this.emit('undecryptable', report);
         break;
       case 'unsent':
         this.emit('unsent', report);
         break;
+      case 'sender':
       case 'frame-counts':
       case 'key-package':
       case 'entrance':

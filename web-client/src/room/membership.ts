@@ -1,7 +1,6 @@
 import type { GroupChannel } from '../e2ee/group-channel';
-import type { GroupEpoch } from '../e2ee/messages';
-import { GroupRoster } from '../e2ee/roster';
-import { TileCheck, type Place } from '../e2ee/tile-check';
+import type { GroupEpoch, Place } from '../e2ee/messages';
+import { TileCheck } from '../e2ee/tile-check';
 import type { Transforms } from '../e2ee/transforms';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
 import { QuietroomError } from '../error';
@@ -26,13 +25,13 @@ interface MembershipEvents {
 export class Membership extends Emitter<MembershipEvents> {
   readonly #channel: GroupChannel;
   readonly #roster: Roster;
-  readonly #group = new GroupRoster();
-  readonly #check = new TileCheck(this.#group);
+  readonly #check = new TileCheck();
   /** By participant; a profile may come before signaling tells of its owner. */
   readonly #profiles = new Map<string, Extract<ApplicationMessage, { type: 'profile' }>>();
-  /** By participant and place: until when a mismatch may be a change that is under way. */
-  readonly #suspicions = new Map<string, ReturnType<typeof setTimeout>>();
+  /** The slots whose mismatch was told of. */
+  readonly #accused = new Set<number>();
   readonly #stops: (() => void)[];
+  #epoch: GroupEpoch | undefined;
   #profile: Extract<ApplicationMessage, { type: 'profile' }>;
 
   constructor(channel: GroupChannel, transforms: Transforms, roster: Roster, name: string) {
@@ -47,8 +46,10 @@ export class Membership extends Emitter<MembershipEvents> {
       channel.on('told', (participantId, message) => {
         this.#handleTold(participantId, message);
       }),
-      transforms.on('sender', (report) => {
-        this.#check.handleSender(report);
+      transforms.on('undecryptable', ({ slot, reason }) => {
+        if (reason === 'foreign') this.#check.note(slot);
+      }),
+      this.#check.on('changed', () => {
         this.#verifyAll();
       }),
       roster.on('participantJoined', (participant) => {
@@ -58,8 +59,8 @@ export class Membership extends Emitter<MembershipEvents> {
         this.#forget(id);
       }),
       roster.on('slotChanged', (slot) => {
-        this.#check.forget(slot);
-        this.#channel.recheckSender(slot);
+        this.#channel.occupy(slot, this.#roster.occupantOf(slot));
+        this.#check.handleChange(slot);
         this.#verifyAll();
       }),
     ];
@@ -67,7 +68,7 @@ export class Membership extends Emitter<MembershipEvents> {
 
   /** The group as it is now; absent until this client is in it. */
   get epoch(): GroupEpoch | undefined {
-    return this.#group.present;
+    return this.#epoch;
   }
 
   get name(): string {
@@ -94,15 +95,14 @@ export class Membership extends Emitter<MembershipEvents> {
 
   close(): void {
     for (const stop of this.#stops) stop();
-    for (const timer of this.#suspicions.values()) clearTimeout(timer);
-    this.#suspicions.clear();
+    this.#check.close();
   }
 
   #handleEpoch(epoch: GroupEpoch): void {
-    const before = this.#group.present?.members;
+    const before = this.#epoch?.members;
     const isFirst = before === undefined;
     const known = new Set(before?.map(({ key }) => key));
-    this.#group.handleEpoch(epoch);
+    this.#epoch = epoch;
     if (!isFirst && epoch.members.some(({ key }) => !known.has(key))) this.emit('newcomers');
     if (isFirst && (this.name !== '' || this.handRaised)) this.#channel.tell(this.#profile);
     for (const participant of this.#roster.participants) this.#describe(participant);
@@ -130,7 +130,7 @@ export class Membership extends Emitter<MembershipEvents> {
   #describe(participant: RemoteParticipant): void {
     const { name, handRaised } = this.#profiles.get(participant.id) ?? {};
     const isNews = participant.handleMember(
-      this.#group.byParticipant(participant.id),
+      this.#epoch?.members.find(({ participantId }) => participantId === participant.id),
       name ?? '',
       handRaised ?? false,
     );
@@ -139,8 +139,6 @@ export class Membership extends Emitter<MembershipEvents> {
 
   #forget(participantId: string): void {
     this.#profiles.delete(participantId);
-    this.#settle(`${participantId} person`);
-    this.#settle(`${participantId} screen`);
   }
 
   /** Blanks whoever is not who the server says, and says so if that lasts. */
@@ -152,29 +150,17 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 
   #verify(participant: RemoteParticipant, place: Place): void {
-    const { id } = participant;
-    const slot = this.#roster.slotOf(id, place);
-    const isMismatch = slot !== undefined && this.#check.isMismatch(slot, id, place);
-    this.#roster.setBlanked(participant, place, isMismatch);
-    const suspicion = `${id} ${place}`;
-    if (!isMismatch) {
-      this.#settle(suspicion);
-    } else if (!this.#suspicions.has(suspicion)) {
-      const accuse = (): void => {
-        this.emit('error', new QuietroomError('sender-mismatch', `slot ${slot}`));
-      };
-      this.#suspicions.set(suspicion, setTimeout(accuse, CHANGE_TIME));
+    const slot = this.#roster.slotOf(participant.id, place);
+    this.#roster.setBlanked(participant, place, slot !== undefined && this.#check.isPresent(slot));
+    if (slot === undefined) return;
+    if (!this.#check.lasts(slot)) {
+      this.#accused.delete(slot);
+    } else if (!this.#accused.has(slot)) {
+      this.#accused.add(slot);
+      this.emit('error', new QuietroomError('sender-mismatch', `${place} of ${participant.id}`));
     }
-  }
-
-  #settle(suspicion: string): void {
-    clearTimeout(this.#suspicions.get(suspicion));
-    this.#suspicions.delete(suspicion);
   }
 }
 
 /** As members take it, in UTF-16 code units. */
 const MAX_NAME_LENGTH = 80;
-
-/** How far frames and the server's word of them may be apart, in ms. */
-const CHANGE_TIME = 1000;

@@ -1,5 +1,5 @@
 import type { GroupMember } from '../e2ee/messages';
-import type { Place } from '../e2ee/tile-check';
+import type { Place } from '../e2ee/messages';
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { Role } from '../signaling/protocol/Role';
 import type { PauseReason } from '../signaling/protocol/PauseReason';

@@ -84,6 +84,22 @@ async function findAgain(participants = [BEN]): Promise<void> {
   environment.connection.become('connected');
 }
 
+test('slots of the lost stay let nobody’s frames through', async () => {
+  const occupants = (): unknown[] =>
+    environment.worker.requests.flatMap((request) =>
+      request.type === 'occupy' ? [[request.slot, request.occupant?.participantId]] : [],
+    );
+  expect(occupants()).toEqual([[0, 'ben']]);
+
+  await loseStay();
+  await findAgain();
+
+  expect(occupants()).toEqual([
+    [0, 'ben'],
+    [0, undefined],
+  ]);
+});
+
 test('a broken socket is no lost stay: media and people stay as they are', async () => {
   const { connection } = environment;
   environment.socket.drop();

@@ -499,16 +499,22 @@ describe('the group', () => {
       type: 'slots',
       assignments: [{ slot: 0, participantId: 'ben' }],
     });
-    const frames = { type: 'sender', slot: 0, kind: 'video', epoch: 1n, context: 1 } as const;
-    expect(requests('recheck-sender')).toEqual([{ type: 'recheck-sender', slot: 0 }]);
+    const foreign = { type: 'undecryptable', slot: 0, kind: 'video', reason: 'foreign' } as const;
+    expect(requests('occupy')).toEqual([
+      { type: 'occupy', slot: 0, occupant: { participantId: 'ben', place: 'person' } },
+    ]);
+    await vi.advanceTimersByTimeAsync(1000);
 
-    environment.worker.report({ ...frames, leaf: 5 });
+    environment.worker.report(foreign);
     expect(room.participants[0]).toMatchObject({ isBlanked: true, videoTrack: undefined });
     expect(log.at(-1)).toBe('no video of ben');
     await vi.advanceTimersByTimeAsync(1000);
-    expect(errors.map(({ code }) => code)).toEqual(['sender-mismatch']);
+    environment.worker.report(foreign);
+    expect(errors.map(({ code, cause }) => [code, cause])).toEqual([
+      ['sender-mismatch', 'person of ben'],
+    ]);
 
-    environment.worker.report({ ...frames, leaf: 1 });
+    await vi.advanceTimersByTimeAsync(2000);
     expect(room.participants[0]).toMatchObject({ isBlanked: false });
     expect(log.at(-1)).toBe('video of ben');
   });

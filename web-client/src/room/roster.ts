@@ -3,7 +3,7 @@ import type { Participant as ParticipantState } from '../signaling/protocol/Part
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import type { SlotsBy, SlotTracks } from '../transport/peer';
 import { SlotTable } from '../transport/slots';
-import type { Place } from '../e2ee/tile-check';
+import type { Occupant, Place } from '../e2ee/messages';
 import { RemoteParticipant } from './participant';
 import { Track } from './track';
 import type { Picture } from './views';
@@ -52,10 +52,18 @@ export class Roster extends Emitter<RosterEvents> {
     return slot === undefined ? undefined : first + slot;
   }
 
+  /** Who is in a slot as transforms number it, by the server's word. */
+  occupantOf(slot: number): Occupant | undefined {
+    const place = slot < this.#areas.screen.first ? 'person' : 'screen';
+    const { first, table } = this.#areas[place];
+    const participantId = table.occupantOf(slot - first);
+    return participantId === undefined ? undefined : { participantId, place };
+  }
+
   /** How many screens can be shared at once, and how many are. */
   get screens(): { readonly slots: number; readonly taken: number } {
     const { tracks, table } = this.#areas.screen;
-    return { slots: tracks.length, taken: table.taken };
+    return { slots: tracks.length, taken: table.takenSlots.length };
   }
 
   /** The pictures that can be received now. */
@@ -70,7 +78,12 @@ export class Roster extends Emitter<RosterEvents> {
   }
 
   handleSlotTracks({ people, screens }: SlotsBy<readonly SlotTracks[]>): void {
+    const former = PLACES.flatMap((place) => {
+      const { first, table } = this.#areas[place];
+      return table.takenSlots.map((slot) => first + slot);
+    });
     this.#areas = { person: new Area(0, people), screen: new Area(people.length, screens) };
+    for (const slot of former) this.emit('slotChanged', slot);
   }
 
   /**

@@ -69,6 +69,10 @@ function tell(participantId: string | null): void {
   environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId }] });
 }
 
+function reportForeign(slot: number): void {
+  environment.worker.report({ type: 'undecryptable', slot, kind: 'video', reason: 'foreign' });
+}
+
 function sentTypes(): string[] {
   return environment.socket.sent.map(({ type }) => type);
 }
@@ -185,14 +189,19 @@ test('a screen slot that shows somebody’s camera is hidden, and the person sta
   await connect();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
   tell('ben');
-  const frames = { type: 'sender', slot: 2, kind: 'video', epoch: 1n, leaf: 1 } as const;
+  expect(environment.worker.requests).toContainEqual({
+    type: 'occupy',
+    slot: 2,
+    occupant: { participantId: 'ben', place: 'screen' },
+  });
+  await vi.advanceTimersByTimeAsync(1000);
 
-  environment.worker.report({ ...frames, context: 1 });
+  reportForeign(2);
   expect(room.participants[0]).toMatchObject({ isScreenBlanked: true, isBlanked: false });
   expect(room.participants[0]?.screenTrack).toBeUndefined();
   expect(room.participants[0]?.videoTrack).toBeDefined();
 
-  environment.worker.report({ ...frames, context: 2 });
+  await vi.advanceTimersByTimeAsync(2000);
   expect(room.participants[0]).toMatchObject({ isScreenBlanked: false });
   expect(room.participants[0]?.screenTrack).toBeDefined();
 });
@@ -200,15 +209,9 @@ test('a screen slot that shows somebody’s camera is hidden, and the person sta
 test('a screen in somebody’s camera slot is hidden', async () => {
   await connect();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await vi.advanceTimersByTimeAsync(1000);
 
-  environment.worker.report({
-    type: 'sender',
-    slot: 0,
-    kind: 'video',
-    epoch: 1n,
-    leaf: 1,
-    context: 2,
-  });
+  reportForeign(0);
 
   expect(room.participants[0]).toMatchObject({ isBlanked: true, videoTrack: undefined });
 });

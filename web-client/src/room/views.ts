@@ -1,4 +1,4 @@
-import type { Place } from '../e2ee/tile-check';
+import type { Place } from '../e2ee/messages';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { View } from '../signaling/protocol/View';
 import type { TrackView } from './track';

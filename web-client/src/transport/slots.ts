@@ -41,9 +41,14 @@ export class SlotTable {
     );
   }
 
-  /** How many slots have somebody in them. */
-  get taken(): number {
-    return this.#occupants.filter((occupant) => occupant !== undefined).length;
+  /** The slots that have somebody in them. */
+  get takenSlots(): number[] {
+    return this.#occupants.flatMap((occupant, slot) => (occupant === undefined ? [] : slot));
+  }
+
+  /** Who is in a slot; nobody in one that is not there. */
+  occupantOf(slot: number): string | undefined {
+    return this.#occupants[slot];
   }
 
   slotOf(participantId: string): number | undefined {

@@ -210,8 +210,9 @@ class End {
   installKeys(ownLeaf: number, { epoch, group }: TestKeys): void {
     const baseKey = new Uint8Array(32).fill(group);
     new DataView(baseKey.buffer).setUint32(0, epoch);
-    const keys: EpochKeys = { epoch: BigInt(epoch), baseKey, ownLeaf, leafCount: 256 };
-    this.worker.postMessage({ type: 'install', keys });
+    const members = new Map([[ownLeaf, 'member']]);
+    const keys = { epoch: BigInt(epoch), baseKey, ownLeaf, leafCount: 256, members };
+    this.worker.postMessage({ type: 'install', keys: keys satisfies EpochKeys });
   }
 
   transformSenders(): void {

@@ -62,6 +62,7 @@ test('the page learns by which key each slot’s frames were decrypted', async (
     kind: 'video',
     epoch: 0x1_5an,
     leaf: 0xab,
+    participantId: undefined,
     context: 1,
   });
   expect(reports).toContainEqual(expect.objectContaining({ type: 'sender', slot: 0, context: 0 }));

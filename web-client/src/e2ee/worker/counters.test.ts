@@ -139,7 +139,14 @@ const PICTURES = ['video/vp8', 'video/vp9', 'video/av1'] as const;
 
 function epochKeys(epoch: number): Parameters<KeyRing['install']>[0] {
   const baseKey = new Uint8Array(32).fill(epoch % 256);
-  return { epoch: BigInt(epoch), baseKey, ownLeaf: Math.floor(epoch / 4) % 3, leafCount: 4 };
+  const members = new Map<number, string>();
+  return {
+    epoch: BigInt(epoch),
+    baseKey,
+    ownLeaf: Math.floor(epoch / 4) % 3,
+    leafCount: 4,
+    members,
+  };
 }
 
 function spyOnCrypto(): Spied {

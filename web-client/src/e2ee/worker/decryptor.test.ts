@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Decryptor, MAX_WAIT, MAX_WAITING } from './decryptor';
+import { Decryptor, MAX_WAIT, MAX_WAITING, type FrameSender } from './decryptor';
 import { Encryptor } from './encryptor';
 import { fakeFrame, received, type FrameType } from './fake-frame';
 import type { EncodedFrame } from './frame-pipe';
@@ -7,9 +7,12 @@ import { NOTICE_INTERVAL } from './notices';
 import { CONTEXTS, type Context } from './sframe/key-id';
 import { KeyRing, SOUND_GRACE } from './sframe/key-ring';
 
+const ALICE = { leaf: 0, participantId: 'alice' };
+
 let alice: KeyRing;
 let bob: KeyRing;
 let passed: EncodedFrame[];
+const admits = vi.fn<(sender: FrameSender) => boolean>();
 const onSender = vi.fn();
 const onUndecryptable = vi.fn();
 const sendKeyFrameRequest = vi.fn<() => Promise<void>>();
@@ -17,6 +20,7 @@ const sendKeyFrameRequest = vi.fn<() => Promise<void>>();
 beforeEach(() => {
   vi.useFakeTimers();
   vi.resetAllMocks();
+  admits.mockReturnValue(true);
   sendKeyFrameRequest.mockResolvedValue();
   alice = new KeyRing();
   bob = new KeyRing();
@@ -139,10 +143,27 @@ test('whose frames they are is told before the first is shown, and when it chang
   await receive(decryptor, await send(CONTEXTS.screen));
 
   expect(onSender.mock.calls).toEqual([
-    [{ epoch: 1n, leaf: 0, context: CONTEXTS.camera }],
-    [{ epoch: 1n, leaf: 0, context: CONTEXTS.screen }],
-    [{ epoch: 2n, leaf: 0, context: CONTEXTS.screen }],
+    [{ ...ALICE, epoch: 1n, context: CONTEXTS.camera }],
+    [{ ...ALICE, epoch: 1n, context: CONTEXTS.screen }],
+    [{ ...ALICE, epoch: 2n, context: CONTEXTS.screen }],
   ]);
+});
+
+test('of senders that alternate, only the frames of the one who belongs there pass', async () => {
+  await enter(1n);
+  admits.mockImplementation(({ context }) => context === CONTEXTS.camera);
+  const decryptor = slot('video');
+  const own = await send(CONTEXTS.camera);
+
+  for (let round = 0; round < 10; round++) {
+    await receive(decryptor, await send(CONTEXTS.screen));
+    await receive(decryptor, await send(CONTEXTS.camera));
+  }
+  await receive(decryptor, own);
+
+  expect(passed).toHaveLength(11);
+  expect(admits).toHaveBeenCalledWith(expect.objectContaining({ participantId: 'alice', leaf: 0 }));
+  expect(onUndecryptable).toHaveBeenCalledExactlyOnceWith('foreign');
 });
 
 test('frames of a coming epoch wait for its keys and come out in order', async () => {
@@ -177,7 +198,7 @@ test('sound does not wait when keys come to one later than to another', async ()
 
   expect(passed).toHaveLength(SOUND_GRACE / 20 + 1);
   expect(decryptor.waited).toBe(0);
-  expect(onSender).toHaveBeenLastCalledWith({ epoch: 2n, leaf: 0, context: CONTEXTS.microphone });
+  expect(onSender).toHaveBeenLastCalledWith({ ...ALICE, epoch: 2n, context: CONTEXTS.microphone });
 });
 
 test('frames of the epoch before go on while later ones wait', async () => {
@@ -286,7 +307,7 @@ function slot(kind: 'audio' | 'video'): Decryptor {
     `${kind} 0`,
     kind,
     { sendKeyFrameRequest },
-    { onSender, onUndecryptable },
+    { admits, onSender, onUndecryptable },
   );
 }
 
@@ -327,5 +348,5 @@ async function enter(epoch: bigint): Promise<void> {
 
 function epochKeys(epoch: bigint, ownLeaf: number): Parameters<KeyRing['install']>[0] {
   const baseKey = new Uint8Array(32).fill(Number(epoch % 256n));
-  return { epoch, baseKey, ownLeaf, leafCount: 4 };
+  return { epoch, baseKey, ownLeaf, leafCount: 4, members: new Map([[0, 'alice']]) };
 }

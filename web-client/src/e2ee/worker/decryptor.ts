@@ -2,12 +2,14 @@ import { frameCodecFraming } from './frame-codec';
 import type { EncodedFrame, FrameHandler, KeyFrameControl, Pass } from './frame-pipe';
 import { NOTICE_INTERVAL, Notices } from './notices';
 import { CONTEXTS, type Context } from './sframe/key-id';
-import type { KeyRing, Opened, Refusal } from './sframe/key-ring';
+import type { KeyRing, Refusal } from './sframe/key-ring';
 
 /** Who a slot's frames are from, by the key that decrypted them. */
 export interface FrameSender {
   readonly epoch: bigint;
   readonly leaf: number;
+  /** Absent for a leaf that was blank. */
+  readonly participantId: string | undefined;
   readonly context: Context;
 }
 
@@ -15,10 +17,14 @@ export interface FrameSender {
 export type UndecryptableReason =
   | Refusal
   /** It is of a codec that is never received. */
-  | 'codec';
+  | 'codec'
+  /** It is not of the one who is in the slot, or not of what belongs there. */
+  | 'foreign';
 
-/** What a decryptor tells of. */
+/** What a decryptor asks and tells. */
 export interface DecryptorEvents {
+  /** Whether frames of this sender belong here; those of others are dropped. */
+  admits(sender: FrameSender): boolean;
   /** Frames now are from someone else, or of another epoch; called before the first is passed. */
   onSender(sender: FrameSender): void;
   /** A frame was dropped; not called for duplicates, and of each reason once a second. */
@@ -77,11 +83,6 @@ export class Decryptor implements FrameHandler {
     return this.#waited;
   }
 
-  /** Tells of the sender at the next frame, be it another one or not. */
-  forgetSender(): void {
-    this.#sender = undefined;
-  }
-
   end(): void {
     this.#stopListening();
     this.#notices.end();
@@ -108,6 +109,10 @@ export class Decryptor implements FrameHandler {
     switch (opened.outcome) {
       case 'opened':
         this.#note(opened);
+        if (!this.#events.admits(opened)) {
+          this.#drop('foreign');
+          break;
+        }
         frame.data = joined(parts.prefix, opened.frame);
         pass(frame);
         this.#askForKeyFrame(frame);
@@ -127,10 +132,10 @@ export class Decryptor implements FrameHandler {
       ? context === CONTEXTS.microphone || context === CONTEXTS['screen-audio']
       : context === CONTEXTS.camera || context === CONTEXTS.screen;
 
-  #note({ epoch, leaf, context }: Extract<Opened, { outcome: 'opened' }>): void {
+  #note({ epoch, leaf, participantId, context }: FrameSender): void {
     const before = this.#sender;
     if (before?.epoch === epoch && before.leaf === leaf && before.context === context) return;
-    this.#sender = { epoch, leaf, context };
+    this.#sender = { epoch, leaf, participantId, context };
     this.#events.onSender(this.#sender);
   }
 

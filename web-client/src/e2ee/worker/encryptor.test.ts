@@ -94,7 +94,7 @@ test('when sending starts with a key frame, no other is made', async () => {
 
 function installKeys(): Promise<void> {
   const baseKey = new Uint8Array(32).fill(1);
-  return keyRing.install({ epoch: 1n, baseKey, ownLeaf: 0, leafCount: 2 });
+  return keyRing.install({ epoch: 1n, baseKey, ownLeaf: 0, leafCount: 2, members: new Map() });
 }
 
 function send(mimeType: string | undefined, first: number, type?: FrameType): Promise<void> {

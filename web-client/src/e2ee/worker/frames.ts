@@ -7,22 +7,24 @@ import {
   type FrameHandler,
   type KeyFrameControl,
 } from './frame-pipe';
+import type { Occupancy } from './occupancy';
 import { CONTEXTS } from './sframe/key-id';
 import type { KeyRing } from './sframe/key-ring';
 
 /** All senders and receivers of a worker, encrypted and decrypted with one key ring. */
 export class Frames {
   readonly #keyRing: KeyRing;
+  readonly #occupancy: Pick<Occupancy, 'admits'>;
   readonly #report: (report: WorkerReport) => void;
   readonly #pipes = new Map<number, FramePipe>();
-  /** By the transform's id, as the pipes. */
-  readonly #decryptors = new Map<
-    number,
-    { readonly slot: number; readonly decryptor: Decryptor }
-  >();
 
-  constructor(keyRing: KeyRing, report: (report: WorkerReport) => void) {
+  constructor(
+    keyRing: KeyRing,
+    occupancy: Pick<Occupancy, 'admits'>,
+    report: (report: WorkerReport) => void,
+  ) {
     this.#keyRing = keyRing;
+    this.#occupancy = occupancy;
     this.#report = report;
   }
 
@@ -39,10 +41,10 @@ export class Frames {
       .run(readable as ReadableStream<EncodedFrame>, writable as WritableStream<EncodedFrame>)
       .then(
         () => {
-          this.#forget(options.id);
+          this.#pipes.delete(options.id);
         },
         (reason: unknown) => {
-          this.#forget(options.id);
+          this.#pipes.delete(options.id);
           this.#report({ type: 'transform-failed', id: options.id, reason: String(reason) });
         },
       );
@@ -62,18 +64,6 @@ export class Frames {
     });
   }
 
-  /** Reports who a slot's next frame is from, be it the same one or not. */
-  recheckSender(slot: number): void {
-    for (const entry of this.#decryptors.values()) {
-      if (entry.slot === slot) entry.decryptor.forgetSender();
-    }
-  }
-
-  #forget(id: number): void {
-    this.#pipes.delete(id);
-    this.#decryptors.delete(id);
-  }
-
   #handler(options: TransformOptions, keyFrames: KeyFrameControl): FrameHandler {
     if (options.direction === 'send') {
       const { id, source } = options;
@@ -82,7 +72,8 @@ export class Frames {
       });
     }
     const { slot, kind } = options;
-    const decryptor = new Decryptor(this.#keyRing, `${kind} ${slot}`, kind, keyFrames, {
+    return new Decryptor(this.#keyRing, `${kind} ${slot}`, kind, keyFrames, {
+      admits: (sender) => this.#occupancy.admits(slot, kind, sender),
       onSender: (sender) => {
         this.#report({ type: 'sender', slot, kind, ...sender });
       },
@@ -90,7 +81,5 @@ export class Frames {
         this.#report({ type: 'undecryptable', slot, kind, reason });
       },
     });
-    this.#decryptors.set(options.id, { slot, decryptor });
-    return decryptor;
   }
 }

@@ -104,7 +104,10 @@ export class GroupWorker {
     });
     const baseKey = Uint8Array.from(exported);
     exported.fill(0);
-    await this.#keys.install({ epoch, baseKey, ownLeaf, leafCount });
+    const members = new Map(
+      group.members.map(({ leaf, credential }) => [leaf, credential.participantId]),
+    );
+    await this.#keys.install({ epoch, baseKey, ownLeaf, leafCount, members });
   }
 
   #setTimer(session: GroupSession): void {

@@ -1,12 +1,14 @@
 import type { TransformOptions, WorkerReport, WorkerRequest } from '../messages';
 import { Frames } from './frames';
 import { GroupWorker } from './group-worker';
+import { Occupancy } from './occupancy';
 import { KeyRing } from './sframe/key-ring';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const keyRing = new KeyRing();
-const frames = new Frames(keyRing, report);
+const occupancy = new Occupancy();
+const frames = new Frames(keyRing, occupancy, report);
 const group = new GroupWorker(keyRing, report);
 
 self.addEventListener('rtctransform', ({ transformer }) => {
@@ -27,8 +29,8 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
     case 'count-frames':
       frames.reportCounts();
       break;
-    case 'recheck-sender':
-      frames.recheckSender(request.slot);
+    case 'occupy':
+      occupancy.occupy(request.slot, request.occupant);
       break;
     case 'open-group':
     case 'rejoin-group':

@@ -75,7 +75,7 @@ async function prepare(
       delays.push(performance.now() - (arrivals.get(frame) ?? 0));
     },
   });
-  const events = { onSender: () => undefined, onUndecryptable: fail };
+  const events = { admits: () => true, onSender: () => undefined, onUndecryptable: fail };
   const decryptor = new Decryptor(ring, `${kind} ${leaf}`, kind, {}, events);
   const options = { id: leaf, direction: 'receive', kind, slot: leaf } as const;
   void new FramePipe(options, decryptor).run(readable, writable);
@@ -113,7 +113,7 @@ async function encryptionCost(ring: KeyRing, media: typeof SOUND): Promise<numbe
 async function keyRing(ownLeaf: number): Promise<KeyRing> {
   const ring = new KeyRing();
   const baseKey = new Uint8Array(32).fill(7);
-  await ring.install({ epoch: 1_000n, baseKey, ownLeaf, leafCount: 32 });
+  await ring.install({ epoch: 1_000n, baseKey, ownLeaf, leafCount: 32, members: new Map() });
   return ring;
 }
 

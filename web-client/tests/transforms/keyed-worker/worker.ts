@@ -13,7 +13,7 @@ type Request =
   | { readonly type: 'hang'; readonly duration: number };
 
 const keyRing = new KeyRing();
-const frames = new Frames(keyRing, report);
+const frames = new Frames(keyRing, { admits: () => true }, report);
 
 self.addEventListener('rtctransform', ({ transformer }) => {
   frames.start(
@@ -41,9 +41,7 @@ self.addEventListener('message', (event: MessageEvent<Request>) => {
       while (performance.now() < end);
       break;
     }
-    case 'recheck-sender':
-      frames.recheckSender(request.slot);
-      break;
+    case 'occupy':
     case 'open-group':
     case 'rejoin-group':
     case 'connected':

@@ -32,6 +32,7 @@ test('another member decrypts and learns whose frame of what it is', async () =>
     frame: FRAME,
     epoch: 258n,
     leaf: ALICE,
+    participantId: 'alice',
     context: CONTEXTS.camera,
   });
 });
@@ -252,7 +253,11 @@ function epochKeys(
 ): EpochKeys {
   const baseKey = new Uint8Array(32).fill(group);
   new DataView(baseKey.buffer).setBigUint64(0, epoch);
-  return { epoch, baseKey, ownLeaf, leafCount };
+  const members = new Map([
+    [ALICE, 'alice'],
+    [BOB, 'bob'],
+  ]);
+  return { epoch, baseKey, ownLeaf, leafCount, members };
 }
 
 async function seal(

@@ -28,6 +28,8 @@ export interface EpochKeys {
   readonly ownLeaf: number;
   /** Leaves of the group's tree, blank ones too; at most `MAX_LEAVES`. */
   readonly leafCount: number;
+  /** The participants' ids, by leaf. */
+  readonly members: ReadonlyMap<number, string>;
 }
 
 /** What became of a frame that came in. */
@@ -37,6 +39,8 @@ export type Opened =
       readonly frame: Uint8Array<ArrayBuffer>;
       readonly epoch: bigint;
       readonly leaf: number;
+      /** Who was at that leaf in that epoch. */
+      readonly participantId: string | undefined;
       readonly context: Context;
     }
   /** It is of an epoch whose keys may yet come. */
@@ -157,11 +161,12 @@ export class KeyRing {
     if (frame === undefined) return refused('forged');
     // Another transform of the same slot may have taken it meanwhile.
     if (!epoch.accept(slot, id, counter)) return refused('replayed');
-    return { outcome: 'opened', frame, epoch: epoch.number, ...whose(parts) };
+    const participantId = epoch.members.get(parts.leaf);
+    return { outcome: 'opened', frame, epoch: epoch.number, participantId, ...whose(parts) };
   }
 
   async #install(keys: EpochKeys, generation: number): Promise<void> {
-    const { epoch: number, ownLeaf, leafCount, baseKey: bytes } = keys;
+    const { epoch: number, ownLeaf, leafCount, members, baseKey: bytes } = keys;
     if (leafCount > MAX_LEAVES) throw new RangeError(`a group of ${leafCount} leaves is too large`);
     if (ownLeaf >= leafCount) throw new RangeError(`leaf ${ownLeaf} is not one of ${leafCount}`);
     const [fingerprint, baseKey] = await Promise.all([fingerprintOf(bytes), importBaseKey(bytes)]);
@@ -171,7 +176,7 @@ export class KeyRing {
     const counters = this.#counters.get(fingerprint) ?? new Counters();
     this.#counters.set(fingerprint, counters);
     const epoch =
-      known ?? new Epoch({ number, ownLeaf, leafCount, baseKey, fingerprint, counters });
+      known ?? new Epoch({ number, ownLeaf, leafCount, members, baseKey, fingerprint, counters });
     if (known === undefined && this.#epochs[0]?.isFollowedBy(epoch) === true) epoch.settleLater();
     else epoch.settle();
     clearTimeout(epoch.expiry);
@@ -231,6 +236,7 @@ class Epoch {
   readonly shortNumber: number;
   readonly ownLeaf: number;
   readonly leafCount: number;
+  readonly members: ReadonlyMap<number, string>;
   readonly fingerprint: string;
   readonly counters: Counters;
   /** The timer that ends it, once another epoch has taken over. */
@@ -247,6 +253,7 @@ class Epoch {
     number: bigint;
     ownLeaf: number;
     leafCount: number;
+    members: ReadonlyMap<number, string>;
     baseKey: CryptoKey;
     fingerprint: string;
     counters: Counters;
@@ -255,6 +262,7 @@ class Epoch {
     this.shortNumber = Number(parameters.number % BigInt(EPOCH_MODULUS));
     this.ownLeaf = parameters.ownLeaf;
     this.leafCount = parameters.leafCount;
+    this.members = parameters.members;
     this.fingerprint = parameters.fingerprint;
     this.counters = parameters.counters;
     this.#baseKey = parameters.baseKey;
