@@ -26,7 +26,7 @@ use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{PayloadType, Ssrc, Timestamp};
 use sfu::transport::Path;
 use sfu::worker::batch::TransmitBatch;
-use sfu::worker::command::Command;
+use sfu::worker::command::{Command, ExpectedFrames};
 
 use link::Link;
 use session::{AUDIO_PT, Session, VIDEO_PT, audio_ssrc, server, video_ssrc};
@@ -94,7 +94,11 @@ fn compare(media: &Media) -> (f64, f64) {
         let is_checked = round % 2 == 1;
         session.command(Command::ExpectFrames {
             participant: PUBLISHER,
-            key: is_checked.then_some(KEY),
+            frames: if is_checked {
+                ExpectedFrames::Key(KEY)
+            } else {
+                ExpectedFrames::Any
+            },
         });
         let mut packets: Vec<_> = (next..next + PACKETS_A_ROUND)
             .map(|index| {

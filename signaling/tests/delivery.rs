@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sfu::identity::ParticipantId;
-use signaling::mls::{Delivery, Invalid, Told};
+use signaling::mls::{Delivery, Invalid, Place, Told};
 use signaling::protocol::{GroupCommit, GroupReport, Opaque, ServerMessage};
 
 const A: ParticipantId = ParticipantId(0xA);
@@ -111,7 +111,7 @@ fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
     let now = Instant::now();
     let mut delivery = group_of_one(now);
     join(&mut delivery, B, now);
-    assert_eq!(delivery.place(A), Some((0, 0)));
+    assert_eq!(delivery.place(A), Some(place(Some(0), 0)));
     assert_eq!(delivery.place(B), None);
 
     let mut change = commit(0, &[B]);
@@ -119,8 +119,8 @@ fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
     delivery
         .commit(A, change, Some(&[B]), now)
         .expect("it is valid");
-    assert_eq!(delivery.place(A), Some((3, 1)));
-    assert_eq!(delivery.place(B), None);
+    assert_eq!(delivery.place(A), Some(place(Some(3), 1)));
+    assert_eq!(delivery.place(B), Some(place(None, 1)));
 
     let report = GroupReport {
         leaf: 1,
@@ -128,7 +128,7 @@ fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
         ..asking(1)
     };
     delivery.report(B, report, now).expect("it is valid");
-    assert_eq!(delivery.place(B), Some((1, 1)));
+    assert_eq!(delivery.place(B), Some(place(Some(1), 1)));
 }
 
 #[test]
@@ -534,6 +534,10 @@ fn group_of(members: &[ParticipantId], now: Instant) -> Delivery {
         delivery.report(*member, arrived, now).expect("it is valid");
     }
     delivery
+}
+
+fn place(leaf: Option<u32>, epoch: u32) -> Place {
+    Place { leaf, epoch }
 }
 
 fn join(delivery: &mut Delivery, id: ParticipantId, now: Instant) -> Vec<Told> {

@@ -1,19 +1,22 @@
 //! Who is seen where, told to clients and to the media plane alike.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, PayloadType, Ssrc};
 use sfu::transport::{Fingerprint, IceCredentials};
-use sfu::worker::command::{CodecParameters, Command, MediaParameters, Slot, TransportParameters};
+use sfu::worker::command::{
+    CodecParameters, Command, ExpectedFrames, MediaParameters, Slot, TransportParameters,
+};
 use signaling::SlotsBy;
+use signaling::access::Permissions;
 use signaling::protocol::{
     AudioCodec, ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
     VideoCodec,
 };
-use signaling::room::{Devices, Effect, Room, RoomFull, RoomSize, Session};
+use signaling::room::{Arrival, Devices, Effect, Entrance, Room, RoomFull, RoomSize, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
 const B: ParticipantId = ParticipantId(0xB);
@@ -766,32 +769,115 @@ fn the_worker_knows_a_new_epoch_before_any_member_does() {
             Effect::Media(Command::Join { .. }),
             Effect::Media(Command::ExpectFrames {
                 participant: A,
-                key: Some(SframeKey { leaf: 4, epoch: 0 }),
+                frames: ExpectedFrames::Key(SframeKey { leaf: 4, epoch: 0 }),
             }),
         ]
     ));
 
+    let committed = room.deliver(A, |delivery| delivery.commit(A, commit(0), Some(&[]), now));
+
+    assert!(matches!(
+        committed[..],
+        [
+            Effect::Media(Command::ExpectFrames {
+                frames: ExpectedFrames::Key(SframeKey { leaf: 4, epoch: 1 }),
+                ..
+            }),
+            Effect::Tell(A, ServerMessage::MlsAccepted { epoch: 0 }),
+        ]
+    ));
+}
+
+#[test]
+fn of_one_who_encrypts_nothing_is_passed_on_before_it_is_in_the_group() {
+    let now = Instant::now();
+    let mut room = room(3);
+    let arrive = |room: &mut Room, id, entrance| {
+        let effects = room.arrive(arrival(id, entrance), now);
+        effects.expect("the room is open");
+        expected(&room.negotiate(id, session(2)))
+    };
+    let key = |leaf, epoch| ExpectedFrames::Key(SframeKey { leaf, epoch });
+
+    let first = arrive(&mut room, A, Some(Entrance::KeyPackage(None)));
+    assert_eq!(first, [(A, ExpectedFrames::Nothing)]);
+    let made = room.deliver(A, |delivery| delivery.report(A, report(0), now));
+    assert_eq!(expected(&made), [(A, key(4, 0))]);
+    let second = arrive(&mut room, B, Some(Entrance::KeyPackage(None)));
+    assert_eq!(second, [(B, ExpectedFrames::Nothing)]);
+    let plain = arrive(&mut room, C, None);
+    assert_eq!(plain, [], "it does not encrypt, where that is allowed");
+
     let commit = GroupCommit {
-        epoch: 0,
+        welcome: Some(opaque("welcome")),
+        added: vec![B.to_string()],
+        ..commit(0)
+    };
+    let added = room.deliver(A, |delivery| delivery.commit(A, commit, Some(&[B]), now));
+    assert_eq!(
+        expected(&added),
+        [(A, key(4, 1)), (B, ExpectedFrames::Epoch(1))],
+    );
+
+    // It wants to be added anew.
+    let later = now + Duration::from_secs(10);
+    let lost = room.deliver(B, |delivery| delivery.key_package(B, opaque("key"), later));
+    assert_eq!(expected(&lost), [], "its last keys hold");
+}
+
+#[test]
+fn of_one_who_comes_back_frames_pass_under_the_key_that_it_had() {
+    let now = Instant::now();
+    let mut room = room(2);
+    let back = |epoch, hash| {
+        Some(Entrance::Report(GroupReport {
+            transcript_hash: opaque(hash),
+            ..report(epoch)
+        }))
+    };
+    room.arrive(arrival(A, back(7, "hash")), now)
+        .expect("the room is open");
+    room.arrive(arrival(B, back(6, "older")), now)
+        .expect("the room is open");
+
+    let expected = expected(&room.negotiate(B, session(1)));
+
+    let key = |epoch| (B, ExpectedFrames::Key(SframeKey { leaf: 4, epoch }));
+    assert_eq!(expected, [key(6), key(7)]);
+}
+
+fn expected(effects: &[Effect]) -> Vec<(ParticipantId, ExpectedFrames)> {
+    let expected = effects.iter().filter_map(|effect| match effect {
+        Effect::Media(Command::ExpectFrames {
+            participant,
+            frames,
+        }) => Some((*participant, *frames)),
+        _ => None,
+    });
+    expected.collect()
+}
+
+fn arrival(id: ParticipantId, entrance: Option<Entrance>) -> Arrival {
+    Arrival {
+        id,
+        role: Role::Client,
+        permissions: Permissions::of(Role::Client),
+        subject: id.to_string(),
+        token_id: id.to_string(),
+        entrance,
+    }
+}
+
+fn commit(epoch: u32) -> GroupCommit {
+    GroupCommit {
+        epoch,
         leaf: 4,
         commit: opaque("commit"),
         welcome: None,
         added: Vec::new(),
         group_info: opaque("info"),
         transcript_hash: opaque("hash1"),
-    };
-    let committed = room.deliver(A, |delivery| delivery.commit(A, commit, Some(&[]), now));
-
-    assert!(matches!(
-        committed[..],
-        [
-            Effect::Media(Command::ExpectFrames {
-                key: Some(SframeKey { leaf: 4, epoch: 1 }),
-                ..
-            }),
-            Effect::Tell(A, ServerMessage::MlsAccepted { epoch: 0 }),
-        ]
-    ));
+    }
 }
 
 fn report(epoch: u32) -> GroupReport {

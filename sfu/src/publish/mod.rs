@@ -13,5 +13,5 @@ pub use frame::{FramePart, PayloadDescription};
 pub use keyframe::KeyFrameRequests;
 pub use nack::{Gap, MissingPackets};
 pub use ring::{Packet, Ring};
-pub use sframe_check::{ExpectedKeys, FrameCheck, FrameId};
+pub use sframe_check::{ExpectedFrames, ExpectedKeys, FrameCheck, FrameId};
 pub use stream::{Incoming, SenderReportReceived, Stream, Subscriber};

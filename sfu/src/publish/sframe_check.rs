@@ -9,40 +9,75 @@ use crate::identity::Source;
 use crate::rtp::Timestamp;
 use crate::rtp::sframe_header::{KeyId, SframeKey};
 
-/// The keys that a participant's frames may be encrypted with; any, or none,
-/// before the first is known.
+/// What a participant's frames are from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExpectedFrames {
+    /// Anything, encrypted or not.
+    Any,
+    /// Not to be forwarded: it will encrypt, and has no key yet.
+    Nothing,
+    /// Under a key of this epoch, whose leaf is not known yet.
+    Epoch(u64),
+    Key(SframeKey),
+}
+
+/// The keys that a participant's frames may be encrypted with. At first all
+/// frames pass.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct ExpectedKeys {
+    is_checked: bool,
     /// Newest first.
-    keys: [Option<SframeKey>; KEYS],
+    keys: [Option<ExpectedKey>; KEYS],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct ExpectedKey {
+    /// Any, if it is not known.
+    leaf: Option<u8>,
+    epoch: u64,
 }
 
 impl ExpectedKeys {
-    /// Expects `key` from now on, beside those just before it. With `None`,
-    /// all frames pass again.
-    pub fn set(&mut self, key: Option<SframeKey>) {
-        if key.is_none() {
-            *self = Self::default();
-        } else if self.keys[0] != key {
-            self.keys.rotate_right(1);
-            self.keys[0] = key;
+    /// Expects `frames` from now on. A key is expected beside those just before
+    /// it; all else makes them forgotten.
+    pub fn set(&mut self, frames: ExpectedFrames) {
+        let key = match frames {
+            ExpectedFrames::Any => return *self = Self::default(),
+            ExpectedFrames::Nothing => {
+                *self = Self {
+                    is_checked: true,
+                    ..Self::default()
+                };
+                return;
+            }
+            ExpectedFrames::Epoch(epoch) => ExpectedKey { leaf: None, epoch },
+            ExpectedFrames::Key(SframeKey { leaf, epoch }) => ExpectedKey {
+                leaf: Some(leaf),
+                epoch,
+            },
+        };
+        self.is_checked = true;
+        match &mut self.keys[0] {
+            Some(newest) if *newest == key => {}
+            Some(newest) if newest.epoch == key.epoch && newest.leaf.is_none() => *newest = key,
+            _ => {
+                self.keys.rotate_right(1);
+                self.keys[0] = Some(key);
+            }
         }
-    }
-
-    fn any(&self) -> bool {
-        self.keys[0].is_some()
     }
 
     /// Whether a frame of `source` may begin with `bytes`.
     fn allow(&self, source: Source, bytes: &[u8]) -> bool {
         KeyId::parse(bytes).is_some_and(|id| {
-            id.context == context(source)
-                && self
-                    .keys
-                    .iter()
-                    .flatten()
-                    .any(|key| key.leaf == id.leaf && key.epoch.to_le_bytes()[0] == id.epoch)
+            id.context == context(source) && self.keys.iter().flatten().any(|key| key.allows(id))
         })
+    }
+}
+
+impl ExpectedKey {
+    fn allows(self, id: KeyId) -> bool {
+        self.leaf.is_none_or(|leaf| leaf == id.leaf) && self.epoch.to_le_bytes()[0] == id.epoch
     }
 }
 
@@ -57,7 +92,7 @@ pub struct FrameCheck {
 impl FrameCheck {
     /// Whether a packet of sound, which is a whole frame, may pass.
     pub fn admits_sound(expected: &ExpectedKeys, source: Source, payload: &[u8]) -> bool {
-        !expected.any() || expected.allow(source, payload)
+        !expected.is_checked || expected.allow(source, payload)
     }
 
     /// Whether a packet of a video frame may pass. A frame's later packets
@@ -72,7 +107,7 @@ impl FrameCheck {
         ciphertext: Option<usize>,
         payload: &[u8],
     ) -> bool {
-        if !expected.any() {
+        if !expected.is_checked {
             // Frames under way when the first key comes are let through.
             self.verdicts = [Some((frame, true)); FRAMES];
             return true;
@@ -142,7 +177,7 @@ mod tests {
     fn expecting(keys: impl IntoIterator<Item = SframeKey>) -> ExpectedKeys {
         let mut expected = ExpectedKeys::default();
         for key in keys {
-            expected.set(Some(key));
+            expected.set(ExpectedFrames::Key(key));
         }
         expected
     }
@@ -239,6 +274,36 @@ mod tests {
     }
 
     #[test]
+    fn nothing_passes_of_one_who_has_no_key_yet() {
+        let mut expected = ExpectedKeys::default();
+        expected.set(ExpectedFrames::Nothing);
+        let mut camera = Camera {
+            expected,
+            check: FrameCheck::default(),
+        };
+
+        assert!(!sound(&expected, &[0xFC, 0xFF, 0xFE]));
+        assert!(!sound(&expected, &header(0, 0xAB, 0x5A)));
+        assert!(!camera.first(1, &clear_frame()));
+        assert!(!camera.later(1));
+    }
+
+    #[test]
+    fn until_the_leaf_is_known_the_epoch_decides() {
+        let mut expected = expecting([epoch(1)]);
+        expected.set(ExpectedFrames::Epoch(2));
+
+        assert!(sound(&expected, &header(0, 0xAC, 2)));
+        assert!(!sound(&expected, &header(0, 0xAC, 3)));
+        assert!(!sound(&expected, &[0xFC, 0xFF, 0xFE]));
+
+        expected.set(ExpectedFrames::Key(epoch(2)));
+        assert!(!sound(&expected, &header(0, 0xAC, 2)));
+        assert!(sound(&expected, &header(0, 0xAB, 2)));
+        assert!(sound(&expected, &header(0, 0xAB, 1)));
+    }
+
+    #[test]
     fn the_last_few_epochs_pass() {
         let expected = expecting((1..=9).map(epoch));
 
@@ -325,9 +390,9 @@ mod tests {
     #[test]
     fn a_frame_under_way_when_the_key_comes_goes_on() {
         let mut camera = camera();
-        camera.expected.set(None);
+        camera.expected.set(ExpectedFrames::Any);
         camera.first(1, &clear_frame());
-        camera.expected.set(Some(KEY));
+        camera.expected.set(ExpectedFrames::Key(KEY));
 
         assert!(camera.later(1));
         assert!(!camera.first(2, &clear_frame()));

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
+pub use crate::publish::ExpectedFrames;
 use crate::rtp::extensions::ExtensionIds;
-use crate::rtp::sframe_header::SframeKey;
 use crate::rtp::{Codec, Layer, PayloadType, Ssrc};
 pub use crate::subscribe::allocation::{Shown, Size};
 use crate::transport::{Fingerprint, IceCredentials};
@@ -50,13 +50,12 @@ pub enum Command {
         slot: SlotId,
         shown: Option<Shown>,
     },
-    /// Sets the key that a participant's frames are encrypted with end to end,
-    /// beside its last few. Frames that do not begin with its `SFrame` header
-    /// are not forwarded. Before the first such command and after `None`, all
-    /// are.
+    /// Sets what a participant's frames are encrypted with end to end. Frames
+    /// that do not begin with the `SFrame` header of that key, or of the last
+    /// few, are not forwarded. Before the first such command all are.
     ExpectFrames {
         participant: ParticipantId,
-        key: Option<SframeKey>,
+        frames: ExpectedFrames,
     },
     /// Ends a participant's stay and frees all that was kept for it.
     Leave { participant: ParticipantId },

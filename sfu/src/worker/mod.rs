@@ -195,10 +195,13 @@ impl Worker {
                     }
                 }
             }
-            Command::ExpectFrames { participant, key } => {
+            Command::ExpectFrames {
+                participant,
+                frames,
+            } => {
                 if let Some(&at) = self.by_id.get(&participant) {
                     let participant = &mut self.participants[at];
-                    participant.expected_keys.set(key);
+                    participant.expected_keys.set(frames);
                     for stream in participant.streams() {
                         self.streams[stream].expected_keys = participant.expected_keys;
                     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtp::sframe_header::SframeKey;
-use sfu::worker::command::Command;
+use sfu::worker::command::{Command, ExpectedFrames};
 
 use crate::link::{Link, Loss};
 use crate::peer::ReceivedPacket;
@@ -31,10 +31,10 @@ fn publishing(sframe: Option<SframeKey>, link: Link) -> Session {
     session
 }
 
-fn expect(session: &mut Session, key: Option<SframeKey>) {
+fn expect(session: &mut Session, frames: ExpectedFrames) {
     session.command(Command::ExpectFrames {
         participant: A,
-        key,
+        frames,
     });
 }
 
@@ -74,7 +74,7 @@ fn before_the_group_has_reported_all_is_forwarded() {
 #[test]
 fn frames_under_the_senders_key_are_forwarded_unchanged() {
     let mut session = publishing(Some(KEY), Link::good());
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
 
     session.run(Duration::from_secs(2));
 
@@ -90,7 +90,7 @@ fn frames_under_the_senders_key_are_forwarded_unchanged() {
 #[test]
 fn no_packet_of_a_frame_in_the_clear_is_forwarded() {
     let mut session = publishing(None, Link::good());
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
 
     session.run(Duration::from_secs(1));
 
@@ -99,9 +99,41 @@ fn no_packet_of_a_frame_in_the_clear_is_forwarded() {
 }
 
 #[test]
+fn nothing_is_forwarded_of_one_who_encrypts_and_has_no_key_yet() {
+    for sframe in [None, Some(KEY)] {
+        let mut session = publishing(sframe, Link::good());
+        expect(&mut session, ExpectedFrames::Nothing);
+
+        session.run(Duration::from_secs(1));
+
+        assert_eq!(counts(&session), [0, 0]);
+        assert!(dropped(&session) > 100, "{}", dropped(&session));
+    }
+}
+
+#[test]
+fn a_newcomer_whose_leaf_is_not_known_yet_is_forwarded_by_its_epoch() {
+    let mut session = publishing(Some(KEY), Link::good());
+    expect(&mut session, ExpectedFrames::Nothing);
+    expect(&mut session, ExpectedFrames::Epoch(KEY.epoch));
+    session.run(Duration::from_secs(1));
+    let [audio, video] = counts(&session);
+    assert!(
+        audio >= 49 && video >= 80,
+        "{audio} of sound, {video} of pictures"
+    );
+
+    session.sending(A).sframe = None;
+    session.run(Duration::from_millis(200));
+    let before = counts(&session);
+    session.run(Duration::from_secs(1));
+    assert_eq!(counts(&session), before);
+}
+
+#[test]
 fn no_packet_under_anothers_key_is_forwarded() {
     let mut session = publishing(Some(SframeKey { leaf: 0xAC, ..KEY }), Link::good());
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
 
     session.run(Duration::from_secs(1));
 
@@ -111,7 +143,7 @@ fn no_packet_under_anothers_key_is_forwarded() {
 #[test]
 fn a_client_that_stops_encrypting_is_cut_off_and_may_come_back_without_a_gap() {
     let mut session = publishing(Some(KEY), Link::good());
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
     session.run(Duration::from_secs(1));
     session.sending(A).sframe = None;
     session.run(Duration::from_millis(200));
@@ -131,10 +163,10 @@ fn a_client_that_stops_encrypting_is_cut_off_and_may_come_back_without_a_gap() {
 #[test]
 fn a_sender_one_epoch_behind_is_heard() {
     let mut session = publishing(Some(KEY), Link::good());
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
     expect(
         &mut session,
-        Some(SframeKey {
+        ExpectedFrames::Key(SframeKey {
             epoch: 0x15B,
             ..KEY
         }),
@@ -150,7 +182,10 @@ fn a_sender_one_epoch_behind_is_heard() {
 fn an_epoch_long_gone_is_not() {
     let mut session = publishing(Some(KEY), Link::good());
     for epoch in 0x15A..0x16A {
-        expect(&mut session, Some(SframeKey { epoch, ..KEY }));
+        expect(
+            &mut session,
+            ExpectedFrames::Key(SframeKey { epoch, ..KEY }),
+        );
     }
 
     session.run(Duration::from_secs(1));
@@ -165,7 +200,7 @@ fn losses_and_their_repair_cost_no_encrypted_frame() {
         ..Link::good()
     };
     let mut session = publishing(Some(KEY), link);
-    expect(&mut session, Some(KEY));
+    expect(&mut session, ExpectedFrames::Key(KEY));
 
     session.run(Duration::from_secs(4));
 

@@ -6,7 +6,7 @@ use sfu::identity::{MediaKind, ParticipantId, RoomId};
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, PayloadType, Timestamp};
-use sfu::worker::command::{CodecParameters, Command, MediaParameters};
+use sfu::worker::command::{CodecParameters, Command, ExpectedFrames, MediaParameters};
 
 use crate::link::Link;
 use crate::peer::{AUDIO_LEVEL, ReceivedPacket};
@@ -143,7 +143,7 @@ fn red_that_is_not_encrypted_is_dropped_once_it_should_be() {
     let mut talk = Talk::start();
     talk.session.command(Command::ExpectFrames {
         participant: A,
-        key: Some(KEY),
+        frames: ExpectedFrames::Key(KEY),
     });
     let encrypted = [0xA8, 0x00, KEY.leaf, 0x5A, 0x77, 1, 2, 3];
 

@@ -28,6 +28,14 @@ pub struct Delivery {
 /// A message for one participant.
 pub type Told = (ParticipantId, ServerMessage);
 
+/// Where somebody is in the group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Its leaf, from 0; unknown until it has said that it is in.
+    pub leaf: Option<u32>,
+    pub epoch: u32,
+}
+
 /// Why a message about the group was not taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Invalid {
@@ -331,10 +339,13 @@ impl Delivery {
             .collect())
     }
 
-    /// Where in the tree somebody is, and in which epoch it may be sending.
-    pub fn place(&self, id: ParticipantId) -> Option<(u32, u32)> {
+    /// Where a member is, as far as the server was told.
+    pub fn place(&self, id: ParticipantId) -> Option<Place> {
         match self.participants.get(&id)? {
-            Standing::Member { leaf, .. } => Some(((*leaf)?, self.epoch()?)),
+            Standing::Member { leaf, .. } => Some(Place {
+                leaf: *leaf,
+                epoch: self.epoch()?,
+            }),
             Standing::Waiting(_) => None,
         }
     }

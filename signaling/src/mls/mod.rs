@@ -10,4 +10,4 @@ mod delivery;
 mod enrolment;
 mod recovery;
 
-pub use delivery::{Delivery, Invalid, Told};
+pub use delivery::{Delivery, Invalid, Place, Told};

@@ -10,6 +10,7 @@ mod authority;
 mod codecs;
 mod effect;
 mod feed;
+mod frames;
 mod policy;
 mod schedule;
 mod slots;

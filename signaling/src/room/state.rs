@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, Source};
-use sfu::rtp::sframe_header::SframeKey;
-use sfu::worker::command::{Command, MediaParameters, TransportParameters};
+use sfu::worker::command::{Command, ExpectedFrames, MediaParameters, TransportParameters};
 use thiserror::Error;
 
 use super::Effect;
@@ -13,6 +12,7 @@ use super::admission::{Arrival, Caller, Entrance, Rules};
 use super::authority::Muting;
 use super::codecs::{self, Common};
 use super::feed::permission;
+use super::frames::Frames;
 use super::slots::Slots;
 use crate::access::Permissions;
 use crate::audit::Action;
@@ -113,8 +113,7 @@ pub(super) struct Member {
     pub(super) slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
     pub(super) negotiated: Option<SlotsBy<u16>>,
-    /// What its frames are encrypted with; unknown, any or none.
-    frame_key: Option<SframeKey>,
+    frames: Frames,
     /// What it decodes; unknown without slots for sound, or for pictures.
     audio_codecs: Option<Vec<AudioCodec>>,
     video_codecs: Option<Vec<VideoCodec>>,
@@ -209,7 +208,7 @@ impl Room {
             reconnecting: false,
             slots: Slots::new(slots),
             negotiated: None,
-            frame_key: None,
+            frames: Frames::new(entrance.as_ref()),
             audio_codecs: None,
             video_codecs: None,
         };
@@ -299,9 +298,8 @@ impl Room {
                 participant: id,
                 transport: session.transport,
             }));
-            if self.members[index].frame_key.is_some() {
-                effects.push(self.members[index].expect_frames());
-            }
+            let to_expect = self.members[index].frames.to_expect();
+            effects.extend(to_expect.map(|frames| expect(id, frames)));
         }
         self.members[index].audio_codecs = codecs::decoded_by(&session.media);
         self.members[index].video_codecs = codecs::decoded_by(&session.media);
@@ -538,12 +536,9 @@ impl Room {
     fn expect_frames(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         for member in &mut self.members {
-            let key = frame_key(self.delivery.place(member.id));
-            if member.frame_key != key {
-                member.frame_key = key;
-                if member.negotiated.is_some() {
-                    effects.push(member.expect_frames());
-                }
+            let news = member.frames.note(self.delivery.place(member.id));
+            if member.negotiated.is_some() {
+                effects.extend(news.map(|frames| expect(member.id, frames)));
             }
         }
         effects
@@ -624,21 +619,12 @@ impl Member {
             reconnecting: self.reconnecting,
         }
     }
-
-    fn expect_frames(&self) -> Effect {
-        Effect::Media(Command::ExpectFrames {
-            participant: self.id,
-            key: self.frame_key,
-        })
-    }
 }
 
-/// A leaf that no key id can name is not expected.
-fn frame_key(place: Option<(u32, u32)>) -> Option<SframeKey> {
-    let (leaf, epoch) = place?;
-    Some(SframeKey {
-        leaf: leaf.try_into().ok()?,
-        epoch: epoch.into(),
+fn expect(participant: ParticipantId, frames: ExpectedFrames) -> Effect {
+    Effect::Media(Command::ExpectFrames {
+        participant,
+        frames,
     })
 }
 
