@@ -17,7 +17,7 @@ use signaling::access::{
     AccessPolicy, DevelopmentKey, KeySet, KeySource, KeySourceError, KeyTiming, Keys,
     NoCertificates, UnixTime,
 };
-use signaling::api::{Api, ApiSettings, StructuredLog};
+use signaling::api::{Api, ApiSettings};
 use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
@@ -235,7 +235,7 @@ async fn access(config: &Config) -> Result<Access, StartError> {
         source: source.into(),
     })?;
     let subject = token::random_id();
-    let demo_token = token::mint(&key, "demo", Role::Client, &subject, DEMO_LIFETIME);
+    let demo_token = token::mint(&key, "demo", Role::Client, &subject, DEMO_LIFETIME, None);
     Ok(Access {
         keys: keys.into(),
         demo_token: Some(demo_token),
@@ -467,7 +467,7 @@ fn api(config: &Config, clinic: &Clinic, service: &Service, proxies: &TrustedPro
         trusted_proxies: proxies.clone(),
     };
     let rooms = Arc::new(service.clone());
-    Api::new(settings, clinic.clone(), rooms, Arc::new(StructuredLog))
+    Api::new(settings, clinic.clone(), rooms, Arc::new(AuditLog))
 }
 
 /// Forgets now and then what is of no more use.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use signaling::access::{DevelopmentKey, NewToken, UnixTime};
+use signaling::access::{DevelopmentKey, NewToken, Thumbprint, UnixTime};
 use signaling::protocol::Role;
 
 use crate::development_key;
@@ -28,6 +28,10 @@ pub(crate) struct Arguments {
     /// How long the token is good for, such as 30m, 12h or 7d
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = duration)]
     ttl: Duration,
+    /// The thumbprint (RFC 7638) of the browser's key, which alone can use the
+    /// token then
+    #[arg(long, value_name = "THUMBPRINT", value_parser = thumbprint)]
+    thumbprint: Option<Thumbprint>,
     /// The private key's file, made when absent
     #[arg(long, value_name = "FILE", default_value = "data/development-key.pem")]
     key: PathBuf,
@@ -57,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error
         arguments.role.into(),
         &subject,
         arguments.ttl,
+        arguments.thumbprint,
     );
     writeln!(io::stdout(), "{token}")?;
     Ok(())
@@ -69,6 +74,7 @@ pub(crate) fn mint(
     role: Role,
     subject: &str,
     ttl: Duration,
+    thumbprint: Option<Thumbprint>,
 ) -> String {
     key.mint(&NewToken {
         subject,
@@ -77,6 +83,7 @@ pub(crate) fn mint(
         issued_at: UnixTime::now(),
         lifetime_seconds: ttl.as_secs(),
         token_id: &random_id(),
+        key: thumbprint,
     })
 }
 
@@ -105,6 +112,11 @@ fn id(text: &str) -> Result<String, String> {
     } else {
         Err("write 1 to 128 printable characters".into())
     }
+}
+
+fn thumbprint(text: &str) -> Result<Thumbprint, String> {
+    let wrong = || "write the 43 characters of a SHA-256 thumbprint in base64url".to_owned();
+    Thumbprint::parse(text).ok_or_else(wrong)
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -20,14 +20,27 @@ pub trait AuditSink: Send + Sync + fmt::Debug {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditEvent {
     pub at: UnixTime,
-    pub room: RoomId,
+    /// The session that the clinic opened, if it did.
+    pub session: Option<String>,
+    /// Which room, if people are or were in it.
+    pub room: Option<RoomId>,
     /// The clinic's id of the room.
     pub room_name: String,
-    /// Who did it; `None`: the server or the clinic's own program.
-    pub actor: Option<Person>,
+    pub actor: Actor,
     /// To whom it was done, if to somebody else.
     pub target: Option<Person>,
     pub action: Action,
+}
+
+/// Who did something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// Nobody: it was due.
+    Server,
+    /// Somebody in the room or at its door.
+    Person(Person),
+    /// The clinic's backend, by the id of the API key that it used.
+    ApiKey(String),
 }
 
 /// Somebody, by ids only.
@@ -72,8 +85,12 @@ pub enum Action {
     LogOff,
     /// Was replaced by the same person's newer device.
     Replace,
+    /// Opened a session.
+    Open,
     /// Ended the session for all.
     End,
+    /// Took tokens back.
+    RevokeTokens,
 }
 
 impl Action {
@@ -95,7 +112,9 @@ impl Action {
             Self::TakeOver => "take-over",
             Self::LogOff => "log-off",
             Self::Replace => "replace",
+            Self::Open => "open",
             Self::End => "end",
+            Self::RevokeTokens => "revoke-tokens",
         }
     }
 }
@@ -107,18 +126,26 @@ pub struct AuditLog;
 
 impl AuditSink for AuditLog {
     fn record(&self, event: &AuditEvent) {
-        let person = |person: &Option<Person>| {
-            let id = person.as_ref().map(|person| person.participant.to_string());
-            id.unwrap_or_default()
-        };
+        let target = event.target.as_ref();
         tracing::info!(
             target: "audit",
             at = event.at.0,
-            room = %event.room,
-            actor = person(&event.actor),
-            target = person(&event.target),
+            session = event.session.as_deref().unwrap_or_default(),
+            room = event.room.map(tracing::field::display),
+            actor = %event.actor,
+            target = target.map(|person| tracing::field::display(person.participant)),
             action = event.action.name(),
             "audit"
         );
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("server"),
+            Self::Person(person) => person.participant.fmt(f),
+            Self::ApiKey(id) => write!(f, "api-key:{id}"),
+        }
     }
 }

@@ -56,7 +56,8 @@ async fn each_role_does_what_it_may_and_nothing_else() {
             barrier(&mut waiting).await;
             barrier(&mut client).await;
 
-            let target = if kind == "admit" { &waiting } else { &client };
+            let is_at_door = permission == Permission::Admit;
+            let target = if is_at_door { &waiting } else { &client };
             let message = action(kind, &target.chosen);
             actor.send(&message).await;
 
@@ -65,7 +66,7 @@ async fn each_role_does_what_it_may_and_nothing_else() {
             let said = barrier_or_end(&mut actor).await;
             let is_refused = said.iter().any(|message| message["code"] == "not-allowed");
             assert_eq!(is_refused, !allowed, "{name} {kind}: {said:?}");
-            let witness = if kind == "admit" {
+            let witness = if is_at_door {
                 &mut waiting
             } else {
                 &mut client
@@ -119,6 +120,53 @@ async fn a_role_sends_and_gets_only_what_it_may() {
             assert_eq!(is_taken, permissions.allow(permission), "{name} {source:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_for_the_group_is_taken_from_those_who_may_chat_only() {
+    for (role, name) in ROLES {
+        for may_chat in [true, false] {
+            let mut access = AccessPolicy::default();
+            let policy = match role {
+                Role::Host => &mut access.roles.host,
+                Role::CoHost => &mut access.roles.co_host,
+                Role::Client => &mut access.roles.client,
+                Role::Observer => &mut access.roles.observer,
+                Role::Interpreter => &mut access.roles.interpreter,
+            };
+            assert!(policy.permissions.allow(Permission::Chat), "{name}");
+            if !may_chat {
+                policy.permissions = policy.permissions.without(Permission::Chat);
+            }
+            let server = start(access, SessionPolicy::default()).await;
+            let mut writer = member(&server, name, "w", 0).await;
+            let mut reader = member(&server, "client", "r", 1).await;
+            barrier(&mut reader).await;
+
+            writer
+                .send(&json!({"type": "mls-message", "message": "c2VhbGVk"}))
+                .await;
+
+            let said = barrier(&mut writer).await;
+            let is_refused = said.iter().any(|message| message["code"] == "not-allowed");
+            assert_eq!(is_refused, !may_chat, "{name}: {said:?}");
+            let heard = barrier(&mut reader).await;
+            let is_heard = heard.iter().any(|message| message["message"] == "c2VhbGVk");
+            assert_eq!(is_heard, may_chat, "{name}: {heard:?}");
+        }
+    }
+}
+
+/// Somebody who says that it is in the group, in this place.
+async fn member(server: &Server, role: &str, sub: &str, leaf: u32) -> Client {
+    let mut client = server.connect().await;
+    let token = sign(server, &claims("room", role, sub));
+    let group = json!({"epoch": 1, "transcriptHash": "aGFzaA", "leaf": leaf});
+    client
+        .send(&json!({"type": "join", "token": token, "group": group}))
+        .await;
+    client.joined = client.expect("joined").await;
+    client
 }
 
 #[tokio::test]
@@ -439,8 +487,10 @@ async fn tokens_that_are_not_for_here_are_refused() {
 }
 
 /// The permission that each message needs.
-const ACTIONS: [(Permission, &str); 8] = [
+const ACTIONS: [(Permission, &str); 10] = [
     (Permission::Admit, "admit"),
+    (Permission::Admit, "refuse"),
+    (Permission::Admit, "tell-waiting"),
     (Permission::Mute, "mute"),
     (Permission::Mute, "ask"),
     (Permission::Remove, "remove"),
@@ -453,7 +503,7 @@ const ACTIONS: [(Permission, &str); 8] = [
 fn action(kind: &str, target: &str) -> Value {
     json!({
         "type": kind, "participantId": target, "participantIds": [target],
-        "source": "microphone", "locked": true,
+        "source": "microphone", "locked": true, "message": "c29vbg",
     })
 }
 
@@ -461,6 +511,8 @@ fn action(kind: &str, target: &str) -> Value {
 fn effect(kind: &str) -> &'static str {
     match kind {
         "admit" => "joined",
+        "refuse" => "refused",
+        "tell-waiting" => "waiting-message",
         "mute" | "mute-all" => "muted",
         "ask" => "asked",
         "remove" => "removed",

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use signaling::access::{DevelopmentKey, NewToken, UnixTime};
+use signaling::access::{DevelopmentKey, NewToken, Thumbprint, UnixTime};
 use signaling::protocol::Role;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -52,7 +52,7 @@ impl Node {
             .join("node")
             .join(name);
         fs::create_dir_all(&folder).expect("it is writable");
-        let key = DevelopmentKey::generate();
+        let key = clinic_key(&folder);
         let jwks = folder.join("keys.json");
         fs::write(&jwks, key.to_jwks()).expect("it is writable");
         let metrics = free_port();
@@ -92,6 +92,19 @@ impl Node {
             folder,
             clients: (Ipv4Addr::LOCALHOST, port.expect("a port")).into(),
             metrics,
+        })
+    }
+
+    /// A token for an hour, for somebody who is only an id.
+    pub fn token_of(&self, room: &str, role: Role, id: &str, key: Option<Thumbprint>) -> String {
+        self.key.mint(&NewToken {
+            subject: &format!("subject-{id}"),
+            room,
+            role,
+            issued_at: UnixTime::now(),
+            lifetime_seconds: 3_600,
+            token_id: &format!("token-id-{id}"),
+            key,
         })
     }
 
@@ -253,6 +266,11 @@ impl Client {
             .unwrap_or_else(|_| panic!("{kind} should come"))
     }
 
+    /// Sends `join` with this token.
+    pub async fn ask_to_join(&mut self, token: &str) {
+        self.send(&json!({"type": "join", "token": token})).await;
+    }
+
     pub async fn expect_fatal(&mut self, code: &str) {
         let error = self.expect("error").await;
         assert_eq!(error["code"], code, "{error}");
@@ -274,6 +292,19 @@ pub fn mint(key: &DevelopmentKey, room: &str, issued_at: UnixTime) -> String {
         issued_at,
         lifetime_seconds: 3_600,
         token_id: "id-of-the-token",
+        key: None,
+    })
+}
+
+/// The key of the node's clinic, which outlives the node.
+fn clinic_key(folder: &Path) -> DevelopmentKey {
+    let file = folder.join("clinic-key.pem");
+    let kept = fs::read_to_string(&file).ok();
+    let kept = kept.and_then(|pem| DevelopmentKey::from_pem(&pem).ok());
+    kept.unwrap_or_else(|| {
+        let key = DevelopmentKey::generate();
+        fs::write(file, key.to_pem()).expect("it is writable");
+        key
     })
 }
 

@@ -252,7 +252,7 @@ impl Sockets {
                     assert_eq!(again, message);
                     self.tell(id, message);
                 }
-                Effect::Revoke(_) | Effect::EndSession | Effect::Audit { .. } => {}
+                Effect::Audit { .. } => {}
                 Effect::Media(command) => self.worker.handle_command(self.now, command),
                 Effect::Close(id) => {
                     for stay in &mut self.stays {

@@ -11,10 +11,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::UnixTime;
+use super::{Thumbprint, UnixTime};
 use crate::protocol::Role;
 
 /// An Ed25519 key pair. A server in use verifies with [`KeySet`](super::KeySet)
@@ -41,6 +41,9 @@ pub struct NewToken<'a> {
     pub lifetime_seconds: u64,
     /// The token's own id.
     pub token_id: &'a str,
+    /// The key that its bearer must have (`cnf.jkt`); `None`: any bearer will
+    /// do.
+    pub key: Option<Thumbprint>,
 }
 
 impl DevelopmentKey {
@@ -108,6 +111,7 @@ impl DevelopmentKey {
             nbf: token.issued_at.0,
             exp: token.issued_at.0.saturating_add(token.lifetime_seconds),
             jti: token.token_id,
+            cnf: token.key.map(|key| json!({"jkt": key.to_string()})),
         };
         jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(&self.pkcs8))
             .expect("the key was checked when it was read")
@@ -141,6 +145,8 @@ struct Claims<'a> {
     nbf: u64,
     exp: u64,
     jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Value>,
 }
 
 #[cfg(test)]
@@ -205,6 +211,7 @@ mod tests {
             issued_at: UnixTime(1_000),
             lifetime_seconds: 100,
             token_id: "t",
+            key: None,
         }
     }
 }

@@ -11,6 +11,9 @@ pub trait LiveRooms: Send + Sync + std::fmt::Debug {
     /// room.
     fn participants(&self, room: &str) -> Vec<LiveParticipant>;
 
+    /// Who is at a room's door, and not let in yet.
+    fn waiting(&self, room: &str) -> Vec<LiveParticipant>;
+
     /// Ends somebody's stay. Nothing happens when it has ended.
     fn remove(&self, room: &str, participant: ParticipantId);
 

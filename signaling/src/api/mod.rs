@@ -4,7 +4,6 @@
 //! removed and refused, with keys that the operator makes. It is described by
 //! `/v1/openapi.json`, which is made from this code, and in `docs/api.md`.
 
-mod audit;
 mod authentication;
 mod body;
 mod live;
@@ -26,13 +25,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use tokio::task::spawn_blocking;
 
-pub use audit::{Actor, ApiAudit, ApiEvent, StructuredLog};
 pub use live::{LiveParticipant, LiveRooms};
 pub use openapi::document;
 
 use crate::access::UnixTime;
 
-use crate::clinic::{Claim, Clinic, Kept, Refused, once};
+use crate::audit::{Action, Actor, AuditEvent, AuditSink, Person};
+use crate::clinic::{Claim, Clinic, Kept, Refused, Session, once};
 use crate::limits::{Rate, TrustedProxies};
 use crate::store::Writing;
 use problem::{Kind, Problem};
@@ -59,7 +58,7 @@ pub struct Api {
 struct Shared {
     clinic: Clinic,
     rooms: Arc<dyn LiveRooms>,
-    audit: Arc<dyn ApiAudit>,
+    audit: Arc<dyn AuditSink>,
     trusted_proxies: TrustedProxies,
     limiter: RateLimiter,
     /// Idempotency keys of requests that are under way, with their API keys.
@@ -71,7 +70,7 @@ impl Api {
         settings: ApiSettings,
         clinic: Clinic,
         rooms: Arc<dyn LiveRooms>,
-        audit: Arc<dyn ApiAudit>,
+        audit: Arc<dyn AuditSink>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -119,6 +118,19 @@ impl Api {
 
     fn rooms(&self) -> &Arc<dyn LiveRooms> {
         &self.shared.rooms
+    }
+
+    /// Puts on record what was done to a session with an API key.
+    fn audit(&self, api_key: &str, session: &Session, target: Option<Person>, action: Action) {
+        self.shared.audit.record(&AuditEvent {
+            at: UnixTime::now(),
+            session: Some(session.id.as_str().to_owned()),
+            room: None,
+            room_name: session.room.clone(),
+            actor: Actor::ApiKey(api_key.to_owned()),
+            target,
+            action,
+        });
     }
 
     /// Reads what is stored, beside what waits for the network.

@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::audit::{Actor, ApiEvent};
 use super::authentication::Caller;
 use super::body::Change;
 use super::problem::{Kind, Problem};
 use super::sessions::{answer, check_text, find, json, ok};
 use super::{Api, LiveParticipant, timestamp};
 use crate::access::UnixTime;
+use crate::audit::{Action, Person};
 use crate::clinic::{Bearer, Kept, Scope, sessions};
 use crate::protocol::Role;
 
@@ -131,14 +131,19 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     caller.expect(Scope::ParticipantsWrite)?;
     let session = find(&api, &id).await?;
-    let (id, room) = (session.id.clone(), session.room.clone());
-    let there = live(&api, session).await?;
+    let room = session.room.clone();
+    let there = live(&api, session.clone()).await?;
     let found = there
         .into_iter()
         .find(|there| there.id.to_string() == participant);
     let found = found.ok_or(Problem::of(Kind::NotFound))?;
-    let actor = Actor::api_key(caller.id());
+    let caller = caller.id().to_owned();
     let bearer = Bearer::Token(found.token_id);
+    let person = Person {
+        participant: found.id,
+        subject: found.subject,
+        role: found.role,
+    };
     api.change(
         None,
         {
@@ -154,11 +159,7 @@ pub(super) async fn remove(
         },
         move |api, _| {
             api.rooms().remove(&room, found.id);
-            api.shared.audit.record(&ApiEvent::ParticipantRemoved {
-                actor,
-                session: id.as_str().to_owned(),
-                participant: found.id,
-            });
+            api.audit(&caller, &session, Some(person), Action::Remove);
         },
     )
     .await?;
@@ -191,7 +192,7 @@ pub(super) async fn revoke(
     change.caller.expect(Scope::ParticipantsWrite)?;
     let bearer = change.parse::<NewRevocation>()?.check()?;
     let session = find(&api, &id).await?;
-    let actor = Actor::api_key(change.caller.id());
+    let caller = change.caller.id().to_owned();
     let now = UnixTime::now();
     let view = RevocationView::of(&bearer, now);
     let kept = api
@@ -209,7 +210,10 @@ pub(super) async fn revoke(
                 }
             },
             move |api, _| {
-                for there in api.rooms().participants(&session.room) {
+                // Who waits to be let in came with a token too.
+                let rooms = api.rooms();
+                let there = rooms.participants(&session.room);
+                for there in there.into_iter().chain(rooms.waiting(&session.room)) {
                     let came_with = match &bearer {
                         Bearer::Token(id) => there.token_id == *id,
                         Bearer::Subject(subject) => there.subject == *subject,
@@ -218,10 +222,7 @@ pub(super) async fn revoke(
                         api.rooms().remove(&session.room, there.id);
                     }
                 }
-                api.shared.audit.record(&ApiEvent::TokensRevoked {
-                    actor,
-                    session: session.id.as_str().to_owned(),
-                });
+                api.audit(&caller, &session, None, Action::RevokeTokens);
             },
         )
         .await?;

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::audit::{Actor, ApiEvent};
 use super::authentication::Caller;
 use super::body::{self, Change};
 use super::problem::{Kind, Problem};
 use super::{Api, timestamp};
 use crate::access::UnixTime;
+use crate::audit::Action;
 use crate::clinic::record::{StoredConsent, StoredWindow};
 use crate::clinic::{Kept, Refused, Scope, Session, SessionId, sessions};
 
@@ -167,7 +167,8 @@ pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Res
     }
     let now = UnixTime::now();
     let session = change.parse::<NewSession>()?.check(now)?;
-    let actor = Actor::api_key(change.caller.id());
+    let caller = change.caller.id().to_owned();
+    let opened = session.clone();
     let kept = api
         .change(
             change.claim,
@@ -180,12 +181,11 @@ pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Res
                 })
             },
             move |api, kept| {
+                // Another one was opened when the request came first.
                 let location = kept.location.as_deref().unwrap_or_default();
-                let id = location.rsplit('/').next().unwrap_or_default();
-                api.shared.audit.record(&ApiEvent::SessionOpened {
-                    actor,
-                    session: id.to_owned(),
-                });
+                if location.ends_with(opened.id.as_str()) {
+                    api.audit(&caller, &opened, None, Action::Open);
+                }
             },
         )
         .await?;
@@ -287,7 +287,7 @@ pub(super) async fn end(
     let change = Change::read(request).await?;
     change.caller.expect(Scope::SessionsWrite)?;
     let session = find(&api, &id).await?;
-    let actor = Actor::api_key(change.caller.id());
+    let caller = change.caller.id().to_owned();
     let now = UnixTime::now();
     let (id, room) = (session.id.clone(), session.room.clone());
     let kept = api
@@ -306,10 +306,7 @@ pub(super) async fn end(
                 if api.clinic().is_latest(&session) {
                     api.rooms().end(&room);
                 }
-                api.shared.audit.record(&ApiEvent::SessionEnded {
-                    actor,
-                    session: session.id.as_str().to_owned(),
-                });
+                api.audit(&caller, &session, None, Action::End);
             },
         )
         .await?;

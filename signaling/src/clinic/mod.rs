@@ -3,12 +3,11 @@
 
 mod answers;
 mod api_keys;
+mod journal;
 pub(crate) mod record;
 pub(crate) mod sessions;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -16,6 +15,8 @@ use thiserror::Error;
 pub(crate) use answers::{Claim, Kept, once};
 pub use api_keys::{ApiKeyInfo, InvalidScope, NewApiKey, Scope};
 pub(crate) use record::{Bearer, Session, SessionId};
+
+use journal::Journal;
 
 use crate::access::UnixTime;
 use crate::room::SessionPolicy;
@@ -43,9 +44,7 @@ pub struct Clinic {
 struct Shared {
     store: Arc<Store>,
     settings: ClinicSettings,
-    /// Names of revocations that are on their way into the store.
-    pending: Arc<Mutex<HashSet<[u8; 32]>>>,
-    writer: mpsc::Sender<(String, Bearer)>,
+    journal: Journal,
 }
 
 /// Why the clinic's word was not taken.
@@ -65,21 +64,12 @@ pub(crate) enum Refused {
 
 impl Clinic {
     pub fn new(store: Arc<Store>, settings: ClinicSettings) -> Self {
-        let pending = Arc::new(Mutex::new(HashSet::new()));
-        let (writer, revocations) = mpsc::channel();
-        thread::Builder::new()
-            .name("revocations".into())
-            .spawn({
-                let (store, pending) = (store.clone(), pending.clone());
-                move || write_revocations(&store, &pending, &revocations)
-            })
-            .expect("a thread can be started");
+        let journal = Journal::start(store.clone(), settings.retention.as_secs());
         Self {
             shared: Arc::new(Shared {
                 store,
                 settings,
-                pending,
-                writer,
+                journal,
             }),
         }
     }
@@ -94,42 +84,11 @@ impl Clinic {
         let retention = self.shared.settings.retention.as_secs();
         let kept_since = UnixTime(now.0.saturating_sub(retention));
         self.store().write(|writing| {
-            Ok(sessions::purge(writing, kept_since)? + answers::purge(writing, now)?)
+            Ok(sessions::purge(writing, kept_since, now)? + answers::purge(writing, now)?)
         })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.shared.store
-    }
-
-    fn pending(&self) -> MutexGuard<'_, HashSet<[u8; 32]>> {
-        let pending = self.shared.pending.lock();
-        pending.unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends when the last [`Clinic`] is dropped.
-fn write_revocations(
-    store: &Store,
-    pending: &Mutex<HashSet<[u8; 32]>>,
-    revocations: &mpsc::Receiver<(String, Bearer)>,
-) {
-    while let Ok(first) = revocations.recv() {
-        let all: Vec<_> = [first].into_iter().chain(revocations.try_iter()).collect();
-        let now = UnixTime::now();
-        let written: Result<(), Refused> = store.write(|writing| {
-            all.iter()
-                .try_for_each(|(room, bearer)| sessions::revoke(writing, room, bearer, now))
-        });
-        match written {
-            Ok(()) => {
-                let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
-                for (room, bearer) in &all {
-                    pending.remove(&sessions::revocation_name(store, room, bearer));
-                }
-            }
-            // They hold until the process ends: they stay pending.
-            Err(error) => tracing::error!(%error, "revocations could not be stored"),
-        }
     }
 }

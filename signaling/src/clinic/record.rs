@@ -72,6 +72,37 @@ pub(crate) struct Revocation {
     pub(crate) at: u64,
 }
 
+/// What was decided of a token, by its `jti`.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
+pub(crate) struct TokenUse {
+    /// The thumbprint of the key that it is used with.
+    #[serde(default)]
+    pub(crate) key: Option<[u8; 32]>,
+    /// What was decided of its bearer, and in which session.
+    #[serde(default)]
+    pub(crate) attendance: Option<Attendance>,
+    /// When it may be forgotten.
+    pub(crate) kept_until: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub(crate) struct Attendance {
+    pub(crate) session: SessionId,
+    #[serde(default)]
+    pub(crate) is_admitted: bool,
+    #[serde(default)]
+    pub(crate) acceptance: Option<Acceptance>,
+}
+
+/// That a text was accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub(crate) struct Acceptance {
+    pub(crate) version: String,
+    /// SHA-256 of the text.
+    pub(crate) hash: [u8; 32],
+    pub(crate) at: u64,
+}
+
 /// A key of the API's, without its secret.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub(crate) struct ApiKey {

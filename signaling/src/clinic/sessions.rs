@@ -1,10 +1,12 @@
 //! Sessions: opened, looked up, ended; and tokens that are good no longer.
 
-use super::record::{Bearer, Revocation, RoomUse, Session, SessionId};
+use super::record::{
+    Acceptance, Attendance, Bearer, Revocation, RoomUse, Session, SessionId, TokenUse,
+};
 use super::{Clinic, Refused};
 use crate::access::{Admission, UnixTime};
-use crate::room::{NoEntry, SessionPolicy, Sessions};
-use crate::store::tables::{REVOCATIONS, ROOMS, SESSIONS};
+use crate::room::{Decision, Entry, NoEntry, Recorded, Sessions, Standing};
+use crate::store::tables::{REVOCATIONS, ROOMS, SESSIONS, TOKENS};
 use crate::store::{Reading, Store, StoreError, Writing};
 
 impl Clinic {
@@ -32,59 +34,216 @@ impl Clinic {
         latest.is_ok_and(|latest| latest.is_some_and(|latest| latest.session == session.id))
     }
 
-    fn look_up(&self, admission: &Admission, now: UnixTime) -> Result<SessionPolicy, NoEntry> {
-        let bearers = [
-            Bearer::Token(admission.token_id.clone()),
-            Bearer::Subject(admission.subject.clone()),
+    fn look_up(&self, admission: &Admission, now: UnixTime) -> Result<Entry, NoEntry> {
+        let store = self.store();
+        let room = &admission.room;
+        let names = [
+            revocation_name(store, room, &Bearer::Token(admission.token_id.clone())),
+            revocation_name(store, room, &Bearer::Subject(admission.subject.clone())),
         ];
-        let names = bearers.map(|bearer| revocation_name(self.store(), &admission.room, &bearer));
-        if names.iter().any(|name| self.pending().contains(name)) {
-            return Err(NoEntry::Revoked);
-        }
-        let (revoked, session) = self
-            .store()
+        let (is_revoked, session, token) = store
             .read(|reading| {
-                let revoked = reading.get(&REVOCATIONS, &names[0])?.is_some()
+                let is_revoked = reading.get(&REVOCATIONS, &names[0])?.is_some()
                     || reading.get(&REVOCATIONS, &names[1])?.is_some();
-                Ok((revoked, in_room(reading, self.store(), &admission.room)?))
+                let token = reading.get(&TOKENS, &store.name(&["token", &admission.token_id]))?;
+                Ok((is_revoked, in_room(reading, store, room)?, token))
             })
             .map_err(|error: StoreError| {
                 tracing::error!(%error, "a session could not be looked up");
                 NoEntry::Unknown
             })?;
-        if revoked {
+        let journal = &self.shared.journal;
+        let is_over = session.as_ref().is_some_and(|session| {
+            session.is_over(now) || journal.keeps_out(&[end_name(store, &session.id)])
+        });
+        if is_over {
+            return Err(NoEntry::Over);
+        }
+        if is_revoked || journal.keeps_out(&names) {
             return Err(NoEntry::Revoked);
+        }
+        let token: TokenUse = token.unwrap_or_default();
+        if token.key.is_some() && token.key != admission.key.map(|key| key.0) {
+            return Err(NoEntry::OtherKey);
         }
         let Some(session) = session else {
             return if self.shared.settings.require_session {
                 Err(NoEntry::NoSession)
             } else {
-                Ok(self.shared.settings.open_rooms.clone())
+                Ok(Entry {
+                    policy: self.shared.settings.open_rooms.clone(),
+                    ..Entry::default()
+                })
             };
         };
-        if session.is_over(now) {
-            return Err(NoEntry::Over);
-        }
         let policy = session.policy();
         if let Some(window) = policy.window {
             window.admit(now)?;
         }
-        Ok(policy)
+        let attendance = token.attendance.filter(|there| there.session == session.id);
+        Ok(Entry {
+            policy,
+            session: Some(session.id.as_str().to_owned()),
+            standing: attendance.map_or_else(Standing::default, |there| Standing {
+                is_admitted: there.is_admitted,
+                accepted: there.acceptance.map(|acceptance| acceptance.hash),
+            }),
+        })
+    }
+
+    /// Whether a decision that nothing takes back is on disk already, or is
+    /// about no session. Those are made again and again.
+    fn is_known(&self, room: &str, decision: &Decision) -> Result<bool, StoreError> {
+        let store = self.store();
+        let token = |reading: &Reading<'_>, id: &String| {
+            let token: Option<TokenUse> = reading.get(&TOKENS, &store.name(&["token", id]))?;
+            Ok::<_, StoreError>(token.unwrap_or_default())
+        };
+        store.read(|reading| match decision {
+            Decision::Bind { token_id, key, .. } => {
+                Ok(token(reading, token_id)?.key == Some(key.0))
+            }
+            Decision::Admit { token_id } => {
+                let Some(session) = in_room(reading, store, room)? else {
+                    return Ok(true);
+                };
+                let attendance = token(reading, token_id)?.attendance;
+                Ok(
+                    attendance
+                        .is_some_and(|there| there.session == session.id && there.is_admitted),
+                )
+            }
+            _ => Ok(false),
+        })
+    }
+
+    /// What a decision keeps out at once.
+    fn kept_out(&self, room: &str, decision: &Decision) -> Result<Vec<[u8; 32]>, StoreError> {
+        let store = self.store();
+        let token = |id: &String| revocation_name(store, room, &Bearer::Token(id.clone()));
+        Ok(match decision {
+            Decision::Remove { token_id } => vec![token(token_id)],
+            Decision::End { token_ids } => {
+                match store.read(|reading| in_room(reading, store, room))? {
+                    Some(session) => vec![end_name(store, &session.id)],
+                    None => token_ids.iter().map(token).collect(),
+                }
+            }
+            _ => Vec::new(),
+        })
     }
 }
 
 impl Sessions for Clinic {
-    fn enter(&self, admission: &Admission, now: UnixTime) -> Result<SessionPolicy, NoEntry> {
+    fn enter(&self, admission: &Admission, now: UnixTime) -> Result<Entry, NoEntry> {
         self.look_up(admission, now)
     }
 
-    fn revoke_token(&self, room: &str, token_id: &str) {
-        let bearer = Bearer::Token(token_id.to_owned());
-        let name = revocation_name(self.store(), room, &bearer);
-        self.pending().insert(name);
-        // The writer lives as long as this.
-        let _ = self.shared.writer.send((room.to_owned(), bearer));
+    fn record(&self, room: &str, decision: Decision) -> Recorded {
+        if self.is_known(room, &decision).unwrap_or(false) {
+            return Recorded::nothing();
+        }
+        let names = self.kept_out(room, &decision).unwrap_or_else(|error| {
+            tracing::error!(%error, "a session could not be looked up");
+            Vec::new()
+        });
+        self.shared.journal.record(room, decision, names)
     }
+}
+
+/// Writes down what was decided in a room.
+pub(super) fn decide(
+    writing: &mut Writing<'_>,
+    room: &str,
+    decision: &Decision,
+    now: UnixTime,
+    kept_until: u64,
+) -> Result<(), Refused> {
+    let session = match writing.get(&ROOMS, &writing.name(&["room", room]))? {
+        Some(in_use) => writing.get(&SESSIONS, in_use.session.as_str().as_bytes())?,
+        None => None,
+    };
+    // Of one that is over, nothing is decided any more.
+    let session = session.filter(|session| !session.is_over(now));
+    let remove = |writing: &mut Writing<'_>, token_id: &String| {
+        revoke(writing, room, &Bearer::Token(token_id.clone()), now)
+    };
+    match (decision, session) {
+        (Decision::Remove { token_id }, _) => remove(writing, token_id),
+        (
+            Decision::Bind {
+                token_id,
+                key,
+                expires_at,
+            },
+            _,
+        ) => {
+            let kept_until = kept_until.max(expires_at.0.saturating_add(LEEWAY));
+            note_token(writing, token_id, kept_until, |token| {
+                token.key = Some(key.0);
+            })
+        }
+        (Decision::End { .. }, Some(session)) => end(writing, &session.id, now).map(|_| ()),
+        (Decision::End { token_ids }, None) => {
+            token_ids.iter().try_for_each(|id| remove(writing, id))
+        }
+        (Decision::Lock(locked), Some(mut session)) => {
+            session.locked = *locked;
+            writing.put(&SESSIONS, session.id.as_str().as_bytes(), &session)?;
+            Ok(())
+        }
+        (Decision::Admit { token_id }, Some(session)) => {
+            note_token(writing, token_id, kept_until, |token| {
+                attend(token, &session.id).is_admitted = true;
+            })
+        }
+        (
+            Decision::Accept {
+                token_id,
+                version,
+                hash,
+                at,
+            },
+            Some(session),
+        ) => note_token(writing, token_id, kept_until, |token| {
+            attend(token, &session.id).acceptance = Some(Acceptance {
+                version: version.clone(),
+                hash: *hash,
+                at: at.0,
+            });
+        }),
+        // Rooms that nobody opened begin anew each time.
+        (Decision::Lock(_) | Decision::Admit { .. } | Decision::Accept { .. }, None) => Ok(()),
+    }
+}
+
+fn note_token(
+    writing: &mut Writing<'_>,
+    token_id: &str,
+    kept_until: u64,
+    change: impl FnOnce(&mut TokenUse),
+) -> Result<(), Refused> {
+    let name = writing.name(&["token", token_id]);
+    let known = writing.get(&TOKENS, &name)?;
+    if known.is_none() && writing.count(&TOKENS)? >= MOST_TOKENS {
+        return Err(Refused::Full);
+    }
+    let mut token: TokenUse = known.unwrap_or_default();
+    token.kept_until = token.kept_until.max(kept_until);
+    change(&mut token);
+    writing.put(&TOKENS, &name, &token)?;
+    Ok(())
+}
+
+/// What was decided in this session; of another one, nothing is kept.
+fn attend<'a>(token: &'a mut TokenUse, session: &SessionId) -> &'a mut Attendance {
+    let here = token.attendance.take();
+    let here = here.filter(|attendance| attendance.session == *session);
+    token.attendance.insert(here.unwrap_or_else(|| Attendance {
+        session: session.clone(),
+        is_admitted: false,
+        acceptance: None,
+    }))
 }
 
 /// Stores a new session, if no other in its room is still to come or under way.
@@ -147,7 +306,12 @@ pub(crate) fn revoke(
 }
 
 /// Removes what was over before `kept_since`.
-pub(super) fn purge(writing: &mut Writing<'_>, kept_since: UnixTime) -> Result<u64, StoreError> {
+pub(super) fn purge(
+    writing: &mut Writing<'_>,
+    kept_since: UnixTime,
+    now: UnixTime,
+) -> Result<u64, StoreError> {
+    let tokens = writing.retain(&TOKENS, |token| token.kept_until >= now.0)?;
     let revocations = writing.retain(&REVOCATIONS, |revocation| revocation.at >= kept_since.0)?;
     let sessions = writing.retain(&SESSIONS, |session| !session.is_over(kept_since))?;
     if sessions > 0 {
@@ -156,11 +320,16 @@ pub(super) fn purge(writing: &mut Writing<'_>, kept_since: UnixTime) -> Result<u
             left.contains(room.session.as_str().as_bytes())
         })?;
     }
-    Ok(revocations + sessions)
+    Ok(tokens + revocations + sessions)
 }
 
 pub(super) fn revocation_name(store: &Store, room: &str, bearer: &Bearer) -> [u8; 32] {
     store.name(&revocation_parts(room, bearer))
+}
+
+/// Of a session's end on its way to the disk.
+fn end_name(store: &Store, session: &SessionId) -> [u8; 32] {
+    store.name(&["end", session.as_str()])
 }
 
 fn revocation_parts<'a>(room: &'a str, bearer: &'a Bearer) -> [&'a str; 4] {
@@ -186,15 +355,23 @@ const MOST_SESSIONS: u64 = 100_000;
 
 const MOST_REVOCATIONS: u64 = 200_000;
 
+/// About 80 MB.
+const MOST_TOKENS: u64 = 200_000;
+
+/// Tokens are taken for so many seconds beyond their time.
+const LEEWAY: u64 = 10;
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
+    use crate::access::Thumbprint;
     use crate::clinic::ClinicSettings;
     use crate::clinic::record::StoredWindow;
     use crate::protocol::Role;
+    use crate::room::SessionPolicy;
 
     const NOW: UnixTime = UnixTime(1_800_000_000);
 
@@ -202,7 +379,7 @@ mod tests {
     fn a_room_without_a_session_follows_the_setting() {
         assert_eq!(
             clinic(false).enter(&admission("r"), NOW),
-            Ok(SessionPolicy::default())
+            Ok(Entry::default())
         );
         assert_eq!(
             clinic(true).enter(&admission("r"), NOW),
@@ -225,7 +402,7 @@ mod tests {
         let enter = |time| clinic.enter(&admission("r"), UnixTime(time));
 
         assert_eq!(enter(NOW.0 - 1), Err(NoEntry::NotOpenYet));
-        assert_eq!(enter(NOW.0), Ok(session.policy()));
+        assert_eq!(enter(NOW.0), Ok(entry(&session)));
         assert!(session.policy().waiting_room);
         assert_eq!(enter(NOW.0 + 100), Err(NoEntry::Over));
         assert_eq!(
@@ -252,7 +429,7 @@ mod tests {
         assert_eq!(again.map(|session| session.ended), Ok(Some(NOW.0)));
 
         let next = opened(&clinic, &session("r"));
-        assert_eq!(clinic.enter(&admission("r"), NOW), Ok(next.policy()));
+        assert_eq!(clinic.enter(&admission("r"), NOW), Ok(entry(&next)));
     }
 
     #[test]
@@ -276,18 +453,111 @@ mod tests {
     }
 
     #[test]
-    fn who_was_removed_in_the_room_stays_out_at_once_and_for_good() {
-        let store = Arc::new(Store::in_memory());
-        let clinic = clinic_on(&store, false);
+    fn a_removal_and_an_end_hold_at_once_and_for_good() {
+        for (decision, refusal) in [
+            (
+                Decision::Remove {
+                    token_id: "t".into(),
+                },
+                NoEntry::Revoked,
+            ),
+            (
+                Decision::End {
+                    token_ids: vec!["t".into()],
+                },
+                NoEntry::Over,
+            ),
+        ] {
+            let store = Arc::new(Store::in_memory());
+            let clinic = clinic_on(&store, false);
+            opened(&clinic, &session("r"));
 
-        clinic.revoke_token("r", "t");
+            let recorded = clinic.record("r", decision);
+
+            assert_eq!(clinic.enter(&admission("r"), NOW), Err(refusal));
+            assert!(wait_for(recorded));
+            let restarted = clinic_on(&store, false);
+            assert_eq!(restarted.enter(&admission("r"), NOW), Err(refusal));
+        }
+    }
+
+    #[test]
+    fn an_end_where_nobody_opened_a_session_keeps_out_those_who_were_there() {
+        let clinic = clinic(false);
+        let token_ids = vec!["t".to_owned()];
+        assert!(wait_for(clinic.record("r", Decision::End { token_ids })));
 
         assert_eq!(clinic.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
-        while !clinic.pending().is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
+        let other = Admission {
+            token_id: "u".into(),
+            ..admission("r")
+        };
+        assert_eq!(clinic.enter(&other, NOW), Ok(Entry::default()));
+    }
+
+    #[test]
+    fn what_was_decided_in_a_session_holds_after_a_restart_and_in_that_session_only() {
+        let store = Arc::new(Store::in_memory());
+        let clinic = clinic_on(&store, false);
+        let first = opened(&clinic, &session("r"));
+        let token_id = || "t".to_owned();
+        let accept = Decision::Accept {
+            token_id: token_id(),
+            version: "1".into(),
+            hash: [7; 32],
+            at: NOW,
+        };
+        for decision in [
+            accept,
+            Decision::Admit {
+                token_id: token_id(),
+            },
+            Decision::Lock(true),
+        ] {
+            assert!(wait_for(clinic.record("r", decision)));
         }
-        let restarted = clinic_on(&store, false);
-        assert_eq!(restarted.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
+
+        let entry_again = clinic_on(&store, false)
+            .enter(&admission("r"), NOW)
+            .expect("it may");
+        assert!(entry_again.policy.locked);
+        let standing = Standing {
+            is_admitted: true,
+            accepted: Some([7; 32]),
+        };
+        assert_eq!(entry_again.standing, standing);
+
+        let ended = clinic.store().write(|w| end(w, &first.id, NOW).map(|_| ()));
+        ended.expect("it ends");
+        opened(&clinic, &session("r"));
+        let entry_anew = clinic.enter(&admission("r"), NOW).expect("it may");
+        assert!(!entry_anew.policy.locked);
+        assert_eq!(entry_anew.standing, Standing::default());
+    }
+
+    #[test]
+    fn a_token_stays_bound_to_its_key_after_a_restart() {
+        let store = Arc::new(Store::in_memory());
+        let bind = Decision::Bind {
+            token_id: "t".into(),
+            key: Thumbprint([1; 32]),
+            expires_at: NOW,
+        };
+        assert!(wait_for(clinic_on(&store, false).record("r", bind)));
+
+        let clinic = clinic_on(&store, false);
+        for (key, expected) in [
+            (Some(1), Ok(Entry::default())),
+            (Some(2), Err(NoEntry::OtherKey)),
+            (None, Err(NoEntry::OtherKey)),
+        ] {
+            let key = key.map(|byte| Thumbprint([byte; 32]));
+            let bearer = Admission {
+                key,
+                ..admission("r")
+            };
+            assert_eq!(clinic.enter(&bearer, NOW), expected);
+        }
     }
 
     #[test]
@@ -314,6 +584,19 @@ mod tests {
         assert_eq!(clinic.session(&over.id), Ok(None));
         assert!(clinic.enter(&admission("over"), NOW).is_ok());
         assert_eq!(clinic.session(&going_on.id), Ok(Some(going_on)));
+    }
+
+    fn wait_for(recorded: Recorded) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(recorded.done())
+    }
+
+    fn entry(session: &Session) -> Entry {
+        Entry {
+            policy: session.policy(),
+            session: Some(session.id.as_str().to_owned()),
+            standing: Standing::default(),
+        }
     }
 
     const RETENTION: Duration = Duration::from_secs(1_000);

@@ -11,7 +11,7 @@ use sfu::identity::ParticipantId;
 use thiserror::Error;
 
 use super::state::{Room, RoomFull, tell_error};
-use super::{Effect, SessionPolicy};
+use super::{Effect, SessionPolicy, Standing};
 use crate::access::Permissions;
 use crate::audit::Action;
 use crate::protocol::{
@@ -49,6 +49,8 @@ pub struct Arrival {
     pub subject: String,
     /// The token's own id.
     pub token_id: String,
+    /// What was decided of that token before.
+    pub standing: Standing,
     pub entrance: Option<Entrance>,
 }
 
@@ -79,7 +81,7 @@ pub enum NotAdmitted {
 pub(super) struct Caller {
     pub(super) arrival: Arrival,
     /// The text of the session is accepted, or there is none.
-    has_consented: bool,
+    pub(super) has_consented: bool,
     sealed_name: Option<Opaque>,
     knocks: u8,
 }
@@ -112,6 +114,9 @@ impl Room {
     /// # Errors
     /// The rules keep this one out; the room is as it was.
     pub fn arrive(&mut self, arrival: Arrival, now: Instant) -> Result<Vec<Effect>, NotAdmitted> {
+        if arrival.standing.is_admitted {
+            remember(&mut self.admitted, &arrival.token_id);
+        }
         let is_known = self.admitted.contains(&arrival.token_id);
         let is_host = arrival.permissions.allow(Permission::Admit);
         if self.has_ended {
@@ -139,7 +144,10 @@ impl Room {
             }
         }
         let consent = self.rules.policy.consent.as_ref();
-        let consent = consent.filter(|_| !self.consented.contains(&arrival.token_id));
+        let consent = consent.filter(|consent| {
+            arrival.standing.accepted != Some(consent.hash())
+                && !self.consented.contains(&arrival.token_id)
+        });
         if let Some(consent) = consent {
             effects.push(Effect::Tell(
                 arrival.id,

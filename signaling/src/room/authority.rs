@@ -108,17 +108,11 @@ impl Room {
 
     /// Sends somebody away for good, by the clinic's own word.
     pub fn remove_for_good(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
-        let member = self.position(id).map(|i| self.members[i].token_id.clone());
-        let caller = self
-            .caller(id)
-            .map(|i| self.callers[i].arrival.token_id.clone());
-        let Some(token_id) = member.or(caller) else {
+        let Some(token_id) = self.token_of(id).map(str::to_owned) else {
             return Vec::new();
         };
         self.admitted.remove(&token_id);
-        let mut effects = vec![Effect::Revoke(id)];
-        effects.extend(self.expel(id, ErrorCode::Removed, "a host sent you away", now));
-        effects
+        self.expel(id, ErrorCode::Removed, "a host sent you away", now)
     }
 
     /// Ends the session for all.
@@ -127,10 +121,6 @@ impl Room {
             return refusal;
         }
         let mut effects = vec![Effect::by(by, Action::End)];
-        // So that nobody comes back even where nothing else knows of the end.
-        let callers = self.callers.iter().map(|caller| caller.arrival.id);
-        let everybody = self.members.iter().map(|member| member.id).chain(callers);
-        effects.extend(everybody.map(Effect::Revoke));
         effects.extend(self.end());
         effects
     }
@@ -164,7 +154,6 @@ impl Room {
                 Effect::Close(id),
             ]);
         }
-        effects.push(Effect::EndSession);
         effects
     }
 
@@ -191,7 +180,7 @@ impl Room {
     }
 
     /// As [`Room::require`]; and over hosts, only hosts have power.
-    fn require_over(
+    pub(super) fn require_over(
         &self,
         by: ParticipantId,
         id: ParticipantId,

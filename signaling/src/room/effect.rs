@@ -15,10 +15,6 @@ pub enum Effect {
     Media(Command),
     /// Closes a participant's socket, after what it was told.
     Close(ParticipantId),
-    /// Never lets in again who came with this participant's token.
-    Revoke(ParticipantId),
-    /// Lets nobody come back to the session.
-    EndSession,
     /// Puts something on record.
     Audit {
         /// `None`: nobody in the room did it.

@@ -8,6 +8,7 @@
 mod admission;
 mod authority;
 mod codecs;
+mod decision;
 mod effect;
 mod feed;
 mod frames;
@@ -19,5 +20,7 @@ mod view;
 
 pub use admission::{Arrival, Entrance, NotAdmitted, Rules, SecondDevice};
 pub use effect::Effect;
-pub use policy::{Consent, NoEntry, SessionPolicy, Sessions, Window};
+pub use policy::{
+    Consent, Decision, Entry, NoEntry, Recorded, SessionPolicy, Sessions, Standing, Window,
+};
 pub use state::{Devices, Room, RoomFull, RoomSize, Session};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use thiserror::Error;
+use tokio::sync::oneshot;
 
-use crate::access::{Admission, UnixTime};
+use crate::access::{Admission, Thumbprint, UnixTime};
 use crate::protocol::ErrorCode;
 
 /// What holds in one session: as the clinic said when it opened it, or as the
@@ -44,22 +45,87 @@ pub struct Window {
     pub grace: Duration,
 }
 
-/// What the clinic has opened, ended and revoked.
+/// What the clinic has opened, ended and revoked, and what was decided since.
 ///
-/// It is asked whenever somebody comes, and told who was removed, so that
-/// nobody comes back by another way. Calls do not block for longer than a read
-/// of a file takes.
+/// It is asked whenever somebody comes, and told each decision, so that one
+/// holds after a restart too. Calls do not block for longer than a read of a
+/// file takes.
 pub trait Sessions: Send + Sync + std::fmt::Debug {
     /// The rules for somebody who comes with a good token.
-    fn enter(&self, admission: &Admission, now: UnixTime) -> Result<SessionPolicy, NoEntry>;
+    fn enter(&self, admission: &Admission, now: UnixTime) -> Result<Entry, NoEntry>;
 
-    /// Never lets this token in again: its bearer was removed.
-    fn revoke_token(&self, room: &str, token_id: &str);
+    /// Writes a decision down. It holds for whoever comes from now on, and
+    /// outlives the process when [`Recorded::done`] says so. Decisions are
+    /// written in the order in which they came.
+    fn record(&self, room: &str, decision: Decision) -> Recorded;
+}
 
-    /// Lets nobody into this session any more: a host ended it, or its time is
-    /// over. Rooms that nobody opens may begin anew.
-    fn end_session(&self, room: &str) {
-        let _ = room;
+/// What holds for somebody who may come to a session.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Entry {
+    pub policy: SessionPolicy,
+    /// The session's id, if the clinic opened one.
+    pub session: Option<String>,
+    pub standing: Standing,
+}
+
+/// What was decided of a token's bearer before.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Standing {
+    /// It was let in, and may come back.
+    pub is_admitted: bool,
+    /// The SHA-256 hash of the text that it accepted.
+    pub accepted: Option<[u8; 32]>,
+}
+
+/// What must hold even if the server is started anew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// This token is used with this key and no other.
+    Bind {
+        token_id: String,
+        key: Thumbprint,
+        expires_at: UnixTime,
+    },
+    /// Its bearer was let in.
+    Admit { token_id: String },
+    /// Its bearer accepted the text of this version and hash.
+    Accept {
+        token_id: String,
+        version: String,
+        hash: [u8; 32],
+        at: UnixTime,
+    },
+    /// Its bearer was removed: never lets this token in again.
+    Remove { token_id: String },
+    /// Whether the room is locked.
+    Lock(bool),
+    /// A host ended the session. Where nobody opened one, another may begin in
+    /// the room, without the bearers of these tokens.
+    End { token_ids: Vec<String> },
+}
+
+/// A decision on its way to the disk.
+#[derive(Debug)]
+pub struct Recorded(Option<oneshot::Receiver<bool>>);
+
+impl Recorded {
+    /// Nothing is to be written.
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// Done when a word comes: whether it could be written.
+    pub fn when(written: oneshot::Receiver<bool>) -> Self {
+        Self(Some(written))
+    }
+
+    /// Waits until the decision is on disk. `false`: it could not be written.
+    pub async fn done(self) -> bool {
+        match self.0 {
+            Some(written) => written.await.unwrap_or(false),
+            None => true,
+        }
     }
 }
 
@@ -68,6 +134,8 @@ pub trait Sessions: Send + Sync + std::fmt::Debug {
 pub enum NoEntry {
     #[error("the token was revoked, or its bearer removed")]
     Revoked,
+    #[error("the token was used with another key before")]
+    OtherKey,
     #[error("the session is not open yet")]
     NotOpenYet,
     #[error("the session is over")]
@@ -83,6 +151,7 @@ impl NoEntry {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::Revoked => ErrorCode::TokenRevoked,
+            Self::OtherKey => ErrorCode::TokenReused,
             Self::NotOpenYet | Self::NoSession => ErrorCode::SessionNotOpen,
             Self::Over => ErrorCode::SessionEnded,
             Self::Unknown => ErrorCode::Internal,

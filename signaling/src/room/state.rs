@@ -7,13 +7,13 @@ use sfu::identity::{ParticipantId, RoomId, Source};
 use sfu::worker::command::{Command, ExpectedFrames, MediaParameters, TransportParameters};
 use thiserror::Error;
 
-use super::Effect;
 use super::admission::{Arrival, Caller, Entrance, Rules};
 use super::authority::Muting;
 use super::codecs::{self, Common};
 use super::feed::permission;
 use super::frames::Frames;
 use super::slots::Slots;
+use super::{Effect, Standing};
 use crate::access::Permissions;
 use crate::audit::Action;
 use crate::mls::{Delivery, Invalid, Told};
@@ -155,6 +155,9 @@ impl Room {
 
     /// Changes the rules. Who is there stays; the lock is as it was.
     pub fn set_rules(&mut self, rules: Rules) {
+        if rules.policy.consent != self.rules.policy.consent {
+            self.consented.clear();
+        }
         self.rules = rules;
     }
 
@@ -172,6 +175,7 @@ impl Room {
             permissions: Permissions::of(role),
             subject: id.to_string(),
             token_id: id.to_string(),
+            standing: Standing::default(),
             entrance: None,
         };
         // Nothing is measured against the time without an inactivity limit.
@@ -187,6 +191,7 @@ impl Room {
             subject,
             token_id,
             entrance,
+            standing: _,
         } = arrival;
         let receives = permissions.allow(Permission::Receive);
         let slots = if receives {
@@ -514,6 +519,11 @@ impl Room {
     /// Who is there, in the order in which they came.
     pub fn participants(&self) -> impl Iterator<Item = ParticipantId> {
         self.members.iter().map(|member| member.id)
+    }
+
+    /// Who is at the door, in the order in which they came.
+    pub fn waiting_people(&self) -> impl Iterator<Item = ParticipantId> {
+        self.callers.iter().map(|caller| caller.arrival.id)
     }
 
     /// Whether somebody is in the room, and not at its door.

@@ -1,7 +1,7 @@
 //! The rooms of this node, and everybody in them.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,17 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::outbox::Outbox;
+use super::request;
 use super::resume::{Door, Return};
 use crate::MediaPlane;
 use crate::access::{Admission, Permissions, UnixTime};
 use crate::api::LiveParticipant;
-use crate::audit::{AuditEvent, AuditSink, Person};
+use crate::audit::{Actor, AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
-use crate::protocol::{ErrorCode, ResumeSecret, Resumption, ServerMessage};
+use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{
-    Arrival, Effect, Entrance, NotAdmitted, Room, RoomSize, Rules, SecondDevice, SessionPolicy,
-    Sessions,
+    Arrival, Decision, Effect, Entrance, Entry, NotAdmitted, Recorded, Room, RoomSize, Rules,
+    SecondDevice, Sessions,
 };
 
 /// Rooms come with their first participant and go with their last. A room
@@ -53,7 +54,7 @@ pub(super) struct Bearer {
     pub(super) admission: Admission,
     pub(super) permissions: Permissions,
     /// The rules of the session it comes to.
-    pub(super) policy: SessionPolicy,
+    pub(super) entry: Entry,
     pub(super) entrance: Option<Entrance>,
 }
 
@@ -65,6 +66,8 @@ struct OpenRoom {
 
 struct Stay {
     room: String,
+    /// The session that the clinic opened there, if it did.
+    session: Option<String>,
     /// Which room of that name: it may end, and another begin, while a socket
     /// whose media was lost is still being closed.
     id: RoomId,
@@ -136,21 +139,21 @@ impl Register {
         }
         let admission = bearer.admission;
         let rules = Rules {
-            policy: bearer.policy,
+            policy: bearer.entry.policy,
             host_permissions: self.settings.host_permissions,
             second_device: self.settings.second_device,
         };
         let rooms = self.rooms.len();
         let open = match self.rooms.entry(admission.room.clone()) {
-            Entry::Occupied(entry) => {
+            hash_map::Entry::Occupied(entry) => {
                 let open = entry.into_mut();
                 open.room.set_rules(rules);
                 open
             }
-            Entry::Vacant(_) if rooms >= self.settings.limits.rooms => {
+            hash_map::Entry::Vacant(_) if rooms >= self.settings.limits.rooms => {
                 return Err(NoSeat::ServerFull);
             }
-            Entry::Vacant(entry) => {
+            hash_map::Entry::Vacant(entry) => {
                 let worker = (0..self.loads.len())
                     .min_by_key(|worker| self.loads[*worker])
                     .unwrap_or(0);
@@ -169,6 +172,7 @@ impl Register {
             permissions: bearer.permissions,
             subject: admission.subject.clone(),
             token_id: admission.token_id.clone(),
+            standing: bearer.entry.standing,
             entrance: bearer.entrance,
         };
         let (room, worker) = (open.id, open.worker);
@@ -185,6 +189,7 @@ impl Register {
         self.loads[worker] += 1;
         let stay = Stay {
             room: admission.room,
+            session: bearer.entry.session,
             id: room,
             worker,
             outbox,
@@ -268,6 +273,21 @@ impl Register {
         self.stays.contains_key(&id)
     }
 
+    /// Writes down what is decided by somebody's message, which then is to be
+    /// handed to the room.
+    pub(super) fn record(&self, id: ParticipantId, message: &ClientMessage) -> Vec<Recorded> {
+        let stay = self.stays.get(&id);
+        let here = stay.and_then(|stay| Some((stay, self.rooms.get(&stay.room)?)));
+        let Some((stay, open)) = here.filter(|(stay, open)| open.id == stay.id) else {
+            return Vec::new();
+        };
+        let decisions = request::decisions(&open.room, id, message, UnixTime::now());
+        decisions
+            .into_iter()
+            .map(|decision| self.sessions.record(&stay.room, decision))
+            .collect()
+    }
+
     /// Changes somebody's room. Nothing happens when it has left.
     pub(super) fn update(
         &mut self,
@@ -296,7 +316,7 @@ impl Register {
         stay.outbox.close();
         let load = &mut self.loads[stay.worker];
         *load = load.saturating_sub(1);
-        if let Entry::Occupied(open) = self.rooms.entry(stay.room)
+        if let hash_map::Entry::Occupied(open) = self.rooms.entry(stay.room)
             && open.get().room.is_empty()
         {
             open.remove();
@@ -305,12 +325,20 @@ impl Register {
 
     /// Who is in a room, whoever came first first.
     pub(super) fn live(&self, room: &str) -> Vec<LiveParticipant> {
-        let Some(open) = self.rooms.get(room) else {
-            return Vec::new();
-        };
-        let there = open.room.participants();
-        there
-            .filter_map(|id| Some(self.stays.get(&id)?.live.clone()))
+        let open = self.rooms.get(room);
+        let there = open.into_iter().flat_map(|open| open.room.participants());
+        self.describe(there)
+    }
+
+    /// Who is at a room's door, whoever came first first.
+    pub(super) fn waiting(&self, room: &str) -> Vec<LiveParticipant> {
+        let open = self.rooms.get(room);
+        let there = open.into_iter().flat_map(|open| open.room.waiting_people());
+        self.describe(there)
+    }
+
+    fn describe(&self, ids: impl Iterator<Item = ParticipantId>) -> Vec<LiveParticipant> {
+        ids.filter_map(|id| Some(self.stays.get(&id)?.live.clone()))
             .collect()
     }
 
@@ -369,6 +397,13 @@ impl Register {
             match effect {
                 Effect::Tell(id, message) => {
                     if let Some(stay) = self.stays.get_mut(&id) {
+                        if matches!(message, ServerMessage::Joined { .. }) {
+                            // Nobody waits for it: a lock that would keep this
+                            // one out is written after it.
+                            let token_id = stay.live.token_id.clone();
+                            let admitted = Decision::Admit { token_id };
+                            let _ = self.sessions.record(&stay.room, admitted);
+                        }
                         let window = self.settings.resume_window;
                         let message = stay.with_secret(message, window);
                         stay.outbox.push(&message);
@@ -378,16 +413,6 @@ impl Register {
                 Effect::Close(id) => {
                     if let Some(stay) = self.stays.get(&id) {
                         stay.outbox.close();
-                    }
-                }
-                Effect::Revoke(id) => {
-                    if let Some(stay) = self.stays.get(&id) {
-                        self.sessions.revoke_token(&stay.room, &stay.live.token_id);
-                    }
-                }
-                Effect::EndSession => {
-                    if let Some(stay) = self.stays.get(&somebody) {
-                        self.sessions.end_session(&stay.room);
                     }
                 }
                 Effect::Audit {
@@ -402,9 +427,10 @@ impl Register {
                         |id: Option<ParticipantId>| Some(self.stays.get(&id?)?.person.clone());
                     self.audit.record(&AuditEvent {
                         at: UnixTime::now(),
-                        room: stay.id,
+                        session: stay.session.clone(),
+                        room: Some(stay.id),
                         room_name: stay.room.clone(),
-                        actor: person(actor),
+                        actor: person(actor).map_or(Actor::Server, Actor::Person),
                         target: person(target),
                         action,
                     });
@@ -448,6 +474,7 @@ mod tests {
     use crate::audit::AuditLog;
     use crate::clinic::{Clinic, ClinicSettings};
     use crate::protocol::Role;
+    use crate::room::SessionPolicy;
     use crate::store::Store;
 
     const ANN: ParticipantId = ParticipantId(1);
@@ -545,7 +572,7 @@ mod tests {
         let bearer = Bearer {
             admission,
             permissions: Permissions::of(Role::Client),
-            policy: SessionPolicy::default(),
+            entry: Entry::default(),
             entrance: None,
         };
         register

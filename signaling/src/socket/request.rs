@@ -5,8 +5,30 @@ use std::time::Instant;
 use sfu::identity::ParticipantId;
 
 use super::group::parse_participant_id;
+use crate::access::UnixTime;
 use crate::protocol::ClientMessage;
-use crate::room::{Effect, Room};
+use crate::room::{Decision, Effect, Room};
+
+/// What of a message must be on record before [`handle`] gets it.
+pub(super) fn decisions(
+    room: &Room,
+    id: ParticipantId,
+    message: &ClientMessage,
+    now: UnixTime,
+) -> Vec<Decision> {
+    match message {
+        ClientMessage::AcceptConsent { hash } => room.decide_accept(id, hash, now),
+        ClientMessage::Admit { participant_ids } => room.decide_admit(id, &ids(participant_ids)),
+        ClientMessage::AdmitAll {} => room.decide_admit_all(id),
+        ClientMessage::Lock { locked } => room.decide_lock(id, *locked),
+        ClientMessage::Remove { participant_id } => match parse_participant_id(participant_id) {
+            Some(other) => room.decide_remove(id, other),
+            None => Vec::new(),
+        },
+        ClientMessage::EndSession {} => room.decide_end(id),
+        _ => Vec::new(),
+    }
+}
 
 /// Hands a message to the room. Nothing comes of one that names nobody, or is
 /// about something else.
@@ -34,13 +56,7 @@ pub(super) fn handle(
         ClientMessage::AcceptConsent { hash } => room.accept_consent(id, &hash, now),
         ClientMessage::Knock { sealed_name } => room.knock(id, sealed_name),
         ClientMessage::DoorKey { key } => room.set_door_key(id, key),
-        ClientMessage::Admit { participant_ids } => {
-            let ids: Vec<_> = participant_ids
-                .iter()
-                .filter_map(|text| parse_participant_id(text))
-                .collect();
-            room.admit(id, &ids, now)
-        }
+        ClientMessage::Admit { participant_ids } => room.admit(id, &ids(&participant_ids), now),
         ClientMessage::AdmitAll {} => room.admit_all(id, now),
         ClientMessage::Refuse { .. } => room.refuse(id, other, now),
         ClientMessage::TellWaiting { message, .. } => room.tell_caller(id, other, message),
@@ -53,4 +69,9 @@ pub(super) fn handle(
         ClientMessage::EndSession {} => room.end_session(id),
         _ => Vec::new(),
     }
+}
+
+fn ids(texts: &[String]) -> Vec<ParticipantId> {
+    let ids = texts.iter().filter_map(|text| parse_participant_id(text));
+    ids.collect()
 }

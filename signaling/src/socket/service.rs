@@ -268,10 +268,15 @@ impl Service {
             verify_proof(proof, key, nonce, &admission.room, token)?;
         }
         let permissions = self.shared.settings.access.permit(&admission, now)?;
+        Ok((admission, permissions))
+    }
+
+    /// Takes note of a token that may be used here, so that no other key uses
+    /// it too.
+    pub(super) fn note_token(&self, admission: &Admission) -> Result<(), TokenError> {
         let tokens = self.shared.tokens.lock();
         let mut tokens = tokens.unwrap_or_else(PoisonError::into_inner);
-        tokens.enter(&admission, now)?;
-        Ok((admission, permissions))
+        tokens.enter(admission, UnixTime::now())
     }
 
     pub(super) fn sessions(&self) -> &dyn Sessions {
@@ -309,6 +314,10 @@ impl Service {
 impl LiveRooms for Service {
     fn participants(&self, room: &str) -> Vec<LiveParticipant> {
         self.register().live(room)
+    }
+
+    fn waiting(&self, room: &str) -> Vec<LiveParticipant> {
+        self.register().waiting(room)
     }
 
     fn remove(&self, room: &str, participant: ParticipantId) {

@@ -16,10 +16,10 @@ use super::secret;
 use super::service::{Encryption, Service};
 use super::statistics::JoinOutcome;
 use super::stay::Stay;
-use crate::access::{Nonce, UnixTime};
+use crate::access::{Admission, Nonce, UnixTime};
 use crate::limits::{MessageRate, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, ServerMessage};
-use crate::room::Entrance;
+use crate::room::{Decision, Entrance, NoEntry};
 
 /// Serves a socket until either side ends it, or until it belongs to a stay
 /// that began on another.
@@ -89,6 +89,10 @@ impl Refusal {
             message: Some((code, message.into())),
             close: close_code::POLICY,
         }
+    }
+
+    pub(super) fn no_entry(why: NoEntry) -> Self {
+        Self::new(why.code(), why.to_string())
     }
 
     pub(super) fn going_down() -> Self {
@@ -168,10 +172,15 @@ async fn await_first(
                 .admit(&token, proof.as_ref(), &nonce)
                 .await
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-            let policy = service
+            let entry = service
                 .sessions()
                 .enter(&admission, UnixTime::now())
-                .map_err(|none| Refusal::new(none.code(), none.to_string()))?;
+                .map_err(Refusal::no_entry)?;
+            // Not before: else a stranger's key could take a token over that
+            // is known to be another's.
+            service
+                .note_token(&admission)
+                .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
             let entrance = group.map(Entrance::Report).or(match key_package {
                 None if !key_package_follows => None,
                 key_package => Some(Entrance::KeyPackage(key_package)),
@@ -183,11 +192,12 @@ async fn await_first(
                 ));
             }
             let id = participant_id.map(|id| parse_id(&id)).transpose()?;
+            bind(service, &admission).await?;
             Ok(First::Join(Box::new(Newcomer {
                 bearer: Bearer {
                     admission,
                     permissions,
-                    policy,
+                    entry,
                     entrance,
                 },
                 id,
@@ -208,6 +218,26 @@ async fn await_first(
         )),
         Err((code, message)) => Err(Refusal::new(code, message)),
     }
+}
+
+/// Sees to it that a token is used with one key, whatever becomes of us.
+async fn bind(service: &Service, admission: &Admission) -> Result<(), Refusal> {
+    let Some(key) = admission.key else {
+        return Ok(());
+    };
+    let binding = Decision::Bind {
+        token_id: admission.token_id.clone(),
+        key,
+        expires_at: admission.expires_at,
+    };
+    let recorded = service.sessions().record(&admission.room, binding);
+    if recorded.done().await {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::Internal,
+        "it cannot be written down whose token this is",
+    ))
 }
 
 fn parse_id(text: &str) -> Result<ParticipantId, Refusal> {

@@ -19,6 +19,7 @@ use super::service::Service;
 use super::session::{Newcomer, Refusal};
 use super::statistics::{GivenUp, JoinOutcome};
 use crate::SlotsBy;
+use crate::access::UnixTime;
 use crate::limits::{MessageRate, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
 use crate::room::{Devices, Session};
@@ -61,6 +62,7 @@ impl Stay {
     ) -> Result<Self, Refusal> {
         let id = newcomer.id.unwrap_or_else(secret::participant_id);
         let outbox = Outbox::new();
+        let admission = newcomer.bearer.admission.clone();
         let (seat, returns) = {
             let mut register = service.register();
             if service.is_going_down() {
@@ -76,6 +78,12 @@ impl Stay {
                 .join(id, newcomer.bearer, outbox.clone())
                 .map_err(|none| Refusal::new(none.code(), none.to_string()))?
         };
+        // Whoever ended the session or took the token back since it was looked
+        // up found nobody here to send away.
+        if let Err(why) = service.sessions().enter(&admission, UnixTime::now()) {
+            service.register().leave(id);
+            return Err(Refusal::no_entry(why));
+        }
         tracing::info!(room = %seat.room, participant = %id, "joined");
         let local = LocalTransport {
             credentials: secret::ice_credentials(),
@@ -196,7 +204,7 @@ impl Stay {
                         continue;
                     }
                     match incoming {
-                        Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
+                        Some(Ok(Message::Text(text))) => self.handle(text.as_str()).await,
                         Some(Ok(Message::Binary(_))) => {
                             self.tell_error(ErrorCode::InvalidMessage, BINARY, true);
                         }
@@ -311,7 +319,7 @@ impl Stay {
         false
     }
 
-    fn handle(&mut self, text: &str) {
+    async fn handle(&mut self, text: &str) {
         let limits = self.service.limits();
         match parse(text, limits) {
             Ok(ClientMessage::Offer { publications, .. })
@@ -403,14 +411,22 @@ impl Stay {
             Ok(ClientMessage::Join { .. } | ClientMessage::Resume { .. }) => {
                 self.tell_error(ErrorCode::InvalidMessage, "this socket has joined", false);
             }
-            Ok(message) => {
-                let id = self.id;
-                self.service.register().update(id, |room| {
-                    request::handle(room, id, message, StdInstant::now())
-                });
-            }
+            Ok(message) => self.request(message).await,
             Err((code, message)) => self.tell_error(code, &message, false),
         }
+    }
+
+    /// Hands a message to the room. What people will be told of it must not be
+    /// lost with the process.
+    async fn request(&mut self, message: ClientMessage) {
+        let id = self.id;
+        let decisions = self.service.register().record(id, &message);
+        for decision in decisions {
+            decision.done().await;
+        }
+        self.service.register().update(id, |room| {
+            request::handle(room, id, message, StdInstant::now())
+        });
     }
 
     fn deliver(&self, message: GroupMessage) {

@@ -79,6 +79,10 @@ impl Store {
             create(path, &keys)?;
         }
         let database = open_file(path)?;
+        complete(&database).map_err(|error| OpenError::Damaged {
+            path: path.to_owned(),
+            detail: error.to_string(),
+        })?;
         Self::unlock(database, keys, owner).map_err(|error| match error {
             Locked::NoKey(needed) => OpenError::WrongKey {
                 path: path.to_owned(),
@@ -443,6 +447,22 @@ fn initialize(database: &Database, keys: &KeyRing) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
+/// Adds the tables that a store of an older version lacks.
+fn complete(database: &Database) -> Result<(), StoreError> {
+    let reading = database.begin_read()?;
+    let has = |name: &'static str| reading.open_table(definition(name)).is_ok();
+    // One without its first is no store, and is called damaged.
+    if !has(META) || TABLES.into_iter().all(has) {
+        return Ok(());
+    }
+    let mut transaction = database.begin_write()?;
+    transaction.set_two_phase_commit(true);
+    for name in TABLES {
+        transaction.open_table(definition(name))?;
+    }
+    Ok(transaction.commit()?)
+}
+
 fn open_file(path: &Path) -> Result<Database, OpenError> {
     let damaged = |detail: String| OpenError::Damaged {
         path: path.to_owned(),
@@ -506,10 +526,11 @@ fn definition(name: &'static str) -> TableDefinition<'static, &'static [u8], &'s
 }
 
 pub(crate) mod tables {
-    //! What there is in the store. A new table is a new format.
+    //! What there is in the store. Files of before a table came get it when
+    //! they are opened.
 
     use super::Table;
-    use crate::clinic::record::{Answer, ApiKey, Revocation, RoomUse, Session};
+    use crate::clinic::record::{Answer, ApiKey, Revocation, RoomUse, Session, TokenUse};
 
     /// By id, so that later ones come later.
     pub(crate) const SESSIONS: Table<Session> = Table::new("sessions");
@@ -519,18 +540,21 @@ pub(crate) mod tables {
     pub(crate) const API_KEYS: Table<ApiKey> = Table::new("api_keys");
     /// By room and what was revoked.
     pub(crate) const REVOCATIONS: Table<Revocation> = Table::new("revocations");
+    /// By the token's id.
+    pub(crate) const TOKENS: Table<TokenUse> = Table::new("tokens");
     /// By API key and idempotency key.
     pub(crate) const ANSWERS: Table<Answer> = Table::new("answers");
 }
 
 /// First comes what tells whether the others can be read.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     META,
     "sessions",
     "rooms",
     "api_keys",
     "revocations",
     "answers",
+    "tokens",
 ];
 
 const META: &str = "meta";

@@ -376,6 +376,7 @@ pub fn new_token(room: &str, issued_at: UnixTime) -> NewToken<'_> {
         issued_at,
         lifetime_seconds: 3_600,
         token_id: "t",
+        key: None,
     }
 }
 

@@ -145,13 +145,19 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     await observer.locator('.ended', { hasText: 'opens the room no more' }).waitFor();
   });
 
-  test('an end for all is one', async () => {
+  test('an end for all is one, and stays one when the server is started again', async () => {
     await therapist.locator('quiet-room-session-controls .end').click();
     await therapist.locator('dialog .confirm').click();
 
     for (const page of [therapist, client]) {
       await page.locator('.ended', { hasText: 'The session is over' }).waitFor();
       expect(await page.locator('.rejoin').count()).toBe(0);
+    }
+    await gathering.server.crash();
+    for (const link of [clientLink, therapistLink]) {
+      await client.goto('about:blank');
+      await client.goto(link);
+      await client.locator('.ended', { hasText: 'The session is over' }).waitFor();
     }
   });
 
