@@ -123,7 +123,7 @@ fn neither_store_nor_log_shows_what_was_said() {
         .into_iter()
         .chain([secret, sealing.trim(), &sealing[..32]]);
     let store = fs::read(clinic.folder.join("store")).expect("it is there");
-    assert!(log.contains("session opened") && store.len() > 4_096);
+    assert!(log.contains("action=\"open\"") && store.len() > 4_096);
     for word in searched {
         let found = store
             .windows(word.len())
