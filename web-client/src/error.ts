@@ -17,6 +17,8 @@ export type ClientErrorCode =
   | 'encryption-failed'
   | 'encryption-pending'
   | 'sender-mismatch'
+  | 'role-mismatch'
+  | 'key-changed'
   | 'microphone-refused'
   | 'microphone-missing'
   | 'microphone-busy'
@@ -134,6 +136,14 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
   'sender-mismatch': [
     'A picture or a voice was not of the person whom the server named, and was hidden.',
     'If it does not end, leave the room and tell the clinic.',
+  ],
+  'role-mismatch': [
+    'Somebody says to have another role than the server says.',
+    'Ask who it is, and tell the clinic.',
+  ],
+  'key-changed': [
+    'Somebody’s key has changed, so that it may be somebody else now.',
+    'Compare the safety code again, or leave the room and tell the clinic.',
   ],
   'encryption-failed': [
     'The part of the page that protects the session failed.',

@@ -19,6 +19,7 @@ export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { PauseReason } from './signaling/protocol/PauseReason';
 export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
+export type { Warning } from './room/protection';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';

@@ -10,7 +10,8 @@ interface GroupChannelEvents {
   /** To be sent to the server as it is. */
   send: [message: GroupClientMessage];
   epoch: [epoch: GroupEpoch];
-  told: [participantId: string, message: ApplicationMessage];
+  /** `key` is the public signature key of whoever says it. */
+  told: [participantId: string, key: string, message: ApplicationMessage];
   /** The worker did not believe the server. */
   refused: [reason: string];
   failed: [error: QuietroomError];
@@ -86,7 +87,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
         this.emit('epoch', report);
         break;
       case 'told':
-        this.emit('told', report.participantId, report.message);
+        this.emit('told', report.participantId, report.key, report.message);
         break;
       case 'group-refused':
         this.emit('refused', report.reason);

@@ -142,6 +142,8 @@ export type WorkerReport =
       /** What a member told all. */
       readonly type: 'told';
       readonly participantId: string;
+      /** The public signature key that it bears, in base64url. */
+      readonly key: string;
       readonly message: ApplicationMessage;
     }
   | {

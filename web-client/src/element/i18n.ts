@@ -12,6 +12,19 @@ export interface Messages {
   readonly unknown: string;
   /** What somebody is called; `number` tells several of one role apart. */
   readonly participant: (role: Role, number: number | undefined) => string;
+  /** Somebody whose name is another's too, or looks like a role. */
+  readonly toldApart: (name: string, who: string) => string;
+  readonly roleUnknown: string;
+  /** Of a role that the server says and the person does not. */
+  readonly roleNotConfirmed: (role: string) => string;
+  readonly warnings: Record<
+    'sender-mismatch' | 'undecryptable' | 'role-mismatch' | 'key-changed',
+    (name: string) => string
+  >;
+  /** To be said of members of the group whom the server does not show. */
+  readonly hiddenMember: string;
+  /** Own sound or pictures are held back. */
+  readonly unsent: string;
   readonly tile: (name: string, microphone: boolean, camera: boolean) => string;
   readonly microphoneOff: string;
   /** On a tile whose picture the connection does not take. */
@@ -131,6 +144,23 @@ export const english: Messages = {
   youNamed: (name) => `${name} (you)`,
   unknown: 'Somebody who is not shown',
   participant: (role, number) => (number === undefined ? ROLES[role] : `${ROLES[role]} ${number}`),
+  toldApart: (name, who) => `${name} (${who})`,
+  roleUnknown: 'Role not known',
+  roleNotConfirmed: (role) => `${role} (not confirmed)`,
+  warnings: {
+    'sender-mismatch': (name) =>
+      `Sound or pictures that came as those of ${name} were not of the person whom the server named, and are hidden. If it does not end, leave the room and tell the clinic.`,
+    undecryptable: (name) =>
+      `What comes from ${name} cannot be decrypted, and is not shown. If it does not end, join again.`,
+    'role-mismatch': (name) =>
+      `${name} says to have another role than the server says. Ask who it is, and tell the clinic.`,
+    'key-changed': (name) =>
+      `The key of ${name} has changed, so it may be somebody else now. Compare the safety code, or leave the room and tell the clinic.`,
+  },
+  hiddenMember:
+    'Somebody who is not shown can see and hear the session. Look at the list of people; if nobody knows who it is, leave the room and tell the clinic.',
+  unsent:
+    'Your sound or picture cannot be encrypted and is not sent. If it does not end, join again.',
   tile: (name, microphone, camera) =>
     `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
   microphoneOff: 'Microphone off',

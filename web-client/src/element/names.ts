@@ -1,22 +1,37 @@
+import { nameKey } from '../room/name';
 import type { RemoteParticipant } from '../room/participant';
+import type { Role } from '../signaling/protocol/Role';
 import type { Messages } from './i18n';
 
 /**
  * What to call somebody: the name it gave, or else the role, and a number if
  * several of the `others` have it. Everyone in the room sees one and the same
- * number, since it follows from the id.
+ * number, since it follows from the id. Who took another's name, `ownName` or
+ * the word for a role is told apart by what the server says.
  */
 export function participantName(
   participant: RemoteParticipant,
   others: readonly RemoteParticipant[],
+  ownName: string,
   messages: Messages,
 ): string {
-  if (participant.name !== '') return participant.name;
-  const peers = others.filter(({ role }) => role === participant.role);
-  return messages.participant(
-    participant.role,
-    peers.length > 1 ? numberOf(participant.id) : undefined,
+  const { id, name, role } = participant;
+  const isAlone = (is: (other: RemoteParticipant) => boolean): boolean =>
+    !others.some((other) => other.id !== id && is(other));
+  const whoElse = messages.participant(
+    role,
+    isAlone((other) => other.role === role) ? undefined : numberOf(id),
   );
+  if (name === '') return whoElse;
+  const key = nameKey(name);
+  const taken = [
+    messages.you,
+    ownName,
+    ...ROLES.map((one) => messages.participant(one, undefined)),
+  ];
+  const isUnique =
+    taken.every((one) => nameKey(one) !== key) && isAlone((other) => nameKey(other.name) === key);
+  return isUnique ? name : messages.toldApart(name, whoElse);
 }
 
 /** From 100 to 999, evenly spread over ids. */
@@ -25,3 +40,5 @@ function numberOf(id: string): number {
   for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) % 900;
   return 100 + hash;
 }
+
+const ROLES: readonly Role[] = ['host', 'co-host', 'client', 'observer', 'interpreter'];

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
-import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
 import { Room, type RoomOptions } from '../room/room';
 import { QuietRoomElement } from './quiet-room';
 
@@ -15,6 +15,7 @@ class RoomWithPanels extends QuietRoomElement {
 customElements.define('room-with-panels', RoomWithPanels);
 
 let element: RoomWithPanels;
+let bensKey: string;
 let environment: FakeEnvironment;
 
 beforeEach(async () => {
@@ -41,7 +42,7 @@ beforeEach(async () => {
   environment.startTransforms();
   environment.socket.say({
     type: 'joined',
-    participantId: 'me',
+    participantId: OWN_ID,
     role: 'host',
     participants: [
       { id: 'ben', role: 'client', microphone: true, camera: true, reconnecting: false },
@@ -72,15 +73,16 @@ async function rendered(): Promise<void> {
 }
 
 async function begin(epoch: bigint, key: string): Promise<void> {
+  bensKey = key;
   const ben = { participantId: 'ben', leaf: 1, room: 'room', role: 'client', key } as const;
-  const me = { participantId: 'me', leaf: 0, room: 'room', role: 'host', key: 'mine' } as const;
+  const me = { participantId: OWN_ID, leaf: 0, room: 'room', role: 'host', key: 'mine' } as const;
   const safetyCode = String(epoch).repeat(30);
   environment.worker.report({ type: 'epoch', epoch, safetyCode, members: [me, ben] });
   await rendered();
 }
 
 async function tell(message: ApplicationMessage): Promise<void> {
-  environment.worker.report({ type: 'told', participantId: 'ben', message });
+  environment.worker.report({ type: 'told', participantId: 'ben', key: bensKey, message });
   await rendered();
 }
 
@@ -268,7 +270,7 @@ test('a shared screen is large, says whose it is, and goes again', async () => {
 test('the own screen is shared and stopped by one button, and said so', async () => {
   await begin(1n, 'key');
   await press('.controls .screen');
-  environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: 'me' }] });
+  environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: OWN_ID }] });
   await rendered();
 
   expect(text(element.renderRoot, '.controls .screen')).toEqual(['Stop sharing']);

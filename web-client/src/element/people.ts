@@ -9,6 +9,7 @@ import type { PersonAction } from './powers';
 export interface PeopleEntry {
   readonly member: GroupMember;
   readonly label: string;
+  readonly role: string;
   readonly isLocal: boolean;
   readonly handRaised: boolean;
   /** The code was compared with this person's key in force. */
@@ -79,11 +80,11 @@ export class PeopleElement extends LitElement {
 
   #renderEntry(entry: PeopleEntry): TemplateResult {
     const { messages } = this;
-    const { member, label, isLocal, handRaised, isCompared } = entry;
+    const { member, label, role, isLocal, handRaised, isCompared } = entry;
     return html`<li data-key=${member.key}>
       <div class="who">
         <span class="name" dir="auto">${label}</span>
-        <span class="role">${messages.participant(member.role, undefined)}</span>
+        <span class="role">${role}</span>
       </div>
       ${
         handRaised

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import type { GroupMember } from '../e2ee/messages';
 import { Room, type RoomOptions } from '../room/room';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { QuietRoomElement } from './quiet-room';
@@ -14,7 +15,7 @@ const BEN = {
 } as const;
 const JOINED: ServerMessage = {
   type: 'joined',
-  participantId: 'me',
+  participantId: OWN_ID,
   role: 'host',
   participants: [BEN],
   slots: 1,
@@ -22,6 +23,14 @@ const JOINED: ServerMessage = {
   iceServers: [],
   permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
   locked: false,
+};
+
+const BENS: GroupMember = {
+  participantId: 'ben',
+  leaf: 1,
+  room: 'room',
+  role: 'client',
+  key: 'key of ben',
 };
 
 class TestedElement extends QuietRoomElement {
@@ -84,6 +93,18 @@ async function enter(): Promise<FakeEnvironment> {
   environment.connection.become('connected');
   await rendered();
   return environment;
+}
+
+function begin(environment: FakeEnvironment, ...others: readonly GroupMember[]): void {
+  const me = { ...BENS, participantId: OWN_ID, leaf: 0, role: 'host', key: 'mine' } as const;
+  const safetyCode = '1'.repeat(30);
+  environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode, members: [me, ...others] });
+}
+
+function notices(): string[] {
+  return [...element.renderRoot.querySelectorAll('.notice')].map(({ textContent }) =>
+    textContent.replace(/\s+/g, ' ').trim(),
+  );
 }
 
 function find(selector: string): HTMLElement | null {
@@ -268,9 +289,11 @@ test('another token is another stay', async () => {
 
 test('a name and a raised hand are on the tile', async () => {
   const environment = await enter();
+  begin(environment, BENS);
   environment.worker.report({
     type: 'told',
     participantId: 'ben',
+    key: 'key of ben',
     message: { type: 'profile', name: 'Ben', handRaised: true },
   });
   await rendered();
@@ -301,4 +324,67 @@ test('a paused picture says why, and hides the last frame until another one come
   environment.socket.say({ ...paused, type: 'unpaused' });
   await rendered();
   expect(tile.shadowRoot?.querySelector('.paused')).toBeNull();
+});
+
+test('a role that only its owner claims is not shown, and is told of', async () => {
+  const environment = await enter();
+  begin(environment, { ...BENS, role: 'host' });
+  find('.people-toggle')?.click();
+  await rendered();
+
+  expect(labels()).toEqual(['Participant', 'You']);
+  const roles = find('quiet-room-people')?.shadowRoot?.querySelectorAll('.role') ?? [];
+  expect([...roles].map(({ textContent }) => textContent)).toEqual([
+    'Therapist',
+    'Participant (not confirmed)',
+  ]);
+  expect(notices()).toEqual([expect.stringMatching(/^Participant says to have another role/)]);
+
+  begin(environment, BENS);
+  await rendered();
+  expect(notices()).toEqual([]);
+});
+
+test('a member whom the server does not show is counted and told of', async () => {
+  const environment = await enter();
+  vi.useFakeTimers();
+  begin(environment, BENS, { ...BENS, participantId: 'cid', leaf: 2, key: 'other' });
+  vi.advanceTimersByTime(3000);
+  vi.useRealTimers();
+  await rendered();
+
+  expect(text('.status')).toBe('2 others are here.');
+  expect(notices()).toEqual([expect.stringMatching(/^Somebody who is not shown/)]);
+});
+
+test('frames of somebody else are told of by name, until they end', async () => {
+  const environment = await enter();
+  begin(environment, BENS);
+  vi.useFakeTimers();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  const report = { type: 'undecryptable', slot: 0, kind: 'video', reason: 'foreign' } as const;
+  for (let time = 0; time < 5; time++) {
+    vi.advanceTimersByTime(1000);
+    environment.worker.report(report);
+  }
+  await element.updateComplete;
+  expect(notices()).toEqual([expect.stringMatching(/those of Participant were not of the person/)]);
+
+  vi.advanceTimersByTime(2000);
+  await element.updateComplete;
+  expect(notices()).toEqual([]);
+  vi.useRealTimers();
+});
+
+test('what the server refused once is not told of for ever', async () => {
+  const environment = await enter();
+  vi.useFakeTimers();
+  environment.socket.say({ type: 'error', code: 'not-allowed', message: '', fatal: false });
+  await element.updateComplete;
+  expect(notices()).toEqual(['You may not do this in this room. Ask the host.']);
+
+  vi.advanceTimersByTime(30_000);
+  await element.updateComplete;
+  expect(notices()).toEqual([]);
+  vi.useRealTimers();
 });

@@ -1,10 +1,11 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { GroupMember } from '../e2ee/messages';
-import { toQuietroomError, type QuietroomError, type QuietroomErrorCode } from '../error';
+import { toQuietroomError, type QuietroomErrorCode } from '../error';
 import { AudioPlayback } from '../media/autoplay';
 import type { Participant, RemoteParticipant } from '../room/participant';
 import { Room, type RoomOptions } from '../room/room';
+import type { Role } from '../signaling/protocol/Role';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
 import './chat';
@@ -17,6 +18,7 @@ import { gridLayout } from './grid';
 import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
+import { Notices, renderNotices } from './notices';
 import './people';
 import type { Comparison, PeopleEntry, PersonRequest } from './people';
 import { PauseNotices } from './pause-notices';
@@ -56,8 +58,7 @@ export class QuietRoomElement extends LitElement {
     this.#layOut();
   });
   #room: Room | undefined;
-  /** What does not work just now, by what it is about. */
-  readonly #notices = new Map<string, QuietroomError>();
+  readonly #notices = new Notices();
   readonly #conversation = new Conversation();
   readonly #reactions = new Reactions();
   readonly #prompts = new Prompts();
@@ -120,6 +121,9 @@ export class QuietRoomElement extends LitElement {
     this.workerUrl = null;
     this.#voices.hidden = true;
     this.#playback.on('blockedChanged', () => {
+      this.requestUpdate();
+    });
+    this.#notices.on('changed', () => {
       this.requestUpdate();
     });
     this.#reactions.on('changed', () => {
@@ -203,8 +207,11 @@ export class QuietRoomElement extends LitElement {
   }
 
   #renderNotices(): TemplateResult[] {
-    return [...this.#notices.values()].map(
-      (notice) => html`<p class="notice">${notice.message} ${notice.mend}</p>`,
+    return renderNotices(
+      this.#notices.errors,
+      this.#room?.warnings ?? [],
+      (participant) => this.#nameOf(participant),
+      this.#messages,
     );
   }
 
@@ -419,7 +426,9 @@ export class QuietRoomElement extends LitElement {
       case 'reconnecting':
         return messages.reconnecting;
       case 'connected': {
-        const count = room.participants.length;
+        // Whoever can read the session is here, shown by the server or not.
+        const hidden = room.warnings.filter(({ kind }) => kind === 'hidden-member');
+        const count = room.participants.length + hidden.length;
         return count === 0 ? messages.alone : messages.others(count);
       }
       case 'disconnected':
@@ -500,9 +509,10 @@ export class QuietRoomElement extends LitElement {
       update();
     });
     room.on('error', (error) => {
-      if (room.error !== error) this.#notices.set(subject(error), error);
+      if (room.error !== error) this.#notices.note(error);
       update();
     });
+    room.on('warningsChanged', update);
   }
 
   #listenToRules(room: Room, update: () => void): void {
@@ -630,7 +640,8 @@ export class QuietRoomElement extends LitElement {
   }
 
   #nameOf(participant: RemoteParticipant): string {
-    return participantName(participant, this.#room?.participants ?? [], this.#messages);
+    const { participants = [], localParticipant } = this.#room ?? {};
+    return participantName(participant, participants, localParticipant?.name ?? '', this.#messages);
   }
 
   #nameOfId(participantId: string): string {
@@ -676,8 +687,17 @@ export class QuietRoomElement extends LitElement {
       const handRaised = person?.handRaised ?? false;
       const isCompared = this.#isCompared(member);
       const actions = other === undefined ? [] : personActions(room, other);
-      return { member, label, isLocal, handRaised, isCompared, actions };
+      const role = this.#roleText(member, person?.role);
+      return { member, label, role, isLocal, handRaised, isCompared, actions };
     });
+  }
+
+  /** A role as the server says it; a member's own word alone is worth nothing. */
+  #roleText(member: GroupMember, role: Role | undefined): string {
+    const messages = this.#messages;
+    if (role === undefined) return messages.roleUnknown;
+    const text = messages.participant(role, undefined);
+    return member.role === role ? text : messages.roleNotConfirmed(text);
   }
 
   readonly #handleRejoin = (): void => {
@@ -693,9 +713,7 @@ export class QuietRoomElement extends LitElement {
   #try(change: Promise<void>): void {
     this.requestUpdate();
     change.catch((reason: unknown) => {
-      const error = toQuietroomError(reason, 'internal');
-      this.#notices.set(subject(error), error);
-      this.requestUpdate();
+      this.#notices.note(toQuietroomError(reason, 'internal'));
     });
   }
 
@@ -719,12 +737,6 @@ export class QuietRoomElement extends LitElement {
 
 function localName({ localParticipant }: Room, messages: Messages): string {
   return localParticipant.name === '' ? messages.you : messages.youNamed(localParticipant.name);
-}
-
-/** What an error is about: a device, a shared screen, or `room`. */
-function subject({ code }: QuietroomError): string {
-  if (code === 'screens-full') return 'screen';
-  return /^(microphone|camera|screen)-/.exec(code)?.[1] ?? 'room';
 }
 
 /** Stands for this client where a participant's id is asked for. */

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
 import { Room, type RoomOptions } from '../room/room';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { Permission } from '../signaling/protocol/Permission';
@@ -66,7 +66,7 @@ async function say(message: ServerMessage): Promise<void> {
 async function enter(role: Role, permissions: readonly Permission[]): Promise<void> {
   await say({
     type: 'joined',
-    participantId: 'me',
+    participantId: OWN_ID,
     role,
     participants: [
       { id: 'ben', role: 'client', microphone: true, camera: false, reconnecting: false },
@@ -82,7 +82,7 @@ async function enter(role: Role, permissions: readonly Permission[]): Promise<vo
   await say({ type: 'answer', sdp: 'answer' });
   environment.startTransforms();
   environment.connection.become('connected');
-  const members = ['me', 'ben', 'ada', 'kim'].map((participantId, leaf) => {
+  const members = [OWN_ID, 'ben', 'ada', 'kim'].map((participantId, leaf) => {
     const theirs = (['client', 'host', 'observer'] as const)[leaf - 1] ?? role;
     return { participantId, leaf, room: 'room', role: theirs, key: participantId };
   });
@@ -257,6 +257,7 @@ test('an observer has nothing to send with, and everybody sees who observes', as
   environment.worker.report({
     type: 'told',
     participantId: 'kim',
+    key: 'kim',
     message: { type: 'profile', name: 'Kim', handRaised: false },
   });
   await rendered();
@@ -295,7 +296,7 @@ test('the end and a log-off are announced, and a press shows that somebody is he
 
 test('who stands in for the host is told, until the host is back', async () => {
   await enter('co-host', ORDINARY);
-  await say({ type: 'hosting', participantId: 'me' });
+  await say({ type: 'hosting', participantId: OWN_ID });
   await say({ type: 'permissions', permissions: ALL });
   expect(text('.prompt p')).toContain('You lead the session');
 

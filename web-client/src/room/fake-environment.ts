@@ -84,9 +84,14 @@ export class FakeEnvironment implements Environment {
   }
 }
 
+/** The id of everybody's stay, as {@link stubGlobals} has it chosen. */
+export const OWN_ID = '11'.repeat(8);
+
 /** What the browser's global scope must have for a peer to be built. */
 export function stubGlobals(): void {
   vi.stubGlobal('RTCRtpScriptTransform', vi.fn());
+  const getRandomValues = (bytes: Uint8Array): Uint8Array => bytes.fill(0x11);
+  vi.stubGlobal('crypto', { subtle: crypto.subtle, getRandomValues });
   const capabilities = { getCapabilities: () => null };
   vi.stubGlobal('RTCRtpSender', capabilities);
   vi.stubGlobal('RTCRtpReceiver', capabilities);

@@ -1,11 +1,12 @@
 import type { GroupChannel } from '../e2ee/group-channel';
-import type { GroupEpoch, Place } from '../e2ee/messages';
-import { TileCheck } from '../e2ee/tile-check';
+import type { GroupEpoch, GroupMember } from '../e2ee/messages';
 import type { Transforms } from '../e2ee/transforms';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
+import { shownName } from './name';
 import type { RemoteParticipant } from './participant';
+import { Protection, type Warning } from './protection';
 import type { Roster } from './roster';
 
 interface MembershipEvents {
@@ -15,53 +16,54 @@ interface MembershipEvents {
   newcomers: [];
   chat: [participant: RemoteParticipant, text: string];
   reaction: [participant: RemoteParticipant, reaction: string];
+  /** {@link Membership.warnings} are others. */
+  warningsChanged: [];
   error: [error: QuietroomError];
 }
 
 /**
- * Joins what the group knows to the people of signaling: names, raised hands,
- * keys, and whose picture is on a tile.
+ * Joins what the group knows to the people of signaling: names, raised hands
+ * and keys.
  */
 export class Membership extends Emitter<MembershipEvents> {
   readonly #channel: GroupChannel;
   readonly #roster: Roster;
-  readonly #check = new TileCheck();
-  /** By participant; a profile may come before signaling tells of its owner. */
-  readonly #profiles = new Map<string, Extract<ApplicationMessage, { type: 'profile' }>>();
-  /** The slots whose mismatch was told of. */
-  readonly #accused = new Set<number>();
+  readonly #protection: Protection;
+  /** By key, oldest first; a profile may come before signaling tells of its owner. */
+  readonly #profiles = new Map<string, Profile>();
   readonly #stops: (() => void)[];
   #epoch: GroupEpoch | undefined;
-  #profile: Extract<ApplicationMessage, { type: 'profile' }>;
+  #profile: Profile;
 
-  constructor(channel: GroupChannel, transforms: Transforms, roster: Roster, name: string) {
+  constructor(
+    channel: GroupChannel,
+    transforms: Transforms,
+    roster: Roster,
+    own: { readonly participantId: string; readonly name: string },
+  ) {
     super();
+    this.#protection = new Protection(transforms, roster, own.participantId);
     this.#channel = channel;
     this.#roster = roster;
-    this.#profile = { type: 'profile', name, handRaised: false };
+    this.#profile = { type: 'profile', name: own.name, handRaised: false };
     this.#stops = [
       channel.on('epoch', (epoch) => {
         this.#handleEpoch(epoch);
       }),
-      channel.on('told', (participantId, message) => {
-        this.#handleTold(participantId, message);
+      channel.on('told', (participantId, key, message) => {
+        this.#handleTold(participantId, key, message);
       }),
-      transforms.on('undecryptable', ({ slot, reason }) => {
-        if (reason === 'foreign') this.#check.note(slot);
+      this.#protection.on('changed', () => {
+        this.emit('warningsChanged');
       }),
-      this.#check.on('changed', () => {
-        this.#verifyAll();
+      this.#protection.on('error', (error) => {
+        this.emit('error', error);
       }),
       roster.on('participantJoined', (participant) => {
         this.#describe(participant);
       }),
-      roster.on('participantLeft', ({ id }) => {
-        this.#forget(id);
-      }),
       roster.on('slotChanged', (slot) => {
         this.#channel.occupy(slot, this.#roster.occupantOf(slot));
-        this.#check.handleChange(slot);
-        this.#verifyAll();
       }),
     ];
   }
@@ -69,6 +71,11 @@ export class Membership extends Emitter<MembershipEvents> {
   /** The group as it is now; absent until this client is in it. */
   get epoch(): GroupEpoch | undefined {
     return this.#epoch;
+  }
+
+  /** What is amiss with the session's protection. */
+  get warnings(): readonly Warning[] {
+    return this.#protection.warnings;
   }
 
   get name(): string {
@@ -95,7 +102,7 @@ export class Membership extends Emitter<MembershipEvents> {
 
   close(): void {
     for (const stop of this.#stops) stop();
-    this.#check.close();
+    this.#protection.close();
   }
 
   #handleEpoch(epoch: GroupEpoch): void {
@@ -106,14 +113,16 @@ export class Membership extends Emitter<MembershipEvents> {
     if (!isFirst && epoch.members.some(({ key }) => !known.has(key))) this.emit('newcomers');
     if (isFirst && (this.name !== '' || this.handRaised)) this.#channel.tell(this.#profile);
     for (const participant of this.#roster.participants) this.#describe(participant);
-    this.#verifyAll();
+    this.#protection.handleEpoch(epoch);
     this.emit('changed', epoch);
   }
 
-  #handleTold(participantId: string, message: ApplicationMessage): void {
-    if (message.type === 'profile') this.#profiles.set(participantId, message);
+  #handleTold(participantId: string, key: string, message: ApplicationMessage): void {
+    if (message.type === 'profile') this.#keep(key, message);
     const participant = this.#roster.find(participantId);
-    if (participant === undefined) return;
+    // What somebody said who is gone from the group by now still counts.
+    const member = this.#memberOf(participantId);
+    if (participant === undefined || (member !== undefined && member.key !== key)) return;
     switch (message.type) {
       case 'profile':
         this.#describe(participant);
@@ -128,39 +137,32 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 
   #describe(participant: RemoteParticipant): void {
-    const { name, handRaised } = this.#profiles.get(participant.id) ?? {};
-    const isNews = participant.handleMember(
-      this.#epoch?.members.find(({ participantId }) => participantId === participant.id),
-      name ?? '',
-      handRaised ?? false,
-    );
+    const member = this.#memberOf(participant.id);
+    const { name, handRaised } = (member && this.#profiles.get(member.key)) ?? {};
+    const isNews = participant.handleMember(member, shownName(name ?? ''), handRaised ?? false);
     if (isNews) this.#roster.handleMember(participant);
   }
 
-  #forget(participantId: string): void {
-    this.#profiles.delete(participantId);
+  #memberOf(participantId: string): GroupMember | undefined {
+    return this.#epoch?.members.find((member) => member.participantId === participantId);
   }
 
-  /** Blanks whoever is not who the server says, and says so if that lasts. */
-  #verifyAll(): void {
-    for (const participant of this.#roster.participants) {
-      this.#verify(participant, 'person');
-      this.#verify(participant, 'screen');
-    }
-  }
-
-  #verify(participant: RemoteParticipant, place: Place): void {
-    const slot = this.#roster.slotOf(participant.id, place);
-    this.#roster.setBlanked(participant, place, slot !== undefined && this.#check.isPresent(slot));
-    if (slot === undefined) return;
-    if (!this.#check.lasts(slot)) {
-      this.#accused.delete(slot);
-    } else if (!this.#accused.has(slot)) {
-      this.#accused.add(slot);
-      this.emit('error', new QuietroomError('sender-mismatch', `${place} of ${participant.id}`));
+  /** Who is added anew under its key says its name no second time. */
+  #keep(key: string, profile: Profile): void {
+    this.#profiles.delete(key);
+    this.#profiles.set(key, profile);
+    const present = new Set(this.#epoch?.members.map((member) => member.key));
+    for (const old of this.#profiles.keys()) {
+      if (this.#profiles.size <= MAX_PROFILES) return;
+      if (!present.has(old)) this.#profiles.delete(old);
     }
   }
 }
 
+type Profile = Extract<ApplicationMessage, { type: 'profile' }>;
+
 /** As members take it, in UTF-16 code units. */
 const MAX_NAME_LENGTH = 80;
+
+/** Keys are chosen by others, so those of whoever is gone are not kept for ever. */
+const MAX_PROFILES = 200;

@@ -30,9 +30,14 @@ export class RemoteParticipant {
     this.#state = state;
   }
 
-  /** As the member says under its signature; as the server says before it is one. */
+  /** As the server read in the token. */
   get role(): Role {
-    return this.#member?.role ?? this.#state.role;
+    return this.#state.role;
+  }
+
+  /** Whether the member says the same of itself under its signature; not before it is one. */
+  get isRoleConfirmed(): boolean {
+    return this.#member?.role === this.#state.role;
   }
 
   /** As the person wants to be called; empty if it did not say. Comes encrypted. */
@@ -129,7 +134,9 @@ export class RemoteParticipant {
   /** Returns whether anything is new. @internal */
   handleMember(member: GroupMember | undefined, name: string, handRaised: boolean): boolean {
     const isNews =
-      this.#member?.key !== member?.key || this.#name !== name || this.#handRaised !== handRaised;
+      MEMBER_FIELDS.some((field) => this.#member?.[field] !== member?.[field]) ||
+      this.#name !== name ||
+      this.#handRaised !== handRaised;
     this.#member = member;
     this.#name = name;
     this.#handRaised = handRaised;
@@ -164,6 +171,9 @@ export class RemoteParticipant {
     });
   }
 }
+
+/** What somebody may have another one of in another epoch, and is shown. */
+const MEMBER_FIELDS = ['key', 'room', 'role', 'sub'] as const;
 
 /** The participant this client is for. */
 export class LocalParticipant {

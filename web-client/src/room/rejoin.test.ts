@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { QuietroomError } from '../error';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
-import { FakeEnvironment, stubGlobals } from './fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from './fake-environment';
 import { Room } from './room';
 
 const BEN = {
@@ -14,7 +14,7 @@ const BEN = {
 const CID = { ...BEN, id: 'cid' };
 const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   type: 'joined',
-  participantId: 'me',
+  participantId: OWN_ID,
   role: 'host',
   participants: [BEN, CID],
   slots: 2,
@@ -124,7 +124,7 @@ test('a server that forgot is joined again with the same key and a new connectio
   await loseStay();
 
   const [join] = environment.socket.sent;
-  expect(join).toMatchObject({ type: 'join', token: 'the token', participantId: 'me' });
+  expect(join).toMatchObject({ type: 'join', token: 'the token', participantId: OWN_ID });
   expect(join).toMatchObject({ group: REPORT });
   expect(former.isClosed).toBe(true);
   await findAgain();
@@ -172,7 +172,7 @@ test('lost media is found again by joining again', async () => {
   await settle();
 
   expect(environment.socket.sent).toEqual([
-    { type: 'join', token: 'the token', participantId: 'me', keyPackage: 'new' },
+    { type: 'join', token: 'the token', participantId: OWN_ID, keyPackage: 'new' },
   ]);
   await findAgain();
   expect(room.state).toBe('connected');

@@ -3,7 +3,7 @@ import type { WorkerReport } from '../e2ee/messages';
 import type { QuietroomError } from '../error';
 import { fakeStream } from '../media/fake-track';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
-import { FakeEnvironment, stubGlobals } from './fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from './fake-environment';
 import { Room, type RoomOptions } from './room';
 
 const BEN = {
@@ -15,7 +15,7 @@ const BEN = {
 } as const;
 const JOINED: ServerMessage = {
   type: 'joined',
-  participantId: 'me',
+  participantId: OWN_ID,
   role: 'host',
   participants: [BEN],
   slots: 2,
@@ -113,7 +113,7 @@ test('a join goes through token, offer, answer and media, in this order', async 
   ]);
   expect(environment.connection.answers).toEqual(['answer']);
   expect(room.state).toBe('connected');
-  expect(room.localParticipant).toMatchObject({ id: 'me', role: 'host' });
+  expect(room.localParticipant).toMatchObject({ id: OWN_ID, role: 'host' });
   expect(room.timings).toEqual({ joinCalled: 1, signaled: 2, answered: 3, connected: 4 });
 });
 
@@ -381,6 +381,16 @@ test('leaving while joining rejects the join and releases late devices', async (
   expect(errors).toEqual([]);
 });
 
+test('a server that gives us another id than ours is not believed', async () => {
+  const { room, joining } = begin();
+  environment.socket.accept();
+  environment.socket.say({ ...JOINED, participantId: 'ben' });
+
+  await expect(joining).rejects.toMatchObject({ code: 'protocol-violation' });
+  expect(room.localParticipant.id).toBeUndefined();
+  expect(sent('offer')).toEqual([]);
+});
+
 test('a room is for one stay', async () => {
   const { room } = await connect();
 
@@ -394,7 +404,7 @@ describe('the group', () => {
     type: 'epoch',
     epoch: 1n,
     safetyCode: '1'.repeat(30),
-    members: [{ participantId: 'ben', leaf: 1, room: 'room', role: 'host', key }],
+    members: [{ participantId: 'ben', leaf: 1, room: 'room', role: 'client', key }],
   });
 
   function requests(type: string): unknown[] {
@@ -436,16 +446,20 @@ describe('the group', () => {
     environment.worker.report({
       type: 'told',
       participantId: 'ben',
+      key: 'key',
       message: { type: 'profile', name: 'Ben', handRaised: true },
     });
     environment.worker.report({
       type: 'told',
       participantId: 'ben',
+      key: 'key',
       message: { type: 'chat', text: 'hello' },
     });
     room.sendChat('hi');
 
-    expect(room.participants).toMatchObject([{ name: 'Ben', handRaised: true, role: 'host' }]);
+    expect(room.participants).toMatchObject([
+      { name: 'Ben', handRaised: true, isRoleConfirmed: true },
+    ]);
     expect(room.group?.safetyCode).toBe('1'.repeat(30));
     expect(chat).toEqual(['Ben: hello', ': hi']);
     expect(JSON.stringify(environment.socket.sent)).not.toMatch(/Ben|hello|"hi"/);
@@ -511,7 +525,7 @@ describe('the group', () => {
     await vi.advanceTimersByTimeAsync(1000);
     environment.worker.report(foreign);
     expect(errors.map(({ code, cause }) => [code, cause])).toEqual([
-      ['sender-mismatch', 'person of ben'],
+      ['sender-mismatch', 'sender-mismatch: person of ben'],
     ]);
 
     await vi.advanceTimersByTimeAsync(2000);

@@ -20,6 +20,7 @@ import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
 import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
+import type { Warning } from './protection';
 import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
 import { SessionRules } from './session-rules';
@@ -93,6 +94,8 @@ export interface RoomEvents {
   chatMessage: [participant: Participant, text: string];
   /** Somebody showed all an emoji, this client included. */
   reaction: [participant: Participant, reaction: string];
+  /** {@link Room.warnings} are others. */
+  warningsChanged: [warnings: readonly Warning[]];
   /** Something went wrong; it ended the stay only if {@link Room.error} is this error. */
   error: [error: QuietroomError];
 }
@@ -129,6 +132,8 @@ export class Room extends Emitter<RoomEvents> {
   #prepareAgain: (() => Peer) | undefined;
   #awaitsJoined = false;
   #token = '';
+  /** By which the group knows us. */
+  #participantId = '';
   #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
 
   constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
@@ -173,6 +178,11 @@ export class Room extends Emitter<RoomEvents> {
    */
   get group(): GroupEpoch | undefined {
     return this.#membership?.epoch;
+  }
+
+  /** What is amiss with the session's protection, for as long as it is. */
+  get warnings(): readonly Warning[] {
+    return this.#membership?.warnings ?? [];
   }
 
   /**
@@ -380,13 +390,17 @@ export class Room extends Emitter<RoomEvents> {
       this.#lose(new QuietroomError('join-timeout'));
     });
     void this.#channel?.rejoin().then((entrance) => {
-      const participantId = this.localParticipant.id ?? '';
+      const participantId = this.#participantId;
       connection?.send({ type: 'join', token: this.#token, participantId, ...entrance });
     });
   }
 
   #openGroup(channel: GroupChannel, transforms: Transforms, token: string, name: string): void {
-    const membership = new Membership(channel, transforms, this.#roster, name);
+    const credential = createCredential(token);
+    const { participantId } = credential;
+    this.#participantId = participantId;
+    const own = { participantId, name };
+    const membership = new Membership(channel, transforms, this.#roster, own);
     this.#channel = channel;
     this.#membership = membership;
     this.localParticipant.handleProfile(name, false);
@@ -412,12 +426,13 @@ export class Room extends Emitter<RoomEvents> {
     membership.on('reaction', (participant, reaction) => {
       this.emit('reaction', participant, reaction);
     });
+    membership.on('warningsChanged', () => {
+      this.emit('warningsChanged', this.warnings);
+    });
     membership.on('error', (error) => {
       this.emit('error', error);
     });
-    const credential = createCredential(token);
     // The key package takes its time, in which the connection can be made.
-    const { participantId } = credential;
     this.#connection?.send({ type: 'join', token, participantId, keyPackageFollows: true });
     void channel.open(credential).then((keyPackage) => {
       this.#connection?.send({ type: 'mls-key-package', keyPackage });
@@ -545,6 +560,11 @@ export class Room extends Emitter<RoomEvents> {
     const peer = isRejoin ? this.#prepareAgain?.() : this.#peer;
     if (peer === undefined || !this.#awaitsJoined) {
       this.#end(new QuietroomError('protocol-violation', 'joined came twice'));
+      return;
+    }
+    // The group knows us by the id that we chose: another one would be somebody else's.
+    if (message.participantId !== this.#participantId) {
+      this.#end(new QuietroomError('protocol-violation', 'joined names another participant'));
       return;
     }
     this.#awaitsJoined = false;

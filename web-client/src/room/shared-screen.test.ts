@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
-import { FakeEnvironment, stubGlobals } from './fake-environment';
+import { OWN_ID, FakeEnvironment, stubGlobals } from './fake-environment';
 import { Room } from './room';
 
 const BEN = {
@@ -12,7 +12,7 @@ const BEN = {
 } as const;
 const JOINED: Extract<ServerMessage, { type: 'joined' }> = {
   type: 'joined',
-  participantId: 'me',
+  participantId: OWN_ID,
   role: 'host',
   participants: [BEN],
   slots: 2,
@@ -112,7 +112,7 @@ test('the own screen is asked for, sent when granted, and stopped', async () => 
   expect(sentTypes().at(-1)).toBe('share-screen');
   expect(room.localParticipant.isSharingScreen).toBe(false);
 
-  tell('me');
+  tell(OWN_ID);
   await sharing;
   expect(screen?.sender.track).toBe(environment.screen);
   expect(sound?.sender.track).toBe(environment.screenAudio);
@@ -151,7 +151,7 @@ test('a slot taken back by the server ends the own share', async () => {
   await connect();
   const sharing = room.shareScreen();
   await settle();
-  tell('me');
+  tell(OWN_ID);
   await sharing;
 
   tell(null);
@@ -164,7 +164,7 @@ test('the end of the stay is the end of the share', async () => {
   await connect();
   const sharing = room.shareScreen();
   await settle();
-  tell('me');
+  tell(OWN_ID);
   await sharing;
 
   room.leave();

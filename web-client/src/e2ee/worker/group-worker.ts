@@ -77,8 +77,10 @@ export class GroupWorker {
           await this.#begin(event.group);
           break;
         case 'application': {
-          const { participantId } = event.sender.credential;
-          this.#report({ type: 'told', participantId, message: event.message });
+          const { credential, signatureKey } = event.sender;
+          const { participantId } = credential;
+          const key = toBase64url(signatureKey);
+          this.#report({ type: 'told', participantId, key, message: event.message });
           break;
         }
         case 'refused':

@@ -1,0 +1,92 @@
+import { html, type TemplateResult } from 'lit';
+import type { QuietroomError } from '../error';
+import { Emitter } from '../events';
+import type { RemoteParticipant } from '../room/participant';
+import type { Warning } from '../room/protection';
+import type { Messages } from './i18n';
+
+interface NoticesEvents {
+  /** {@link Notices.errors} are others. */
+  changed: [];
+}
+
+/** What does not work just now: of a device until it works or is tried again, of all else for a while. */
+export class Notices extends Emitter<NoticesEvents> {
+  /** By what they are about. */
+  readonly #errors = new Map<string, QuietroomError>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  get errors(): readonly QuietroomError[] {
+    return [...this.#errors.values()];
+  }
+
+  note(error: QuietroomError): void {
+    // These are warnings of the room's, which knows when they are over.
+    if (WARNINGS.has(error.code)) return;
+    const about = subject(error);
+    this.#errors.set(about, error);
+    this.emit('changed');
+    if (about !== ROOM) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.delete(ROOM);
+    }, SHOWN_FOR);
+  }
+
+  delete(about: string): void {
+    if (this.#errors.delete(about)) this.emit('changed');
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    this.#errors.clear();
+  }
+}
+
+/** The lines of what does not work, and of what is amiss with the protection. */
+export function renderNotices(
+  errors: readonly QuietroomError[],
+  warnings: readonly Warning[],
+  nameOf: (participant: RemoteParticipant) => string,
+  messages: Messages,
+): TemplateResult[] {
+  return [
+    ...new Set(warnings.map((warning) => warningText(warning, nameOf, messages))),
+    ...errors.map(({ message, mend }) => `${message} ${mend}`),
+  ].map((text) => html`<p class="notice">${text}</p>`);
+}
+
+function warningText(
+  warning: Warning,
+  nameOf: (participant: RemoteParticipant) => string,
+  messages: Messages,
+): string {
+  switch (warning.kind) {
+    case 'sender-mismatch':
+    case 'undecryptable':
+    case 'role-mismatch':
+    case 'key-changed':
+      return messages.warnings[warning.kind](nameOf(warning.participant));
+    case 'hidden-member':
+      return messages.hiddenMember;
+    case 'unsent':
+      return messages.unsent;
+  }
+}
+
+/** What an error is about: a device, a shared screen, or the room. */
+function subject({ code }: QuietroomError): string {
+  if (code === 'screens-full') return 'screen';
+  return /^(microphone|camera|screen)-/.exec(code)?.[1] ?? ROOM;
+}
+
+const ROOM = 'room';
+
+const WARNINGS: ReadonlySet<string> = new Set<Warning['kind']>([
+  'sender-mismatch',
+  'role-mismatch',
+  'key-changed',
+]);
+
+/** In ms. */
+const SHOWN_FOR = 30_000;
