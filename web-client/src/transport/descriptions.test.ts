@@ -4,7 +4,9 @@ import { Descriptions } from './descriptions';
 
 const ANSWER =
   'm=audio 9 UDP/TLS/RTP/SAVPF 111 63\na=mid:0\na=rtpmap:111 opus/48000/2\na=rtpmap:63 red/48000/2\n';
-const RED = ANSWER.replace('111 63', '63 111');
+const FORMAT = 'a=fmtp:111 minptime=10;usedtx=0;cbr=1\n';
+const APPLIED = ANSWER.replace('a=rtpmap:63', `${FORMAT}a=rtpmap:63`);
+const RED = APPLIED.replace('111 63', '63 111');
 
 let connection: FakePeerConnection;
 let descriptions: Descriptions;
@@ -22,7 +24,7 @@ async function negotiate(): Promise<void> {
 test('sound is plain until it is said that all decode RED', async () => {
   await negotiate();
 
-  expect(connection.answers).toEqual([ANSWER]);
+  expect(connection.answers).toEqual([APPLIED]);
 });
 
 test('what was said before the answer comes into force with it', async () => {
@@ -41,7 +43,7 @@ test('the codec changes without the server, and only if it is another one', asyn
   for (const codec of ['opus', 'red', 'red', 'opus'] as const)
     await descriptions.sendSoundIn(codec);
 
-  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+  expect(connection.answers).toEqual([APPLIED, RED, APPLIED]);
   expect(connection.offers).toBe(3);
 });
 
@@ -54,7 +56,7 @@ test('of changes that come at once the last holds', async () => {
     descriptions.sendSoundIn('red'),
   ]);
 
-  expect(connection.answers).toEqual([ANSWER, RED]);
+  expect(connection.answers).toEqual([APPLIED, RED]);
 });
 
 test('while an offer waits for its answer nothing comes between', async () => {
@@ -64,12 +66,23 @@ test('while an offer waits for its answer nothing comes between', async () => {
   await change;
   await offer;
   await descriptions.sendSoundIn('opus');
-  expect(connection.answers).toEqual([ANSWER, RED]);
+  expect(connection.answers).toEqual([APPLIED, RED]);
 
   await descriptions.answer(ANSWER);
 
-  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+  expect(connection.answers).toEqual([APPLIED, RED, APPLIED]);
   expect(connection.signalingState).toBe('stable');
+});
+
+test('a server that asks for another bitrate gets a constant one', async () => {
+  await descriptions.offer();
+
+  await descriptions.answer(
+    ANSWER.replace('a=rtpmap:63', 'a=fmtp:111 cbr=0;usedtx=1\na=rtpmap:63'),
+  );
+  await descriptions.sendSoundIn('red');
+
+  expect(connection.answers).toEqual([APPLIED, RED]);
 });
 
 test('what a browser refuses leaves all as it was', async () => {
@@ -81,7 +94,7 @@ test('what a browser refuses leaves all as it was', async () => {
   connection.refuseAnswer = false;
   await descriptions.sendSoundIn('red');
 
-  expect(connection.answers).toEqual([ANSWER, RED]);
+  expect(connection.answers).toEqual([APPLIED, RED]);
 });
 
 test('a failure is that of its own step only', async () => {

@@ -1,4 +1,5 @@
 import type { AudioCodec } from '../signaling/protocol/AudioCodec';
+import { withConstantBitrate } from './constant-bitrate';
 import { withSoundIn } from './redundancy';
 
 /**
@@ -63,7 +64,8 @@ export class Descriptions {
   }
 
   #chosen(answer: string): string {
-    return withSoundIn(this.#soundCodec, answer, this.#soundSections());
+    const sections = this.#soundSections();
+    return withConstantBitrate(withSoundIn(this.#soundCodec, answer, sections), sections);
   }
 
   #afterTheLast<Result>(step: () => Promise<Result>): Promise<Result> {
