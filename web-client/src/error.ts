@@ -16,6 +16,7 @@ export type ClientErrorCode =
   | 'media-unreachable'
   | 'encryption-failed'
   | 'encryption-pending'
+  | 'text-too-long'
   | 'sender-mismatch'
   | 'role-mismatch'
   | 'key-changed'
@@ -133,6 +134,7 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
     'If something does not work, leave and join again.',
   ],
   'encryption-pending': ['The room is not protected yet.', 'Try again in a moment.'],
+  'text-too-long': ['The text is too long.', 'Send it in parts.'],
   'sender-mismatch': [
     'A picture or a voice was not of the person whom the server named, and was hidden.',
     'If it does not end, leave the room and tell the clinic.',

@@ -28,9 +28,11 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, (Error
     })?;
     check_size(match message {
         // A commit that adds 24 people at once has 30 KB with its welcome.
-        // Somebody who comes back brings the last ones.
+        // Somebody who comes back brings the last ones. What members say to one
+        // another has a limit of its own, which a long text in any script keeps.
         ClientMessage::Offer { .. }
         | ClientMessage::MlsCommit(_)
+        | ClientMessage::MlsMessage { .. }
         | ClientMessage::Join { group: Some(_), .. } => limits.offer_bytes,
         _ => limits.message_bytes,
     })?;
@@ -50,3 +52,32 @@ pub(super) fn judge(rate: &mut MessageRate, message: &Message) -> Verdict {
 pub(super) const TOO_FAST: &str = "messages come too fast; those beyond the rate are dropped";
 
 pub(super) const BINARY: &str = "binary messages are not part of this protocol";
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::limits::Limits;
+
+    fn saying(length: usize) -> String {
+        format!(
+            r#"{{"type":"mls-message","message":"{}"}}"#,
+            "A".repeat(length)
+        )
+    }
+
+    #[test]
+    fn a_text_of_full_length_in_any_script_fits() {
+        // 4,000 characters of three bytes, padded and sealed, in base64url.
+        let longest = (16 * 1024_usize + 512).div_ceil(3) * 4;
+
+        assert!(parse(&saying(longest), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn other_messages_are_as_small_as_they_need_to_be() {
+        let text = format!(r#"{{"type":"leave","x":"{}"}}"#, "A".repeat(17_000));
+
+        assert!(parse(&text, &Limits::default()).is_err());
+        assert!(parse(&saying(1_000_000), &Limits::default()).is_err());
+    }
+}

@@ -2,7 +2,7 @@ import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import type { Entrance, GroupEpoch, Occupant, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
-import type { ApplicationMessage } from './worker/mls/application';
+import { encodeApplicationMessage, type ApplicationMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
 import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session';
 
@@ -57,7 +57,9 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     this.#request({ type: 'group-message', message });
   }
 
+  /** Throws a `RangeError` when a text is longer than members take. */
   tell(message: ApplicationMessage): void {
+    encodeApplicationMessage(message);
     this.#request({ type: 'tell', message });
   }
 

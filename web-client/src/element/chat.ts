@@ -1,4 +1,5 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { MAX_CHAT_LENGTH } from '../e2ee/worker/mls/application';
 import type { ChatLine } from './conversation';
 import type { Messages } from './i18n';
 import * as icons from './icons';
@@ -6,7 +7,7 @@ import { panelStyles } from './panel';
 
 declare global {
   interface HTMLElementEventMap {
-    /** Somebody pressed "Send"; the text is not empty. */
+    /** Somebody pressed "Send"; the text is not empty. Cancelled, it stays to be written on. */
     'chat-send': CustomEvent<string>;
   }
 }
@@ -65,7 +66,7 @@ export class ChatElement extends LitElement {
       <form @submit=${this.#handleSubmit}>
         <textarea
           rows="2"
-          maxlength=${MAX_LENGTH}
+          maxlength=${MAX_CHAT_LENGTH}
           aria-label=${messages.chatWrite}
           placeholder=${messages.chatWrite}
           ?disabled=${this.disabled}
@@ -91,13 +92,13 @@ export class ChatElement extends LitElement {
     </div>`;
   }
 
-  readonly #handleSubmit = (event: Event): void => {
-    event.preventDefault();
+  readonly #handleSubmit = (submit: Event): void => {
+    submit.preventDefault();
     const field = this.renderRoot.querySelector('textarea');
     const text = field?.value.trim() ?? '';
     if (field === null || text === '' || this.disabled) return;
-    field.value = '';
-    this.dispatchEvent(new CustomEvent('chat-send', { detail: text }));
+    const event = new CustomEvent('chat-send', { detail: text, cancelable: true });
+    if (this.dispatchEvent(event)) field.value = '';
   };
 
   /** Enter sends, with Shift it is a new line; while a word is being composed it is neither. */
@@ -204,9 +205,6 @@ export class ChatElement extends LitElement {
     `,
   ];
 }
-
-/** As {@link Room.sendChat} takes it, in UTF-16 code units. */
-const MAX_LENGTH = 4000;
 
 /** In px. */
 const NEAR_END = 40;

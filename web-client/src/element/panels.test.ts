@@ -140,6 +140,19 @@ test('what is written is told to the others and appears', async () => {
   expect(field.value).toBe('');
 });
 
+test('a text that is too long stays to be shortened, and says so', async () => {
+  await begin(1n, 'key');
+  await press('.chat-toggle');
+  const field = inside('quiet-room-chat').querySelector('textarea')!;
+  field.value = '\u0001'.repeat(4000);
+  field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+  await rendered();
+
+  expect(told()).toEqual([]);
+  expect(field.value).toHaveLength(4000);
+  expect(text(element.renderRoot, '.notice')).toEqual(['The text is too long. Send it in parts.']);
+});
+
 test('an empty line is not sent, and a new line is not the end', async () => {
   await begin(1n, 'key');
   await press('.chat-toggle');

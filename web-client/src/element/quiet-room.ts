@@ -576,8 +576,13 @@ export class QuietRoomElement extends LitElement {
     this.#try(room.localParticipant.isSharingScreen ? room.stopScreenShare() : room.shareScreen());
   };
 
-  readonly #handleChatSend = ({ detail }: CustomEvent<string>): void => {
-    this.#room?.sendChat(detail);
+  readonly #handleChatSend = (event: CustomEvent<string>): void => {
+    try {
+      this.#room?.sendChat(event.detail);
+    } catch (reason) {
+      event.preventDefault();
+      this.#notices.note(toQuietroomError(reason, 'text-too-long'));
+    }
   };
 
   readonly #handleCompared = ({ detail }: CustomEvent<Comparison>): void => {

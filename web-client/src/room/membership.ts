@@ -89,12 +89,11 @@ export class Membership extends Emitter<MembershipEvents> {
   /** Throws a `RangeError` when the name is too long. */
   setProfile(change: { readonly name?: string; readonly handRaised?: boolean }): void {
     const profile = { ...this.#profile, ...change };
-    if (profile.name.length > MAX_NAME_LENGTH) throw new RangeError('the name is too long');
-    this.#profile = profile;
     this.#channel.tell(profile);
+    this.#profile = profile;
   }
 
-  /** Throws `encryption-pending` before this client is in the group. */
+  /** Throws `encryption-pending` before this client is in the group, or a `RangeError`. */
   tell(message: Exclude<ApplicationMessage, { type: 'profile' }>): void {
     if (this.epoch === undefined) throw new QuietroomError('encryption-pending');
     this.#channel.tell(message);
@@ -160,9 +159,6 @@ export class Membership extends Emitter<MembershipEvents> {
 }
 
 type Profile = Extract<ApplicationMessage, { type: 'profile' }>;
-
-/** As members take it, in UTF-16 code units. */
-const MAX_NAME_LENGTH = 80;
 
 /** Keys are chosen by others, so those of whoever is gone are not kept for ever. */
 const MAX_PROFILES = 200;

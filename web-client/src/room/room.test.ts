@@ -498,6 +498,27 @@ describe('the group', () => {
     }).toThrow(expect.objectContaining({ code: 'encryption-pending' }));
   });
 
+  test('is told no text that is longer than members take, and goes on', async () => {
+    const { room } = await connect();
+    environment.worker.report(group('key'));
+    const chat = vi.fn();
+    room.on('chatMessage', chat);
+
+    for (const text of ['x'.repeat(4001), '\u0001'.repeat(4000)]) {
+      expect(() => {
+        room.sendChat(text);
+      }).toThrow(RangeError);
+    }
+    expect(() => {
+      room.setName('x'.repeat(81));
+    }).toThrow(RangeError);
+    expect(requests('tell')).toEqual([]);
+    expect(chat).not.toHaveBeenCalled();
+
+    room.sendChat('話'.repeat(4000));
+    expect(requests('tell')).toHaveLength(1);
+  });
+
   test('that does not take us in ends the stay', async () => {
     const { room } = await connect();
 

@@ -4,6 +4,7 @@ import { GroupChannel } from '../e2ee/group-channel';
 import { createCredential } from '../e2ee/identity';
 import type { GroupEpoch } from '../e2ee/messages';
 import { Transforms } from '../e2ee/transforms';
+import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
 import { QuietroomError, toQuietroomError } from '../error';
 import { Emitter } from '../events';
 import { Devices, type DeviceSource } from '../media/devices';
@@ -211,16 +212,17 @@ export class Room extends Emitter<RoomEvents> {
     this.#end();
   }
 
-  /** Writes to all. Throws `encryption-pending`, or a `RangeError` above 4,000 characters. */
+  /**
+   * Writes to all. Throws `encryption-pending`, or a `RangeError` above 4,000
+   * characters; control characters, which nobody types, count more.
+   */
   sendChat(text: string): void {
-    if (text.length > MAX_CHAT_LENGTH) throw new RangeError('the text is too long');
     this.#requireMembership().tell({ type: 'chat', text });
     this.emit('chatMessage', this.localParticipant, text);
   }
 
   /** Shows all an emoji. Throws `encryption-pending`, or a `RangeError` above 32 code units. */
   react(reaction: string): void {
-    if (reaction.length > MAX_REACTION_LENGTH) throw new RangeError('the reaction is too long');
     this.#requireMembership().tell({ type: 'reaction', reaction });
     this.emit('reaction', this.localParticipant, reaction);
   }
@@ -785,11 +787,6 @@ const MEDIA_TIMEOUT = 15_000;
 
 /** From the server's word that we are in until the group says so too, in ms. */
 const GROUP_TIMEOUT = 20_000;
-
-// As members take them, in UTF-16 code units.
-const MAX_NAME_LENGTH = 80;
-const MAX_CHAT_LENGTH = 4000;
-const MAX_REACTION_LENGTH = 32;
 
 /** Until the encryption worker has loaded, in ms. */
 const WORKER_TIMEOUT = 10_000;

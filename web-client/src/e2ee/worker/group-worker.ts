@@ -62,7 +62,13 @@ export class GroupWorker {
         await this.#perform(session, await session.handleMessage(request.message, now));
         break;
       case 'tell':
-        await this.#perform(session, await session.send(request.message, now));
+        try {
+          await this.#perform(session, await session.send(request.message, now));
+        } catch (reason) {
+          // What a person wrote must not end the session.
+          if (!(reason instanceof RangeError)) throw reason;
+          this.#report({ type: 'group-refused', reason: `tell: ${reason.message}` });
+        }
         break;
     }
   }

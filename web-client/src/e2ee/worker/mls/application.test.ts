@@ -9,6 +9,7 @@ function bytes(value: unknown): Uint8Array {
 test.each([
   { type: 'profile', name: 'Dr. Müller 🙂', handRaised: true },
   { type: 'chat', text: 'ä'.repeat(4000) },
+  { type: 'chat', text: '話'.repeat(4000) },
   { type: 'reaction', reaction: '👍' },
 ] as const)('a $type goes out and in unchanged', (message) => {
   expect(decodeApplicationMessage(encodeApplicationMessage(message))).toEqual(message);
@@ -27,10 +28,13 @@ test.each([
   expect(decodeApplicationMessage(bytes(value))).toBeUndefined();
 });
 
-test('a text too long is not sent', () => {
-  expect(() => encodeApplicationMessage({ type: 'chat', text: 'x'.repeat(4001) })).toThrow(
-    RangeError,
-  );
+test.each([
+  ['x'.repeat(4001)],
+  // Six bytes each.
+  ['\u0001'.repeat(2731)],
+  ['\ud800'.repeat(2731)],
+])('a text too long is not sent', (text) => {
+  expect(() => encodeApplicationMessage({ type: 'chat', text })).toThrow(RangeError);
 });
 
 test('a credential says what it was given, and no more', () => {

@@ -62,9 +62,12 @@ function isText(value: unknown, maxLength: number): value is string {
 }
 
 // In UTF-16 code units. An emoji of a family with skin tones takes up to 30.
-const MAX_NAME_LENGTH = 80;
-const MAX_CHAT_LENGTH = 4000;
+export const MAX_NAME_LENGTH = 80;
+export const MAX_CHAT_LENGTH = 4000;
 const MAX_REACTION_LENGTH = 32;
 
-/** Four thousand characters of four bytes, escaped. */
-const MAX_BYTES = 16 * 1024;
+/**
+ * A chat in any script that has no control characters, which take six bytes
+ * each. Encrypted and in base64url the server takes it too.
+ */
+export const MAX_BYTES = 16 * 1024;
