@@ -12,6 +12,8 @@ interface GroupChannelEvents {
   epoch: [epoch: GroupEpoch];
   /** `key` is the public signature key of whoever says it. */
   told: [participantId: string, key: string, message: ApplicationMessage];
+  /** This client is in the group no more, and may be in another later. */
+  lost: [];
   /** The worker did not believe the server. */
   refused: [reason: string];
   failed: [error: QuietroomError];
@@ -87,6 +89,9 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
         break;
       case 'epoch':
         this.emit('epoch', report);
+        break;
+      case 'group-lost':
+        this.emit('lost');
         break;
       case 'told':
         this.emit('told', report.participantId, report.key, report.message);

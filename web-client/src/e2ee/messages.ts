@@ -139,6 +139,10 @@ export type WorkerReport =
       readonly type: 'epoch';
     } & GroupEpoch)
   | {
+      /** This client is in its group no more: nothing is sent or shown until the next `epoch`. */
+      readonly type: 'group-lost';
+    }
+  | {
       /** What a member told all. */
       readonly type: 'told';
       readonly participantId: string;

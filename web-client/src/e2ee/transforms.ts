@@ -135,6 +135,7 @@ export class Transforms extends Emitter<TransformsEvents> {
       case 'entrance':
       case 'group-send':
       case 'epoch':
+      case 'group-lost':
       case 'told':
       case 'group-refused':
       case 'group-failed':

@@ -497,6 +497,7 @@ export class QuietRoomElement extends LitElement {
     this.#listenToRules(room, update);
     room.on('stateChanged', update);
     room.on('groupChanged', update);
+    room.on('groupLost', update);
     room.on('trackSubscribed', (track, participant) => {
       if (track.kind === 'audio') this.#playback.add(track);
       if (track.source === 'screen') {

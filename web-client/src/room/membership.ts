@@ -12,6 +12,8 @@ import type { Roster } from './roster';
 interface MembershipEvents {
   /** The group has other members, or the first. */
   changed: [epoch: GroupEpoch];
+  /** This client is in the group no more: nothing is sent or shown until `changed`. */
+  lost: [];
   /** Somebody is in the group who was not before, and reads nothing from before. */
   newcomers: [];
   chat: [participant: RemoteParticipant, text: string];
@@ -49,6 +51,10 @@ export class Membership extends Emitter<MembershipEvents> {
     this.#stops = [
       channel.on('epoch', (epoch) => {
         this.#handleEpoch(epoch);
+      }),
+      channel.on('lost', () => {
+        this.#epoch = undefined;
+        this.emit('lost');
       }),
       channel.on('told', (participantId, key, message) => {
         this.#handleTold(participantId, key, message);

@@ -465,6 +465,31 @@ describe('the group', () => {
     expect(JSON.stringify(environment.socket.sent)).not.toMatch(/Ben|hello|"hi"/);
   });
 
+  test('that puts us out leaves no code, no members and no way to write', async () => {
+    const { room } = await connect();
+    const lost = vi.fn();
+    room.on('groupLost', lost);
+    environment.worker.report(group('key'));
+
+    environment.worker.report({ type: 'group-lost' });
+
+    expect(lost).toHaveBeenCalledOnce();
+    expect(room.group).toBeUndefined();
+    expect(() => {
+      room.sendChat('hi');
+    }).toThrow(expect.objectContaining({ code: 'encryption-pending' }));
+  });
+
+  test('that puts us out and takes nobody back ends the stay', async () => {
+    const { room } = await connect();
+    environment.worker.report(group('key'));
+    environment.worker.report({ type: 'group-lost' });
+
+    await vi.advanceTimersByTimeAsync(20_000);
+
+    expect(room.error).toMatchObject({ code: 'encryption-failed' });
+  });
+
   test('has our pictures start anew for a newcomer, and for nobody else', async () => {
     await connect();
     const camera = environment.connection.transceivers[1]?.sender;

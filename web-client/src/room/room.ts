@@ -91,6 +91,8 @@ export interface RoomEvents {
   ];
   /** The group that encrypts the session has other members, and another safety code. */
   groupChanged: [group: GroupEpoch];
+  /** The group put this client out: nothing is sent or shown until `groupChanged`, if that comes. */
+  groupLost: [];
   /** Somebody wrote to all, this client included. */
   chatMessage: [participant: Participant, text: string];
   /** Somebody showed all an emoji, this client included. */
@@ -419,6 +421,10 @@ export class Room extends Emitter<RoomEvents> {
       this.timings.encrypted ??= this.#environment.now();
       this.emit('groupChanged', epoch);
     });
+    membership.on('lost', () => {
+      this.#awaitGroup();
+      this.emit('groupLost');
+    });
     membership.on('newcomers', () => {
       this.#peer?.refreshPictures();
     });
@@ -596,14 +602,16 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('localParticipantUpdated', this.localParticipant);
     for (const participant of message.participants) this.#roster.handleParticipant(participant);
     this.#announceConnected();
-    if (this.group === undefined) {
-      clearTimeout(this.#groupDeadline);
-      this.#groupDeadline = setTimeout(() => {
-        this.#end(new QuietroomError('encryption-failed', 'the group did not take us in'));
-      }, GROUP_TIMEOUT);
-    }
+    if (this.group === undefined) this.#awaitGroup();
     this.#announceMedia();
     if (isRejoin) this.#screen.reconnect(peer);
+  }
+
+  #awaitGroup(): void {
+    clearTimeout(this.#groupDeadline);
+    this.#groupDeadline = setTimeout(() => {
+      this.#end(new QuietroomError('encryption-failed', 'the group did not take us in'));
+    }, GROUP_TIMEOUT);
   }
 
   #handleAnswer(sdp: string): void {

@@ -38,6 +38,9 @@ export class Member {
           this.key = toHex(baseKey);
           return Promise.resolve();
         },
+        forgetAll: () => {
+          this.key = undefined;
+        },
       },
       (report) => {
         this.#handleReport(report);
@@ -88,6 +91,9 @@ export class Member {
         break;
       case 'epoch':
         this.epoch = report;
+        break;
+      case 'group-lost':
+        this.epoch = undefined;
         break;
       case 'told':
         if (report.message.type === 'chat') {

@@ -1,10 +1,40 @@
 import { expect, test, vi } from 'vitest';
 import type { WorkerReport } from '../messages';
 import { GroupWorker } from './group-worker';
+import { fromBase64url, toBase64url } from './mls/base64url';
+import { anybody, commit, found } from './mls/careless';
+import type { Credential } from './mls/credential';
+import { CONTEXTS } from './sframe/key-id';
+import { KeyRing } from './sframe/key-ring';
+
+test('whoever is put out of the group sends nothing more, and says so', async () => {
+  const keyRing = new KeyRing();
+  const reports: WorkerReport[] = [];
+  const worker = new GroupWorker(keyRing, (report) => reports.push(report));
+  worker.handle({ type: 'open-group', credential: credential(1) });
+  const { keyPackage } = await reported(reports, 'key-package');
+  const group = await found(await anybody(credential(2)), [fromBase64url(keyPackage)]);
+  const welcome = toBase64url(group.welcome);
+  worker.handle({ type: 'group-message', message: { type: 'mls-welcome', welcome } });
+  await reported(reports, 'epoch');
+  await vi.waitFor(async () => {
+    expect(await seal(keyRing)).toBeDefined();
+  });
+
+  const { commit: removal } = await commit(group.state, [
+    { proposalType: 'remove', remove: { removed: 1 } },
+  ]);
+  const message = { type: 'mls-commit', epoch: 1, commit: toBase64url(removal) } as const;
+  worker.handle({ type: 'group-message', message });
+  await reported(reports, 'group-lost');
+
+  expect(await seal(keyRing)).toBeUndefined();
+  expect(reports.map(({ type }) => type)).not.toContain('group-failed');
+});
 
 test('a text that is too long is refused, and the session goes on', async () => {
   const reports: WorkerReport[] = [];
-  const worker = new GroupWorker({ install: () => Promise.resolve() }, (report) => {
+  const worker = new GroupWorker(new KeyRing(), (report) => {
     reports.push(report);
   });
   const credential = { participantId: '0000000000000001', room: 'r', role: 'client' } as const;
@@ -24,3 +54,25 @@ test('a text that is too long is refused, and the session goes on', async () => 
   expect(types()).toContain('group-refused');
   expect(types()).not.toContain('group-failed');
 });
+
+function credential(name: number): Credential {
+  return { participantId: name.toString(16).padStart(16, '0'), room: 'room', role: 'client' };
+}
+
+function seal(keyRing: KeyRing): Promise<unknown> {
+  return keyRing.seal(CONTEXTS.microphone, new Uint8Array(), Uint8Array.of(1));
+}
+
+function reported<Type extends WorkerReport['type']>(
+  reports: readonly WorkerReport[],
+  type: Type,
+): Promise<Extract<WorkerReport, { type: Type }>> {
+  return vi.waitFor(
+    () => {
+      const report = reports.find((one) => one.type === type);
+      if (report === undefined) throw new Error(`no ${type} yet`);
+      return report as Extract<WorkerReport, { type: Type }>;
+    },
+    { timeout: 5_000 },
+  );
+}

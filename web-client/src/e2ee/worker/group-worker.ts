@@ -9,6 +9,8 @@ import type { EpochKeys } from './sframe/key-ring';
 /** What takes an epoch's keys over. */
 export interface KeyTaker {
   install(keys: EpochKeys): Promise<void>;
+  /** Nothing is encrypted or decrypted until the next epoch. */
+  forgetAll(): void;
 }
 
 /** The page's requests that are about the group. */
@@ -79,6 +81,10 @@ export class GroupWorker {
         case 'send':
           this.#report({ type: 'group-send', message: event.message });
           break;
+        case 'lost':
+          this.#keys.forgetAll();
+          this.#report({ type: 'group-lost' });
+          break;
         case 'epoch':
           await this.#begin(event.group);
           break;
@@ -145,6 +151,7 @@ export class GroupWorker {
 const POLICY: GroupPolicy = {
   verifyCredential: () => Promise.resolve(true),
   mayCommit: () => true,
+  mayBelong: () => true,
 };
 
 /** RFC 9605 §5.2. */

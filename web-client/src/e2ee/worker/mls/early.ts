@@ -3,9 +3,9 @@ export class Early {
   readonly #commits = new Map<bigint, Uint8Array>();
   #messages: Uint8Array[] = [];
 
-  /** The first commit of an epoch counts. */
+  /** Of an epoch's commits the last that the server brought counts: it feeds anew whoever asks. */
   keepCommit(epoch: bigint, commit: Uint8Array): void {
-    if (this.#commits.size < MAX_COMMITS && !this.#commits.has(epoch)) {
+    if (this.#commits.size < MAX_COMMITS || this.#commits.has(epoch)) {
       this.#commits.set(epoch, commit);
     }
   }

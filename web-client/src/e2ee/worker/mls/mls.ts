@@ -7,10 +7,10 @@ export interface Mls {
   /** A group of one, in epoch 0. */
   createGroup(identity: Identity, policy: GroupPolicy): Promise<Group>;
   /**
-   * What the holder of `keyPackage` is. Rejects with a {@link RefusedError}
-   * when it is malformed, forged or not for this cipher suite.
+   * Who would be added by `keyPackage`. Rejects with a {@link RefusedError}
+   * when it is malformed, forged, too old or not for this cipher suite.
    */
-  inspectKeyPackage(keyPackage: Uint8Array): Promise<Credential>;
+  inspectKeyPackage(keyPackage: Uint8Array): Promise<Person>;
   /**
    * Enters the group that `welcome` is of, as the one who holds one of `keyPackages`.
    * Rejects with a {@link RefusedError}; nothing is used up then.
@@ -56,6 +56,8 @@ export interface GroupPolicy {
   verifyCredential(credential: Credential, signatureKey: Uint8Array): Promise<boolean>;
   /** Whether `committer` may make this change. */
   mayCommit(committer: Member, change: Change): boolean;
+  /** Whether `person` may be in the group. Asked of all whenever a group is entered or changed. */
+  mayBelong(person: Person): boolean;
 }
 
 export interface Change {
@@ -63,12 +65,16 @@ export interface Change {
   readonly removed: readonly Member[];
 }
 
-/** Somebody in a group. */
-export interface Member {
-  /** The place in the tree, from 0. A place may have another member later. */
-  readonly leaf: number;
+/** What somebody says of itself, and the key that it says it with. */
+export interface Person {
   readonly credential: Credential;
   readonly signatureKey: Uint8Array;
+}
+
+/** Somebody in a group. */
+export interface Member extends Person {
+  /** The place in the tree, from 0. A place may have another member later. */
+  readonly leaf: number;
   /** The leaf's public key (RFC 9420 §7.2): another one whenever it was added or committed. */
   readonly leafKey: Uint8Array;
 }

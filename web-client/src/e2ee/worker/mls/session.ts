@@ -9,6 +9,7 @@ import {
 import { fromBase64url, toBase64url } from './base64url';
 import { committerRank, difference } from './committer';
 import { Early } from './early';
+import { KnownKeys } from './known-keys';
 import {
   EarlyError,
   RefusedError,
@@ -29,6 +30,8 @@ export type GroupClientMessage = Extract<ClientMessage, { type: `mls-${string}` 
 /** What a session wants done or known. */
 export type SessionEvent =
   | { readonly type: 'send'; readonly message: GroupClientMessage }
+  /** We are in this group no more: nothing may be sent or read under its keys. */
+  | { readonly type: 'lost' }
   /** Another epoch has begun. */
   | { readonly type: 'epoch'; readonly group: Group }
   | {
@@ -59,6 +62,9 @@ export class GroupSession {
   readonly #identity: Identity;
   readonly #policy: GroupPolicy;
   readonly #early = new Early();
+  readonly #known = new KnownKeys();
+  /** Said while in no group. */
+  #unsaid: ApplicationMessage[] = [];
   /** Each is good for one welcome; the newest last. */
   #keyPackages: OwnKeyPackage[] = [];
   #group: Group | undefined;
@@ -105,7 +111,12 @@ export class GroupSession {
   constructor(mls: Mls, identity: Identity, policy: GroupPolicy) {
     this.#mls = mls;
     this.#identity = identity;
-    this.#policy = policy;
+    this.#policy = {
+      verifyCredential: (credential, key) => policy.verifyCredential(credential, key),
+      mayCommit: (committer, change) => policy.mayCommit(committer, change),
+      mayBelong: (person) => policy.mayBelong(person) && this.#known.allows(person),
+    };
+    this.#known.note(identity);
     this.#connected = new Set([identity.credential.participantId]);
   }
 
@@ -175,7 +186,7 @@ export class GroupSession {
   handleConnected(participantIds: Iterable<string>, now: number): Promise<SessionEvent[]> {
     return this.#handling(now, () => {
       this.#connected = new Set([this.#identity.credential.participantId, ...participantIds]);
-      for (const id of this.#connected) this.#seen.add(id);
+      remember(this.#seen, this.#connected);
       for (const id of this.#unfit) if (!this.#connected.has(id)) this.#unfit.delete(id);
       return Promise.resolve();
     });
@@ -194,11 +205,16 @@ export class GroupSession {
     });
   }
 
-  /** Tells all members; whoever comes later is told the last profile. */
+  /**
+   * Tells all members, or will when this client is one; whoever comes later is
+   * told the last profile.
+   */
   send(message: ApplicationMessage, now: number): Promise<SessionEvent[]> {
     return this.#handling(now, async () => {
       const bytes = encodeApplicationMessage(message);
       if (message.type === 'profile') this.#profile = message;
+      else if (this.#group === undefined)
+        this.#unsaid = [...this.#unsaid, message].slice(-MAX_UNSAID);
       await this.#encrypt(bytes);
     });
   }
@@ -254,15 +270,16 @@ export class GroupSession {
 
   async #keep(participantId: string, keyPackage: Uint8Array): Promise<void> {
     try {
-      const credential = await this.#mls.inspectKeyPackage(keyPackage);
+      const person = await this.#mls.inspectKeyPackage(keyPackage);
       if (
-        credential.participantId !== participantId ||
-        credential.room !== this.#identity.credential.room
+        person.credential.participantId !== participantId ||
+        person.credential.room !== this.#identity.credential.room ||
+        !this.#known.allows(person)
       ) {
         throw new RefusedError('the key package is of somebody else');
       }
     } catch (error) {
-      this.#unfit.add(participantId);
+      remember(this.#unfit, [participantId]);
       throw error;
     }
     this.#claimed.set(participantId, keyPackage);
@@ -294,6 +311,7 @@ export class GroupSession {
     );
     this.#keyPackages = [];
     this.#pending = undefined;
+    if (this.#group !== undefined && !equalBytes(this.#group.id, group.id)) this.#lose();
     this.#group = group;
     this.#commits = [];
     await this.#begin([], now);
@@ -331,12 +349,17 @@ export class GroupSession {
 
   /** Gives up our place in the group, to be added by a member. */
   async #enterAnew(now: number): Promise<void> {
-    this.#group = undefined;
+    if (this.#group !== undefined) this.#lose();
     this.#pending = undefined;
     this.#catchUpAt = undefined;
     this.#enterAt = undefined;
     this.#entryTries = 0;
     this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
+  }
+
+  #lose(): void {
+    this.#group = undefined;
+    this.#events.push({ type: 'lost' });
   }
 
   #keepCommit(epoch: bigint, commit: Uint8Array): void {
@@ -375,7 +398,11 @@ export class GroupSession {
     const group = this.#group;
     if (group === undefined) return;
     const keys = new Set(group.members.map(keyOf));
-    for (const member of before) if (!keys.has(keyOf(member))) this.#departed.add(keyOf(member));
+    for (const member of group.members) this.#known.note(member);
+    remember(
+      this.#departed,
+      before.map(keyOf).filter((key) => !keys.has(key)),
+    );
     for (const key of keys) this.#departed.delete(key);
     this.#differsSince = undefined;
     this.#catchUpAt = undefined;
@@ -392,6 +419,9 @@ export class GroupSession {
     const hasNewcomers = group.members.some((member) => !known.has(keyOf(member)));
     if (hasNewcomers && (this.#profile.name !== '' || this.#profile.handRaised)) {
       await this.#encrypt(encodeApplicationMessage(this.#profile));
+    }
+    for (const message of this.#unsaid.splice(0)) {
+      await this.#encrypt(encodeApplicationMessage(message));
     }
     for (const message of this.#early.takeMessages()) {
       await this.#receive(message).catch(() => undefined);
@@ -512,10 +542,8 @@ export class GroupSession {
       );
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      for (const id of ids) {
-        this.#unfit.add(id);
-        this.#lost.delete(id);
-      }
+      remember(this.#unfit, ids);
+      for (const id of ids) this.#lost.delete(id);
       this.#quietUntil = this.#now + TAKEOVER;
       this.#events.push({ type: 'refused', what: 'mls-key-package', reason: error.message });
       return;
@@ -634,6 +662,15 @@ interface Pending {
   merge(): Group;
 }
 
+/** Adds to what others decide on, so within a bound: the oldest are forgotten. */
+function remember(set: Set<string>, values: Iterable<string>): void {
+  for (const value of values) set.add(value);
+  for (const value of set) {
+    if (set.size <= MAX_REMEMBERED) break;
+    set.delete(value);
+  }
+}
+
 function keyOf({ signatureKey }: Member): string {
   return toBase64url(signatureKey);
 }
@@ -682,6 +719,12 @@ const MAX_REFUSALS = 3;
 
 /** Commits kept for a server that lost them. */
 const MAX_COMMITS = 3;
+
+/** Messages kept until they can be said. */
+const MAX_UNSAID = 32;
+
+/** Ids and keys of people who come and go: many times what a room holds. */
+const MAX_REMEMBERED = 4096;
 
 /** A welcome may come for one that was given earlier. */
 const MAX_KEY_PACKAGES = 4;

@@ -5,7 +5,6 @@ import {
   createGroupInfoWithExternalPubAndRatchetTree,
   decodeMlsMessage,
   defaultKeyPackageEqualityConfig,
-  defaultLifetime,
   defaultLifetimeConfig,
   emptyPskIndex,
   encodeMlsMessage,
@@ -25,6 +24,7 @@ import {
   type Credential as MlsCredential,
   type KeyPackage,
   type LeafNode,
+  type Lifetime,
   type MLSMessage,
   type PrivateKeyPackage,
   type PrivateMessage,
@@ -33,12 +33,7 @@ import {
 import { ratchetTreeFromExtension } from 'ts-mls/groupInfo.js';
 import { verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
-import {
-  decodeCredential,
-  encodeCredential,
-  equalCredentials,
-  type Credential,
-} from './credential';
+import { encodeCredential, equalCredentials, type Credential } from './credential';
 import {
   EarlyError,
   RefusedError,
@@ -50,9 +45,21 @@ import {
   type Member,
   type Mls,
   type OwnKeyPackage,
+  type Person,
   type StagedCommit,
   type StagedReturn,
 } from './mls';
+import {
+  equalBytes,
+  fromMlsCredential,
+  leafCountOf,
+  membersIn,
+  membersOf,
+  requireFreshPath,
+  requireMember,
+  requireSameCommitter,
+  requireSound,
+} from './ts-mls-rules';
 
 /**
  * {@link Mls} on the library ts-mls.
@@ -74,7 +81,7 @@ class TsMls implements Mls {
     const { publicPackage, privatePackage } = await generateKeyPackage(
       toMlsCredential(credential),
       capabilities(this.suite),
-      defaultLifetime,
+      lifetime(),
       [],
       this.suite,
     );
@@ -99,7 +106,7 @@ class TsMls implements Mls {
     return new TsMlsGroup(this.suite, policy, state);
   }
 
-  inspectKeyPackage(keyPackage: Uint8Array): Promise<Credential> {
+  inspectKeyPackage(keyPackage: Uint8Array): Promise<Person> {
     return refusing(async () => {
       const decoded = decodeKeyPackage(keyPackage);
       const credential = fromMlsCredential(decoded.leafNode.credential);
@@ -108,7 +115,8 @@ class TsMls implements Mls {
       if (!(await verifyKeyPackage(decoded, this.suite.signature))) {
         throw new RefusedError('forged key package');
       }
-      return credential;
+      if (!isCurrent(decoded.leafNode)) throw new RefusedError('a key package of another day');
+      return { credential, signatureKey: decoded.leafNode.signaturePublicKey };
     });
   }
 
@@ -136,7 +144,7 @@ class TsMls implements Mls {
             undefined,
             configure(identity, policy),
           );
-          requireSound(state, identity.credential.room);
+          requireSound(state, identity.credential.room, policy);
           return new TsMlsGroup(this.suite, policy, state);
         } catch (error) {
           reason = error;
@@ -175,7 +183,7 @@ class TsMls implements Mls {
         undefined,
         configure(identity, policy),
       );
-      requireSound(newState, identity.credential.room);
+      requireSound(newState, identity.credential.room, policy);
       const group = new TsMlsGroup(this.suite, policy, newState);
       return {
         epoch,
@@ -213,7 +221,7 @@ class TsMlsIdentity implements Identity {
     return generateKeyPackageWithKey(
       toMlsCredential(this.credential),
       capabilities(this.#suite),
-      defaultLifetime,
+      lifetime(),
       [],
       { signKey: this.#signKey, publicKey: this.signatureKey },
       this.#suite,
@@ -260,7 +268,7 @@ class TsMlsGroup implements Group {
   }
 
   get leafCount(): number {
-    return Math.ceil(this.#state.ratchetTree.length / 2);
+    return leafCountOf(this.#state);
   }
 
   get members(): readonly Member[] {
@@ -299,9 +307,11 @@ class TsMlsGroup implements Group {
       const state = this.#state;
       const { newState, commit, welcome } = await createCommit(
         { state, cipherSuite: this.#suite },
-        { extraProposals: proposals, ratchetTreeExtension: true },
+        // Encrypted, one that the server refuses would use a key and nonce that the next one uses
+        // too. The server sees no more of it than of the tree, which it keeps for others.
+        { extraProposals: proposals, ratchetTreeExtension: true, wireAsPublicMessage: true },
       );
-      requireSound(newState, this.#own.credential.room);
+      requireSound(newState, this.#own.credential.room, this.#policy);
       requireFreshPath(state, newState, this.ownLeaf, proposals);
       return {
         commit: encode(commit),
@@ -333,6 +343,7 @@ class TsMlsGroup implements Group {
       const returning = returningLeaf(message);
       let seen: { committer: number; proposals: readonly Proposal[] } | undefined;
       let refusal: RefusedError | undefined;
+      let isRemoved: boolean | undefined;
       const result = await processMessage(
         message,
         this.#state,
@@ -346,7 +357,14 @@ class TsMlsGroup implements Group {
                 ? this.#requireAllowed(incoming.senderLeafIndex, proposals)
                 : this.#requireReturn(returning, proposals);
             seen = { committer, proposals };
-            return 'accept';
+            // The library overlooks it when the same commit gives our leaf to somebody else.
+            isRemoved =
+              returning === undefined &&
+              proposals.some(
+                (proposal) =>
+                  proposal.proposalType === 'remove' && proposal.remove.removed === this.ownLeaf,
+              );
+            return isRemoved ? 'reject' : 'accept';
           } catch (error) {
             refusal = error instanceof RefusedError ? error : new RefusedError(String(error));
             return 'reject';
@@ -355,9 +373,13 @@ class TsMlsGroup implements Group {
         this.#suite,
       );
       if (refusal !== undefined) throw refusal;
+      if (isRemoved === true) return false;
       if (result.kind !== 'newState' || seen === undefined) throw new RefusedError('not a commit');
       if (result.newState.groupActiveState.kind === 'removedFromGroup') return false;
-      requireSound(result.newState, this.#own.credential.room);
+      requireSound(result.newState, this.#own.credential.room, this.#policy);
+      if (returning === undefined) {
+        requireSameCommitter(this.#state, result.newState, seen.committer);
+      }
       requireFreshPath(this.#state, result.newState, seen.committer, seen.proposals);
       this.#state = result.newState;
       return true;
@@ -517,70 +539,6 @@ function toMlsCredential(credential: Credential): MlsCredential {
   return { credentialType: 'basic', identity: encodeCredential(credential) };
 }
 
-function fromMlsCredential(credential: MlsCredential): Credential | undefined {
-  return credential.credentialType === 'basic' && 'identity' in credential
-    ? decodeCredential(credential.identity)
-    : undefined;
-}
-
-function membersOf(state: ClientState): Member[] {
-  return membersIn(state.ratchetTree);
-}
-
-function membersIn(tree: ClientState['ratchetTree']): Member[] {
-  return tree.flatMap((node, index) => {
-    if (node?.nodeType !== 'leaf') return [];
-    const credential = fromMlsCredential(node.leaf.credential);
-    if (credential === undefined) return [];
-    const { signaturePublicKey: signatureKey, hpkePublicKey: leafKey } = node.leaf;
-    return [{ leaf: index / 2, credential, signatureKey, leafKey }];
-  });
-}
-
-function requireMember(state: ClientState, leaf: number): Member {
-  const member = membersOf(state).find((other) => other.leaf === leaf);
-  if (member === undefined) throw new RefusedError(`nobody is at leaf ${leaf}`);
-  return member;
-}
-
-/** Everybody is of one room and known by an id of its own. */
-function requireSound(state: ClientState, room: string): void {
-  const members = membersOf(state);
-  const leaves = state.ratchetTree.filter((node) => node?.nodeType === 'leaf').length;
-  if (members.length !== leaves) throw new RefusedError('an unknown credential');
-  if (members.some(({ credential }) => credential.room !== room)) {
-    throw new RefusedError('a group of another room');
-  }
-  if (new Set(members.map(({ credential }) => credential.participantId)).size !== leaves) {
-    throw new RefusedError('two members under one id');
-  }
-}
-
-/**
- * RFC 9420 §12.4: a commit that removes somebody must bring new secrets, or
- * the one who is removed could follow. Checked here too, since a release
- * candidate of the library once left them out.
- */
-function requireFreshPath(
-  before: ClientState,
-  after: ClientState,
-  committer: number,
-  proposals: readonly Proposal[],
-): void {
-  if (!proposals.some(({ proposalType }) => proposalType === 'remove')) return;
-  const [former, present] = [before, after].map(({ ratchetTree }) => {
-    const node = ratchetTree[2 * committer];
-    return node?.nodeType === 'leaf' ? node.leaf : undefined;
-  });
-  if (
-    former === undefined ||
-    present?.leafNodeSource !== 'commit' ||
-    equalBytes(former.hpkePublicKey, present.hpkePublicKey)
-  ) {
-    throw new RefusedError('a removal without new secrets');
-  }
-}
-
 /** The new state with what was received between staging and merging, so that nothing is taken twice. */
 function withReceived(staged: ClientState, present: ClientState): ClientState {
   const historicalReceiverData = new Map(staged.historicalReceiverData);
@@ -602,8 +560,10 @@ function withReceived(staged: ClientState, present: ClientState): ClientState {
 function returningLeaf(message: MLSMessage): LeafNode | undefined {
   if (message.wireformat !== 'mls_public_message') return undefined;
   const { content } = message.publicMessage;
-  if (content.contentType !== 'commit' || content.sender.senderType !== 'new_member_commit') {
-    throw new RefusedError('a public message that is no external commit');
+  if (content.contentType !== 'commit') throw new RefusedError('not a commit');
+  if (content.sender.senderType === 'member') return undefined;
+  if (content.sender.senderType !== 'new_member_commit') {
+    throw new RefusedError('a commit by nobody who may');
   }
   if (content.commit.path === undefined)
     throw new RefusedError('an external commit without a path');
@@ -613,6 +573,21 @@ function returningLeaf(message: MLSMessage): LeafNode | undefined {
 async function encodeGroupInfo(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
   const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(state, [], suite);
   return encode({ version: 'mls10', wireformat: 'mls_group_info', groupInfo });
+}
+
+/** Both clocks may be wrong by half of its life. */
+function isCurrent(leaf: LeafNode): boolean {
+  if (leaf.leafNodeSource !== 'key_package') return false;
+  const now = seconds();
+  return leaf.lifetime.notBefore <= now && now <= leaf.lifetime.notAfter;
+}
+
+function lifetime(): Lifetime {
+  return { notBefore: seconds() - HALF_LIFE, notAfter: seconds() + HALF_LIFE };
+}
+
+function seconds(): bigint {
+  return BigInt(Math.floor(Date.now() / 1000));
 }
 
 function decodeKeyPackage(bytes: Uint8Array): KeyPackage {
@@ -645,16 +620,15 @@ async function refusing<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
 /** Short, so that a member's device gives away little of what was said before. */
 const RETENTION = {
   retainKeysForGenerations: 10,
   retainKeysForEpochs: 4,
   maximumForwardRatchetSteps: 200,
 };
+
+/** Of a key package, in seconds: used within some, but clocks of devices differ by hours. */
+const HALF_LIFE = 12n * 3600n;
 
 /** In bytes; hides the length of names and short messages. */
 const PADDED_LENGTH = 256;

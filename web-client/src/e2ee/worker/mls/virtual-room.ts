@@ -17,6 +17,7 @@ export interface Link {
 export const everybodyMay: GroupPolicy = {
   verifyCredential: () => Promise.resolve(true),
   mayCommit: () => true,
+  mayBelong: () => true,
 };
 
 /**
@@ -161,6 +162,10 @@ export class VirtualRoom {
         case 'epoch':
           await member.enter(event.group, member.freeAt);
           break;
+        case 'lost':
+          member.group = undefined;
+          member.losses += 1;
+          break;
         case 'application':
           member.heard.push([event.sender.credential.participantId, event.message]);
           break;
@@ -213,6 +218,8 @@ export class VirtualMember {
   readonly keys = new Map<bigint, string>();
   readonly epochBegan = new Map<bigint, number>();
   readonly heard: [from: string, message: unknown][] = [];
+  /** How often it was put out of its group. */
+  losses = 0;
   isConnected = false;
   hasLeft = false;
   connection = 0;

@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { decodeHeader } from './header';
 import { CONTEXTS, keyIdParts, MAX_LEAVES, type Context } from './key-id';
-import { KeyRing, RETENTION, SOUND_GRACE, type EpochKeys, type Opened } from './key-ring';
+import {
+  KeyRing,
+  MAX_COUNTED_EPOCHS,
+  RETENTION,
+  SOUND_GRACE,
+  type EpochKeys,
+  type Opened,
+} from './key-ring';
 import { REPLAY_WINDOW } from './replay-window';
 
 const ALICE = 0;
@@ -137,6 +144,18 @@ test('a frame of an epoch to come may be tried again, one of the past may not', 
   expect(await open(bob, frame)).toEqual({ outcome: 'coming' });
   await bob.install(epochKeys(301n, BOB));
   expect(await open(bob, frame)).toEqual({ outcome: 'refused', reason: 'no-key' });
+});
+
+test('counters of keys that were forgotten long ago are not given out again', async () => {
+  await alice.install(epochKeys(0n, ALICE));
+  for (let sent = 0; sent < 5; sent++) await seal(alice);
+  for (let epoch = 1; epoch <= MAX_COUNTED_EPOCHS; epoch++) {
+    await alice.install(epochKeys(BigInt(epoch), ALICE));
+  }
+
+  await alice.install(epochKeys(0n, ALICE));
+
+  expect(decodeHeader(await seal(alice))!.counter).toBe(5n);
 });
 
 test('epochs that share key ids never live together', async () => {

@@ -79,6 +79,8 @@ export class KeyRing {
   #epochs: Epoch[] = [];
   /** By the base key's fingerprint; kept when the key is not. */
   readonly #counters = new Map<string, Counters>();
+  /** Above all counters that were given out and are not kept. */
+  #floor = 0;
   readonly #listeners = new Set<() => void>();
   #installing = Promise.resolve();
   #generation = 0;
@@ -173,8 +175,7 @@ export class KeyRing {
     bytes.fill(0);
     if (generation !== this.#generation) return;
     const known = this.#epochs.find((epoch) => epoch.fingerprint === fingerprint);
-    const counters = this.#counters.get(fingerprint) ?? new Counters();
-    this.#counters.set(fingerprint, counters);
+    const counters = this.#countersOf(fingerprint);
     const epoch =
       known ?? new Epoch({ number, ownLeaf, leafCount, members, baseKey, fingerprint, counters });
     if (known === undefined && this.#epochs[0]?.isFollowedBy(epoch) === true) epoch.settleLater();
@@ -192,6 +193,18 @@ export class KeyRing {
     }
     this.#epochs = [epoch, ...older];
     for (const listener of this.#listeners) listener();
+  }
+
+  #countersOf(fingerprint: string): Counters {
+    const counters = this.#counters.get(fingerprint) ?? new Counters(this.#floor);
+    this.#counters.delete(fingerprint);
+    this.#counters.set(fingerprint, counters);
+    for (const [oldest, { highest }] of this.#counters) {
+      if (this.#counters.size <= MAX_COUNTED_EPOCHS) break;
+      this.#counters.delete(oldest);
+      this.#floor = Math.max(this.#floor, highest);
+    }
+    return counters;
   }
 
   #sendingEpoch(context: Context): Epoch | undefined {
@@ -226,6 +239,9 @@ const SOUND: ReadonlySet<Context> = new Set([CONTEXTS.microphone, CONTEXTS['scre
  * worth; far less than would share key ids.
  */
 const MAX_EPOCHS = 64;
+
+/** Epochs whose counters are kept; those of a key that is forgotten can come back no lower. */
+export const MAX_COUNTED_EPOCHS = 1024;
 
 /** A counter is below this: few enough for AES-GCM under one key, years of frames. */
 const MAX_COUNTER = 2 ** 32;
@@ -326,10 +342,20 @@ class Epoch {
 /** The next counter of each key id under one base key. */
 class Counters {
   readonly #next = new Map<number, number>();
+  readonly #first: number;
+
+  constructor(first: number) {
+    this.#first = first;
+  }
+
+  /** Above all that were taken. */
+  get highest(): number {
+    return Math.max(this.#first, ...this.#next.values());
+  }
 
   /** Takes a counter, or `undefined` when all are used. */
   next(id: number): number | undefined {
-    const counter = this.#next.get(id) ?? 0;
+    const counter = this.#next.get(id) ?? this.#first;
     if (counter >= MAX_COUNTER) return undefined;
     this.#next.set(id, counter + 1);
     return counter;
