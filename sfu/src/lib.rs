@@ -14,6 +14,7 @@
 #[cfg(all(feature = "media-keys", not(debug_assertions)))]
 compile_error!("the feature media-keys is for tests and belongs in no release");
 
+pub mod audio;
 pub mod congestion;
 pub mod driver;
 pub mod identity;

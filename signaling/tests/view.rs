@@ -10,10 +10,11 @@ use sfu::worker::command::{Command, MediaParameters, Shown, Size, TransportParam
 use sfu::worker::event::PauseReason;
 use signaling::SlotsBy;
 use signaling::protocol::{self, ClientMessage, PublicationSource, Role, ServerMessage, View};
-use signaling::room::{Effect, Room, RoomSize, Session};
+use signaling::room::{Devices, Effect, Room, RoomSize, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
 const B: ParticipantId = ParticipantId(0xB);
+const C: ParticipantId = ParticipantId(0xC);
 
 #[test]
 fn the_worker_hears_how_pictures_are_shown_in_slots_that_are_there() {
@@ -122,6 +123,31 @@ fn who_does_not_get_a_picture_is_told_why_while_both_are_there() {
     );
     assert_eq!(room.resumed(A, B, Source::Camera), []);
     assert_eq!(room.resumed(B, A, Source::Camera), []);
+}
+
+#[test]
+fn all_hear_who_speaks_but_not_of_who_is_muted() {
+    let mut room = room_with(&[A, B]);
+    let devices = Devices {
+        microphone: true,
+        camera: true,
+    };
+    room.set_devices(A, devices);
+
+    let first = room.speak([B, A].into_iter());
+    let again = room.speak([A].into_iter());
+    let newcomer = room.join(C, Role::Client).expect("there is space");
+    room.leave(A, Instant::now());
+    let after = room.speak([A].into_iter());
+
+    let of_a = ServerMessage::Speakers {
+        participant_ids: vec![A.to_string()],
+    };
+    let told = |to| Effect::Tell(to, of_a.clone());
+    assert_eq!(first, [told(A), told(B)]);
+    assert_eq!(again, []);
+    assert!(newcomer.contains(&told(C)));
+    assert_eq!(after, []);
 }
 
 fn view(slot: u16, width: u16, height: u16) -> View {

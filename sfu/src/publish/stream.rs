@@ -6,6 +6,7 @@ use super::{
     ExpectedKeys, FrameCheck, FrameId, FramePart, Gap, KeyFrameRequests, MissingPackets, Packet,
     PayloadDescription, Ring, StreamBitrate,
 };
+use crate::audio::Voice;
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
 use crate::rtp::dependency_descriptor::{DependencyDescriptor, Structure};
@@ -35,8 +36,8 @@ pub struct Stream {
     pub last_media: Instant,
     /// It has fallen silent while other layers of its source go on.
     pub is_stalled: bool,
-    /// When somebody was last heard to speak in it (RFC 6464).
-    pub last_voice: Option<Instant>,
+    /// Of a microphone: what is known of who speaks into it.
+    pub voice: Voice,
     pub bitrate: StreamBitrate,
     structure: Option<Attached>,
 }
@@ -87,7 +88,7 @@ impl Stream {
             frame_check: FrameCheck::default(),
             last_media: now,
             is_stalled: false,
-            last_voice: None,
+            voice: Voice::default(),
             bitrate: StreamBitrate::new(now),
             structure: None,
         }

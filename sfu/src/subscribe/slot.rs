@@ -323,6 +323,13 @@ impl SlotState {
         decision
     }
 
+    /// Passes over a packet of sound that is not to be sent.
+    pub fn withhold(&mut self, stream: usize, packet: &Packet) {
+        if self.stream == Some(stream) {
+            self.absorb(packet);
+        }
+    }
+
     /// Decides on a packet that its receiver misses, by the number it was sent
     /// with. `None` if it cannot or need not be sent again: it was never sent,
     /// the peer takes no retransmissions, or one is on its way. `get` finds
@@ -453,7 +460,8 @@ impl SlotState {
         place.is_none_or(|place| self.sent.highest.is_some_and(|highest| place < highest))
     }
 
-    /// Passes over a packet that carries nothing but a publisher's probing.
+    /// Passes over a packet without a gap: a publisher's probing, or sound that
+    /// is withheld.
     fn absorb(&mut self, packet: &Packet) {
         if let Switch::Running(mapping, _) = &mut self.switch
             && let Some(place) = mapping.sequence.sent(packet.sequence)

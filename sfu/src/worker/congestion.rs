@@ -164,12 +164,6 @@ impl Worker {
         }
         (wishes, sound)
     }
-
-    fn speaks(&self, now: Instant, room: crate::identity::RoomId, person: ParticipantId) -> bool {
-        self.streams_of(room, person, Source::Microphone)
-            .filter_map(|stream| self.streams[stream].last_voice)
-            .any(|at| now.saturating_duration_since(at) < HANGOVER)
-    }
 }
 
 /// How often a path is shared out anew when there is not enough for all.
@@ -178,5 +172,3 @@ const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
 const INTERVAL: Duration = Duration::from_millis(500);
 /// Times what is wanted: a path that takes this much is wide enough.
 const AMPLE: f64 = 1.3;
-/// Who has spoken goes on being a speaker for so long.
-const HANGOVER: Duration = Duration::from_secs(2);

@@ -1,6 +1,7 @@
 //! What a worker tells the signaling side.
 
-use crate::identity::{ParticipantId, Source};
+use crate::audio::Speakers;
+use crate::identity::{ParticipantId, RoomId, Source};
 use crate::srtp::Profile;
 
 /// Something that happened to a participant's media.
@@ -29,6 +30,8 @@ pub enum Event {
         publisher: ParticipantId,
         source: Source,
     },
+    /// Others than before speak in a room, or in another order.
+    Speaking { room: RoomId, speakers: Speakers },
 }
 
 /// Why a picture is not sent.

@@ -7,7 +7,7 @@ use super::outbound::Urgency;
 use super::participant::{Inbound, remembered};
 use super::statistics::LAYERS;
 use crate::congestion::Bitrate;
-use crate::identity::MediaKind;
+use crate::identity::{MediaKind, Source};
 use crate::publish::{FramePart, Gap, Incoming, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
@@ -209,11 +209,11 @@ impl Worker {
         };
         if packet.payload_length > 0 {
             published.last_media = now;
-            if packet.audio_level.is_some_and(is_voice) {
-                published.last_voice = Some(now);
-            }
             if published.is_stalled {
                 self.revive(now, stream);
+            }
+            if self.streams[stream].source == Source::Microphone {
+                self.note_voice(now, stream, packet.audio_level);
             }
         } else if !incoming.payload.is_empty() {
             self.statistics.dropped.unencrypted += 1;
@@ -253,6 +253,9 @@ impl Worker {
             MediaKind::Audio => Urgency::Audio,
             MediaKind::Video => Urgency::Video,
         };
+        if published.source == Source::Microphone && !published.voice.is_heard {
+            return self.withhold_run(run);
+        }
         let mut needs_key_frame = false;
         let mut sent = 0;
         for subscriber in &published.subscribers {
@@ -297,6 +300,20 @@ impl Worker {
         }
         self.finish_switches(stream);
         self.request_key_frame(now, stream);
+    }
+
+    /// Passes over packets of a voice that is not let in, so that to receivers
+    /// nothing is missing.
+    fn withhold_run(&mut self, run: &[Arrival]) {
+        let published = &self.streams[run[0].stream];
+        for subscriber in &published.subscribers {
+            let slot = &mut self.participants[subscriber.participant].slots[subscriber.slot];
+            for arrival in run {
+                if let Some(kept) = published.ring.get(arrival.sequence) {
+                    slot.withhold(arrival.stream, kept.packet);
+                }
+            }
+        }
     }
 
     /// Takes slots off the layers that they have left for `stream`.
@@ -483,11 +500,3 @@ impl StreamNames<'_> {
         u8::try_from(at).ok()
     }
 }
-
-/// Whether an audio level is that of somebody who speaks.
-fn is_voice(level: u8) -> bool {
-    level & 0x7F < QUIET
-}
-
-/// In decibels below the loudest (RFC 6464 §3).
-const QUIET: u8 = 45;

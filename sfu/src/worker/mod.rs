@@ -18,6 +18,7 @@ mod outbound;
 mod participant;
 mod repair;
 mod routes;
+mod speech;
 pub mod statistics;
 mod timers;
 mod transport;
@@ -44,6 +45,7 @@ use media::Arrival;
 use outbound::Turn;
 use participant::Participant;
 use routes::Routes;
+use speech::Told;
 use statistics::Statistics;
 
 /// The rooms of one core.
@@ -64,6 +66,10 @@ pub struct Worker {
     waiting: Vec<usize>,
     /// Slots that have just left a stream for another layer.
     left: Vec<(usize, Subscriber)>,
+    /// Whom each room was last told to be speaking.
+    speakers: HashMap<RoomId, Told>,
+    /// Rooms whose speakers may be others by now.
+    restless: Vec<RoomId>,
     control: Control,
     events: VecDeque<Event>,
     statistics: Statistics,
@@ -87,6 +93,8 @@ impl Worker {
             pending: VecDeque::new(),
             waiting: Vec::new(),
             left: Vec::new(),
+            speakers: HashMap::new(),
+            restless: Vec::with_capacity(RESTLESS),
             control: Control::default(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
@@ -383,6 +391,14 @@ impl Worker {
     fn remove_stream(&mut self, stream: usize) {
         let removed = self.streams.remove(stream);
         self.arrived.retain(|arrival| arrival.stream != stream);
+        if removed.voice.speaking_since().is_some()
+            && let Some(publisher) = self.by_id.get(&removed.publisher)
+        {
+            let room = self.participants[*publisher].room;
+            if !self.restless.contains(&room) {
+                self.restless.push(room);
+            }
+        }
         for subscriber in &removed.subscribers {
             if let Some(participant) = self.participants.get_mut(subscriber.participant) {
                 participant.slots[subscriber.slot].lose(stream);
@@ -430,6 +446,7 @@ impl Worker {
             members.retain(|member| *member != key);
             if members.is_empty() {
                 self.rooms.remove(&participant.room);
+                self.forget_speech(participant.room);
             }
         }
     }
@@ -456,6 +473,8 @@ pub struct Footprint {
 
 /// As many packets as a driver takes in before it sends.
 const ARRIVALS: usize = 128;
+/// Rooms in which somebody begins to speak between two looks.
+const RESTLESS: usize = 64;
 /// Enough for a peer that mistook its password, too few to be worth a flood.
 const REFUSALS_A_MILLISECOND: u32 = 1;
 const MOST_REFUSALS: u32 = 100;

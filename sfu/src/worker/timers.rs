@@ -49,6 +49,7 @@ impl Worker {
         }
         self.next_tick = next;
         self.tend_layers(now);
+        self.tend_speech(now);
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
             self.streams[stream].bitrate.measure(now);

@@ -31,5 +31,6 @@ mod redundancy;
 mod renegotiation;
 mod sequence;
 mod simulcast;
+mod speech;
 mod svc;
 mod transport;

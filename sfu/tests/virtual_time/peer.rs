@@ -49,6 +49,8 @@ pub struct Peer {
     pub fingerprint: Fingerprint,
     pub received: Vec<ReceivedPacket>,
     pub control: Vec<rtcp::Received>,
+    /// Of all packets it sends (RFC 6464).
+    pub audio_level: u8,
     /// The first datagram of the handshake.
     pub first_hello: Vec<u8>,
     /// Asks for what is missing, as a browser does.
@@ -99,6 +101,7 @@ impl Peer {
             fingerprint,
             received: Vec::new(),
             control: Vec::new(),
+            audio_level: AUDIO_LEVEL,
             first_hello: Vec::new(),
             repairs_within: None,
             feedback_every: Some(Duration::from_millis(70)),
@@ -227,7 +230,7 @@ impl Peer {
         self.protected(
             header,
             sequence,
-            &[(AUDIO_LEVEL_ID, &[AUDIO_LEVEL])],
+            &[(AUDIO_LEVEL_ID, &[self.audio_level])],
             payload,
         )
     }

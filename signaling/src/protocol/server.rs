@@ -121,6 +121,8 @@ pub enum ServerMessage {
     /// The video codecs that everybody here can decode, the most wanted first.
     /// What is sent in another reaches not all: fall back to one of these.
     VideoCodecs { codecs: Vec<VideoCodec> },
+    /// Who speaks from now on, the client among them, whoever leads first.
+    Speakers { participant_ids: Vec<String> },
     /// A picture that the client shows is not sent for now, whatever layers it
     /// has; its sound is.
     Paused {

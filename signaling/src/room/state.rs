@@ -46,6 +46,8 @@ pub struct Room {
     /// Who shares a screen; in the same slot for everyone, the sharer's own
     /// being left empty.
     pub(super) screens: Slots,
+    /// Who speaks, as members were told.
+    pub(super) speakers: Vec<ParticipantId>,
     delivery: Delivery,
     audio_codecs: Common<AudioCodec>,
     video_codecs: Common<VideoCodec>,
@@ -147,6 +149,7 @@ impl Room {
             warnings: 0,
             has_ended: false,
             screens: Slots::new(size.screens),
+            speakers: Vec::new(),
             delivery: Delivery::default(),
             audio_codecs: Common::default(),
             video_codecs: Common::default(),
@@ -264,6 +267,7 @@ impl Room {
         if !assignments.is_empty() {
             effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
         }
+        effects.extend(self.speakers_now().map(|message| Effect::Tell(id, message)));
         self.members.push(joiner);
         effects.extend(self.hand_over());
         if permissions.allow(Permission::Admit) && self.somebody_waits() {
@@ -448,6 +452,7 @@ impl Room {
         };
         let could_admit = self.allows(id, Permission::Admit);
         let leaver = self.members.remove(index);
+        self.speakers.retain(|speaker| *speaker != id);
 
         let mut effects = self.clear_screen(id, leaver.negotiated.is_some());
         for member in &mut self.members {
@@ -620,7 +625,7 @@ impl Room {
 }
 
 impl Member {
-    fn describe(&self) -> Participant {
+    pub(super) fn describe(&self) -> Participant {
         Participant {
             id: self.id.to_string(),
             role: self.role,

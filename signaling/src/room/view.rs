@@ -18,12 +18,12 @@ impl Room {
         }
         let people = self.size.slots().people;
         let screens = self.size.screens;
-        let of_people = views.people.iter().take(people.into());
-        let of_people = of_people.filter(|view| view.slot < people);
-        let of_screens = views.screens.iter().take(screens.into());
-        let of_screens = of_screens.filter(|view| view.slot < screens);
-        let of_people = of_people.map(|view| (view.slot, view));
+        let of_people = views.people.iter().filter(|view| view.slot < people);
+        let of_people = of_people.take(people.into());
+        let of_screens = views.screens.iter().filter(|view| view.slot < screens);
+        let of_screens = of_screens.take(screens.into());
         of_people
+            .map(|view| (view.slot, view))
             .chain(of_screens.map(|view| (people + view.slot, view)))
             .flat_map(|(pair, view)| commands(id, pair, view))
             .map(Effect::Media)
@@ -67,6 +67,35 @@ impl Room {
                 source: source.into(),
             },
         )
+    }
+
+    /// Tells everybody who speaks. Who is muted does not, whatever its client
+    /// sends.
+    pub fn speak(&mut self, speakers: impl Iterator<Item = ParticipantId>) -> Vec<Effect> {
+        let is_on = |id: &ParticipantId| {
+            self.position(*id)
+                .is_some_and(|index| self.members[index].describe().microphone)
+        };
+        let speakers: Vec<_> = speakers.filter(is_on).collect();
+        if speakers == self.speakers {
+            return Vec::new();
+        }
+        self.speakers = speakers;
+        let members = self.members.iter();
+        members
+            .map(|member| Effect::Tell(member.id, self.speakers_message()))
+            .collect()
+    }
+
+    /// The word on who speaks, for somebody who comes in while somebody does.
+    pub(super) fn speakers_now(&self) -> Option<ServerMessage> {
+        (!self.speakers.is_empty()).then(|| self.speakers_message())
+    }
+
+    fn speakers_message(&self) -> ServerMessage {
+        ServerMessage::Speakers {
+            participant_ids: self.speakers.iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// Whoever has left meanwhile is no news.

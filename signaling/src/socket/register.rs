@@ -32,6 +32,8 @@ pub(super) struct Register {
     sessions: Arc<dyn Sessions>,
     audit: Arc<dyn AuditSink>,
     rooms: HashMap<String, OpenRoom>,
+    /// Of open rooms.
+    names: HashMap<RoomId, String>,
     stays: HashMap<ParticipantId, Stay>,
     /// Participants on each worker.
     loads: Vec<usize>,
@@ -121,6 +123,7 @@ impl Register {
             sessions,
             audit,
             rooms: HashMap::new(),
+            names: HashMap::new(),
             stays: HashMap::new(),
             next_room: 1,
         }
@@ -159,6 +162,7 @@ impl Register {
                     .unwrap_or(0);
                 let room = RoomId(self.next_room);
                 self.next_room += 1;
+                self.names.insert(room, admission.room.clone());
                 entry.insert(OpenRoom {
                     room: Room::with_rules(room, self.settings.size, rules),
                     id: room,
@@ -181,6 +185,7 @@ impl Register {
             Err(why) => {
                 if open.room.is_empty() {
                     self.rooms.remove(&admission.room);
+                    self.names.remove(&room);
                 }
                 return Err(why.into());
             }
@@ -307,6 +312,23 @@ impl Register {
         }
     }
 
+    /// As [`Register::update`], by the room itself.
+    pub(super) fn update_room(
+        &mut self,
+        room: RoomId,
+        change: impl FnOnce(&mut Room) -> Vec<Effect>,
+    ) {
+        let name = self.names.get(&room);
+        let Some(open) = name.and_then(|name| self.rooms.get_mut(name)) else {
+            return;
+        };
+        if let Some(somebody) = open.room.somebody() {
+            let effects = change(&mut open.room);
+            let worker = open.worker;
+            self.apply(somebody, worker, effects);
+        }
+    }
+
     /// Ends somebody's stay. Nothing happens when it has ended.
     pub(super) fn leave(&mut self, id: ParticipantId) {
         self.update(id, |room| room.leave(id, Instant::now()));
@@ -319,6 +341,7 @@ impl Register {
         if let hash_map::Entry::Occupied(open) = self.rooms.entry(stay.room)
             && open.get().room.is_empty()
         {
+            self.names.remove(&open.get().id);
             open.remove();
         }
     }
@@ -500,6 +523,27 @@ mod tests {
         register.leave(CAT);
         assert_eq!(register.loads, [0, 0]);
         assert_eq!(register.rooms(), 0);
+        assert!(register.names.is_empty());
+    }
+
+    #[test]
+    fn a_room_that_has_ended_is_not_taken_for_another_of_its_name() {
+        let mut register = register();
+        join(&mut register, ANN, "r");
+        let before = RoomId(register.next_room - 1);
+        register.leave(ANN);
+        join(&mut register, BEN, "r");
+        let present = RoomId(register.next_room - 1);
+        let mut seen = Vec::new();
+
+        for room in [before, present] {
+            register.update_room(room, |_| {
+                seen.push(room);
+                Vec::new()
+            });
+        }
+
+        assert_eq!(seen, [present]);
     }
 
     #[test]

@@ -204,6 +204,10 @@ impl Service {
                     room.resumed(subscriber, publisher, source)
                 });
             }
+            Event::Speaking { room, speakers } => {
+                let mut register = self.register();
+                register.update_room(room, |room| room.speak(speakers.iter()));
+            }
             Event::Disconnected {
                 participant,
                 reason,

@@ -388,3 +388,17 @@ test('what the server refused once is not told of for ever', async () => {
   expect(notices()).toEqual([]);
   vi.useRealTimers();
 });
+
+test('who speaks has a mark on the tile', async () => {
+  const environment = await enter();
+  const microphone = { ...BEN, microphone: true };
+  environment.socket.say({ type: 'participant-updated', participant: microphone });
+
+  environment.socket.say({ type: 'speakers', participantIds: ['ben'] });
+  await rendered();
+  expect(find('[data-participant=ben]')?.hasAttribute('speaking')).toBe(true);
+  environment.socket.say({ type: 'speakers', participantIds: [] });
+  await rendered();
+
+  expect(find('[data-participant=ben]')?.hasAttribute('speaking')).toBe(false);
+});

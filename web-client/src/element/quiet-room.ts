@@ -299,6 +299,7 @@ export class QuietRoomElement extends LitElement {
                   .track=${participant.videoTrack}
                   .camera=${participant.cameraEnabled}
                   .microphone=${participant.microphoneEnabled}
+                  .speaking=${participant.isSpeaking}
                   .handRaised=${participant.handRaised}
                   .blanked=${participant.isBlanked}
                   .paused=${participant.videoPaused !== undefined}
@@ -317,6 +318,7 @@ export class QuietRoomElement extends LitElement {
               .track=${localParticipant.videoTrack}
               .camera=${localParticipant.cameraEnabled}
               .microphone=${localParticipant.microphoneEnabled}
+              .speaking=${localParticipant.isSpeaking}
               .handRaised=${localParticipant.handRaised}
               .reaction=${this.#reactions.of(LOCAL)}
               .note=${this.#noteOn(localParticipant)}
@@ -479,6 +481,7 @@ export class QuietRoomElement extends LitElement {
       this.#pauses.update(room.participants);
       update();
     });
+    room.on('speakersChanged', update);
     room.on('pausedChanged', () => {
       this.#pauses.update(room.participants);
     });

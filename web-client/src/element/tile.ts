@@ -20,6 +20,7 @@ export class TileElement extends LitElement {
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
     paused: { type: Boolean },
+    speaking: { type: Boolean, reflect: true },
     compared: { type: Boolean },
     reaction: {},
     note: {},
@@ -38,6 +39,7 @@ export class TileElement extends LitElement {
   declare blanked: boolean;
   /** The picture does not come for now: the connection is slow. */
   declare paused: boolean;
+  declare speaking: boolean;
   /** The safety code was compared with this person. */
   declare compared: boolean;
   /** An emoji to show for now. */
@@ -59,6 +61,7 @@ export class TileElement extends LitElement {
     this.handRaised = false;
     this.blanked = false;
     this.paused = false;
+    this.speaking = false;
     this.compared = false;
     this.screen = false;
     this.hasPicture = false;
@@ -221,6 +224,14 @@ export class TileElement extends LitElement {
       place-items: center;
       background: inherit;
       color: #9db6b4;
+    }
+    :host([speaking]) figure::after {
+      content: '';
+      position: absolute;
+      inset: 0;
+      border: 3px solid #7fd6c2;
+      border-radius: inherit;
+      pointer-events: none;
     }
     .paused {
       position: absolute;

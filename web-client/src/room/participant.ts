@@ -23,6 +23,7 @@ export class RemoteParticipant {
   #isBlanked = false;
   #isSharingScreen = false;
   #isScreenBlanked = false;
+  #isSpeaking = false;
   readonly #pauses: Partial<Record<PublicationSource, PauseReason | undefined>> = {};
 
   constructor(state: ParticipantState) {
@@ -62,6 +63,11 @@ export class RemoteParticipant {
   /** Whether the microphone is on. */
   get microphoneEnabled(): boolean {
     return this.#state.microphone;
+  }
+
+  /** Whether this one speaks; pauses between words are part of it. By the server's word. */
+  get isSpeaking(): boolean {
+    return this.#isSpeaking && this.microphoneEnabled;
   }
 
   /** Whether the camera is on. */
@@ -112,6 +118,11 @@ export class RemoteParticipant {
   /** The same of the shared screen. */
   get screenPaused(): PauseReason | undefined {
     return this.#pauses.screen;
+  }
+
+  /** @internal */
+  handleSpeaking(isSpeaking: boolean): void {
+    this.#isSpeaking = isSpeaking;
   }
 
   /** Returns whether it is news. @internal */
@@ -186,6 +197,7 @@ export class LocalParticipant {
   #role: Role | undefined;
   #name = '';
   #handRaised = false;
+  #isSpeaking = false;
 
   constructor(microphone: Publication, camera: Publication, screen: ScreenShare) {
     this.#microphone = microphone;
@@ -214,6 +226,11 @@ export class LocalParticipant {
 
   get microphoneEnabled(): boolean {
     return this.#microphone.track !== undefined;
+  }
+
+  /** Whether the others hear this one speak; see {@link RemoteParticipant.isSpeaking}. */
+  get isSpeaking(): boolean {
+    return this.#isSpeaking && this.microphoneEnabled;
   }
 
   get cameraEnabled(): boolean {
@@ -248,6 +265,11 @@ export class LocalParticipant {
   /** Rejects with one of the `camera-…` errors if it cannot be turned on. */
   setCameraEnabled(enabled: boolean): Promise<void> {
     return this.#camera.setEnabled(enabled);
+  }
+
+  /** @internal */
+  handleSpeaking(isSpeaking: boolean): void {
+    this.#isSpeaking = isSpeaking;
   }
 
   /** @internal */

@@ -624,3 +624,22 @@ test('how a picture is shown is told with its slot', async () => {
     { type: 'show', people: [{ slot: 1, width: 320, height: 160, pinned: true }], screens: [] },
   ]);
 });
+
+test('who speaks is told, whoever leads first, as long as the microphone is on', async () => {
+  const { room } = await connect();
+  const me = room.localParticipant.id ?? '';
+  const told: (string | undefined)[][] = [];
+  room.on('speakersChanged', (speakers) => told.push(speakers.map(({ id }) => id)));
+
+  environment.socket.say({ type: 'speakers', participantIds: ['ben', me, 'nobody'] });
+  expect(room.participants[0]?.isSpeaking).toBe(true);
+  environment.socket.say({
+    type: 'participant-updated',
+    participant: { ...BEN, microphone: false },
+  });
+  expect(room.participants[0]?.isSpeaking).toBe(false);
+  environment.socket.say({ type: 'speakers', participantIds: [] });
+
+  expect(told).toEqual([['ben', me], []]);
+  expect(room.speakers).toEqual([]);
+});

@@ -83,6 +83,8 @@ export interface RoomEvents {
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** Others than before speak, or somebody else leads: see {@link Room.speakers}. */
+  speakersChanged: [speakers: readonly Participant[]];
   /** A picture that is shown does not come for now, and why; or it comes again, without a reason. */
   pausedChanged: [
     participant: RemoteParticipant,
@@ -115,6 +117,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #publications: Record<DeviceSource, Publication>;
   readonly #screen: ScreenShare;
   readonly #roster = new Roster();
+  #speakers: readonly Participant[] = [];
   readonly #views = new Views(
     () => this.#roster.pictures,
     (message) => this.#connection?.send(message),
@@ -173,6 +176,11 @@ export class Room extends Emitter<RoomEvents> {
   /** The others, in the order they came. */
   get participants(): readonly RemoteParticipant[] {
     return this.#roster.participants;
+  }
+
+  /** Who speaks, this client among them, whoever leads first; four at most. */
+  get speakers(): readonly Participant[] {
+    return this.#speakers.filter(({ isSpeaking }) => isSpeaking);
   }
 
   /**
@@ -510,6 +518,9 @@ export class Room extends Emitter<RoomEvents> {
         this.#videoCodecs = message.codecs;
         this.#applyVideoCodecs();
         break;
+      case 'speakers':
+        this.#handleSpeakers(message.participantIds);
+        break;
       case 'paused':
         this.#handlePaused(message.participantId, message.source, message.reason);
         break;
@@ -552,6 +563,15 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
+  #handleSpeakers(ids: readonly string[]): void {
+    const everybody: readonly Participant[] = [...this.participants, this.localParticipant];
+    this.#speakers = ids.flatMap((id) => everybody.find((one) => one.id === id) ?? []);
+    for (const participant of everybody) {
+      participant.handleSpeaking(this.#speakers.includes(participant));
+    }
+    this.emit('speakersChanged', this.speakers);
+  }
+
   #handlePaused(
     participantId: string,
     source: PublicationSource,
@@ -579,6 +599,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#announced = '';
     this.timings.signaled ??= this.#environment.now();
     this.#views.close();
+    if (isRejoin) this.#handleSpeakers([]);
     if (isRejoin) this.#roster.handleRejoined(message.participants);
     if (!isRejoin) this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
     this.rules.handleJoined(message);
@@ -729,6 +750,7 @@ export class Room extends Emitter<RoomEvents> {
       this.emit('participantUpdated', participant);
     });
     roster.on('participantLeft', (participant) => {
+      this.#speakers = this.#speakers.filter((speaker) => speaker !== participant);
       this.emit('participantLeft', participant);
     });
     roster.on('trackSubscribed', (track, participant) => {

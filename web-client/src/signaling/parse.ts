@@ -121,6 +121,13 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         // Another one is of a newer server, and none of ours.
         codecs: list(message['codecs'], 'codecs').filter(isVideoCodec),
       };
+    case 'speakers':
+      return {
+        type,
+        participantIds: list(message['participantIds'], 'participantIds').map((id) =>
+          text(id, 'participantIds'),
+        ),
+      };
     case 'paused':
     case 'unpaused': {
       const participantId = text(message['participantId'], 'participantId');

@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 export interface Tone {
   /** Hz. Stay clear of other tones' multiples, so that no one's overtone passes for somebody else. */
   readonly frequency: number;
+  /** How much of each loop of three seconds it sounds, in seconds from its start; all of it when absent. */
+  readonly turn?: number;
 }
 
 /**
@@ -18,7 +20,8 @@ export async function writeTone(path: string, tone: Tone): Promise<void> {
   for (let index = 0; index < samples.length; index += 1) {
     const seconds = index / SAMPLE_RATE;
     const wave = Math.sin(2 * Math.PI * tone.frequency * seconds);
-    samples[index] = Math.round(AMPLITUDE * burst(seconds) * wave);
+    const loudness = seconds < (tone.turn ?? LOOP_SECONDS) ? burst(seconds) : 0;
+    samples[index] = Math.round(AMPLITUDE * loudness * wave);
   }
   await writeFile(path, wave(samples));
 }

@@ -159,6 +159,7 @@ export class Member {
       case 'ack':
       case 'participant-updated':
       case 'paused':
+      case 'speakers':
       case 'unpaused':
       case 'slots':
       case 'screens':

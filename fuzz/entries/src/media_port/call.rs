@@ -320,7 +320,7 @@ impl Call {
                 assert!(is_due || !CONNECTED.contains(&index), "{event:?}");
                 self.is_disturbed = true;
             }
-            Event::Paused { .. } | Event::Resumed { .. } => {}
+            Event::Paused { .. } | Event::Resumed { .. } | Event::Speaking { .. } => {}
             Event::Connected { .. } => panic!("{event:?} without keys"),
         }
     }

@@ -194,6 +194,7 @@ function joinPlain(
       case 'mls-welcome':
       case 'participant-updated':
       case 'paused':
+      case 'speakers':
       case 'unpaused':
       case 'challenge':
       case 'consent-required':
