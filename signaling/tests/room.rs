@@ -16,7 +16,9 @@ use signaling::protocol::{
     AudioCodec, ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
     VideoCodec,
 };
-use signaling::room::{Arrival, Devices, Effect, Entrance, Room, RoomFull, RoomSize, Session};
+use signaling::room::{
+    Arrival, Devices, Effect, Entrance, Room, RoomFull, RoomSize, Session, Standing,
+};
 
 const A: ParticipantId = ParticipantId(0xA);
 const B: ParticipantId = ParticipantId(0xB);
@@ -864,6 +866,7 @@ fn arrival(id: ParticipantId, entrance: Option<Entrance>) -> Arrival {
         permissions: Permissions::of(Role::Client),
         subject: id.to_string(),
         token_id: id.to_string(),
+        standing: Standing::default(),
         entrance,
     }
 }
