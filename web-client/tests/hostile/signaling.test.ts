@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { SOUND_GRACE } from '../../src/e2ee/worker/sframe/key-ring';
 import { BLUE, GREEN, type Participant, RED, type Tile } from '../browser/participant';
 import { Server } from '../browser/server';
 import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
@@ -110,6 +111,8 @@ describe('a server that lies to one of three people about the group', () => {
     expect(await safetyCode(red)).toBe(await safetyCode(blue));
     expect(await safetyCode(green)).toBe(code);
     expect(held.map(({ type }) => type)).toContain('mls-commit');
+    // Sound stays in the old epoch for a moment.
+    await green.page.waitForTimeout(SETTLE_MS);
     const passed = await framesPassed(green);
     await green.page.waitForTimeout(1_500);
     expect(await framesPassed(green)).toEqual(passed);
@@ -194,3 +197,4 @@ function tile(name: string): Tile {
 }
 
 const POLL = { timeout: 20_000 };
+const SETTLE_MS = SOUND_GRACE + 200;
