@@ -3,6 +3,7 @@
 mod api_key;
 mod client_files;
 mod config;
+mod demo;
 mod development_key;
 mod logging;
 mod media_addresses;

@@ -21,7 +21,6 @@ use signaling::api::{Api, ApiSettings};
 use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
-use signaling::protocol::Role;
 use signaling::room::{RoomSize, SecondDevice, SessionPolicy};
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use signaling::store::{Store, User};
@@ -33,10 +32,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::config::{self, Config};
+use crate::demo::Demo;
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
 use crate::ports::{self, HttpPort};
-use crate::{client_files, logging, media_addresses, store, token};
+use crate::{client_files, logging, media_addresses, store};
 
 /// Runs the server.
 ///
@@ -191,12 +191,13 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         let stopped = stopped.clone();
         tokio::spawn(port.serve(router, scrapers, TrustedProxies::default(), stopped));
     }
-    let serving = tokio::spawn(port.serve(router(&service, &api), connections, proxies, stopped));
+    let router = router(&service, &api, access.demo.as_ref());
+    let serving = tokio::spawn(port.serve(router, connections, proxies, stopped));
     let mut signals = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    welcome(scheme, address, access.demo_token.as_deref());
+    welcome(scheme, address, access.demo.as_deref());
 
     tokio::select! {
         _ = signals.0.recv() => {}
@@ -215,15 +216,15 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
 
 struct Access {
     keys: Keys,
-    /// Only with a throw-away key, whose private half is gone by now.
-    demo_token: Option<String>,
+    /// Only with a throw-away key.
+    demo: Option<Arc<Demo>>,
 }
 
 async fn access(config: &Config) -> Result<Access, StartError> {
     if !config.access.jwks.is_empty() {
         return Ok(Access {
             keys: clinic_keys(&config.access).await?,
-            demo_token: None,
+            demo: None,
         });
     }
     if !config.http.listen.ip().is_loopback() {
@@ -234,11 +235,9 @@ async fn access(config: &Config) -> Result<Access, StartError> {
         place: String::new(),
         source: source.into(),
     })?;
-    let subject = token::random_id();
-    let demo_token = token::mint(&key, "demo", Role::Client, &subject, DEMO_LIFETIME, None);
     Ok(Access {
         keys: keys.into(),
-        demo_token: Some(demo_token),
+        demo: Some(Demo::new(key)),
     })
 }
 
@@ -487,8 +486,9 @@ async fn purge(clinic: Clinic) {
     }
 }
 
-fn router(service: &Service, api: &Api) -> Router {
+fn router(service: &Service, api: &Api, demo: Option<&Arc<Demo>>) -> Router {
     Router::new()
+        .merge(demo.map(Demo::router).unwrap_or_default())
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(service.router())
         .merge(api.router())
@@ -496,17 +496,18 @@ fn router(service: &Service, api: &Api) -> Router {
         .layer(map_response(client_files::secure))
 }
 
-fn welcome(scheme: &str, address: SocketAddr, demo_token: Option<&str>) {
+fn welcome(scheme: &str, address: SocketAddr, demo: Option<&Demo>) {
     // Another address of the loopback is not what browsers call localhost.
     let host = if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
         format!("localhost:{}", address.port())
     } else {
         address.to_string()
     };
-    let text = match demo_token {
-        Some(token) => format!(
+    let text = match demo {
+        Some(demo) => format!(
             "Quietroom is ready, for this machine only. \
-             Open this link in two or three tabs:\n\n  {scheme}://{host}/#token={token}\n\n"
+             Open this link in two or three tabs:\n\n  {scheme}://{host}/#{}\n\n",
+            demo.fragment()
         ),
         None => format!("Quietroom is ready on {scheme}://{host}/\n"),
     };
@@ -525,8 +526,6 @@ const SCRAPERS: ConnectionLimits = ConnectionLimits {
     unjoined: 32,
     unjoined_per_source: 16,
 };
-
-const DEMO_LIFETIME: Duration = Duration::from_hours(12);
 
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 

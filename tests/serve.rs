@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 const LOCAL: &str =
     "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nport = 0\nworkers = 1\n[metrics]\nlisten = \"\"\n";
 
@@ -16,11 +19,54 @@ fn one_link_is_printed_and_the_server_ends_cleanly() {
     let server = Server::start("one_link", LOCAL);
 
     assert!(server.link.starts_with("http://localhost:"));
-    assert!(server.link.contains("/#token=ey"));
+    assert!(server.link.contains("/#invitation="));
 
     let asked = Instant::now();
     assert_eq!(server.terminate(), Some(0));
     assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn whoever_has_the_link_gets_tokens_that_are_bound_to_a_key() {
+    let server = Server::start("demo_tokens", LOCAL);
+    let (_, invitation) = server
+        .link
+        .split_once('#')
+        .expect("the link has a fragment");
+    let thumbprint = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+    let body = format!("{{\"thumbprint\": \"{thumbprint}\"}}");
+
+    let given = server.post(&format!("/demo/token?{invitation}"), &body);
+
+    assert!(given.starts_with("HTTP/1.1 200 "), "{given}");
+    let (_, answer) = given.split_once("\r\n\r\n").expect("it has a body");
+    let answer: serde_json::Value = serde_json::from_str(answer).expect("it is JSON");
+    let claims = answer["token"].as_str().expect("a token");
+    let claims = claims.split('.').nth(1).expect("a payload");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64url");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("it is JSON");
+    assert_eq!(claims["cnf"]["jkt"], thumbprint);
+    for (path, body, status) in [
+        ("/demo/token?invitation=0", body.as_str(), "403"),
+        ("/demo/token", body.as_str(), "403"),
+        (&format!("/demo/token?{invitation}"), "{}", "400"),
+        (
+            &format!("/demo/token?{invitation}"),
+            "{\"thumbprint\": \"x\"}",
+            "400",
+        ),
+        (
+            &format!("/demo/token?{invitation}"),
+            &"x".repeat(2_000),
+            "413",
+        ),
+    ] {
+        let refused = server.post(path, body);
+        assert!(
+            refused.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{refused}"
+        );
+    }
 }
 
 #[test]
@@ -247,6 +293,20 @@ impl Server {
             .expect("it reads");
         let mut response = Vec::new();
         stream.read_to_end(&mut response).expect("it answers");
+        String::from_utf8_lossy(&response).into_owned()
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).expect("it listens");
+        let length = body.len();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut response = Vec::new();
+        // What it refuses to read may break the connection off.
+        let _ = stream.read_to_end(&mut response);
         String::from_utf8_lossy(&response).into_owned()
     }
 

@@ -1,17 +1,19 @@
 import '../src/index';
-import { nameFromFragment, tokenFromFragment } from './token';
+import { parseFragment } from './token';
 
 const room = document.querySelector('quiet-room');
 const explanation = document.querySelector<HTMLElement>('#no-token');
 
 function useFragment(): void {
-  const token = tokenFromFragment(location.hash);
+  const { token, tokenUrl, name } = parseFragment(location.hash);
+  const isInvited = (token ?? tokenUrl) !== undefined;
   if (room !== null) {
-    room.name = nameFromFragment(location.hash) ?? null;
+    room.name = name ?? null;
     room.token = token ?? null;
-    room.hidden = token === undefined;
+    room.tokenUrl = tokenUrl ?? null;
+    room.hidden = !isInvited;
   }
-  if (explanation !== null) explanation.hidden = token !== undefined;
+  if (explanation !== null) explanation.hidden = isInvited;
 }
 
 window.addEventListener('hashchange', useFragment);

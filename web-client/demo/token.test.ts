@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nameFromFragment, tokenFromFragment } from './token';
+import { parseFragment } from './token';
 
 test.each([
   ['#token=abc.def-_', 'abc.def-_'],
@@ -8,11 +8,19 @@ test.each([
   ['#', undefined],
   ['', undefined],
   ['#abc', undefined],
-])('of %s it is %s', (fragment, token) => {
-  expect(tokenFromFragment(fragment)).toBe(token);
+])('of %s the token is %s', (fragment, token) => {
+  expect(parseFragment(fragment).token).toBe(token);
+});
+
+test('an invitation leads to this server and nowhere else', () => {
+  expect(parseFragment('#invitation=a-_b').tokenUrl).toBe('/demo/token?invitation=a-_b');
+  expect(parseFragment('#invitation=//evil.example/%26x').tokenUrl).toBe(
+    '/demo/token?invitation=%2F%2Fevil.example%2F%26x',
+  );
+  expect(parseFragment('#token=abc').tokenUrl).toBeUndefined();
 });
 
 test('a name may stand beside the token', () => {
-  expect(nameFromFragment('#token=abc&name=Dr.%20M%C3%BCller')).toBe('Dr. Müller');
-  expect(nameFromFragment('#token=abc')).toBeUndefined();
+  expect(parseFragment('#token=abc&name=Dr.%20M%C3%BCller').name).toBe('Dr. Müller');
+  expect(parseFragment('#token=abc').name).toBeUndefined();
 });

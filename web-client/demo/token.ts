@@ -1,11 +1,26 @@
-/** The token in a URL's fragment (`#token=…`), which browsers never send to a server. */
-export function tokenFromFragment(fragment: string): string | undefined {
-  const token = new URLSearchParams(fragment.replace(/^#/, '')).get('token');
-  return token === null || token === '' ? undefined : token;
+/** What a URL's fragment says, which browsers never send to a server. */
+export interface Fragment {
+  /** `#token=…` */
+  readonly token: string | undefined;
+  /** Where a token is given for `#invitation=…`, a path of this server. */
+  readonly tokenUrl: string | undefined;
+  /** `&name=…` */
+  readonly name: string | undefined;
 }
 
-/** The name in a URL's fragment (`#token=…&name=…`). */
-export function nameFromFragment(fragment: string): string | undefined {
-  const name = new URLSearchParams(fragment.replace(/^#/, '')).get('name');
-  return name === null || name === '' ? undefined : name;
+export function parseFragment(fragment: string): Fragment {
+  const fields = new URLSearchParams(fragment.replace(/^#/, ''));
+  const field = (name: string): string | undefined => {
+    const value = fields.get(name);
+    return value === null || value === '' ? undefined : value;
+  };
+  const invitation = field('invitation');
+  return {
+    token: field('token'),
+    tokenUrl:
+      invitation === undefined
+        ? undefined
+        : `/demo/token?invitation=${encodeURIComponent(invitation)}`,
+    name: field('name'),
+  };
 }

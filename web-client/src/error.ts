@@ -15,6 +15,7 @@ export type ClientErrorCode =
   | 'join-timeout'
   | 'media-unreachable'
   | 'encryption-failed'
+  | 'token-unavailable'
   | 'encryption-pending'
   | 'text-too-long'
   | 'sender-mismatch'
@@ -68,6 +69,10 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
   'multi-factor-required': [
     'This room asks for a sign-in with a second factor.',
     'Sign in again with it, then join.',
+  ],
+  'token-unavailable': [
+    'The clinic’s site did not let this browser in.',
+    'Sign in there again, then join.',
   ],
   'keys-unavailable': ['The server cannot check links at the moment.', 'Join again in a minute.'],
   'room-locked': ['The room is locked.', 'Ask the host to unlock it.'],

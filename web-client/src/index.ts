@@ -21,6 +21,8 @@ export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
 export type { Warning } from './room/protection';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
+export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity';
+export { requestToken } from './e2ee/token-request';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';
 export { QuietRoomElement } from './element/quiet-room';

@@ -148,6 +148,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_signed_is_what_browsers_sign() {
+        let content = signed_content(&Nonce::new([7; 32]), "room", "token");
+
+        // The client's own test has the same bytes.
+        let hex: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, CONTENT);
+    }
+
+    const CONTENT: &str = "125175696574726f6f6d20312e30204a6f696e404720070707070707070707070707070707070707070707070707070707070707070704726f6f6d203c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0";
+
+    #[test]
     fn who_has_the_key_is_believed() {
         let (pair, thumbprint) = key();
         let proof = prove(&pair, &NONCE, "room", "token");

@@ -15,6 +15,7 @@ export interface Environment {
   now(): number;
   openSocket(address: URL): SignalingSocket;
   createPeerConnection(configuration: PeerConfiguration): RTCPeerConnection;
+  readonly fetch: typeof fetch;
   startWorker(url: string | URL | undefined): TransformWorker;
   /** Calls `listener` when the network may be another one, or back; the returned function undoes it. */
   onNetworkChange(listener: () => void): () => void;
@@ -28,6 +29,7 @@ export function browserEnvironment(): Environment {
     scope: window,
     devices: navigator,
     page: location.href,
+    fetch: (...request) => fetch(...request),
     now: () => performance.now(),
     openSocket: (address) => new WebSocket(address, SUBPROTOCOL),
     createPeerConnection: (configuration) => new RTCPeerConnection(configuration),

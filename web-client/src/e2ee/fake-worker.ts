@@ -9,6 +9,11 @@ export class FakeWorker extends EventTarget implements TransformWorker {
   postMessage(request: WorkerRequest): void {
     this.requests.push(request);
     if (request.type === 'open-group') this.report({ type: 'key-package', keyPackage: 'key' });
+    if (request.type === 'create-identity') this.report({ type: 'identity', key: 'public' });
+    if (request.type === 'prove-join') {
+      const key = { kty: 'OKP', crv: 'Ed25519', x: 'public' };
+      this.report({ type: 'join-proof', proof: { key, signature: `of ${request.nonce}` } });
+    }
   }
 
   terminate(): void {

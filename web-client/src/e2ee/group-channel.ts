@@ -1,5 +1,6 @@
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
+import type { JoinProof } from '../signaling/protocol/JoinProof';
 import type { Entrance, GroupEpoch, Occupant, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
 import { encodeApplicationMessage, type ApplicationMessage } from './worker/mls/application';
@@ -24,6 +25,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
   readonly #worker: TransformWorker;
   #isOpen = false;
   #entered: ((entrance: Entrance) => void) | undefined;
+  #proven: ((proof: JoinProof) => void) | undefined;
   #opened: ((keyPackage: string) => void) | undefined;
 
   constructor(worker: TransformWorker) {
@@ -37,6 +39,17 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     return new Promise((resolve) => {
       this.#opened = resolve;
       this.#request({ type: 'open-group', credential });
+    });
+  }
+
+  /**
+   * That whoever sends `token`, which names `room`, has the key that the worker
+   * made; `nonce` is the server's.
+   */
+  prove(nonce: string, room: string, token: string): Promise<JoinProof> {
+    return new Promise((resolve) => {
+      this.#proven = resolve;
+      this.#request({ type: 'prove-join', nonce, room, token });
     });
   }
 
@@ -81,6 +94,9 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
         this.#isOpen = true;
         this.#opened?.(report.keyPackage);
         break;
+      case 'join-proof':
+        this.#proven?.(report.proof);
+        break;
       case 'entrance':
         this.#entered?.(report.entrance);
         break;
@@ -102,6 +118,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
       case 'group-failed':
         this.emit('failed', new QuietroomError('encryption-failed', report.reason));
         break;
+      case 'identity':
       case 'ready':
       case 'transform-ready':
       case 'transform-failed':

@@ -1,30 +1,96 @@
-import type { Role } from '../signaling/protocol/Role';
-import type { Credential } from './worker/mls/credential';
+import { browserEnvironment, type Environment } from '../browser/environment';
+import { QuietroomError } from '../error';
+import type { WorkerReport } from './messages';
+import type { TransformWorker } from './transforms';
+
+/** How an identity is made. */
+export interface IdentityOptions {
+  /** As in {@link RoomOptions}. */
+  readonly workerUrl?: string | URL | undefined;
+}
 
 /**
- * Who this client is to the group: what its token says, under an id that is
- * new for each stay. The token is checked by the server and not here; of one
- * that cannot be read the server says so when it is shown to it.
+ * A key that signs for this browser, for one stay. A token that names its
+ * thumbprint (`cnf.jkt`, RFC 7800) is of use to this browser only: the private
+ * half never leaves the worker.
  */
-export function createCredential(token: string): Credential {
-  const { room, role, sub } = readClaims(token);
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  const participantId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return {
-    participantId,
-    room: typeof room === 'string' ? room : '',
-    role: typeof role === 'string' ? (role as Role) : 'client',
-    ...(typeof sub === 'string' ? { sub } : {}),
-  };
-}
+export class Identity {
+  /** The SHA-256 thumbprint of the public half (RFC 7638), in base64url. */
+  readonly thumbprint: string;
+  #worker: TransformWorker | undefined;
 
-function readClaims(token: string): Record<string, unknown> {
-  const payload = (token.split('.')[1] ?? '').replace(/-/g, '+').replace(/_/g, '/');
-  try {
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : {};
-  } catch {
-    return {};
+  /** @internal */
+  constructor(thumbprint: string, worker: TransformWorker) {
+    this.thumbprint = thumbprint;
+    this.#worker = worker;
+  }
+
+  /** The worker that has the key, for one stay. Throws `invalid-state` the second time. @internal */
+  take(): TransformWorker {
+    const worker = this.#worker;
+    if (worker === undefined) throw new QuietroomError('invalid-state', 'the identity was used');
+    this.#worker = undefined;
+    return worker;
+  }
+
+  /** Forgets the key, unless a stay has it. Idempotent. */
+  close(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
   }
 }
+
+/** Makes an identity for {@link Room.join}; rejects with `encryption-failed`. */
+export async function createIdentity(
+  options: IdentityOptions = {},
+  environment: Environment = browserEnvironment(),
+): Promise<Identity> {
+  const worker = environment.startWorker(options.workerUrl);
+  try {
+    const key = await publicKey(worker);
+    return new Identity(await thumbprint(key), worker);
+  } catch (reason) {
+    worker.terminate();
+    throw reason;
+  }
+}
+
+/** RFC 7638 §3, RFC 8037 §2: `key` is an Ed25519 public key in base64url. */
+export async function thumbprint(key: string): Promise<string> {
+  const members = `{"crv":"Ed25519","kty":"OKP","x":"${key}"}`;
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(members));
+  const binary = String.fromCharCode(...new Uint8Array(hash));
+  return btoa(binary).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+}
+
+function publicKey(worker: TransformWorker): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      worker.removeEventListener('message', handleReport);
+      worker.removeEventListener('error', handleError);
+    };
+    const fail = (detail: string): void => {
+      stop();
+      reject(new QuietroomError('encryption-failed', detail));
+    };
+    const handleError = (event: Event): void => {
+      fail((event as Partial<ErrorEvent>).message ?? event.type);
+    };
+    const handleReport = ({ data }: MessageEvent<WorkerReport>): void => {
+      if (data.type === 'group-failed') fail(data.reason);
+      if (data.type !== 'identity') return;
+      stop();
+      resolve(data.key);
+    };
+    const timer = setTimeout(() => {
+      fail('the worker made no key');
+    }, KEY_TIMEOUT);
+    worker.addEventListener('message', handleReport);
+    worker.addEventListener('error', handleError);
+    worker.postMessage({ type: 'create-identity' });
+  });
+}
+
+/** Until the worker has loaded and made a key, in ms. */
+const KEY_TIMEOUT = 10_000;

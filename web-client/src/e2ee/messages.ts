@@ -1,3 +1,4 @@
+import type { JoinProof } from '../signaling/protocol/JoinProof';
 import type { GroupReport } from '../signaling/protocol/GroupReport';
 import type { FrameSender, UndecryptableReason } from './worker/decryptor';
 import type { UnsentReason } from './worker/encryptor';
@@ -59,6 +60,18 @@ export type WorkerRequest =
       readonly occupant: Occupant | undefined;
     }
   | {
+      /** Once, before `open-group`: makes the key that signs. Asks for an `identity`. */
+      readonly type: 'create-identity';
+    }
+  | {
+      /** Asks for a `join-proof` by that key: that whoever sends `token` has it. */
+      readonly type: 'prove-join';
+      /** The server's, in base64url. */
+      readonly nonce: string;
+      readonly room: string;
+      readonly token: string;
+    }
+  | {
       /** Once: who is to take part. Asks for a `key-package`. */
       readonly type: 'open-group';
       readonly credential: Credential;
@@ -118,6 +131,15 @@ export type WorkerReport =
       readonly type: 'unsent';
       readonly id: number;
       readonly reason: UnsentReason;
+    }
+  | {
+      readonly type: 'identity';
+      /** The public key, Ed25519, in base64url. */
+      readonly key: string;
+    }
+  | {
+      readonly type: 'join-proof';
+      readonly proof: JoinProof;
     }
   | {
       /** For the `join` message, in base64url. */

@@ -42,11 +42,13 @@ export class Transforms extends Emitter<TransformsEvents> {
   #nextId = 1;
   #error: QuietroomError | undefined;
 
-  constructor(worker: TransformWorker, transformInterface: TransformInterface) {
+  /** `isReady`: the worker has loaded already. */
+  constructor(worker: TransformWorker, transformInterface: TransformInterface, isReady = false) {
     super();
     this.#worker = worker;
     this.#interface = transformInterface;
     this.#ready = promiseWithResolvers();
+    if (isReady) this.#ready.resolve();
     this.#worker.addEventListener('message', this.#handleMessage);
     this.#worker.addEventListener('error', this.#handleError);
     this.#worker.addEventListener('messageerror', this.#handleError);
@@ -131,6 +133,8 @@ export class Transforms extends Emitter<TransformsEvents> {
         break;
       case 'sender':
       case 'frame-counts':
+      case 'identity':
+      case 'join-proof':
       case 'key-package':
       case 'entrance':
       case 'group-send':

@@ -32,15 +32,18 @@ import { roomStyles } from './styles';
 import './tile';
 
 /**
- * `<quiet-room token="…">`: a whole session. It joins as soon as it has a
- * token and is in the page, and leaves when it is taken out or gets another.
+ * `<quiet-room token-url="…">`: a whole session. It makes a key for this
+ * browser, gets a token for that key from the clinic's backend, and joins as
+ * soon as it is in the page; it leaves when it is taken out or gets another
+ * address. With `token` in place of `token-url` it joins with that one.
  *
- * Attributes: `token`; `name`, which only members of the room see; `url` and
+ * Attributes: `token-url`, `token`; `name`, which only members of the room see; `url` and
  * `worker-url` as in {@link RoomOptions}.
  */
 export class QuietRoomElement extends LitElement {
   static override readonly properties = {
     token: {},
+    tokenUrl: { attribute: 'token-url' },
     name: {},
     url: {},
     workerUrl: { attribute: 'worker-url' },
@@ -48,6 +51,7 @@ export class QuietRoomElement extends LitElement {
   static override readonly styles = roomStyles;
 
   declare token: string | null;
+  declare tokenUrl: string | null;
   declare name: string | null;
   declare url: string | null;
   declare workerUrl: string | null;
@@ -116,6 +120,7 @@ export class QuietRoomElement extends LitElement {
   constructor() {
     super();
     this.token = null;
+    this.tokenUrl = null;
     this.name = null;
     this.url = null;
     this.workerUrl = null;
@@ -163,7 +168,7 @@ export class QuietRoomElement extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('token') || changed.has('url') || changed.has('workerUrl')) this.#join();
+    if (JOINING.some((name) => changed.has(name))) this.#join();
   }
 
   protected override updated(): void {
@@ -440,7 +445,9 @@ export class QuietRoomElement extends LitElement {
 
   #join(): void {
     this.#leave();
-    if (!this.isConnected || this.token === null || this.token === '') return;
+    const tokenUrl = this.tokenUrl ?? '';
+    const token = this.token ?? '';
+    if (!this.isConnected || (tokenUrl === '' && token === '')) return;
     const room = this.createRoom({
       url: this.url ?? undefined,
       workerUrl: this.workerUrl ?? undefined,
@@ -448,7 +455,9 @@ export class QuietRoomElement extends LitElement {
     this.#room = room;
     this.#listen(room);
     // What went wrong is shown by the room's state.
-    room.join(this.token, { name: this.name ?? undefined }).catch(() => undefined);
+    const name = this.name ?? undefined;
+    const joining = tokenUrl === '' ? room.join(token, { name }) : room.joinBy(tokenUrl, { name });
+    joining.catch(() => undefined);
     this.requestUpdate();
   }
 
@@ -750,6 +759,9 @@ function localName({ localParticipant }: Room, messages: Messages): string {
 
 /** Stands for this client where a participant's id is asked for. */
 const LOCAL = '';
+
+/** What another stay begins with. */
+const JOINING = ['token', 'tokenUrl', 'url', 'workerUrl'] as const;
 
 /** Those that are shown with the people. */
 const POWERS = ['admit', 'lock', 'mute', 'end'] as const;

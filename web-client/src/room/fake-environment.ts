@@ -13,6 +13,7 @@ export class FakeEnvironment implements Environment {
   };
   readonly page = 'https://clinic.example/';
   readonly worker = new FakeWorker();
+  readonly fetch = vi.fn<typeof fetch>();
   /** The newest. */
   socket = new FakeSocket();
   /** The newest. */

@@ -1,8 +1,10 @@
 import { browserEnvironment, type Environment } from '../browser/environment';
 import { requireTransformInterface } from '../browser/features';
 import { GroupChannel } from '../e2ee/group-channel';
-import { createCredential } from '../e2ee/identity';
-import type { GroupEpoch } from '../e2ee/messages';
+import { createCredential } from '../e2ee/credential';
+import { createIdentity, type Identity } from '../e2ee/identity';
+import type { Entrance, GroupEpoch } from '../e2ee/messages';
+import { requestToken } from '../e2ee/token-request';
 import { Transforms } from '../e2ee/transforms';
 import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
 import { QuietroomError, toQuietroomError } from '../error';
@@ -50,6 +52,8 @@ export interface RoomOptions {
 export interface JoinOptions {
   /** As the person wants to be called, up to 80 characters. Only members of the room see it. */
   readonly name?: string | undefined;
+  /** The key that the token is bound to, if it is (`cnf.jkt`); good for one stay. */
+  readonly identity?: Identity | undefined;
 }
 
 /**
@@ -140,6 +144,12 @@ export class Room extends Emitter<RoomEvents> {
   #token = '';
   /** By which the group knows us. */
   #participantId = '';
+  /** What the token names. */
+  #tokenRoom = '';
+  /** The token is of use only with our key. */
+  #isBound = false;
+  /** What the server wants signed on the present connection's first socket. */
+  #nonce: Promise<string> | undefined;
   #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
 
   constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
@@ -203,16 +213,31 @@ export class Room extends Emitter<RoomEvents> {
    * `error` event and no reason to fail.
    */
   join(token: string, options: JoinOptions = {}): Promise<void> {
-    if (this.#state !== 'idle') return Promise.reject(new QuietroomError('invalid-state'));
-    this.#token = token;
-    this.timings.joinCalled = this.#environment.now();
-    return new Promise((resolve, reject) => {
-      this.#settleJoin = { resolve, reject };
-      try {
-        this.#start(token, options.name?.trim().slice(0, MAX_NAME_LENGTH) ?? '');
-      } catch (reason) {
-        this.#end(toQuietroomError(reason, 'internal'));
-      }
+    return this.#begin(() => {
+      this.#start(token, options);
+    });
+  }
+
+  /**
+   * As {@link Room.join}, with a token that `url` gives for a key of this stay's
+   * own: what whoever else gets the token cannot use. See {@link requestToken}
+   * for what is asked there.
+   */
+  joinBy(url: string | URL, options: Omit<JoinOptions, 'identity'> = {}): Promise<void> {
+    return this.#begin(() => {
+      this.#setState('connecting');
+      this.#requestToken(url).then(
+        ({ token, identity }) => {
+          if (this.#state === 'disconnected') identity.close();
+          else
+            this.#attempt(() => {
+              this.#start(token, { ...options, identity });
+            });
+        },
+        (reason: unknown) => {
+          this.#end(toQuietroomError(reason, 'internal'));
+        },
+      );
     });
   }
 
@@ -281,6 +306,35 @@ export class Room extends Emitter<RoomEvents> {
     return this.#screen.stop();
   }
 
+  #begin(start: () => void): Promise<void> {
+    if (this.#state !== 'idle') return Promise.reject(new QuietroomError('invalid-state'));
+    this.timings.joinCalled = this.#environment.now();
+    return new Promise((resolve, reject) => {
+      this.#settleJoin = { resolve, reject };
+      this.#attempt(start);
+    });
+  }
+
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (reason) {
+      this.#end(toQuietroomError(reason, 'internal'));
+    }
+  }
+
+  async #requestToken(url: string | URL): Promise<{ token: string; identity: Identity }> {
+    const environment = this.#environment;
+    const identity = await createIdentity(this.#options, environment);
+    try {
+      const token = await requestToken(url, identity.thumbprint, environment.fetch);
+      return { token, identity };
+    } catch (reason) {
+      identity.close();
+      throw reason;
+    }
+  }
+
   #applyVideoCodecs(): void {
     if (this.timings.answered === undefined || this.#videoCodecs === undefined) return;
     void this.#peer?.setDecodedByAll(this.#videoCodecs);
@@ -291,7 +345,9 @@ export class Room extends Emitter<RoomEvents> {
     return this.#membership;
   }
 
-  #start(token: string, name: string): void {
+  #start(token: string, { name: wanted = '', identity }: JoinOptions): void {
+    this.#token = token;
+    const name = wanted.trim().slice(0, MAX_NAME_LENGTH);
     const environment = this.#environment;
     const transformInterface = requireTransformInterface(environment.scope);
     const address = signalingAddress(environment.page, this.#options.url);
@@ -307,8 +363,9 @@ export class Room extends Emitter<RoomEvents> {
       this.#rejoin?.end();
     });
 
-    const worker = environment.startWorker(this.#options.workerUrl);
-    const transforms = new Transforms(worker, transformInterface);
+    const worker = identity?.take() ?? environment.startWorker(this.#options.workerUrl);
+    this.#isBound = identity !== undefined;
+    const transforms = new Transforms(worker, transformInterface, this.#isBound);
     this.#cleanups.push(() => {
       transforms.close();
     });
@@ -337,6 +394,9 @@ export class Room extends Emitter<RoomEvents> {
     const connection = new SignalingConnection(() => this.#environment.openSocket(address));
     this.#connection = connection;
     this.#awaitsJoined = true;
+    this.#nonce = new Promise((resolve) => {
+      connection.once('challenge', resolve);
+    });
     connection.on('message', (message) => {
       if (connection === this.#connection) this.#handleMessage(message);
     });
@@ -402,15 +462,32 @@ export class Room extends Emitter<RoomEvents> {
       this.#lose(new QuietroomError('join-timeout'));
     });
     void this.#channel?.rejoin().then((entrance) => {
-      const participantId = this.#participantId;
-      connection?.send({ type: 'join', token: this.#token, participantId, ...entrance });
+      this.#sayJoin(connection, entrance);
     });
+  }
+
+  /** Asks to come in, and proves that the token is ours if it is bound to our key. */
+  #sayJoin(
+    connection: SignalingConnection | undefined,
+    entrance: Entrance | { readonly keyPackageFollows: true },
+  ): void {
+    const token = this.#token;
+    const participantId = this.#participantId;
+    const join = { type: 'join', token, participantId, ...entrance } as const;
+    if (!this.#isBound) {
+      connection?.send(join);
+      return;
+    }
+    void this.#nonce
+      ?.then((nonce) => this.#channel?.prove(nonce, this.#tokenRoom, token))
+      .then((proof) => connection?.send({ ...join, ...(proof === undefined ? {} : { proof }) }));
   }
 
   #openGroup(channel: GroupChannel, transforms: Transforms, token: string, name: string): void {
     const credential = createCredential(token);
     const { participantId } = credential;
     this.#participantId = participantId;
+    this.#tokenRoom = credential.room;
     const own = { participantId, name };
     const membership = new Membership(channel, transforms, this.#roster, own);
     this.#channel = channel;
@@ -449,7 +526,7 @@ export class Room extends Emitter<RoomEvents> {
       this.emit('error', error);
     });
     // The key package takes its time, in which the connection can be made.
-    this.#connection?.send({ type: 'join', token, participantId, keyPackageFollows: true });
+    this.#sayJoin(this.#connection, { keyPackageFollows: true });
     void channel.open(credential).then((keyPackage) => {
       this.#connection?.send({ type: 'mls-key-package', keyPackage });
     });

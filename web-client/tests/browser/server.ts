@@ -188,7 +188,7 @@ function keyFile(folder: string): string {
 async function linkIn(output: readonly string[]): Promise<string> {
   const deadline = Date.now() + START_MS;
   while (Date.now() < deadline) {
-    const link = /http:\/\/localhost:\d+\/#token=[\w.-]+/.exec(output.join(''))?.[0];
+    const link = /http:\/\/localhost:\d+\/#invitation=[\w-]+/.exec(output.join(''))?.[0];
     if (link !== undefined) return link;
     await pause(20);
   }

@@ -1,4 +1,4 @@
-import { createCredential } from '../../src/e2ee/identity';
+import { createCredential } from '../../src/e2ee/credential';
 import type { Entrance, GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
 import { toHex } from '../../src/e2ee/worker/sframe/hex';
@@ -107,6 +107,8 @@ export class Member {
       case 'entrance':
         this.#join(report.entrance);
         break;
+      case 'identity':
+      case 'join-proof':
       case 'ready':
       case 'transform-ready':
       case 'transform-failed':

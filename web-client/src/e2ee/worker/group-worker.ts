@@ -1,6 +1,8 @@
 import type { WorkerReport, WorkerRequest } from '../messages';
-import { toBase64url } from './mls/base64url';
-import type { Group, GroupPolicy } from './mls/mls';
+import type { JoinProof } from '../../signaling/protocol/JoinProof';
+import { fromBase64url, toBase64url } from './mls/base64url';
+import { joinProofContent } from './mls/join-proof';
+import type { Group, GroupPolicy, SignatureKey } from './mls/mls';
 import { safetyCode } from './mls/safety-code';
 import { GroupSession, type SessionEvent } from './mls/session';
 import { loadTsMls } from './mls/ts-mls-group';
@@ -16,13 +18,24 @@ export interface KeyTaker {
 /** The page's requests that are about the group. */
 export type GroupRequest = Extract<
   WorkerRequest,
-  { type: 'open-group' | 'rejoin-group' | 'connected' | 'group-message' | 'tell' }
+  {
+    type:
+      | 'create-identity'
+      | 'prove-join'
+      | 'open-group'
+      | 'rejoin-group'
+      | 'connected'
+      | 'group-message'
+      | 'tell';
+  }
 >;
 
 /** The group session of this worker: the page's messages one after the other, a timer, and the keys. */
 export class GroupWorker {
   readonly #keys: KeyTaker;
   readonly #report: (report: WorkerReport) => void;
+  readonly #mls = loadTsMls();
+  #key: SignatureKey | undefined;
   #session: GroupSession | undefined;
   #turn = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,9 +50,19 @@ export class GroupWorker {
   }
 
   async #handle(request: GroupRequest): Promise<void> {
+    if (request.type === 'create-identity') {
+      this.#key ??= await (await this.#mls).createSignatureKey();
+      this.#report({ type: 'identity', key: toBase64url(this.#key.publicKey) });
+      return;
+    }
+    if (request.type === 'prove-join') {
+      if (this.#key === undefined) throw new Error('prove-join before create-identity');
+      this.#report({ type: 'join-proof', proof: await prove(this.#key, request) });
+      return;
+    }
     if (request.type === 'open-group') {
-      const mls = await loadTsMls();
-      const identity = await mls.createIdentity(request.credential);
+      const mls = await this.#mls;
+      const identity = await mls.createIdentity(request.credential, this.#key);
       this.#session = new GroupSession(mls, identity, POLICY);
       const keyPackage = await this.#session.createKeyPackage(performance.now());
       this.#report({ type: 'key-package', keyPackage });
@@ -142,6 +165,17 @@ export class GroupWorker {
       this.#report({ type: 'group-failed', reason: String(reason) });
     });
   }
+}
+
+async function prove(
+  signer: SignatureKey,
+  { nonce, room, token }: Extract<GroupRequest, { type: 'prove-join' }>,
+): Promise<JoinProof> {
+  const content = await joinProofContent(fromBase64url(nonce), room, token);
+  return {
+    key: { kty: 'OKP', crv: 'Ed25519', x: toBase64url(signer.publicKey) },
+    signature: toBase64url(await signer.sign(content)),
+  };
 }
 
 /**

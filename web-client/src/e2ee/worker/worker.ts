@@ -32,6 +32,8 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
     case 'occupy':
       occupancy.occupy(request.slot, request.occupant);
       break;
+    case 'create-identity':
+    case 'prove-join':
     case 'open-group':
     case 'rejoin-group':
     case 'connected':

@@ -42,6 +42,8 @@ self.addEventListener('message', (event: MessageEvent<Request>) => {
       break;
     }
     case 'occupy':
+    case 'create-identity':
+    case 'prove-join':
     case 'open-group':
     case 'rejoin-group':
     case 'connected':

@@ -2,8 +2,13 @@ import type { Credential } from './credential';
 
 /** MLS (RFC 9420) as far as sessions need it; another implementation may take this one's place. */
 export interface Mls {
-  /** A new signature key for one stay, whose owner says of itself what `credential` holds. */
-  createIdentity(credential: Credential): Promise<Identity>;
+  /** A new signature key, for one stay. */
+  createSignatureKey(): Promise<SignatureKey>;
+  /**
+   * The owner of `key`, or else of a new one, which says of itself what
+   * `credential` holds.
+   */
+  createIdentity(credential: Credential, key?: SignatureKey): Promise<Identity>;
   /** A group of one, in epoch 0. */
   createGroup(identity: Identity, policy: GroupPolicy): Promise<Group>;
   /**
@@ -34,6 +39,12 @@ export interface Mls {
     identity: Identity,
     policy: GroupPolicy,
   ): Promise<StagedReturn | undefined>;
+}
+
+/** A key that signs. The private half stays inside. */
+export interface SignatureKey {
+  readonly publicKey: Uint8Array;
+  sign(content: Uint8Array): Promise<Uint8Array>;
 }
 
 /** A signature key and what goes with it. The private half stays inside. */

@@ -8,7 +8,6 @@ import {
   defaultLifetimeConfig,
   emptyPskIndex,
   encodeMlsMessage,
-  generateKeyPackage,
   generateKeyPackageWithKey,
   getCiphersuiteFromName,
   getCiphersuiteImpl,
@@ -46,6 +45,7 @@ import {
   type Mls,
   type OwnKeyPackage,
   type Person,
+  type SignatureKey,
   type StagedCommit,
   type StagedReturn,
 } from './mls';
@@ -77,20 +77,15 @@ const SUITE = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519';
 class TsMls implements Mls {
   constructor(readonly suite: CiphersuiteImpl) {}
 
-  async createIdentity(credential: Credential): Promise<Identity> {
-    const { publicPackage, privatePackage } = await generateKeyPackage(
-      toMlsCredential(credential),
-      capabilities(this.suite),
-      lifetime(),
-      [],
-      this.suite,
-    );
-    return new TsMlsIdentity(
-      this.suite,
-      credential,
-      publicPackage.leafNode.signaturePublicKey,
-      privatePackage.signaturePrivateKey,
-    );
+  async createSignatureKey(): Promise<SignatureKey> {
+    const { signKey, publicKey } = await this.suite.signature.keygen();
+    return new TsMlsKey(this.suite, publicKey, signKey);
+  }
+
+  async createIdentity(credential: Credential, key?: SignatureKey): Promise<Identity> {
+    const own = key ?? (await this.createSignatureKey());
+    if (!(own instanceof TsMlsKey)) throw new TypeError('a key of another library');
+    return new TsMlsIdentity(this.suite, credential, own.publicKey, own.signKey);
   }
 
   async createGroup(identity: Identity, policy: GroupPolicy): Promise<Group> {
@@ -195,6 +190,18 @@ class TsMls implements Mls {
         merge: () => group,
       };
     });
+  }
+}
+
+class TsMlsKey implements SignatureKey {
+  constructor(
+    readonly suite: CiphersuiteImpl,
+    readonly publicKey: Uint8Array,
+    readonly signKey: Uint8Array,
+  ) {}
+
+  sign(content: Uint8Array): Promise<Uint8Array> {
+    return this.suite.signature.sign(this.signKey, content);
   }
 }
 
