@@ -29,6 +29,12 @@ export interface Tile {
   readonly heard: string;
 }
 
+/** Another program than the usual browser, or more flags. */
+export interface OtherBrowser {
+  readonly program?: string;
+  readonly flags?: readonly string[];
+}
+
 /** One person's own Chromium, with a microphone and a camera that play the person's tone and picture. */
 export class Participant {
   readonly person: Person;
@@ -53,7 +59,11 @@ export class Participant {
   }
 
   /** Starts the browser, on an empty page. */
-  static async start(person: Person, size: PictureSize = DEFAULT_SIZE): Promise<Participant> {
+  static async start(
+    person: Person,
+    size: PictureSize = DEFAULT_SIZE,
+    { program, flags = [] }: OtherBrowser = {},
+  ): Promise<Participant> {
     const folder = await mkdtemp(join(tmpdir(), `quietroom-${person.name}-`));
     try {
       const microphone = join(folder, 'microphone.wav');
@@ -63,10 +73,11 @@ export class Participant {
         writePicture(camera, size, person.painter ?? plain(person.colour)),
       ]);
       const browser = await chromium.launch({
-        executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+        executablePath: program ?? process.env['CHROMIUM'] ?? '/usr/bin/chromium',
         ignoreDefaultArgs: ['--mute-audio'],
         args: [
           ...CHROMIUM_FLAGS,
+          ...flags,
           `--use-file-for-fake-audio-capture=${microphone}`,
           `--use-file-for-fake-video-capture=${camera}`,
         ],

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -7,7 +7,7 @@ import { decodeHeader } from '../../src/e2ee/worker/sframe/header';
 import { keyIdParts } from '../../src/e2ee/worker/sframe/key-id';
 import { TestBrowser } from './browser';
 import type { CallOptions } from './call';
-import { frameStart, sentPackets } from './rtp-dump';
+import { chromiumThatDumps, DUMP_FLAGS, frameStart, sentPackets } from './rtp-dump';
 
 // What Chromium itself says it sent, in the clear as before SRTP, is held to be SFrame.
 
@@ -24,15 +24,7 @@ let logStart: number;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quietroom-dump-'));
   log = join(folder, 'log');
-  browser = await TestBrowser.start(
-    [
-      '--enable-logging=stderr',
-      '--v=0',
-      '--vmodule=*/webrtc/pc/*=2',
-      '--force-fieldtrials=WebRTC-Debugging-RtpDump/Enabled/',
-    ],
-    await withErrorsIn(log),
-  );
+  browser = await TestBrowser.start(DUMP_FLAGS, await chromiumThatDumps(folder, log));
 });
 
 beforeEach(async () => {
@@ -215,15 +207,6 @@ function keyOf(start: Uint8Array): ReturnType<typeof keyIdParts> {
   const parts = header && keyIdParts(header.keyId);
   const isOurs = parts?.epoch === EPOCH % 256 && LEAVES.includes(parts.leaf);
   return isOurs ? parts : undefined;
-}
-
-/** A program that runs Chromium with its standard error in a file. */
-async function withErrorsIn(path: string): Promise<string> {
-  const chromium = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
-  const script = join(folder, 'chromium');
-  await writeFile(script, `#!/bin/sh\nexec '${chromium}' "$@" 2>'${path}'\n`);
-  await chmod(script, 0o755);
-  return script;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,3 +1,23 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What makes Chromium write every RTP packet to its standard error, before SRTP. */
+export const DUMP_FLAGS: readonly string[] = [
+  '--enable-logging=stderr',
+  '--v=0',
+  '--vmodule=*/webrtc/pc/*=2',
+  '--force-fieldtrials=WebRTC-Debugging-RtpDump/Enabled/',
+];
+
+/** Makes a program in `folder` that runs Chromium with its standard error in the file `log`. */
+export async function chromiumThatDumps(folder: string, log: string): Promise<string> {
+  const chromium = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+  const script = join(folder, 'chromium');
+  await writeFile(script, `#!/bin/sh\nexec '${chromium}' "$@" 2>'${log}'\n`);
+  await chmod(script, 0o755);
+  return script;
+}
+
 /** An RTP packet as a browser sent it, before SRTP. */
 export interface SentPacket {
   readonly payloadType: number;
@@ -40,7 +60,10 @@ function parse(bytes: Uint8Array): SentPacket | undefined {
 export function frameStart(codec: string, payload: Uint8Array): Uint8Array | undefined {
   switch (codec) {
     case 'audio/opus':
+    case 'audio/red':
       return payload;
+    case 'video/VP9':
+      return vp9FrameStart(payload);
     case 'video/VP8':
       return vp8FrameStart(payload);
     case 'video/rtx':
@@ -64,4 +87,38 @@ function vp8FrameStart(payload: Uint8Array): Uint8Array | undefined {
   }
   const isKeyFrame = ((payload[length] ?? 0) & 0x01) === 0;
   return payload.subarray(length + (isKeyFrame ? 10 : 1));
+}
+
+/** RFC 9628 §4.2; of a scalable stream every layer's frame is encrypted by itself. */
+function vp9FrameStart(payload: Uint8Array): Uint8Array | undefined {
+  const [first = 0] = payload;
+  const has = (bit: number): boolean => (first & bit) !== 0;
+  const [hasPictureId, hasPrediction, hasLayers, isFlexible, startsFrame, hasStructure] = [
+    ...[0x80, 0x40, 0x20, 0x10, 0x08, 0x02].map(has),
+  ];
+  if (startsFrame !== true) return undefined;
+  let at = 1;
+  if (hasPictureId === true) at += ((payload[at] ?? 0) & 0x80) === 0 ? 1 : 2;
+  if (hasLayers === true) at += isFlexible === true ? 1 : 2;
+  if (hasPrediction === true && isFlexible === true) {
+    while (((payload[at] ?? 0) & 0x01) !== 0) at += 1;
+    at += 1;
+  }
+  if (hasStructure === true) at += structureLength(payload.subarray(at));
+  return payload.subarray(at);
+}
+
+/** RFC 9628 §4.2.1, in bytes. */
+function structureLength(structure: Uint8Array): number {
+  const [first = 0] = structure;
+  const layers = (first >> 5) + 1;
+  let at = 1;
+  if ((first & 0x10) !== 0) at += 4 * layers;
+  if ((first & 0x08) === 0) return at;
+  const pictures = structure[at] ?? 0;
+  at += 1;
+  for (let picture = 0; picture < pictures; picture++) {
+    at += 1 + (((structure[at] ?? 0) >> 2) & 0x03);
+  }
+  return at;
 }
