@@ -54,6 +54,7 @@ export class Membership extends Emitter<MembershipEvents> {
       }),
       channel.on('lost', () => {
         this.#epoch = undefined;
+        this.#protection.handleEpoch(undefined);
         this.emit('lost');
       }),
       channel.on('told', (participantId, key, message) => {

@@ -205,6 +205,18 @@ test('own media that stays unsent is told of, once there is a group', () => {
   expect(kinds()).toEqual(['unsent']);
 });
 
+test('out of the group nothing is amiss but that', () => {
+  begin(...everybody(), member('cid'));
+  vi.advanceTimersByTime(3000);
+  expect(kinds()).toEqual(['hidden-member']);
+
+  worker.report({ type: 'group-lost' });
+  reportFor(5000, { type: 'unsent', id: 1, reason: 'no-key' });
+  reportFor(5000, { type: 'undecryptable', slot: 1, kind: 'audio', reason: 'no-key' });
+
+  expect(kinds()).toEqual([]);
+});
+
 test('what was known of those who are long gone is not kept for ever', () => {
   begin(...everybody());
   for (let at = 0; at < 700; at++) begin(...everybody(), member(`guest ${at}`));
