@@ -17,6 +17,7 @@ describe('two people whose connection breaks', () => {
     await red.open(`${line.origin}/#token=${await server.token('one')}`);
     await green.open(server.link(await server.token('one')));
     await Promise.all([red.meets(1), green.meets(1)]);
+    await Promise.all([red, green].map(({ page }) => page.evaluate(keepWarnings)));
   });
 
   beforeEach(() => {
@@ -79,7 +80,24 @@ describe('two people whose connection breaks', () => {
       expect((after?.picture?.frames ?? 0) - (before?.picture?.frames ?? 0)).toBeGreaterThan(8);
     }
   });
+
+  test('are warned of nobody by all that', async () => {
+    const warned = await Promise.all(
+      [red, green].map(({ page }) => page.evaluate(() => Reflect.get(window, 'warned') as unknown)),
+    );
+
+    expect(warned).toEqual([[], []]);
+  });
 });
+
+/** Runs in the page: keeps what it warns of. */
+function keepWarnings(): void {
+  const warned: string[] = [];
+  Object.assign(window, { warned });
+  document.querySelector('quiet-room')?.room?.on('warningsChanged', (warnings) => {
+    warned.push(...warnings.map(({ kind }) => kind));
+  });
+}
 
 function tile(name: string): { seen: string; heard: string } {
   return { seen: name, heard: name };
