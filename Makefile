@@ -129,6 +129,8 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
 	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
+	@echo "A session's rules against a model of them, $$(($(SOAK_SEEDS) * 50)) orders of events"
+	@QUIETROOM_SEEDS=$$(($(SOAK_SEEDS) * 50)) cargo test --release --locked -p signaling --test model
 	@echo "Real sockets: floods, comings and goings"
 	@cargo test --release --locked -p sfu --test real_sockets -- --ignored --nocapture --test-threads=1
 	@echo "A store whose server is killed $(SOAK_KILLS) times"

@@ -1,0 +1,614 @@
+//! A session's rules against a model of them that is small enough to be read:
+//! whatever people do in whatever order, the room lets through what the model
+//! allows and nothing else.
+
+#![allow(
+    clippy::collapsible_match,
+    clippy::too_many_lines,
+    reason = "the model reads as one list of rules"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::transport::{Fingerprint, IceCredentials};
+use sfu::worker::command::{Command, MediaParameters, Publication, TransportParameters};
+use signaling::SlotsBy;
+use signaling::access::{Permissions, UnixTime};
+use signaling::protocol::{Permission, PublicationSource, Role, ServerMessage};
+use signaling::room::{
+    Arrival, Consent, Decision, Devices, Effect, Room, RoomSize, Rules, Session, SessionPolicy,
+    Standing,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_room_lets_through_what_its_rules_allow(
+        policy in policies(),
+        actions in prop::collection::vec(actions(), 1..80),
+    ) {
+        let mut trial = Trial::new(policy);
+        for action in actions {
+            trial.perform(&action);
+        }
+    }
+}
+
+/// `QUIETROOM_SEEDS` asks for more of them.
+fn cases() -> u32 {
+    let seeds = std::env::var("QUIETROOM_SEEDS").ok();
+    seeds.and_then(|seeds| seeds.parse().ok()).unwrap_or(400)
+}
+
+/// By number; what each is in the room follows from it.
+type Who = u8;
+
+const ROLES: [Role; 7] = [
+    Role::Host,
+    Role::CoHost,
+    Role::CoHost,
+    Role::Client,
+    Role::Client,
+    Role::Observer,
+    Role::Interpreter,
+];
+
+#[derive(Clone, Debug)]
+enum Action {
+    Arrive(Who),
+    Accept(Who, bool),
+    Admit(Who, Who),
+    AdmitAll(Who),
+    Refuse(Who, Who),
+    Lock(Who, bool),
+    Mute(Who, Who),
+    MuteAll(Who),
+    Ask(Who, Who),
+    ShareScreen(Who),
+    StopShare(Who, Who),
+    Remove(Who, Who),
+    End(Who),
+    Negotiate(Who),
+    /// Microphone and camera.
+    Devices(Who, bool, bool),
+    Leave(Who),
+}
+
+fn actions() -> impl Strategy<Value = Action> {
+    let who = || 0..Who::try_from(ROLES.len()).expect("few");
+    prop_oneof![
+        8 => who().prop_map(Action::Arrive),
+        4 => (who(), prop::bool::weighted(0.8)).prop_map(|(a, good)| Action::Accept(a, good)),
+        3 => (who(), who()).prop_map(|(a, b)| Action::Admit(a, b)),
+        2 => who().prop_map(Action::AdmitAll),
+        1 => (who(), who()).prop_map(|(a, b)| Action::Refuse(a, b)),
+        1 => (who(), any::<bool>()).prop_map(|(a, on)| Action::Lock(a, on)),
+        2 => (who(), who()).prop_map(|(a, b)| Action::Mute(a, b)),
+        1 => who().prop_map(Action::MuteAll),
+        1 => (who(), who()).prop_map(|(a, b)| Action::Ask(a, b)),
+        1 => who().prop_map(Action::ShareScreen),
+        1 => (who(), who()).prop_map(|(a, b)| Action::StopShare(a, b)),
+        1 => (who(), who()).prop_map(|(a, b)| Action::Remove(a, b)),
+        1 => prop::option::weighted(0.2, who()).prop_map(|a| a.map_or(Action::AdmitAll(0), Action::End)),
+        4 => who().prop_map(Action::Negotiate),
+        4 => (who(), any::<bool>(), any::<bool>()).prop_map(|(a, on, camera)| Action::Devices(a, on, camera)),
+        2 => who().prop_map(Action::Leave),
+    ]
+}
+
+fn policies() -> impl Strategy<Value = SessionPolicy> {
+    (any::<bool>(), any::<bool>(), any::<bool>(), 2..6_u16).prop_map(
+        |(waiting_room, locked, has_text, capacity)| SessionPolicy {
+            waiting_room,
+            locked,
+            capacity: Some(capacity),
+            consent: has_text.then(|| Consent {
+                version: "1".into(),
+                text: TEXT.into(),
+            }),
+            ..SessionPolicy::default()
+        },
+    )
+}
+
+/// What must hold, in the plainest words.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Model {
+    inside: Vec<Who>,
+    /// Who is at the door, and whether the text is accepted or there is none.
+    door: Vec<(Who, bool)>,
+    let_in: BTreeSet<Who>,
+    agreed: BTreeSet<Who>,
+    removed: BTreeSet<Who>,
+    locked: bool,
+    ended: bool,
+    connected: BTreeSet<Who>,
+    /// Whose microphone is on by their own word.
+    on: BTreeSet<Who>,
+    /// Whose camera is.
+    filming: BTreeSet<Who>,
+    /// Whose microphone others turned off; whether the owner has said so since.
+    muted: BTreeMap<Who, bool>,
+    sharing: Vec<Who>,
+}
+
+impl Model {
+    /// The co-host who stands in while no host is there.
+    fn standing_in(&self) -> Option<Who> {
+        let has_host = self.inside.iter().any(|who| role(*who) == Role::Host);
+        let co_host = self.inside.iter().find(|who| role(**who) == Role::CoHost);
+        co_host.copied().filter(|_| !has_host)
+    }
+
+    fn may(&self, who: Who, permission: Permission) -> bool {
+        let own = Permissions::of(role(who)).allow(permission);
+        let powers = Permissions::POWERS.allow(permission);
+        self.inside.contains(&who) && (own || powers && self.standing_in() == Some(who))
+    }
+
+    fn may_over(&self, who: Who, other: Who, permission: Permission) -> bool {
+        let is_above = role(other) != Role::Host || role(who) == Role::Host;
+        self.may(who, permission) && (is_above || !self.inside.contains(&other))
+    }
+
+    fn is_here(&self, who: Who) -> bool {
+        self.inside.contains(&who) || self.door.iter().any(|(other, _)| *other == who)
+    }
+
+    fn enter(&mut self, who: Who) {
+        self.let_in.insert(who);
+        self.inside.push(who);
+    }
+
+    fn go(&mut self, who: Who) {
+        self.inside.retain(|other| *other != who);
+        self.door.retain(|(other, _)| *other != who);
+        self.connected.remove(&who);
+        self.on.remove(&who);
+        self.filming.remove(&who);
+        self.muted.remove(&who);
+        self.sharing.retain(|other| *other != who);
+    }
+
+    /// Past the text: in, or waiting, or away.
+    fn pass(&mut self, who: Who, policy: &SessionPolicy) {
+        let may_admit = Permissions::of(role(who)).allow(Permission::Admit);
+        let is_free = may_admit || self.let_in.contains(&who);
+        if policy.waiting_room && !is_free {
+            self.door.push((who, true));
+        } else if self.inside.len() < capacity(policy) && (!self.locked || is_free) {
+            self.enter(who);
+        }
+    }
+
+    fn perform(&mut self, action: &Action, policy: &SessionPolicy) {
+        match *action {
+            Action::Arrive(who) => {
+                let may_admit = Permissions::of(role(who)).allow(Permission::Admit);
+                let is_shut = self.locked && !self.let_in.contains(&who) && !may_admit;
+                if self.ended
+                    || self.is_here(who)
+                    || self.removed.contains(&who)
+                    || is_shut
+                    || self.inside.len() >= capacity(policy)
+                {
+                    return;
+                }
+                if policy.consent.is_some() && !self.agreed.contains(&who) {
+                    self.door.push((who, false));
+                } else {
+                    self.pass(who, policy);
+                }
+            }
+            Action::Accept(who, is_good) => {
+                if is_good && self.door.contains(&(who, false)) {
+                    self.door.retain(|(other, _)| *other != who);
+                    self.agreed.insert(who);
+                    self.pass(who, policy);
+                }
+            }
+            Action::Admit(by, who) if self.may(by, Permission::Admit) => {
+                if self.door.contains(&(who, true)) && self.inside.len() < capacity(policy) {
+                    self.door.retain(|(other, _)| *other != who);
+                    self.enter(who);
+                }
+            }
+            Action::AdmitAll(by) if self.may(by, Permission::Admit) => {
+                for (who, has_agreed) in self.door.clone() {
+                    if has_agreed && self.inside.len() < capacity(policy) {
+                        self.door.retain(|(other, _)| *other != who);
+                        self.enter(who);
+                    }
+                }
+            }
+            Action::Refuse(by, who) if self.may(by, Permission::Admit) => {
+                if !self.inside.contains(&who) {
+                    self.go(who);
+                }
+            }
+            Action::Lock(by, locked) if self.may(by, Permission::Lock) => self.locked = locked,
+            Action::Mute(by, who) if self.may_over(by, who, Permission::Mute) => self.mute(who),
+            Action::MuteAll(by) if self.may(by, Permission::Mute) => {
+                let quiet: Vec<_> = self.inside.clone();
+                for who in quiet {
+                    if !self.may(who, Permission::Mute) {
+                        self.mute(who);
+                    }
+                }
+            }
+            Action::ShareScreen(who) => {
+                let is_free = self.sharing.len() < usize::from(SIZE.screens);
+                if self.may(who, Permission::Screen) && is_free && !self.sharing.contains(&who) {
+                    self.sharing.push(who);
+                }
+            }
+            Action::StopShare(by, who) if self.may_over(by, who, Permission::Mute) => {
+                self.sharing.retain(|other| *other != who);
+            }
+            Action::Remove(by, who)
+                if self.may_over(by, who, Permission::Remove) && self.is_here(who) =>
+            {
+                self.removed.insert(who);
+                self.let_in.remove(&who);
+                self.go(who);
+            }
+            Action::End(by) if self.may(by, Permission::End) => {
+                self.ended = true;
+                for who in self.inside.clone() {
+                    self.go(who);
+                }
+                self.door.clear();
+            }
+            Action::Negotiate(who) => {
+                if self.inside.contains(&who) {
+                    self.connected.insert(who);
+                }
+            }
+            Action::Devices(who, on, camera) if self.inside.contains(&who) => {
+                let before = (self.on.contains(&who), self.filming.contains(&who));
+                if before == (on, camera) {
+                    return;
+                }
+                if camera {
+                    self.filming.insert(who);
+                } else {
+                    self.filming.remove(&who);
+                }
+                if on {
+                    self.on.insert(who);
+                } else {
+                    self.on.remove(&who);
+                }
+                match (self.muted.get(&who), on) {
+                    (Some(false), false) => {
+                        self.muted.insert(who, true);
+                    }
+                    (Some(true), true) => {
+                        self.muted.remove(&who);
+                    }
+                    _ => {}
+                }
+            }
+            Action::Leave(who) => self.go(who),
+            _ => {}
+        }
+    }
+
+    fn mute(&mut self, who: Who) {
+        if self.inside.contains(&who) {
+            self.muted.insert(who, !self.on.contains(&who));
+        }
+    }
+
+    /// Whether anybody may hear this one.
+    fn may_be_heard(&self, who: Who) -> bool {
+        self.connected.contains(&who)
+            && Permissions::of(role(who)).allow(Permission::Microphone)
+            && !self.muted.contains_key(&who)
+    }
+}
+
+/// The room and the model side by side.
+struct Trial {
+    policy: SessionPolicy,
+    room: Room,
+    model: Model,
+    now: Instant,
+    /// Who feeds each slot of the media plane.
+    fed: BTreeMap<(ParticipantId, SlotId), (ParticipantId, Source)>,
+}
+
+impl Trial {
+    fn new(policy: SessionPolicy) -> Self {
+        let rules = Rules {
+            policy: policy.clone(),
+            ..Rules::default()
+        };
+        Self {
+            model: Model {
+                locked: policy.locked,
+                ..Model::default()
+            },
+            room: Room::with_rules(RoomId(1), SIZE, rules),
+            policy,
+            now: Instant::now(),
+            fed: BTreeMap::new(),
+        }
+    }
+
+    fn perform(&mut self, action: &Action) {
+        let before = self.model.clone();
+        let decisions = self.decisions(action);
+        self.now += Duration::from_millis(100);
+        let effects = self.act(action);
+        self.model.perform(action, &self.policy);
+
+        let ids = |people: &[Who]| people.iter().copied().map(id).collect::<Vec<_>>();
+        assert_eq!(
+            self.room.participants().collect::<Vec<_>>(),
+            ids(&self.model.inside)
+        );
+        let door: Vec<_> = self.model.door.iter().map(|(who, _)| *who).collect();
+        assert_eq!(self.room.waiting_people().collect::<Vec<_>>(), ids(&door));
+        for who in everybody() {
+            for permission in Permission::ALL {
+                let allowed = self.room.allows(id(who), permission);
+                assert_eq!(
+                    allowed,
+                    self.model.may(who, permission),
+                    "{who} {permission:?}"
+                );
+            }
+        }
+        self.check_decisions(&before, &decisions);
+        for effect in effects {
+            self.check(&before, effect);
+        }
+        for ((subscriber, _), (source, half)) in &self.fed {
+            assert!(self.model.inside.contains(&person(*subscriber)));
+            let who = person(*source);
+            match half {
+                Source::Microphone => assert!(self.model.may_be_heard(who), "{who} is heard"),
+                Source::Camera => assert!(self.model.connected.contains(&who)),
+                Source::Screen | Source::ScreenAudio => {
+                    assert!(self.model.sharing.contains(&who), "{who} shows a screen");
+                }
+            }
+        }
+        // And nobody is kept from being heard who may be.
+        for listener in self.model.connected.iter().copied() {
+            for speaker in self.model.connected.iter().copied() {
+                if speaker != listener && self.model.may_be_heard(speaker) {
+                    let heard = self.fed.iter().any(|((subscriber, _), fed)| {
+                        *subscriber == id(listener) && *fed == (id(speaker), Source::Microphone)
+                    });
+                    assert!(heard, "{listener} does not hear {speaker}");
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, action: &Action) -> Vec<Effect> {
+        let (room, now) = (&mut self.room, self.now);
+        match *action {
+            Action::Arrive(who) => {
+                // The id is in use, or the clinic's record keeps this one out.
+                if self.model.is_here(who) || self.model.removed.contains(&who) {
+                    return Vec::new();
+                }
+                room.arrive(arrival(who), now).unwrap_or_default()
+            }
+            Action::Accept(who, is_good) => room.accept_consent(id(who), &hash(is_good), now),
+            Action::Admit(by, who) => room.admit(id(by), &[id(who)], now),
+            Action::AdmitAll(by) => room.admit_all(id(by), now),
+            Action::Refuse(by, who) => room.refuse(id(by), id(who), now),
+            Action::Lock(by, locked) => room.set_locked(id(by), locked),
+            Action::Mute(by, who) => room.mute(id(by), id(who), PublicationSource::Microphone),
+            Action::MuteAll(by) => room.mute_all(id(by)),
+            Action::Ask(by, who) => room.ask(id(by), id(who), PublicationSource::Microphone),
+            Action::ShareScreen(who) => room.share_screen(id(who)),
+            Action::StopShare(by, who) => room.stop_share(id(by), id(who)),
+            Action::Remove(by, who) => room.remove(id(by), id(who), now),
+            Action::End(by) => room.end_session(id(by)),
+            Action::Negotiate(who) => room.negotiate(id(who), session()),
+            Action::Devices(who, microphone, camera) => {
+                room.set_devices(id(who), Devices { microphone, camera })
+            }
+            Action::Leave(who) => room.leave(id(who), now),
+        }
+    }
+
+    /// What is written down before the action is done.
+    fn decisions(&self, action: &Action) -> Vec<Decision> {
+        let room = &self.room;
+        match *action {
+            Action::Accept(who, is_good) => {
+                room.decide_accept(id(who), &hash(is_good), UnixTime(0))
+            }
+            Action::Admit(by, who) => room.decide_admit(id(by), &[id(who)]),
+            Action::AdmitAll(by) => room.decide_admit_all(id(by)),
+            Action::Lock(by, locked) => room.decide_lock(id(by), locked),
+            Action::Remove(by, who) => room.decide_remove(id(by), id(who)),
+            Action::End(by) => room.decide_end(id(by)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whatever changed is on record, and nothing is that did not happen.
+    fn check_decisions(&self, before: &Model, decisions: &[Decision]) {
+        let after = &self.model;
+        let new = |from: &BTreeSet<Who>, to: &BTreeSet<Who>| {
+            to.difference(from).copied().collect::<BTreeSet<_>>()
+        };
+        let mut admitted = BTreeSet::new();
+        let mut accepted = BTreeSet::new();
+        let mut removed = BTreeSet::new();
+        let mut locked = before.locked;
+        let mut ended = before.ended;
+        for decision in decisions {
+            match decision {
+                Decision::Admit { token_id } => drop(admitted.insert(token_holder(token_id))),
+                Decision::Accept { token_id, .. } => drop(accepted.insert(token_holder(token_id))),
+                Decision::Remove { token_id } => drop(removed.insert(token_holder(token_id))),
+                Decision::Lock(now) => locked = *now,
+                Decision::End { .. } => ended = true,
+                Decision::Bind { .. } => panic!("a room knows no keys"),
+            }
+        }
+        assert_eq!(accepted, new(&before.agreed, &after.agreed));
+        assert_eq!(removed, new(&before.removed, &after.removed));
+        assert_eq!((locked, ended), (after.locked, after.ended));
+        for who in admitted {
+            assert!(after.inside.contains(&who), "{who} is not in");
+        }
+    }
+
+    fn check(&mut self, before: &Model, effect: Effect) {
+        match effect {
+            Effect::Tell(to, message) => self.check_told(before, person(to), &message),
+            Effect::Media(Command::Negotiate { participant, media }) => {
+                let permissions = Permissions::of(role(person(participant)));
+                let sources: Vec<_> = media.publications.iter().map(|sent| sent.source).collect();
+                for (source, permission) in SOURCES {
+                    let is_taken = sources.contains(&source);
+                    assert_eq!(is_taken, permissions.allow(permission), "{source:?}");
+                }
+            }
+            Effect::Media(Command::Assign {
+                subscriber,
+                slot,
+                source,
+            }) => {
+                match source {
+                    Some(source) => self.fed.insert((subscriber, slot), source),
+                    None => self.fed.remove(&(subscriber, slot)),
+                };
+            }
+            Effect::Media(Command::Leave { participant }) => {
+                self.fed.retain(|(subscriber, _), (source, _)| {
+                    *subscriber != participant && *source != participant
+                });
+            }
+            Effect::Media(_) | Effect::Close(_) | Effect::Audit { .. } => {}
+        }
+    }
+
+    /// What somebody may hear at all.
+    fn check_told(&self, before: &Model, to: Who, message: &ServerMessage) {
+        let is_in = self.model.inside.contains(&to) || before.inside.contains(&to);
+        match message {
+            ServerMessage::Joined { .. } => assert!(self.model.let_in.contains(&to)),
+            ServerMessage::ConsentRequired { .. } | ServerMessage::Waiting { .. } => {
+                assert!(!self.model.inside.contains(&to));
+            }
+            ServerMessage::WaitingList { .. } => {
+                assert!(self.model.may(to, Permission::Admit) || before.may(to, Permission::Admit));
+            }
+            ServerMessage::Error { code, fatal, .. } => {
+                // Who is sent away is out; all others are where they were.
+                let is_sent_away = before.is_here(to) && !self.model.is_here(to);
+                assert_eq!(*fatal, is_sent_away, "{to} is told {code:?}");
+            }
+            _ => assert!(is_in, "{to} at the door is told {message:?}"),
+        }
+    }
+}
+
+fn everybody() -> impl Iterator<Item = Who> {
+    0..Who::try_from(ROLES.len()).expect("few")
+}
+
+fn role(who: Who) -> Role {
+    ROLES[usize::from(who)]
+}
+
+fn id(who: Who) -> ParticipantId {
+    ParticipantId(u64::from(who) + 1)
+}
+
+fn person(id: ParticipantId) -> Who {
+    Who::try_from(id.0 - 1).expect("one of ours")
+}
+
+fn token_holder(token_id: &str) -> Who {
+    token_id.parse().expect("one of ours")
+}
+
+fn capacity(policy: &SessionPolicy) -> usize {
+    policy
+        .capacity
+        .unwrap_or(SIZE.people)
+        .min(SIZE.people)
+        .into()
+}
+
+fn arrival(who: Who) -> Arrival {
+    Arrival {
+        id: id(who),
+        role: role(who),
+        permissions: Permissions::of(role(who)),
+        subject: format!("person {who}"),
+        token_id: who.to_string(),
+        standing: Standing::default(),
+        entrance: None,
+    }
+}
+
+fn hash(is_good: bool) -> String {
+    let consent = Consent {
+        version: "1".into(),
+        text: if is_good { TEXT } else { "another" }.into(),
+    };
+    URL_SAFE_NO_PAD.encode(consent.hash())
+}
+
+fn session() -> Session {
+    let credentials = IceCredentials {
+        ufrag: String::new(),
+        password: String::new(),
+    };
+    let publications = SOURCES.map(|(source, _)| Publication {
+        source,
+        mid: String::new(),
+        ssrcs: Vec::new(),
+        rtx_ssrcs: Vec::new(),
+        stream_ids: Vec::new(),
+        codecs: Vec::new(),
+    });
+    Session {
+        answer: "v=0".into(),
+        transport: TransportParameters {
+            local: credentials.clone(),
+            remote: credentials,
+            remote_fingerprint: Fingerprint([0; 32]),
+        },
+        media: MediaParameters {
+            publications: publications.to_vec(),
+            ..MediaParameters::default()
+        },
+        slots: SlotsBy {
+            people: SIZE.people - 1,
+            screens: SIZE.screens,
+        },
+    }
+}
+
+const SOURCES: [(Source, Permission); 4] = [
+    (Source::Microphone, Permission::Microphone),
+    (Source::Camera, Permission::Camera),
+    (Source::Screen, Permission::Screen),
+    (Source::ScreenAudio, Permission::Screen),
+];
+
+const TEXT: &str = "I agree.";
+
+const SIZE: RoomSize = RoomSize {
+    people: 6,
+    screens: 2,
+};
