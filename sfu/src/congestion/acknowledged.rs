@@ -1,6 +1,7 @@
 //! The bitrate that arrives, by what the receiver has acknowledged.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::Bitrate;
@@ -9,18 +10,27 @@ use super::Bitrate;
 /// uses, in microseconds.
 #[derive(Debug)]
 pub(super) struct RateMeter {
+    /// The interval that the newest bytes fell into: most fall into it too.
+    newest: Range<i64>,
+    newest_bytes: u64,
     window: i64,
-    /// Bytes by the interval they fell into, oldest first.
+    bucket: i64,
+    /// Those before: when each began, and its bytes, oldest first.
     buckets: VecDeque<(i64, u64)>,
+    /// Bytes in them.
     total: u64,
     started: Option<i64>,
 }
 
 impl RateMeter {
     pub(super) fn new(window: Duration) -> Self {
+        let window = i64::try_from(window.as_micros()).unwrap_or(i64::MAX);
         Self {
-            window: i64::try_from(window.as_micros()).unwrap_or(i64::MAX),
-            buckets: VecDeque::with_capacity(BUCKETS as usize + 2),
+            newest: NEVER,
+            newest_bytes: 0,
+            window,
+            bucket: (window / BUCKETS).max(1),
+            buckets: VecDeque::new(),
             total: 0,
             started: None,
         }
@@ -28,21 +38,21 @@ impl RateMeter {
 
     /// Counts bytes at a moment. What lies before the window is not counted.
     pub(super) fn record(&mut self, at: i64, bytes: u64) {
-        let slot = at.div_euclid(self.bucket());
-        self.started.get_or_insert(at);
-        match self.buckets.back_mut() {
-            Some((newest, _)) if slot < *newest => {
-                // A packet that others overtook: where it belongs, or nowhere.
-                if let Some((_, count)) = self.buckets.iter_mut().find(|(of, _)| *of == slot) {
-                    *count += bytes;
-                    self.total += bytes;
-                }
-                return;
-            }
-            Some((newest, count)) if slot == *newest => *count += bytes,
-            _ => self.buckets.push_back((slot, bytes)),
+        if self.newest.contains(&at) {
+            self.newest_bytes += bytes;
+            return;
         }
-        self.total += bytes;
+        self.started.get_or_insert(at);
+        let start = at.saturating_sub(at.rem_euclid(self.bucket));
+        if start < self.newest.start {
+            // A packet that others overtook: where it belongs, or nowhere.
+            if let Some((_, count)) = self.buckets.iter_mut().find(|(of, _)| *of == start) {
+                *count += bytes;
+                self.total += bytes;
+            }
+            return;
+        }
+        self.begin(start, bytes);
         self.expire(at);
     }
 
@@ -54,32 +64,50 @@ impl RateMeter {
         if elapsed < self.window / 2 {
             return None;
         }
-        Bitrate::of(self.total, Duration::from_micros(elapsed.unsigned_abs()))
+        let bytes = self.total + self.newest_bytes;
+        Bitrate::of(bytes, Duration::from_micros(elapsed.unsigned_abs()))
     }
 
     /// Forgets all: the clock has leapt.
     pub(super) fn reset(&mut self) {
         self.buckets.clear();
+        self.newest = NEVER;
+        self.newest_bytes = 0;
         self.total = 0;
         self.started = None;
     }
 
+    /// Begins a new interval, with these bytes in it.
+    fn begin(&mut self, start: i64, bytes: u64) {
+        if self.newest_bytes > 0 {
+            if self.buckets.capacity() == 0 {
+                self.buckets.reserve_exact(BUCKETS as usize + 2);
+            }
+            self.buckets
+                .push_back((self.newest.start, self.newest_bytes));
+            self.total += self.newest_bytes;
+        }
+        self.newest = start..start.saturating_add(self.bucket);
+        self.newest_bytes = bytes;
+    }
+
     fn expire(&mut self, now: i64) {
-        let oldest = now.saturating_sub(self.window).div_euclid(self.bucket());
-        while let Some((slot, count)) = self.buckets.front()
-            && *slot <= oldest
+        let oldest = now.saturating_sub(self.window);
+        let is_over = |start: i64| start <= oldest;
+        while let Some((start, count)) = self.buckets.front()
+            && is_over(*start)
         {
             self.total -= count;
             self.buckets.pop_front();
         }
-    }
-
-    fn bucket(&self) -> i64 {
-        (self.window / BUCKETS).max(1)
+        if is_over(self.newest.start) {
+            self.newest_bytes = 0;
+        }
     }
 }
 
 const BUCKETS: i64 = 20;
+const NEVER: Range<i64> = i64::MIN..i64::MIN;
 
 #[cfg(test)]
 mod tests {

@@ -20,9 +20,7 @@ impl Bitrate {
 
     /// The rate of so many bytes in so much time; `None` if no time passed.
     pub fn of(bytes: u64, duration: Duration) -> Option<Self> {
-        let bits = u128::from(bytes) * 8 * 1_000_000;
-        let rate = bits.checked_div(duration.as_micros())?;
-        Some(Self(u64::try_from(rate).unwrap_or(u64::MAX)))
+        Some(Self(ratio(bytes, 8_000_000, microseconds(duration))?))
     }
 
     pub fn as_bits_per_second(self) -> u64 {
@@ -48,16 +46,13 @@ impl Bitrate {
 
     /// The bytes that so much time carries.
     pub fn bytes_in(self, duration: Duration) -> u64 {
-        let bits = u128::from(self.0) * duration.as_micros() / 1_000_000;
-        u64::try_from(bits / 8).unwrap_or(u64::MAX)
+        ratio(self.0, microseconds(duration), 8_000_000).unwrap_or(u64::MAX)
     }
 
     /// How long so many bytes take, an hour at the most.
     pub fn time_for(self, bytes: u64) -> Duration {
-        let microseconds = (u128::from(bytes) * 8 * 1_000_000)
-            .checked_div(u128::from(self.0))
-            .unwrap_or(u128::MAX);
-        Duration::from_micros(u64::try_from(microseconds).unwrap_or(u64::MAX)).min(LONGEST)
+        let microseconds = ratio(bytes, 8_000_000, self.0).unwrap_or(u64::MAX);
+        Duration::from_micros(microseconds).min(LONGEST)
     }
 
     #[allow(
@@ -73,6 +68,23 @@ impl fmt::Display for Bitrate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} kbit/s", self.0 / 1000)
     }
+}
+
+/// `value` times `factor` by `divisor`, or as much as fits; `None` if the
+/// divisor is zero. Long numbers are divided only where it must be: that is
+/// slow, and this is done for each frame.
+fn ratio(value: u64, factor: u64, divisor: u64) -> Option<u64> {
+    if let Some(product) = value.checked_mul(factor) {
+        return product.checked_div(divisor);
+    }
+    let product = u128::from(value) * u128::from(factor);
+    let ratio = product.checked_div(u128::from(divisor))?;
+    Some(u64::try_from(ratio).unwrap_or(u64::MAX))
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000);
+    seconds.saturating_add(duration.subsec_micros().into())
 }
 
 const LONGEST: Duration = Duration::from_hours(1);

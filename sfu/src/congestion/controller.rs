@@ -13,26 +13,35 @@ use crate::rtcp::ArrivalTime;
 
 /// Estimates what the path to one receiver takes, from its transport-wide
 /// feedback, or if it gives none from its reports and REMB.
+///
+/// What each packet sent needs comes first, close together in memory.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Controller {
     start: Instant,
+    /// The last moment that was asked for, and the same in microseconds since
+    /// the start: all packets of a train leave at one.
+    latest: (Instant, i64),
     history: SendHistory,
-    delay: DelayDetector,
-    acknowledged: RateMeter,
     sent: RateMeter,
+    feedback: Feedback,
+    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03).
+    remb: Option<Bitrate>,
     rate: RateControl,
     loss: LossControl,
     probing: Probing,
+    acknowledged: RateMeter,
     arrival: ArrivalClock,
-    feedback: Feedback,
+    delay: DelayDetector,
     round_trip: Duration,
     /// The highest rate that is of use.
     wanted: Bitrate,
-    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03).
-    remb: Option<Bitrate>,
     backed_off: Instant,
-    /// Over-use, loss or a probe has shown where the path ends.
+    /// Over-use or loss has shown where the path ends. A probe alone does not:
+    /// a busy machine sends its burst as unevenly as a full path delivers it.
     has_met_limit: bool,
+    /// What arrived of late, and filled no queue.
+    flowing: Bitrate,
 }
 
 /// How far feedback has come.
@@ -50,6 +59,7 @@ impl Controller {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
+            latest: (now, 0),
             history: SendHistory::default(),
             delay: DelayDetector::default(),
             acknowledged: RateMeter::new(ACKNOWLEDGED_WINDOW),
@@ -64,6 +74,7 @@ impl Controller {
             remb: None,
             backed_off: now,
             has_met_limit: false,
+            flowing: Bitrate::ZERO,
         }
     }
 
@@ -77,13 +88,17 @@ impl Controller {
     }
 
     /// As [`Controller::estimate`], once it rests on more than a first guess:
-    /// a limit was met, or none was for a while.
+    /// a limit was met, or none was for a while. Until one is met, what flows
+    /// can go on.
     pub fn settled_estimate(&self, now: Instant) -> Option<Bitrate> {
         let first = self.feedback.first_sent?;
+        let estimate = self.estimate(now)?;
+        if self.has_met_limit {
+            return Some(estimate);
+        }
         let is_known = self.feedback.last.is_some() || !self.is_fed(now);
         let is_settled = is_known && now.saturating_duration_since(first) > SETTLING;
-        let is_settled = is_settled || self.has_met_limit;
-        self.estimate(now).filter(|_| is_settled)
+        is_settled.then(|| estimate.max(self.flowing))
     }
 
     /// Sets the highest rate that is of use to the receiver: probes go no
@@ -179,12 +194,15 @@ impl Controller {
             // More than the estimate arrives when packets may not wait any
             // longer. What fills no queue is proven.
             self.rate.raise_to(rate.scaled(PROVEN));
+            self.flowing = rate.scaled(ROOM_TO_WAVER);
         }
         self.loss.update(now, self.lowest(), acknowledged);
         if let Some(result) = self.probing.measure(now, self.loss.inherent())
             && evidence.usage != Usage::Over
         {
-            self.has_met_limit |= !result.passed;
+            if !result.passed && !self.has_met_limit {
+                self.probing.retry(now);
+            }
             if result.rate > self.lowest() {
                 self.probing.succeed();
             }
@@ -292,9 +310,12 @@ impl Controller {
         self.sent.rate(at).filter(|rate| *rate < most)
     }
 
-    fn microseconds(&self, now: Instant) -> i64 {
-        let elapsed = now.saturating_duration_since(self.start).as_micros();
-        i64::try_from(elapsed).unwrap_or(i64::MAX)
+    fn microseconds(&mut self, now: Instant) -> i64 {
+        if now != self.latest.0 {
+            let elapsed = now.saturating_duration_since(self.start).as_micros();
+            self.latest = (now, i64::try_from(elapsed).unwrap_or(i64::MAX));
+        }
+        self.latest.1
     }
 }
 
@@ -335,6 +356,8 @@ const ACKNOWLEDGED_WINDOW: Duration = Duration::from_millis(250);
 const SENT_WINDOW: Duration = Duration::from_millis(500);
 /// The acknowledged rate wavers: a window may hold a frame more than others.
 const PROVEN: f64 = 0.9;
+/// A picture takes more in one second than in another.
+const ROOM_TO_WAVER: f64 = 1.2;
 /// Less than this share of the estimate says nothing of the path.
 const APPLICATION_LIMITED: f64 = 0.85;
 /// A receiver that gives feedback has given some by then.
@@ -354,3 +377,66 @@ const BEYOND_WANTED: f64 = 2.0;
 const LEAST_PROBED: Bitrate = Bitrate::kilobits_per_second(1000);
 /// In microseconds.
 const LONGEST_GAP: i64 = 10_000_000;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use crate::rtcp::{self, ArrivalRecorder, Received};
+    use crate::rtp::Ssrc;
+
+    #[test]
+    fn a_probe_that_arrives_unevenly_says_nothing_against_what_flows() {
+        let start = Instant::now();
+        let mut controller = Controller::new(start);
+        controller.set_wanted(Bitrate::kilobits_per_second(2000));
+        let mut recorder = ArrivalRecorder::new(start);
+        let mut late = Duration::ZERO;
+        for millisecond in 1..3000 {
+            let now = start + Duration::from_millis(millisecond);
+            // Pictures that no burst has a part of.
+            if millisecond % 20 == 18 {
+                for _ in 0..4 {
+                    let number = controller.sent(now, 1172);
+                    recorder.record(now, number);
+                }
+            }
+            let padding = controller.release_probe(now);
+            // Each part of a burst somewhat later than the one before.
+            late = match padding {
+                0 if controller.current_probe().is_none() => Duration::ZERO,
+                0 => late,
+                _ => late + Duration::from_millis(2),
+            };
+            for _ in 0..padding.div_ceil(300) {
+                let number = controller.sent(now, 272);
+                recorder.record(now + late, number);
+            }
+            if millisecond.is_multiple_of(20) {
+                controller.handle_timeout(now);
+            }
+            if millisecond.is_multiple_of(70)
+                && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
+            {
+                rtcp::read(&report, |received| match received {
+                    Received::Arrival { number, at } => controller.packet_feedback(number, at),
+                    Received::ArrivalsEnd => controller.feedback_end(now),
+                    _ => {}
+                });
+            }
+
+            let settled = controller.settled_estimate(now);
+            let flowing = Bitrate::kilobits_per_second(1900);
+            if now < start + SETTLING {
+                assert_eq!(settled, None, "after {millisecond} ms");
+            } else {
+                assert!(settled.is_none_or(|estimate| estimate >= flowing));
+            }
+        }
+        assert!(
+            controller
+                .settled_estimate(start + Duration::from_secs(3))
+                .is_some()
+        );
+    }
+}

@@ -3,11 +3,12 @@
 use super::probe::ClusterId;
 use crate::rtp::sequence::ExtendedSequence;
 
-/// The last packets sent to one receiver, by their transport-wide numbers.
+/// The last packets sent to one receiver, by their transport-wide numbers: as
+/// many as are on their way at a time, within a limit.
 #[derive(Debug, Default)]
 pub(super) struct SendHistory {
-    /// Made with the first packet.
-    packets: Box<[SentPacket]>,
+    /// A power of two of them; none before the first packet.
+    packets: Vec<SentPacket>,
     sent: u64,
 }
 
@@ -16,9 +17,8 @@ pub(super) struct SendHistory {
 pub(super) struct SentPacket {
     /// Since the controller's start, in microseconds.
     pub(super) at: i64,
-    /// The low bits of its place.
-    place: u32,
     pub(super) bytes: u16,
+    number: u16,
     /// The probe it belongs to.
     pub(super) cluster: Option<ClusterId>,
     fate: Fate,
@@ -45,31 +45,37 @@ pub(super) enum News {
 impl SendHistory {
     /// Notes a packet and gives its transport-wide number.
     pub(super) fn record(&mut self, at: i64, bytes: u16, cluster: Option<ClusterId>) -> u16 {
-        if self.packets.is_empty() {
-            self.packets = vec![SentPacket::NONE; REMEMBERED].into_boxed_slice();
-        }
         self.sent += 1;
-        let place = ExtendedSequence(self.sent);
-        self.packets[index(place)] = SentPacket {
+        let number = ExtendedSequence(self.sent).number();
+        let place = self.index(number);
+        let would_forget = self
+            .packets
+            .get(place)
+            .is_none_or(|packet| packet.fate == Fate::Unknown);
+        if would_forget && self.packets.len() < REMEMBERED {
+            self.grow();
+        }
+        let place = self.index(number);
+        self.packets[place] = SentPacket {
             at,
-            place: low_bits(place),
             bytes,
+            number,
             cluster,
             fate: Fate::Unknown,
         };
-        place.number()
+        number
     }
 
     /// Takes a report on the packet with this number. `None` if it says
     /// nothing new, or is of a packet that was never sent or is forgotten.
     pub(super) fn report(&mut self, number: u16, has_arrived: bool) -> Option<News> {
         let newest = ExtendedSequence(self.sent);
-        let place = newest.nearest(number);
-        if place > newest || self.packets.is_empty() {
+        if newest.nearest(number) > newest {
             return None;
         }
-        let packet = &mut self.packets[index(place)];
-        if packet.place != low_bits(place) {
+        let place = self.index(number);
+        let packet = self.packets.get_mut(place)?;
+        if packet.number != number {
             return None;
         }
         match (packet.fate, has_arrived) {
@@ -88,26 +94,44 @@ impl SendHistory {
             _ => None,
         }
     }
+
+    /// Makes room for twice as many. The memory of the longest history is set
+    /// aside at once, but the system gives it only as it is used.
+    fn grow(&mut self) {
+        if self.packets.capacity() == 0 {
+            self.packets.reserve_exact(REMEMBERED);
+        }
+        let before = self.packets.len();
+        let after = (2 * before).clamp(LEAST_REMEMBERED, REMEMBERED);
+        self.packets.resize(after, SentPacket::NONE);
+        for place in 0..before {
+            let packet = self.packets[place];
+            let moved = self.index(packet.number);
+            if moved != place {
+                self.packets[moved] = packet;
+                self.packets[place] = SentPacket::NONE;
+            }
+        }
+    }
+
+    fn index(&self, number: u16) -> usize {
+        usize::from(number) & self.packets.len().saturating_sub(1)
+    }
 }
 
 impl SentPacket {
     const NONE: Self = Self {
         at: 0,
-        place: 0,
         bytes: 0,
+        number: 0,
         cluster: None,
         fate: Fate::Arrived,
     };
 }
 
-fn index(place: ExtendedSequence) -> usize {
-    usize::from(place.number()) & (REMEMBERED - 1)
-}
-
-fn low_bits(place: ExtendedSequence) -> u32 {
-    (place.0 & 0xFFFF_FFFF) as u32
-}
-
+/// A second of a picture in one layer, more than a round trip takes. A power
+/// of two.
+const LEAST_REMEMBERED: usize = 256;
 /// Two seconds at 10 Mbit/s. A power of two.
 const REMEMBERED: usize = 2048;
 
@@ -143,6 +167,28 @@ mod tests {
 
         assert_eq!(reports.count(), REMEMBERED);
         assert!(history.report(first, true).is_none());
+    }
+
+    #[test]
+    fn as_many_are_remembered_as_are_on_their_way() {
+        let mut history = SendHistory::default();
+        let mut numbers = Vec::new();
+        for packet in 0..3 * LEAST_REMEMBERED {
+            numbers.push(history.record(0, 1, None));
+            // The first half is reported as it goes, the rest not.
+            if packet < LEAST_REMEMBERED {
+                assert!(history.report(numbers[packet], true).is_some());
+                assert_eq!(history.packets.len(), LEAST_REMEMBERED);
+            }
+        }
+
+        let unreported = &numbers[LEAST_REMEMBERED..];
+        assert!(
+            unreported
+                .iter()
+                .all(|number| history.report(*number, true).is_some())
+        );
+        assert_eq!(history.packets.len(), 2 * LEAST_REMEMBERED);
     }
 
     #[test]

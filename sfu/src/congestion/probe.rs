@@ -13,7 +13,10 @@ pub struct ClusterId(NonZeroU8);
 
 /// The probes of one receiver.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Probing {
+    /// The burst that is being sent.
+    sending: Option<ClusterId>,
     clusters: [Option<Cluster>; CLUSTERS],
     next_id: NonZeroU8,
     /// The rate of a cluster to be sent after the present one.
@@ -59,6 +62,7 @@ impl Probing {
     pub(super) fn new() -> Self {
         Self {
             clusters: [None; CLUSTERS],
+            sending: None,
             next_id: NonZeroU8::MIN,
             queued: None,
             has_started: false,
@@ -70,7 +74,7 @@ impl Probing {
     /// Starts a burst if it is time for one: at once, then every few seconds
     /// while `most`, the highest rate of use, is beyond `estimate`.
     pub(super) fn start_due(&mut self, now: Instant, estimate: Bitrate, most: Bitrate) {
-        if self.sending().is_some() {
+        if self.sending.is_some() {
             return;
         }
         let most = most.min(MOST);
@@ -96,9 +100,17 @@ impl Probing {
         self.next = Some(now + SOON);
     }
 
+    /// Has a burst that did not pass followed by another soon, a few times:
+    /// nothing else says that the path is full.
+    pub(super) fn retry(&mut self, now: Instant) {
+        if self.vain <= RETRIES {
+            self.next = Some(now + SOON);
+        }
+    }
+
     /// The burst that is being sent.
     pub(super) fn current(&self) -> Option<ClusterId> {
-        self.sending().map(|cluster| cluster.id)
+        self.sending
     }
 
     /// When the burst that is being sent wants more.
@@ -126,7 +138,7 @@ impl Probing {
     /// Ends the burst: it has no way to be sent.
     pub(super) fn abandon(&mut self) {
         self.queued = None;
-        if let Some(id) = self.current() {
+        if let Some(id) = self.sending.take() {
             self.clusters[slot(id)] = None;
         }
     }
@@ -139,6 +151,7 @@ impl Probing {
             cluster.bytes_left = cluster.bytes_left.saturating_sub(bytes);
             if cluster.bytes_left == 0 {
                 cluster.ended = Some(now);
+                self.sending = None;
             }
         }
     }
@@ -187,6 +200,7 @@ impl Probing {
         self.vain += 1;
         let id = ClusterId(self.next_id);
         self.next_id = self.next_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
+        self.sending = Some(id);
         self.clusters[slot(id)] = Some(Cluster {
             id,
             target,
@@ -202,13 +216,11 @@ impl Probing {
     }
 
     fn sending(&self) -> Option<&Cluster> {
-        let mut clusters = self.clusters.iter().flatten();
-        clusters.find(|cluster| cluster.ended.is_none())
+        self.clusters[slot(self.sending?)].as_ref()
     }
 
     fn sending_mut(&mut self) -> Option<&mut Cluster> {
-        let mut clusters = self.clusters.iter_mut().flatten();
-        clusters.find(|cluster| cluster.ended.is_none())
+        self.clusters[slot(self.sending?)].as_mut()
     }
 }
 
@@ -295,6 +307,7 @@ const FIRST: f64 = 3.0;
 const SECOND: f64 = 6.0;
 const INTERVAL: Duration = Duration::from_secs(4);
 const SOON: Duration = Duration::from_secs(1);
+const RETRIES: u32 = 4;
 /// After its end a burst has arrived, or will not.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Of a burst, less the path's own loss: with fewer it cannot be measured.
