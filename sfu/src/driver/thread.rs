@@ -1,6 +1,6 @@
 //! The loop of one worker's thread.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
@@ -26,7 +26,8 @@ pub(super) struct WorkerThread<F> {
     sockets: Vec<Socket>,
     inbox: Receiver<Message>,
     woken: UnixStream,
-    /// The sockets, in order, then `woken`.
+    feedback: Feedback,
+    /// The sockets, in order, then `woken`, then those of feedback.
     poll: Poll,
     meter: Meter,
     on_event: F,
@@ -44,13 +45,16 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         meter: Meter,
         on_event: F,
     ) -> Self {
+        let feedback = Feedback::new(&sockets);
         let descriptors = sockets.iter().map(Socket::as_fd);
-        let poll = Poll::new(descriptors.chain([woken.as_fd()]));
+        let others = feedback.sockets.iter().map(Socket::as_fd);
+        let poll = Poll::new(descriptors.chain([woken.as_fd()]).chain(others));
         Self {
             worker,
             sockets,
             inbox,
             woken,
+            feedback,
             poll,
             meter,
             on_event,
@@ -74,6 +78,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                     self.receive(index);
                 }
             }
+            self.receive_feedback();
             self.worker.handle_timeout(Instant::now());
             self.flush();
         }
@@ -82,11 +87,15 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Waits for datagrams, messages or the worker's next deadline. Only a
     /// worker without deadlines is woken after `limit`.
     fn wait(&mut self, limit: Option<Duration>) {
-        let due = self
-            .worker
-            .next_timeout()
-            .map(|at| at.saturating_duration_since(Instant::now()));
-        if let Err(error) = self.poll.wait(due.or(limit)) {
+        let now = Instant::now();
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let mut timeout = self.worker.next_timeout().map(until).or(limit);
+        let mut watched = self.sockets.len() + 1;
+        match self.feedback.rests_until(now) {
+            Some(at) => timeout = Some(timeout.map_or(until(at), |other| other.min(until(at)))),
+            None => watched += self.feedback.sockets.len(),
+        }
+        if let Err(error) = self.poll.wait(watched, timeout) {
             tracing::error!(%error, "waiting for datagrams failed");
             std::thread::sleep(AFTER_FAILURE);
         }
@@ -111,38 +120,75 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// other sockets and the timers must have their turn.
     fn receive(&mut self, index: usize) {
         for _ in 0..BATCHES {
-            let socket = &self.sockets[index];
-            let count = match socket.receive(&mut self.received) {
-                Ok(0) | Err(_) => return,
-                Ok(count) => count,
+            let Some(count) = self.receive_batch(index) else {
+                return;
             };
-            let now = Instant::now();
-            let local = socket.local();
-            let mut since_flush = 0;
-            for message in 0..count {
-                let Some((remote, segments)) = self.received.message(message) else {
-                    continue;
-                };
-                let path = Path { local, remote };
-                for datagram in segments {
-                    self.worker.handle_datagram(now, path, datagram);
-                    since_flush += 1;
-                }
-                if since_flush >= DATAGRAMS_A_FLUSH {
-                    since_flush = 0;
-                    flush(
-                        &mut self.worker,
-                        &self.sockets,
-                        &mut self.transmit,
-                        &mut self.messages,
-                    );
-                }
-            }
-            self.flush();
             if !self.received.is_full(count) {
                 return;
             }
         }
+    }
+
+    /// Takes the feedback that has come, if it is time for it.
+    fn receive_feedback(&mut self) {
+        let first = self.sockets.len() + 1;
+        let indices = first..first + self.feedback.sockets.len();
+        let is_ready = indices.clone().any(|index| self.poll.is_ready(index));
+        let now = Instant::now();
+        if !is_ready && !self.feedback.is_due(now) {
+            return;
+        }
+        let mut has_come = false;
+        for index in indices {
+            for _ in 0..BATCHES {
+                let Some(count) = self.receive_batch(index) else {
+                    break;
+                };
+                has_come = true;
+                if !self.received.is_full(count) {
+                    break;
+                }
+            }
+        }
+        self.feedback.note(now, has_come);
+    }
+
+    /// Takes one batch from the socket that is polled at `index`; gives how
+    /// many messages it had, if any.
+    fn receive_batch(&mut self, index: usize) -> Option<usize> {
+        let sockets = self.sockets.len();
+        let socket = match index.checked_sub(sockets + 1) {
+            Some(of_feedback) => &self.feedback.sockets[of_feedback],
+            None => &self.sockets[index],
+        };
+        let count = match socket.receive(&mut self.received) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => count,
+        };
+        let now = Instant::now();
+        let local = socket.local();
+        let mut since_flush = 0;
+        for message in 0..count {
+            let Some((remote, segments)) = self.received.message(message) else {
+                continue;
+            };
+            let path = Path { local, remote };
+            for datagram in segments {
+                self.worker.handle_datagram(now, path, datagram);
+                since_flush += 1;
+            }
+            if since_flush >= DATAGRAMS_A_FLUSH {
+                since_flush = 0;
+                flush(
+                    &mut self.worker,
+                    &self.sockets,
+                    &mut self.transmit,
+                    &mut self.messages,
+                );
+            }
+        }
+        self.flush();
+        Some(count)
     }
 
     fn flush(&mut self) {
@@ -176,6 +222,47 @@ fn flush(
     }
 }
 
+/// The sockets beside the others to which transport-wide feedback comes, and
+/// when it was last looked for. A wake costs as much as ten packets sent on, so
+/// feedback is read when the thread is awake anyway, and wakes it only when it
+/// has waited for long.
+struct Feedback {
+    sockets: Vec<Socket>,
+    /// When it was last looked for.
+    read: Instant,
+    /// There is some now and then: it is looked for, not waited for.
+    is_frequent: bool,
+}
+
+impl Feedback {
+    fn new(sockets: &[Socket]) -> Self {
+        let beside: io::Result<_> = sockets.iter().map(Socket::split_feedback).collect();
+        Self {
+            // Without them it comes with all else.
+            sockets: beside.unwrap_or_default(),
+            read: Instant::now(),
+            is_frequent: false,
+        }
+    }
+
+    /// Until when feedback may wait; `None` if it is to wake the thread.
+    fn rests_until(&self, now: Instant) -> Option<Instant> {
+        let end = self.read + FEEDBACK_RESTS;
+        (self.is_frequent && now < end).then_some(end)
+    }
+
+    /// Whether to look for feedback in passing.
+    fn is_due(&self, now: Instant) -> bool {
+        !self.sockets.is_empty() && now.saturating_duration_since(self.read) >= FEEDBACK_APART
+    }
+
+    fn note(&mut self, now: Instant, has_come: bool) {
+        let has_rested = now >= self.read + FEEDBACK_RESTS;
+        self.read = now;
+        self.is_frequent = has_come || (self.is_frequent && !has_rested);
+    }
+}
+
 #[derive(PartialEq, Eq)]
 enum Continue {
     Yes,
@@ -186,4 +273,9 @@ enum Continue {
 const BATCHES: usize = 8;
 /// Few enough that no packet leaves a stream's ring before it is sent on.
 const DATAGRAMS_A_FLUSH: usize = 128;
+/// A little more than pictures are apart at 30 a second: where there are any,
+/// feedback wakes nobody. Receivers give it every 50 to 250 ms.
+const FEEDBACK_RESTS: Duration = Duration::from_millis(35);
+/// A busy thread need not look each time.
+const FEEDBACK_APART: Duration = Duration::from_millis(5);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

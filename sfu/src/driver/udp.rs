@@ -26,19 +26,8 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = socket2::Socket::new(
-            Domain::for_address(address),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
-        socket.set_nonblocking(true)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
+        let socket = new_socket(address)?;
         socket.bind(&address.into())?;
-        grow_buffers(&socket);
-        // Without it datagrams come one by one, which is slower, not wrong.
-        let _ = set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
         let local = socket
             .local_addr()?
             .as_socket()
@@ -52,6 +41,27 @@ impl Socket {
 
     pub(super) fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Another socket at the same address, to which the kernel hands those
+    /// datagrams that hold nothing but transport-wide feedback: who waits for
+    /// this socket is not woken by them.
+    ///
+    /// # Errors
+    /// The kernel cannot tell them apart. All then come to this socket.
+    pub(super) fn split_feedback(&self) -> io::Result<Self> {
+        // Only now, so that no other server could take our address as its own.
+        let share = |socket| set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
+        share(&self.inner)?;
+        let inner = new_socket(self.local)?;
+        share(&inner)?;
+        inner.bind(&self.local.into())?;
+        attach_steering(&inner)?;
+        Ok(Self {
+            inner,
+            local: self.local,
+            can_segment: Cell::new(true),
+        })
     }
 
     /// Fills `batch` with what has come, without waiting. Gives how many
@@ -190,8 +200,13 @@ impl Poll {
         )
     }
 
-    /// Waits until one of the descriptors can be read, or `timeout` is over.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+    /// Waits until one of the first `count` descriptors can be read, or
+    /// `timeout` is over. Of the others nothing is then known.
+    pub(super) fn wait(&mut self, count: usize, timeout: Option<Duration>) -> io::Result<()> {
+        let count = count.min(self.0.len());
+        for entry in &mut self.0[count..] {
+            entry.revents = 0;
+        }
         let timeout = timeout.map(|timeout| libc::timespec {
             tv_sec: timeout.as_secs().cast_signed(),
             tv_nsec: timeout.subsec_nanos().into(),
@@ -199,12 +214,12 @@ impl Poll {
         let pointer = timeout
             .as_ref()
             .map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: the list and the timeout outlive the call, and the count is
-        // the list's.
+        // SAFETY: the list and the timeout outlive the call, and the list has
+        // as many entries.
         let result = unsafe {
             libc::ppoll(
                 self.0.as_mut_ptr(),
-                self.0.len() as libc::nfds_t,
+                count as libc::nfds_t,
                 pointer,
                 std::ptr::null(),
             )
@@ -226,6 +241,69 @@ impl Poll {
     /// last [`Poll::wait`].
     pub(super) fn is_ready(&self, index: usize) -> bool {
         self.0[index].revents != 0
+    }
+}
+
+/// A socket for `address`, not bound yet.
+fn new_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    grow_buffers(&socket);
+    // Without it datagrams come one by one, which is slower, not wrong.
+    let _ = set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    Ok(socket)
+}
+
+/// Has the kernel choose between the two sockets of an address, in the order
+/// they were bound: the second takes RTCP packets (RFC 3550 §6.4.1) of type 205
+/// and format 15, whose first bytes SRTCP leaves in the clear.
+fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let load_byte = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
+    let is_equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let answer = libc::BPF_RET | libc::BPF_K;
+    let mut program = [
+        step(load_byte, 0, 0, 1),
+        step(is_equal, 0, 4, TRANSPORT_FEEDBACK),
+        step(load_byte, 0, 0, 0),
+        step(
+            libc::BPF_ALU | libc::BPF_AND | libc::BPF_K,
+            0,
+            0,
+            !PADDING_BIT,
+        ),
+        step(is_equal, 0, 1, VERSION_2 | TRANSPORT_WIDE),
+        step(answer, 0, 0, 1),
+        step(answer, 0, 0, 0),
+    ];
+    let program = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the program outlives the call, which copies it, and is passed
+    // with its size.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
+            (&raw const program).cast(),
+            mem::size_of_val(&program) as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 
@@ -263,6 +341,11 @@ fn set_option(
     }
 }
 
+/// In the first bytes of an RTCP packet.
+const VERSION_2: u32 = 0x80;
+const PADDING_BIT: u32 = 0x20;
+const TRANSPORT_FEEDBACK: u32 = 205;
+const TRANSPORT_WIDE: u32 = 15;
 const SEND_PATIENCE_MS: libc::c_int = 2;
 const BUFFER_BYTES: libc::c_int = 4 * 1024 * 1024;
 
@@ -302,7 +385,7 @@ mod tests {
         while datagrams.len() < count && Instant::now() < deadline {
             let limit = Some(Duration::from_millis(100));
             let mut poll = Poll::new(std::iter::once(socket.as_fd()));
-            poll.wait(limit).expect("a descriptor");
+            poll.wait(1, limit).expect("a descriptor");
             for at in 0..socket.receive(&mut batch).expect("datagrams") {
                 let (from, segments) = batch.message(at).expect("a whole message");
                 datagrams.extend(segments.map(|bytes| (from, bytes.to_vec())));
@@ -326,6 +409,48 @@ mod tests {
                 assert_eq!(datagrams, expected, "{ip}");
             }
         }
+    }
+
+    #[test]
+    fn feedback_comes_to_the_socket_beside_and_all_else_does_not() {
+        for ip in ["127.0.0.1", "::1"] {
+            let (from, to) = pair(ip);
+            let beside = to.split_feedback().expect("a kernel that can");
+            let feedback = [&[0x8F, 205, 0, 5][..], &[0xAF, 205, 0, 5]];
+            let others = [
+                // Media, other RTCP, a check, a handshake, and too little.
+                &[0x80, 96, 0, 5][..],
+                &[0x8F, 206, 0, 5],
+                &[0x81, 205, 0, 3],
+                &[0x81, 201, 0, 7],
+                &[0, 1, 0, 0],
+                &[22, 254, 253, 0],
+                &[0x8F],
+                &[205],
+            ];
+            for datagram in feedback.iter().chain(&others) {
+                let sent = from.inner.send_to(datagram, &to.local().into());
+                assert_eq!(sent.expect("the loopback"), datagram.len());
+            }
+
+            let bytes = |socket, count| -> Vec<_> {
+                let datagrams = received(socket, count).into_iter();
+                datagrams.map(|(_, bytes)| bytes).collect()
+            };
+            assert_eq!(bytes(&beside, feedback.len()), feedback, "{ip}");
+            assert_eq!(bytes(&to, others.len()), others, "{ip}");
+        }
+    }
+
+    #[test]
+    fn no_other_server_can_take_an_address_that_is_shared_with_feedback() {
+        let (one, _) = pair("127.0.0.1");
+        let _beside = one.split_feedback().expect("a kernel that can");
+
+        let other = Socket::bind(one.local()).map(|_| ());
+
+        let kind = other.expect_err("the address is in use").kind();
+        assert_eq!(kind, io::ErrorKind::AddrInUse);
     }
 
     #[test]
