@@ -108,6 +108,13 @@ pub fn write_elements<'a>(
     bytes.resize(start + length, 0);
 }
 
+/// What [`write_elements`] appends for one element of two bytes under a number
+/// up to 14.
+pub fn short_extension(id: u8, [first, second]: [u8; 2]) -> [u8; SHORT_EXTENSION] {
+    let [high, low] = ONE_BYTE_PROFILE.to_be_bytes();
+    [high, low, 0, 1, id << 4 | 1, first, second, 0]
+}
+
 /// How many bytes [`write_elements`] appends for elements of these numbers and
 /// lengths, of which there is at least one.
 pub fn elements_length(elements: impl Iterator<Item = (u8, usize)> + Clone) -> usize {
@@ -129,6 +136,8 @@ enum Form {
     TwoByte,
 }
 
+/// The length of a [`short_extension`].
+pub const SHORT_EXTENSION: usize = 8;
 const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 const TWO_BYTE_PROFILE: u16 = 0x1000;
 /// In the one-byte form this number ends the elements (RFC 8285 §4.2).
@@ -137,6 +146,17 @@ const STOP_ID: u8 = 15;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_short_form_is_what_is_written_for_its_one_element() {
+        for id in 1..=14 {
+            let mut written = Vec::new();
+            write_elements([(id, &[7, 8][..])].into_iter(), &mut written);
+
+            assert_eq!(written, short_extension(id, [7, 8]));
+            assert_eq!(elements_length([(id, 2)].into_iter()), SHORT_EXTENSION);
+        }
+    }
 
     #[test]
     fn one_byte_elements_and_padding_are_told_apart() {

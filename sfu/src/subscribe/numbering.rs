@@ -23,12 +23,13 @@ pub(super) struct Sent {
 
 /// From one stream's numbers to the slot's.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(super) struct Mapping {
-    pub(super) sequence: SequenceMap,
     /// Added to published timestamps, modulo 2^32.
     pub(super) timestamp: u32,
     renumbering: Renumbering,
     passed_over: PassedOver,
+    pub(super) sequence: SequenceMap,
 }
 
 impl Sent {
@@ -59,8 +60,8 @@ impl Sent {
     /// Notes that a packet is sent with these numbers.
     pub(super) fn note(
         &mut self,
-        now: Instant,
-        mapping: &Mapping,
+        at: (Instant, Timestamp),
+        renumbering: Renumbering,
         packet: &Packet,
         frame: &FramePart,
         sequence: ExtendedSequence,
@@ -71,8 +72,7 @@ impl Sent {
             return;
         }
         self.highest = Some(sequence);
-        self.newest = Some((now, packet.timestamp.advanced(mapping.timestamp)));
-        let renumbering = mapping.renumbering_of(packet);
+        self.newest = Some(at);
         if let Some(id) = packet.numbers.picture_id {
             self.picture_id = renumbering.renumbered(id);
         }

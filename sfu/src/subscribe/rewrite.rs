@@ -5,13 +5,17 @@ use crate::rtp::sequence::ExtendedSequence;
 /// How a slot numbers the stream it carries: contiguously with what it sent
 /// before, and with no gap for packets that were not forwarded on purpose.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct SequenceMap {
-    /// From each published place on, what is added to it; oldest first.
-    segments: [Segment; SEGMENTS],
-    /// How many of them are in use.
+    /// From here on, as almost always.
+    newest: Segment,
+    /// How many there were before, that are remembered.
     count: usize,
+    /// Those, oldest first.
+    before: [Segment; SEGMENTS - 1],
 }
 
+/// From a published place on, what is added to it.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct Segment {
     from: ExtendedSequence,
@@ -22,64 +26,79 @@ struct Segment {
 impl SequenceMap {
     /// A map whose first packet, at `published`, is sent as `sent`.
     pub fn starting(published: ExtendedSequence, sent: ExtendedSequence) -> Self {
-        let mut segments = [Segment::default(); SEGMENTS];
-        segments[0] = Segment {
-            from: published,
-            offset: sent.0.wrapping_sub(published.0),
-        };
-        Self { segments, count: 1 }
+        Self {
+            newest: Segment {
+                from: published,
+                offset: sent.0.wrapping_sub(published.0),
+            },
+            count: 0,
+            before: [Segment::default(); SEGMENTS - 1],
+        }
     }
 
     /// The place that `published` is sent at; `None` for what lies before the
     /// map's start, or was passed over.
     pub fn sent(&self, published: ExtendedSequence) -> Option<ExtendedSequence> {
-        let at = self
-            .segments()
+        if self.newest.from <= published {
+            return Some(self.newest.place(published));
+        }
+        let before = self.before();
+        let at = before
             .iter()
             .rposition(|segment| segment.from <= published)?;
-        let sent = ExtendedSequence(published.0.wrapping_add(self.segments[at].offset));
+        let sent = before[at].place(published);
         // A packet that was passed over would collide with its successor.
-        match self.segments().get(at + 1) {
-            Some(next) if sent.0 >= next.from.0.wrapping_add(next.offset) => None,
-            _ => Some(sent),
-        }
+        let next = before.get(at + 1).unwrap_or(&self.newest);
+        (sent < next.place(next.from)).then_some(sent)
     }
 
     /// The published packet that was sent as `sent`.
     pub fn published(&self, sent: ExtendedSequence) -> Option<ExtendedSequence> {
-        self.segments().iter().rev().find_map(|segment| {
-            let published = ExtendedSequence(sent.0.wrapping_sub(segment.offset));
-            let is_it = published >= segment.from && self.sent(published) == Some(sent);
-            is_it.then_some(published)
-        })
+        let segments = std::iter::once(&self.newest).chain(self.before().iter().rev());
+        segments
+            .map(|segment| {
+                (
+                    segment,
+                    ExtendedSequence(sent.0.wrapping_sub(segment.offset)),
+                )
+            })
+            .find(|(segment, published)| {
+                *published >= segment.from && self.sent(*published) == Some(sent)
+            })
+            .map(|(_, published)| published)
     }
 
     /// Passes over the packet at `published`, which must be newer than all
     /// that was sent: those after it close up. If newer ones were passed over
     /// before, its number stays empty: those after it have theirs already.
     pub fn skip(&mut self, published: ExtendedSequence) {
-        let last = self.count - 1;
-        let segment = self.segments[last];
-        if segment.from > published {
+        let present = self.newest;
+        if present.from > published {
             return;
         }
-        let next = Segment {
+        self.newest = Segment {
             from: published.plus(1),
-            offset: segment.offset.wrapping_sub(1),
+            offset: present.offset.wrapping_sub(1),
         };
-        if segment.from == published {
-            self.segments[last] = next;
-        } else if self.count < SEGMENTS {
-            self.segments[self.count] = next;
-            self.count += 1;
-        } else {
-            self.segments.rotate_left(1);
-            self.segments[SEGMENTS - 1] = next;
+        if present.from == published {
+            return;
         }
+        if self.count == self.before.len() {
+            self.before.rotate_left(1);
+            self.count -= 1;
+        }
+        self.before[self.count] = present;
+        self.count += 1;
     }
 
-    fn segments(&self) -> &[Segment] {
-        &self.segments[..self.count]
+    fn before(&self) -> &[Segment] {
+        &self.before[..self.count]
+    }
+}
+
+impl Segment {
+    fn place(&self, published: ExtendedSequence) -> ExtendedSequence {
+        ExtendedSequence(published.0.wrapping_add(self.offset))
     }
 }
 

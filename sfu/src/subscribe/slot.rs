@@ -14,9 +14,22 @@ use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp, clock_rate};
 use crate::worker::command::{CodecParameters, Slot};
 
-/// What a slot sends, and what it has sent.
+/// What a slot sends, and what it has sent. What each packet needs comes
+/// first, in as few lines of the processor's cache as can be: with hundreds of
+/// receivers, fetching these is most of what forwarding costs.
 #[derive(Debug)]
+#[repr(C)]
 pub struct SlotState {
+    /// The stream that is in the slot, by the worker's key.
+    stream: Option<usize>,
+    /// Another layer of the same source, which takes over at a key frame.
+    next: Option<Next>,
+    /// The payload type of the codec that was sent last.
+    format: Option<(Codec, PayloadType)>,
+    /// The highest layers within a stream, by what is wanted and how it is shown.
+    admitted: Layer,
+    sent: Sent,
+    switch: Switch,
     pub parameters: Slot,
     /// Who should be in the slot.
     pub wanted: Option<(ParticipantId, Source)>,
@@ -24,8 +37,6 @@ pub struct SlotState {
     pub limit: Layer,
     /// How it is shown; none hides it.
     pub shown: Option<Shown>,
-    /// The highest layers within a stream, by both.
-    admitted: Layer,
     pub ladder: Ladder,
     /// What the receiver's path allows.
     pub allowed: Allowed,
@@ -33,12 +44,6 @@ pub struct SlotState {
     pub reported_loss: Option<(Instant, u8)>,
     /// The receiver was told that it is not sent.
     pub is_paused: bool,
-    /// The stream that is in the slot, by the worker's key.
-    stream: Option<usize>,
-    /// Another layer of the same source, which takes over at a key frame.
-    next: Option<Next>,
-    switch: Switch,
-    sent: Sent,
     repair: RepairLog,
     last_wish: Option<Instant>,
 }
@@ -129,19 +134,20 @@ enum Switch {
 impl SlotState {
     pub fn new(parameters: Slot) -> Self {
         Self {
+            stream: None,
+            next: None,
+            format: None,
+            limit: NO_LIMIT,
+            sent: Sent::default(),
+            switch: Switch::Pending,
             parameters,
             wanted: None,
-            limit: NO_LIMIT,
             shown: Some(Shown::default()),
             admitted: NO_LIMIT,
             ladder: Ladder::default(),
             allowed: Allowed::All,
             reported_loss: None,
             is_paused: false,
-            stream: None,
-            next: None,
-            switch: Switch::Pending,
-            sent: Sent::default(),
             repair: RepairLog::default(),
             last_wish: None,
         }
@@ -155,6 +161,12 @@ impl SlotState {
             spatial: self.limit.spatial.min(of_size.unwrap_or(u8::MAX)),
             ..self.limit
         };
+    }
+
+    /// Takes the parameters of another offer for the same slot.
+    pub fn renegotiate(&mut self, parameters: Slot) {
+        self.parameters = parameters;
+        self.format = None;
     }
 
     /// The kind of media that may be put into the slot.
@@ -248,7 +260,7 @@ impl SlotState {
             needs_key_frame: false,
             left: None,
         };
-        let Some(payload_type) = self.codec(packet.codec).map(|of| of.payload_type) else {
+        let Some(payload_type) = self.payload_type(packet.codec) else {
             if packet.codec.kind() == MediaKind::Audio && self.stream == Some(stream) {
                 // Withheld on purpose: to the receiver it shall not look lost.
                 self.absorb(packet);
@@ -273,11 +285,7 @@ impl SlotState {
             self.absorb(packet);
             return decision;
         }
-        let has_broken = match &self.switch {
-            Switch::Running(mapping, _) => self.breaks(mapping, packet),
-            Switch::Pending => true,
-        };
-        if has_broken {
+        if self.breaks(packet) {
             if !can_start(packet, frame) {
                 // The last packets of the codec before may come late.
                 if !self.is_behind(packet) {
@@ -304,16 +312,19 @@ impl SlotState {
             }
             return decision;
         }
-        self.sent.note(now, mapping, packet, frame, sequence);
+        let renumbering = mapping.renumbering_of(packet);
+        let timestamp = packet.timestamp.advanced(mapping.timestamp);
+        self.sent
+            .note((now, timestamp), renumbering, packet, frame, sequence);
         decision.forward = Some(Forward {
             stream,
             published: packet.sequence,
             sequence,
             ssrc: self.parameters.ssrc,
             payload_type,
-            timestamp: packet.timestamp.advanced(mapping.timestamp),
+            timestamp,
             marker: is_last(packet, selection),
-            renumbering: mapping.renumbering_of(packet),
+            renumbering,
             payload_length: packet.payload_length,
             descriptor_length,
             audio_level: packet.audio_level,
@@ -428,20 +439,32 @@ impl SlotState {
         self.parameters.codecs.iter().find_map(|codec| codec.rtx)
     }
 
+    fn payload_type(&mut self, codec: Codec) -> Option<PayloadType> {
+        if let Some((of, payload_type)) = self.format
+            && of == codec
+        {
+            return Some(payload_type);
+        }
+        let payload_type = self.codec(codec)?.payload_type;
+        self.format = Some((codec, payload_type));
+        Some(payload_type)
+    }
+
     fn codec(&self, codec: Codec) -> Option<&CodecParameters> {
         let mut codecs = self.parameters.codecs.iter();
         codecs.find(|parameters| parameters.codec == codec)
     }
 
-    /// Whether a packet does not go on with what was sent of its stream: its
-    /// codec is another one, or its number is so far ahead that the stream
-    /// starts anew. Passed on, a few such leaps with a loss between them would
-    /// part the receiver's roll-over counter from ours for good.
-    fn breaks(&self, mapping: &Mapping, packet: &Packet) -> bool {
-        if let Switch::Running(_, selection) = &self.switch
-            && selection.codec() != packet.codec
-            && packet.codec.kind() == MediaKind::Video
-        {
+    /// Whether a packet does not go on with what was sent of its stream:
+    /// nothing was, its codec is another one, or its number is so far ahead
+    /// that the stream starts anew. Passed on, a few such leaps with a loss
+    /// between them would part the receiver's roll-over counter from ours for
+    /// good.
+    fn breaks(&self, packet: &Packet) -> bool {
+        let Switch::Running(mapping, selection) = &self.switch else {
+            return true;
+        };
+        if selection.codec() != packet.codec && packet.codec.kind() == MediaKind::Video {
             return true;
         }
         let ahead = mapping

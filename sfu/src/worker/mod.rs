@@ -25,7 +25,7 @@ mod transport;
 mod writer;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -42,7 +42,7 @@ use budget::Budget;
 use command::{Command, MediaParameters, TransportParameters};
 use event::{DisconnectReason, Event};
 use media::Arrival;
-use outbound::Turn;
+use outbound::{Scratch, Turn};
 use participant::Participant;
 use routes::Routes;
 use speech::Told;
@@ -53,6 +53,7 @@ use statistics::Statistics;
 pub struct Worker {
     dtls: DtlsConfig,
     clock: WallClock,
+    started: Instant,
     participants: Slab<Participant>,
     streams: Slab<Stream>,
     rooms: HashMap<RoomId, Vec<usize>>,
@@ -60,6 +61,10 @@ pub struct Worker {
     routes: Routes,
     /// Packets to be forwarded, in the order they came.
     arrived: Vec<Arrival>,
+    /// Of how many receivers these have gone to, once that was begun: they are
+    /// then of one stream.
+    forwarded: Option<usize>,
+    scratch: Scratch,
     /// Participants with forwarded packets to be sent.
     pending: VecDeque<usize>,
     /// Participants whose packets wait for their time.
@@ -84,12 +89,15 @@ impl Worker {
         Self {
             dtls,
             clock,
+            started: now,
             participants: Slab::new(),
             streams: Slab::new(),
             rooms: HashMap::new(),
             by_id: HashMap::new(),
             routes: Routes::default(),
             arrived: Vec::with_capacity(ARRIVALS),
+            forwarded: None,
+            scratch: Scratch::default(),
             pending: VecDeque::new(),
             waiting: Vec::new(),
             left: Vec::new(),
@@ -111,6 +119,7 @@ impl Worker {
             self.statistics.dropped.unknown_protocol += 1;
             return;
         };
+        self.finish_forwarding(now);
         if protocol == Protocol::Stun {
             self.handle_stun(now, path, datagram);
             return;
@@ -129,6 +138,7 @@ impl Worker {
 
     /// Carries out a command.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.finish_forwarding(now);
         self.hurry(now);
         match command {
             Command::Join {
@@ -226,7 +236,9 @@ impl Worker {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if now >= self.next_tick {
+        self.finish_forwarding(now);
+        // Somewhat early rather than by a wake of its own.
+        if now + EARLY >= self.next_tick {
             self.tick(now);
         }
         self.wake_waiting(now);
@@ -235,13 +247,15 @@ impl Worker {
     /// When to call [`Worker::handle_timeout`] next; never, without
     /// participants.
     pub fn next_timeout(&self) -> Option<Instant> {
-        let released =
-            self.waiting
-                .iter()
-                .filter_map(|key| match self.participants[*key].outbound.turn() {
-                    Turn::At(at) => Some(at),
-                    Turn::Idle | Turn::Now => None,
-                });
+        let released = self.waiting.iter().filter_map(|key| {
+            let outbound = &self.participants[*key].outbound;
+            match outbound.turn() {
+                // Those that are held back leave together, a wake for all.
+                Turn::At(at) if outbound.is_held() => Some(self.next_release_after(at)),
+                Turn::At(at) => Some(at),
+                Turn::Idle | Turn::Now => None,
+            }
+        });
         let tick = (!self.participants.is_empty()).then_some(self.next_tick);
         released.chain(tick).min()
     }
@@ -249,21 +263,28 @@ impl Worker {
     /// Adds to `batch` what is to be sent. What does not fit waits for the
     /// next call, with the batch cleared.
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut TransmitBatch) {
-        self.forward_arrived();
+        self.control.drain_into(batch);
+        if !self.forward_arrived(now, Some(batch)) {
+            return;
+        }
+        // What forwarding asks of publishers.
         self.control.drain_into(batch);
         while batch.has_room()
             && let Some(&key) = self.pending.front()
         {
             let participant = &mut self.participants[key];
-            match participant.write(now, &self.streams, batch, &mut self.statistics) {
+            let turn = participant.write(
+                now,
+                &self.streams,
+                batch,
+                &mut self.scratch,
+                &mut self.statistics,
+            );
+            match turn {
                 // The batch is full.
                 Turn::Now => return,
+                Turn::At(_) => list(key, participant, &mut self.waiting),
                 Turn::Idle => {}
-                Turn::At(_) if participant.outbound.is_listed => {}
-                Turn::At(_) => {
-                    participant.outbound.is_listed = true;
-                    self.waiting.push(key);
-                }
             }
             self.pending.pop_front();
         }
@@ -365,7 +386,7 @@ impl Worker {
             });
             slots.push(match kept {
                 Some(mut slot) => {
-                    slot.parameters = parameters;
+                    slot.renegotiate(parameters);
                     slot
                 }
                 None => SlotState::new(parameters),
@@ -410,6 +431,14 @@ impl Worker {
         for key in self.pending.iter().chain(&self.waiting) {
             self.participants[*key].outbound.forget(stream);
         }
+    }
+
+    /// The next moment from `at` on at which packets that were held back leave.
+    fn next_release_after(&self, at: Instant) -> Instant {
+        let since = at.saturating_duration_since(self.started).as_micros();
+        let rest = since % RELEASES.as_micros();
+        let wait = u64::try_from((RELEASES.as_micros() - rest) % RELEASES.as_micros());
+        at + Duration::from_micros(wait.unwrap_or(0))
     }
 
     /// Takes those whose time has come off the list of those that wait.
@@ -471,6 +500,19 @@ pub struct Footprint {
     pub routes: usize,
 }
 
+/// Has a participant that waits for its time on the list of those that do.
+fn list(key: usize, participant: &mut Participant, waiting: &mut Vec<usize>) {
+    if !participant.outbound.is_listed {
+        participant.outbound.is_listed = true;
+        waiting.push(key);
+    }
+}
+
+/// So much before its time a look at what is due costs no wake.
+const EARLY: Duration = Duration::from_millis(5);
+/// How far apart the moments are at which packets that were held back leave:
+/// at each the thread wakes once for all receivers.
+const RELEASES: Duration = Duration::from_millis(4);
 /// As many packets as a driver takes in before it sends.
 const ARRIVALS: usize = 128;
 /// Rooms in which somebody begins to speak between two looks.

@@ -18,13 +18,21 @@ pub(super) struct Outbound {
     pub(super) congestion: Controller,
     pacer: Pacer,
     queues: [Vec<Forward>; URGENCIES],
-    segments: Vec<Segment>,
     turn: Turn,
     pub(super) last_allocation: Option<Instant>,
     /// There is less than would be of use.
     pub(super) is_constrained: bool,
     /// The worker has it on its list of those that wait for their time.
     pub(super) is_listed: bool,
+}
+
+/// Memory to work in, the same for all receivers, so that it stays in the
+/// processor's cache.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    segments: Vec<Segment>,
+    /// Lent to receivers for whom nothing waits.
+    queue: Vec<Forward>,
 }
 
 /// In this order packets leave.
@@ -53,7 +61,6 @@ impl Outbound {
             congestion: Controller::new(now),
             pacer: Pacer::new(now),
             queues: [const { Vec::new() }; URGENCIES],
-            segments: Vec::new(),
             turn: Turn::Idle,
             last_allocation: None,
             is_constrained: false,
@@ -77,6 +84,27 @@ impl Outbound {
                 true
             }
         }
+    }
+
+    /// Lends memory for packets of this urgency, unless it has some.
+    pub(super) fn lend(&mut self, urgency: Urgency, scratch: &mut Scratch) {
+        let queue = &mut self.queues[urgency as usize];
+        if queue.capacity() == 0 {
+            std::mem::swap(queue, &mut scratch.queue);
+        }
+    }
+
+    /// Takes back what was lent, unless packets wait in it.
+    pub(super) fn take_back(&mut self, urgency: Urgency, scratch: &mut Scratch) {
+        let queue = &mut self.queues[urgency as usize];
+        if queue.is_empty() && scratch.queue.capacity() == 0 {
+            std::mem::swap(queue, &mut scratch.queue);
+        }
+    }
+
+    /// Whether packets wait for their time.
+    pub(super) fn is_held(&self) -> bool {
+        self.queues.iter().any(|queue| !queue.is_empty())
     }
 
     /// Makes it this receiver's turn, if its time has come or there is a probe
@@ -119,23 +147,29 @@ impl Outbound {
         streams: &Slab<Stream>,
         slots: &mut [SlotState],
         batch: &mut TransmitBatch,
+        scratch: &mut Scratch,
         statistics: &mut Statistics,
     ) -> Turn {
         let estimate = self.congestion.estimate(now);
         self.pacer.update(now, estimate, self.waiting_bytes());
         for urgency in [Urgency::Audio, Urgency::Repair, Urgency::Video] {
-            let is_whole = self.write_queue(now, urgency, writer, path, streams, batch, statistics);
+            if self.queues[urgency as usize].is_empty() {
+                continue;
+            }
+            let is_whole = self.write_queue(
+                now, urgency, writer, path, streams, batch, scratch, statistics,
+            );
             if !is_whole {
                 self.turn = Turn::Now;
                 return self.turn;
             }
         }
-        self.turn = if self.queues.iter().all(Vec::is_empty) {
+        self.turn = if self.is_held() {
+            Turn::At(self.pacer.next_release())
+        } else {
             self.pacer.rest();
             self.write_probe(now, writer, path, slots, batch, statistics);
             self.congestion.next_probe().map_or(Turn::Idle, Turn::At)
-        } else {
-            Turn::At(self.pacer.next_release())
         };
         self.turn
     }
@@ -150,6 +184,7 @@ impl Outbound {
         path: Path,
         streams: &Slab<Stream>,
         batch: &mut TransmitBatch,
+        scratch: &mut Scratch,
         statistics: &mut Statistics,
     ) -> bool {
         let queue = &mut self.queues[urgency as usize];
@@ -157,7 +192,8 @@ impl Outbound {
             Urgency::Audio => u64::MAX,
             Urgency::Repair | Urgency::Video => self.pacer.allowance(),
         };
-        self.segments.clear();
+        let segments = &mut scratch.segments;
+        segments.clear();
         let mut total = 0;
         for forward in &*queue {
             if total >= allowance {
@@ -165,10 +201,10 @@ impl Outbound {
             }
             let segment = writer.segment(forward);
             total += segment.length as u64;
-            self.segments.push(segment);
+            segments.push(segment);
         }
         let mut written = 0;
-        for (run, length) in runs(&self.segments) {
+        for (run, length) in runs(segments) {
             if !batch.has_room() {
                 break;
             }
@@ -178,7 +214,7 @@ impl Outbound {
             batch.push(path, length, |bytes| {
                 let last = run.end - 1;
                 for at in run {
-                    let own = self.segments[at].length;
+                    let own = segments[at].length;
                     let padding = if at == last { 0 } else { length - own };
                     let number = || note(&mut self.congestion, writer, now, own + padding);
                     writer.write(streams, &queue[at], padding, number, bytes);
@@ -188,7 +224,7 @@ impl Outbound {
             statistics.bytes_sent += bytes;
             self.pacer.spend(bytes);
         }
-        let is_whole = written == self.segments.len();
+        let is_whole = written == segments.len();
         queue.drain(..written);
         is_whole
     }

@@ -6,7 +6,7 @@ use slab::Slab;
 
 use super::batch::TransmitBatch;
 use super::command::Publication;
-use super::outbound::{Outbound, Turn};
+use super::outbound::{Outbound, Scratch, Turn};
 use super::repair::Repair;
 use super::statistics::Statistics;
 use super::writer::Writer;
@@ -181,6 +181,7 @@ impl Participant {
         now: Instant,
         streams: &Slab<Stream>,
         batch: &mut TransmitBatch,
+        scratch: &mut Scratch,
         statistics: &mut Statistics,
     ) -> Turn {
         let (Some(srtp), Some(path)) = (&self.srtp, self.ice.selected()) else {
@@ -194,6 +195,7 @@ impl Participant {
             streams,
             &mut self.slots,
             batch,
+            scratch,
             statistics,
         )
     }

@@ -9,13 +9,22 @@ use crate::transport::Path;
 #[derive(Debug, Default)]
 pub(super) struct Routes {
     by_path: HashMap<Path, usize>,
+    /// The path that was last looked up: datagrams come in bursts.
+    latest: Option<(Path, usize)>,
     by_ufrag: HashMap<String, usize>,
 }
 
 impl Routes {
     /// Whose authentic check came over `path`.
-    pub(super) fn participant(&self, path: &Path) -> Option<usize> {
-        self.by_path.get(path).copied()
+    pub(super) fn participant(&mut self, path: &Path) -> Option<usize> {
+        if let Some((latest, key)) = &self.latest
+            && latest == path
+        {
+            return Some(*key);
+        }
+        let key = *self.by_path.get(path)?;
+        self.latest = Some((*path, key));
+        Some(key)
     }
 
     /// Who was given `ufrag` as our user name fragment.
@@ -34,16 +43,19 @@ impl Routes {
 
     /// Gives `path` to the participant at `key`. Gives whose it was before.
     pub(super) fn add_path(&mut self, path: Path, key: usize) -> Option<usize> {
+        self.latest = None;
         self.by_path
             .insert(path, key)
             .filter(|before| *before != key)
     }
 
     pub(super) fn remove_path(&mut self, path: &Path) {
+        self.latest = None;
         self.by_path.remove(path);
     }
 
     pub(super) fn remove_user(&mut self, ufrag: &str, paths: &[Path]) {
+        self.latest = None;
         self.by_ufrag.remove(ufrag);
         for path in paths {
             self.by_path.remove(path);

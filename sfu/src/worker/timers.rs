@@ -111,8 +111,9 @@ impl Worker {
 
 /// How often a worker looks at the time while something waits for an answer.
 const TICK: Duration = Duration::from_millis(20);
-/// How often while nothing does: each look wakes the thread.
-const QUIET_TICK: Duration = FEEDBACK;
+/// How often while nothing does: each look wakes the thread, unless pictures
+/// do, two of which come in somewhat less at 30 a second.
+const QUIET_TICK: Duration = Duration::from_millis(70);
 /// How often publishers hear what came.
 const FEEDBACK: Duration = Duration::from_millis(60);
 /// Later than any load makes a tick.

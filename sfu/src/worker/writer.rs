@@ -3,9 +3,13 @@
 use slab::Slab;
 
 use crate::publish::Stream;
+use crate::rtp::Ssrc;
 use crate::rtp::dependency_descriptor::DependencyDescriptor;
-use crate::rtp::extensions::{ExtensionIds, elements_length, write_elements};
+use crate::rtp::extensions::{
+    ExtensionIds, SHORT_EXTENSION, elements_length, short_extension, write_elements,
+};
 use crate::rtp::header::{FIXED_LENGTH, Outgoing};
+use crate::rtp::sequence::ExtendedSequence;
 use crate::srtp::Session;
 use crate::subscribe::{Forward, Padding, Segment};
 
@@ -15,14 +19,21 @@ pub(super) struct Writer<'a> {
     transport_number: Option<u8>,
     audio_level: Option<u8>,
     dependency_descriptor: Option<u8>,
+    /// Bytes of protection, and of the extension of a packet with nothing in
+    /// it but the transport-wide number.
+    overhead: usize,
+    plain_extension: usize,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(srtp: &'a Session, extensions: &ExtensionIds) -> Self {
         let short = |id: Option<u8>| id.filter(|id| (1..=14).contains(id));
+        let transport_number = short(extensions.transport_sequence_number);
         Self {
+            overhead: srtp.outbound.rtp_overhead(),
+            plain_extension: transport_number.map_or(0, |_| SHORT_EXTENSION),
             srtp,
-            transport_number: short(extensions.transport_sequence_number),
+            transport_number,
             audio_level: short(extensions.audio_level),
             dependency_descriptor: extensions.dependency_descriptor,
         }
@@ -35,17 +46,20 @@ impl<'a> Writer<'a> {
 
     /// The packet's length, which its contents do not change.
     pub(super) fn segment(&self, forward: &Forward) -> Segment {
-        let descriptor = (
-            self.descriptor(forward),
-            usize::from(forward.descriptor_length),
-        );
-        let level = (self.level(forward).map(|(id, _)| id), 1);
+        let extension = match (self.descriptor(forward), self.level(forward)) {
+            (None, None) => self.plain_extension,
+            (descriptor, level) => Self::extension_length([
+                (descriptor, usize::from(forward.descriptor_length)),
+                (self.transport_number, 2),
+                (level.map(|(id, _)| id), 1),
+            ]),
+        };
         Segment {
             length: FIXED_LENGTH
-                + Self::extension_length([descriptor, (self.transport_number, 2), level])
+                + extension
                 + forward.original.map_or(0, |_| ORIGINAL_NUMBER)
                 + usize::from(forward.payload_length)
-                + self.srtp.outbound.rtp_overhead(),
+                + self.overhead,
             can_pad: forward.can_pad,
         }
     }
@@ -66,13 +80,6 @@ impl<'a> Writer<'a> {
         let Some(kept) = found else {
             return;
         };
-        let number = number().to_be_bytes();
-        let level = self.level(forward);
-        let elements = [
-            self.descriptor(forward).map(|id| (id, kept.descriptor)),
-            self.transport_number.map(|id| (id, &number[..])),
-            level.as_ref().map(|(id, level)| (*id, &level[..])),
-        ];
         let start = bytes.len();
         let header = Outgoing {
             marker: forward.marker,
@@ -80,16 +87,10 @@ impl<'a> Writer<'a> {
             sequence_number: forward.sequence.number(),
             timestamp: forward.timestamp,
             ssrc: forward.ssrc,
-            has_extensions: elements.iter().any(Option::is_some),
+            has_extensions: false,
             has_padding: padding > 0,
         };
-        bytes.extend_from_slice(&header.to_bytes());
-        if header.has_extensions {
-            write_elements(elements.iter().flatten().copied(), bytes);
-        }
-        if elements[0].is_some() {
-            renumber_frame(forward, kept.descriptor, &mut bytes[start + FIXED_LENGTH..]);
-        }
+        self.write_header(header, forward, kept.descriptor, number(), bytes);
         let header_length = bytes.len() - start;
         if let Some(original) = forward.original {
             bytes.extend_from_slice(&original.to_be_bytes());
@@ -103,21 +104,53 @@ impl<'a> Writer<'a> {
             bytes.resize(bytes.len() + padding - 1, 0);
             bytes.push(count);
         }
-        self.protect(bytes, start, header_length, &header, forward.sequence);
+        self.protect(bytes, start, header_length, forward.ssrc, forward.sequence);
+    }
+
+    /// Appends a header with the extensions that the receiver takes.
+    fn write_header(
+        &self,
+        mut header: Outgoing,
+        forward: &Forward,
+        descriptor: &[u8],
+        number: u16,
+        bytes: &mut Vec<u8>,
+    ) {
+        let level = self.level(forward);
+        let described = self.descriptor(forward);
+        if let (Some(id), None, None) = (self.transport_number, described, level) {
+            // Most packets, and so in one piece.
+            header.has_extensions = true;
+            let mut whole = [0; FIXED_LENGTH + SHORT_EXTENSION];
+            whole[..FIXED_LENGTH].copy_from_slice(&header.to_bytes());
+            whole[FIXED_LENGTH..].copy_from_slice(&short_extension(id, number.to_be_bytes()));
+            bytes.extend_from_slice(&whole);
+            return;
+        }
+        let number = number.to_be_bytes();
+        let elements = [
+            described.map(|id| (id, descriptor)),
+            self.transport_number.map(|id| (id, &number[..])),
+            level.as_ref().map(|(id, level)| (*id, &level[..])),
+        ];
+        header.has_extensions = elements.iter().any(Option::is_some);
+        let start = bytes.len();
+        bytes.extend_from_slice(&header.to_bytes());
+        if header.has_extensions {
+            write_elements(elements.iter().flatten().copied(), bytes);
+        }
+        if described.is_some() {
+            renumber_frame(forward, descriptor, &mut bytes[start + FIXED_LENGTH..]);
+        }
     }
 
     /// The length of a packet of nothing but padding.
     pub(super) fn padding_length(&self) -> usize {
-        FIXED_LENGTH
-            + Self::extension_length([(self.transport_number, 2)])
-            + usize::from(u8::MAX)
-            + self.srtp.outbound.rtp_overhead()
+        FIXED_LENGTH + self.plain_extension + usize::from(u8::MAX) + self.overhead
     }
 
     /// Appends a packet of nothing but padding.
     pub(super) fn write_padding(&self, padding: &Padding, number: u16, bytes: &mut Vec<u8>) {
-        let number = number.to_be_bytes();
-        let element = self.transport_number.map(|id| (id, &number[..]));
         let start = bytes.len();
         let header = Outgoing {
             marker: false,
@@ -125,17 +158,17 @@ impl<'a> Writer<'a> {
             sequence_number: padding.sequence.number(),
             timestamp: padding.timestamp,
             ssrc: padding.ssrc,
-            has_extensions: element.is_some(),
+            has_extensions: self.transport_number.is_some(),
             has_padding: true,
         };
         bytes.extend_from_slice(&header.to_bytes());
-        if header.has_extensions {
-            write_elements(element.into_iter(), bytes);
+        if let Some(id) = self.transport_number {
+            bytes.extend_from_slice(&short_extension(id, number.to_be_bytes()));
         }
         let header_length = bytes.len() - start;
         bytes.resize(bytes.len() + usize::from(u8::MAX) - 1, 0);
         bytes.push(u8::MAX);
-        self.protect(bytes, start, header_length, &header, padding.sequence);
+        self.protect(bytes, start, header_length, padding.ssrc, padding.sequence);
     }
 
     fn protect(
@@ -143,12 +176,12 @@ impl<'a> Writer<'a> {
         bytes: &mut Vec<u8>,
         start: usize,
         header_length: usize,
-        header: &Outgoing,
-        sequence: crate::rtp::sequence::ExtendedSequence,
+        ssrc: Ssrc,
+        sequence: ExtendedSequence,
     ) {
+        bytes.extend_from_slice(&[0; LONGEST_OVERHEAD][..self.overhead]);
         let outbound = &self.srtp.outbound;
-        bytes.resize(bytes.len() + outbound.rtp_overhead(), 0);
-        outbound.protect_rtp(&mut bytes[start..], header_length, header.ssrc, sequence);
+        outbound.protect_rtp(&mut bytes[start..], header_length, ssrc, sequence);
     }
 
     /// The number under which the packet's Dependency Descriptor goes out, if
@@ -184,6 +217,8 @@ fn renumber_frame(forward: &Forward, descriptor: &[u8], extension: &mut [u8]) {
     }
 }
 
+/// Of all protections.
+const LONGEST_OVERHEAD: usize = 16;
 /// A retransmission's payload starts with the number it was first sent with
 /// (RFC 4588 §4).
 const ORIGINAL_NUMBER: usize = 2;

@@ -1,16 +1,23 @@
 //! Media goes from each participant to the others, unchanged, in order and in
 //! its own room only.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId};
+use sfu::rtp::Timestamp;
+use sfu::rtp::sequence::ExtendedSequence;
 use sfu::srtp::Profile;
+use sfu::transport::Path;
+use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::Command;
 use sfu::worker::event::{DisconnectReason, Event};
 
 use crate::link::Link;
 use crate::peer::ReceivedPacket;
-use crate::session::{AUDIO_PT, Session, VIDEO_PT, audio_slot, slot_ssrc, video_slot};
+use crate::session::{
+    AUDIO_PT, Session, VIDEO_PT, audio_slot, server, slot_ssrc, video_slot, video_ssrc,
+};
 
 const ROOM: RoomId = RoomId(1);
 const OTHER_ROOM: RoomId = RoomId(2);
@@ -144,6 +151,73 @@ fn another_stream_in_the_slot_goes_on_with_its_numbers() {
             );
         }
     }
+}
+
+#[test]
+fn what_no_longer_fits_a_batch_is_sent_whatever_comes_between() {
+    let mut session = Session::new(1);
+    session.join(ROOM, A, 1, Link::good());
+    let receivers: Vec<_> = (2..32).map(ParticipantId).collect();
+    for &id in &receivers {
+        session.join(ROOM, id, 1, Link::good());
+        session.watch(id, 0, A);
+    }
+    session.connect();
+    session.sending(A).packets_a_frame = 8;
+    session.start_media(A);
+    session.run(Duration::from_secs(3));
+    let path = Path {
+        local: server(),
+        remote: session.peers[&A].address,
+    };
+    let next = session.sending(A).packets + session.sending(A).first + 1;
+    for number in next..next + 8 {
+        let payload = [&[0x00, 0x01][..], &[3; 1140]].concat();
+        let packet = session.peer(A).protected_rtp(
+            video_ssrc(A),
+            VIDEO_PT,
+            ExtendedSequence(number),
+            Timestamp(9_000_000),
+            false,
+            &payload,
+        );
+        let mut packet = packet.expect("connected");
+        session
+            .worker
+            .handle_datagram(session.now, path, &mut packet);
+    }
+    let mut batch = TransmitBatch::new();
+    let mut sent = BTreeMap::<_, usize>::new();
+    let mut count = |batch: &TransmitBatch| {
+        let media = batch
+            .datagrams()
+            .filter(|(_, bytes)| bytes[0] & 0xDF == 0x90);
+        for (path, _) in media {
+            *sent.entry(path.remote).or_default() += 1;
+        }
+    };
+
+    session.worker.poll_transmit(session.now, &mut batch);
+    count(&batch);
+    let first = batch.trains().len();
+    session.worker.handle_command(
+        session.now,
+        Command::Leave {
+            participant: receivers[0],
+        },
+    );
+    loop {
+        batch.clear();
+        session.worker.poll_transmit(session.now, &mut batch);
+        if batch.is_empty() {
+            break;
+        }
+        count(&batch);
+    }
+
+    assert!((1..receivers.len()).contains(&first), "{first}");
+    assert_eq!(sent.len(), receivers.len());
+    assert!(sent.values().all(|packets| *packets == 8), "{sent:?}");
 }
 
 #[test]

@@ -272,6 +272,6 @@ fn a_worker_looks_at_the_time_often_only_while_something_waits_for_an_answer() {
     session.wakes = 0;
     session.run(Duration::from_secs(3));
 
-    assert!((45..=51).contains(&quiet), "{quiet} times in 3 s");
+    assert!((40..=45).contains(&quiet), "{quiet} times in 3 s");
     assert!(session.wakes > 140, "{} times in 3 s", session.wakes);
 }
