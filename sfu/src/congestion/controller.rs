@@ -101,6 +101,17 @@ impl Controller {
         is_settled.then(|| estimate.max(self.flowing))
     }
 
+    /// The receiver is elsewhere: what its former path was like says little of
+    /// this one. The estimate stays until a probe or over-use betters it.
+    pub fn handle_new_path(&mut self, now: Instant) {
+        self.delay.reset();
+        self.acknowledged.reset();
+        if self.feedback.last.is_some() {
+            self.feedback.last = Some(now);
+        }
+        self.probing.hurry(now);
+    }
+
     /// Sets the highest rate that is of use to the receiver: probes go no
     /// further than somewhat beyond it.
     pub fn set_wanted(&mut self, wanted: Bitrate) {

@@ -1,5 +1,6 @@
 //! The lite side of ICE (RFC 8445 §2.5): it answers checks, follows the
-//! peer's nomination, and takes the checks as consent (RFC 7675).
+//! peer's nomination, takes the checks as consent (RFC 7675), and goes on
+//! through restarts (RFC 8445 §9).
 
 use std::time::{Duration, Instant};
 
@@ -8,38 +9,99 @@ use super::{IceCredentials, Path};
 /// One participant's connectivity.
 #[derive(Debug)]
 pub struct IceLite {
-    local: IceCredentials,
-    remote: IceCredentials,
+    current: Generation,
+    /// What was in force before the last restart, for as long as the peer may
+    /// not yet have come over.
+    former: Option<Generation>,
     selected: Option<Path>,
     consent_until: Instant,
+}
+
+/// The credentials between two restarts.
+#[derive(Debug)]
+struct Generation {
+    local: IceCredentials,
+    remote: IceCredentials,
+    /// When the peer first nominated a path with these.
+    nominated_at: Option<Instant>,
+    /// Whether an authentic check came.
+    is_used: bool,
 }
 
 impl IceLite {
     pub fn new(now: Instant, local: IceCredentials, remote: IceCredentials) -> Self {
         Self {
-            local,
-            remote,
+            current: Generation::new(local, remote),
+            former: None,
             selected: None,
             consent_until: now + CONSENT,
         }
     }
 
-    /// Our own credentials toward this participant.
-    pub fn local(&self) -> &IceCredentials {
-        &self.local
+    /// Takes new credentials for both sides. Those that the peer uses go on
+    /// until it has nominated a path with the new ones, and some seconds more.
+    /// Gives our former user name fragments that are good for nothing now.
+    pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) -> Vec<String> {
+        let before = std::mem::replace(&mut self.current, Generation::new(local, remote));
+        // A restart that the peer made nothing of yet is no loss.
+        let gone = if before.is_used || self.former.is_none() {
+            self.former.replace(before)
+        } else {
+            Some(before)
+        };
+        gone.into_iter()
+            .map(|generation| generation.local.ufrag)
+            .collect()
     }
 
-    /// Whether a check that names `ufrag` as its sender's comes from this
-    /// participant.
-    pub fn is_from_peer(&self, ufrag: &str) -> bool {
-        self.remote.ufrag == ufrag
+    /// Ends the former credentials when their time has come. Gives our former
+    /// user name fragment then.
+    pub fn retire(&mut self, now: Instant) -> Option<String> {
+        let nominated_at = self.current.nominated_at?;
+        let former = self
+            .former
+            .take_if(|_| now.saturating_duration_since(nominated_at) >= CROSSING)?;
+        Some(former.local.ufrag)
     }
 
-    /// Takes note of an authentic check. Gives the path media goes to from
-    /// now on, if that changed: the nominated one, or the first that works
-    /// until one is nominated.
-    pub fn handle_check(&mut self, now: Instant, path: Path, nominated: bool) -> Option<Path> {
+    /// Our own user name fragments toward this participant.
+    pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
+        self.generations()
+            .map(|generation| generation.local.ufrag.as_str())
+    }
+
+    /// Our password against which a check with these user name fragments is to
+    /// be held; `None` if it is not this participant's.
+    pub fn password(&self, local_ufrag: &str, remote_ufrag: &str) -> Option<&str> {
+        self.generations()
+            .find(|generation| {
+                generation.local.ufrag == local_ufrag && generation.remote.ufrag == remote_ufrag
+            })
+            .map(|generation| generation.local.password.as_str())
+    }
+
+    /// Takes note of an authentic check that named `local_ufrag`. Gives the
+    /// path media goes to from now on, if that changed: the nominated one, or
+    /// the first that works until one is nominated. Nobody goes back to the
+    /// credentials before a restart.
+    pub fn handle_check(
+        &mut self,
+        now: Instant,
+        path: Path,
+        local_ufrag: &str,
+        nominated: bool,
+    ) -> Option<Path> {
+        let is_current = self.current.local.ufrag == local_ufrag;
+        if !is_current && self.current.nominated_at.is_some() {
+            return None;
+        }
         self.consent_until = now + CONSENT;
+        if is_current {
+            self.current.is_used = true;
+            if nominated {
+                self.current.nominated_at.get_or_insert(now);
+            }
+        }
         if self.selected == Some(path) || (self.selected.is_some() && !nominated) {
             return None;
         }
@@ -68,9 +130,27 @@ impl IceLite {
     pub fn has_expired(&self, now: Instant) -> bool {
         now >= self.consent_until
     }
+
+    fn generations(&self) -> impl Iterator<Item = &Generation> {
+        std::iter::once(&self.current).chain(&self.former)
+    }
+}
+
+impl Generation {
+    fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        Self {
+            local,
+            remote,
+            nominated_at: None,
+            is_used: false,
+        }
+    }
 }
 
 /// How long one check allows sending (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
 /// Longer than browsers leave between the checks of a path in use.
 const FRESH: Duration = Duration::from_secs(10);
+/// Checks with former credentials are answered for so long after a path was
+/// nominated with the new ones: they were on their way.
+const CROSSING: Duration = Duration::from_secs(5);

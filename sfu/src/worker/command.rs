@@ -20,6 +20,14 @@ pub enum Command {
         participant: ParticipantId,
         transport: TransportParameters,
     },
+    /// Restarts ICE (RFC 8445 §9): both sides take new credentials, and DTLS
+    /// and media go on. Those before hold until the peer has nominated a path
+    /// with the new ones. Ignored if `local` names somebody already.
+    RestartIce {
+        participant: ParticipantId,
+        local: IceCredentials,
+        remote: IceCredentials,
+    },
     /// Sets what a participant sends and receives, replacing what was set
     /// before: the outcome of an offer and its answer.
     Negotiate {

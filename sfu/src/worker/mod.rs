@@ -146,6 +146,15 @@ impl Worker {
                 participant,
                 transport,
             } => self.join(now, room, participant, transport),
+            Command::RestartIce {
+                participant,
+                local,
+                remote,
+            } => {
+                if let Some(&key) = self.by_id.get(&participant) {
+                    self.restart_ice(key, local, remote);
+                }
+            }
             Command::Negotiate { participant, media } => {
                 if let Some(&key) = self.by_id.get(&participant) {
                     self.negotiate(key, media);
@@ -469,8 +478,12 @@ impl Worker {
         self.by_id.remove(&participant.id);
         self.pending.retain(|pending| *pending != key);
         self.waiting.retain(|waiting| *waiting != key);
-        self.routes
-            .remove_user(&participant.ice.local().ufrag, &participant.paths);
+        for ufrag in participant.ice.local_ufrags() {
+            self.routes.remove_user(ufrag);
+        }
+        for path in &participant.paths {
+            self.routes.remove_path(path);
+        }
         if let Some(members) = self.rooms.get_mut(&participant.room) {
             members.retain(|member| *member != key);
             if members.is_empty() {

@@ -54,11 +54,7 @@ impl Routes {
         self.by_path.remove(path);
     }
 
-    pub(super) fn remove_user(&mut self, ufrag: &str, paths: &[Path]) {
-        self.latest = None;
+    pub(super) fn remove_user(&mut self, ufrag: &str) {
         self.by_ufrag.remove(ufrag);
-        for path in paths {
-            self.by_path.remove(path);
-        }
     }
 }

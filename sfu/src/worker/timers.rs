@@ -24,6 +24,7 @@ impl Worker {
                 self.disconnect(key, DisconnectReason::ConsentExpired);
                 continue;
             }
+            self.retire_ice(now, key);
             self.retransmit_dtls(now, key);
             let Some(participant) = self.participants.get_mut(key) else {
                 continue;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Worker;
 use super::event::{DisconnectReason, Event};
 use crate::transport::stun::{self, Received};
-use crate::transport::{DtlsEvent, Path};
+use crate::transport::{DtlsEvent, IceCredentials, Path};
 
 impl Worker {
     pub(super) fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) {
@@ -28,12 +28,12 @@ impl Worker {
                 return;
             }
         };
-        let key = self.routes.user(&check.local_ufrag).filter(|key| {
-            self.participants[*key]
-                .ice
-                .is_from_peer(&check.remote_ufrag)
+        let named = self.routes.user(&check.local_ufrag).and_then(|key| {
+            let ice = &self.participants[key].ice;
+            let password = ice.password(&check.local_ufrag, &check.remote_ufrag)?;
+            Some((key, password.to_owned()))
         });
-        let Some(key) = key else {
+        let Some((key, password)) = named else {
             self.refuse(now, path, is_ours, &check.refuse_unknown_user());
             return;
         };
@@ -46,11 +46,19 @@ impl Worker {
             self.statistics.dropped.stun += 1;
             return;
         }
-        let participant = &mut self.participants[key];
-        match check.answer(&participant.ice.local().password, path.remote) {
+        match check.answer(&password, path.remote) {
             Ok(answered) => {
                 self.control.push(path, &answered.response);
-                participant.ice.handle_check(now, path, answered.nominated);
+                let participant = &mut self.participants[key];
+                let ice = &mut participant.ice;
+                let before = ice.selected();
+                let chosen = ice.handle_check(now, path, &check.local_ufrag, answered.nominated);
+                // Another port of the same address is the same way.
+                if let (Some(before), Some(chosen)) = (before, chosen)
+                    && before.remote.ip() != chosen.remote.ip()
+                {
+                    participant.outbound.congestion.handle_new_path(now);
+                }
                 self.add_path(key, path);
             }
             Err(refusal) => {
@@ -110,6 +118,29 @@ impl Worker {
             }
             Some(DtlsEvent::Closed) => self.disconnect(key, DisconnectReason::Closed),
             None => {}
+        }
+    }
+
+    /// Takes a participant's new credentials for both sides.
+    pub(super) fn restart_ice(
+        &mut self,
+        key: usize,
+        local: IceCredentials,
+        remote: IceCredentials,
+    ) {
+        if self.routes.user(&local.ufrag).is_some() {
+            return;
+        }
+        self.routes.add_user(local.ufrag.clone(), key);
+        for ufrag in self.participants[key].ice.restart(local, remote) {
+            self.routes.remove_user(&ufrag);
+        }
+    }
+
+    /// Forgets credentials that a participant has left behind.
+    pub(super) fn retire_ice(&mut self, now: Instant, key: usize) {
+        if let Some(ufrag) = self.participants[key].ice.retire(now) {
+            self.routes.remove_user(&ufrag);
         }
     }
 

@@ -26,6 +26,7 @@ mod encryption;
 mod estimate;
 mod forwarding;
 mod hostility;
+mod ice_restart;
 mod loss;
 mod redundancy;
 mod renegotiation;

@@ -287,6 +287,12 @@ impl Peer {
             .collect()
     }
 
+    /// Has the next check go out at once.
+    pub fn check_now(&mut self) {
+        self.is_checked = false;
+        self.next_check -= Duration::from_hours(1);
+    }
+
     pub fn check(&mut self) -> Vec<u8> {
         self.checks += 1;
         let mut id = [0; 12];

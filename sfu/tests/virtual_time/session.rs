@@ -44,8 +44,8 @@ pub struct Session {
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
     flights: u64,
     batch: TransmitBatch,
-    /// What was sent to each address, by its source.
-    sent: BTreeMap<SocketAddr, BTreeMap<Ssrc, Places>>,
+    /// What was sent to each participant, wherever it was, by its source.
+    sent: BTreeMap<ParticipantId, BTreeMap<Ssrc, Places>>,
 }
 
 /// The places of all packets of one source, past the wraps.
@@ -152,7 +152,7 @@ impl Session {
                 ..Sending::default()
             },
         );
-        self.sent.remove(&peer.address);
+        self.sent.remove(&id);
         self.peers.insert(id, peer);
     }
 
@@ -367,7 +367,7 @@ impl Session {
                 if Protocol::of(datagram) == Some(Protocol::Rtp)
                     && let Some(header) = Header::parse(datagram)
                 {
-                    let sources = self.sent.entry(path.remote).or_default();
+                    let sources = self.sent.entry(peer.id).or_default();
                     let places = sources.entry(header.ssrc).or_default();
                     let is_new = places.insert(header.sequence_number);
                     assert!(is_new, "{header:?} was sent twice");
