@@ -364,6 +364,35 @@ fn slots_offered_later_are_fed_then() {
 }
 
 #[test]
+fn an_ice_restart_concerns_nobody_else_and_is_known_before_it_is_answered() {
+    let mut room = full_of_negotiated(&[A, B]);
+    let restart = Session {
+        restarts_ice: true,
+        ..session(2)
+    };
+
+    let effects = room.negotiate(A, restart);
+
+    assert_eq!(told(&effects, B), []);
+    assert_eq!(fed(&effects), []);
+    let place = |wanted: &dyn Fn(&Effect) -> bool| effects.iter().position(wanted);
+    let told_worker = place(&|effect| {
+        matches!(
+            effect,
+            Effect::Media(Command::RestartIce { participant: A, .. })
+        )
+    });
+    let answered = place(&|effect| matches!(effect, Effect::Tell(A, ServerMessage::Answer { .. })));
+    assert!(told_worker.is_some() && told_worker < answered);
+    assert!(!effects.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Media(Command::Join { .. } | Command::Leave { .. })
+        )
+    }));
+}
+
+#[test]
 fn a_leaver_empties_its_slots_at_once() {
     let mut room = room(2);
     join(&mut room, A);
@@ -677,6 +706,7 @@ fn session(slots: u16) -> Session {
             remote: credentials,
             remote_fingerprint: Fingerprint([0; 32]),
         },
+        restarts_ice: false,
         media: MediaParameters::default(),
         slots: SlotsBy {
             people: slots,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 use sfu::identity::{MediaKind, SlotId, Source};
@@ -317,15 +318,100 @@ fn a_later_offer_keeps_the_sources_and_the_transport() {
 }
 
 #[test]
-fn a_later_offer_with_another_transport_is_refused_and_changes_nothing() {
+fn an_offer_with_new_credentials_restarts_ice_and_nothing_else() {
+    let offer = offer("chromium-trimmed-2");
+    let mut negotiation = negotiation();
+    let first = negotiate(&mut negotiation, &offer).expect("it is good");
+
+    let second = negotiate(&mut negotiation, &restarted(&offer, "1")).expect("it is a restart");
+    let again = negotiate(&mut negotiation, &restarted(&offer, "1")).expect("it is known");
+    let third = negotiate(&mut negotiation, &restarted(&offer, "2")).expect("it is a restart");
+
+    let restarts = [&first, &second, &again, &third].map(|of| of.restarts_ice);
+    assert_eq!(restarts, [false, true, false, true]);
+    assert_eq!(second.media, first.media);
+    assert_eq!(second.slots, first.slots);
+    let (before, after) = (&first.transport, &second.transport);
+    assert_eq!(after.remote_fingerprint, before.remote_fingerprint);
+    assert_eq!(after.remote.ufrag, format!("{}1", before.remote.ufrag));
+    // All of it is in the answer, and differs each time.
+    let locals = [&first, &second, &third].map(|of| of.transport.local.clone());
+    for (local, negotiated) in locals.iter().zip([&first, &second, &third]) {
+        for line in [
+            format!("a=ice-ufrag:{}\r\n", local.ufrag),
+            format!("a=ice-pwd:{}\r\n", local.password),
+        ] {
+            assert_eq!(negotiated.answer.matches(&line).count(), 1);
+        }
+    }
+    for (one, other) in [(0, 1), (1, 2), (0, 2)] {
+        assert_ne!(locals[one].ufrag, locals[other].ufrag);
+        assert_ne!(locals[one].password, locals[other].password);
+    }
+    assert_eq!(again.transport, second.transport);
+}
+
+#[test]
+fn half_a_restart_or_another_certificate_is_refused_and_changes_nothing() {
     let good = offer("chromium-trimmed-2");
     let mut negotiation = negotiation();
-    negotiate(&mut negotiation, &good).expect("it is good");
-    let mut restarted = good.clone();
-    restarted.sdp = restarted.sdp.replace("a=ice-ufrag:", "a=ice-ufrag:x");
+    let first = negotiate(&mut negotiation, &good).expect("it is good");
+    let whole = restarted(&good, "1");
+    let only_name = Offer {
+        sdp: good.sdp.replace("a=ice-ufrag:", "a=ice-ufrag:x"),
+        ..good.clone()
+    };
+    let only_password = Offer {
+        sdp: good.sdp.replace("a=ice-pwd:", "a=ice-pwd:x"),
+        ..good.clone()
+    };
+    let certificate = Offer {
+        sdp: whole
+            .sdp
+            .replace("a=fingerprint:sha-256 ", "a=fingerprint:sha-256 00:"),
+        ..good.clone()
+    };
+    let mut other = good.clone();
+    let start = good.sdp.find("sha-256 ").expect("it has one") + "sha-256 ".len();
+    let pair = if &good.sdp[start..start + 2] == "00" {
+        "01"
+    } else {
+        "00"
+    };
+    let whole_line = &good.sdp[start..start + 95];
+    other.sdp = good
+        .sdp
+        .replace(whole_line, &format!("{pair}{}", &whole_line[2..]));
 
-    assert!(negotiate(&mut negotiation, &restarted).is_err());
-    assert!(negotiate(&mut negotiation, &good).is_ok());
+    for bad in [
+        &only_name,
+        &only_password,
+        &certificate,
+        &other,
+        &restarted(&other, "1"),
+    ] {
+        let refusal = negotiate(&mut negotiation, bad).expect_err("it is no restart");
+        assert!(refusal.to_string().len() < 200);
+    }
+
+    let second = negotiate(&mut negotiation, &good).expect("it is good");
+    assert_eq!(second.transport, first.transport);
+    assert!(!second.restarts_ice);
+}
+
+/// The same offer with other ICE credentials in all its sections.
+fn restarted(offer: &Offer, suffix: &str) -> Offer {
+    let lines = offer.sdp.split_inclusive("\r\n").map(|line| {
+        let is_credential = line.starts_with("a=ice-ufrag:") || line.starts_with("a=ice-pwd:");
+        match line.strip_suffix("\r\n") {
+            Some(text) if is_credential => format!("{text}{suffix}\r\n"),
+            _ => line.to_owned(),
+        }
+    });
+    Offer {
+        sdp: lines.collect(),
+        ..offer.clone()
+    }
 }
 
 #[test]
@@ -576,7 +662,14 @@ fn negotiation() -> Negotiation {
         })
         .collect();
     let screens = people.split_off(2);
-    Negotiation::new(local(), SlotsBy { people, screens })
+    Negotiation::new(local(), SlotsBy { people, screens }).with_restarts(|| {
+        static RESTARTS: AtomicU32 = AtomicU32::new(0);
+        let number = RESTARTS.fetch_add(1, Ordering::Relaxed);
+        IceCredentials {
+            ufrag: format!("fresh{number}"),
+            password: format!("a-fresh-password-{number:08}"),
+        }
+    })
 }
 
 fn local() -> LocalTransport {

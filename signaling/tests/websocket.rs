@@ -12,6 +12,7 @@ use sfu::worker::event::{DisconnectReason, Event};
 use signaling::access::{DevelopmentKey, UnixTime};
 use signaling::limits::{Limits, Rate};
 use signaling::socket::{GivenUp, JoinOutcome, Timing};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -117,6 +118,60 @@ async fn an_offer_is_answered_and_reaches_the_worker() {
     };
     assert_eq!(*participant, id);
     assert_eq!(media.slots.len(), 4);
+}
+
+#[tokio::test]
+async fn ice_restarts_reach_the_worker_and_a_flood_of_them_does_not() {
+    let server = Server::start().await;
+    let mut ann = server.join("r").await;
+    let mut ben = server.join("r").await;
+    for _ in 0..2 {
+        ann.receive().await;
+    }
+    ben.receive().await;
+    ann.offer().await;
+    ann.expect_answer().await;
+    let before = server.plane.commands().len();
+
+    for round in 0..40 {
+        ann.restart(round).await;
+    }
+
+    let mut answers = Vec::new();
+    let mut refusals = 0;
+    while answers.len() + refusals < 40 {
+        let message = ann.receive().await;
+        match message["type"].as_str() {
+            Some("answer") => answers.push(message["sdp"].to_string()),
+            Some("error") if message["code"] == "rate-limited" => {
+                assert_eq!(message["fatal"], false);
+                refusals += 1;
+            }
+            Some("audio-codecs" | "video-codecs") => {}
+            _ => panic!("{message}"),
+        }
+        if refusals == 1 && answers.len() < 10 {
+            panic!("an honest client may restart ten times at once");
+        }
+    }
+    assert!((10..=13).contains(&answers.len()), "{}", answers.len());
+    let commands = server.plane.commands().split_off(before);
+    let restarts: Vec<_> = commands
+        .iter()
+        .filter_map(|(_, command)| match command {
+            Command::RestartIce {
+                participant, local, ..
+            } => Some((*participant, local.ufrag.clone())),
+            Command::Negotiate { .. } => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(restarts.len(), answers.len());
+    for (answer, (participant, ufrag)) in answers.iter().zip(&restarts) {
+        assert_eq!(*participant, ann.number());
+        assert!(answer.contains(&format!("a=ice-ufrag:{ufrag}")));
+    }
+    ben.expect_nothing().await;
 }
 
 #[tokio::test]
@@ -648,6 +703,13 @@ async fn a_server_that_goes_down_says_so_and_waits_for_nobody_long() {
         .await
         .expect("all sockets are closed");
 
-    let mut late = server.connect().await;
-    late.expect_fatal("shutting-down").await;
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    let mut late = server.open(socket).await;
+    // The challenge comes only if it was sent before the socket was looked at.
+    let first = late.receive().await;
+    if first["type"] == "challenge" {
+        late.expect_fatal("shutting-down").await;
+    } else {
+        assert_eq!(first["code"], "shutting-down", "{first}");
+    }
 }

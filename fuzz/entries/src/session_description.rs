@@ -74,7 +74,10 @@ pub(crate) fn negotiation(number: u32, count: SlotsBy<u16>) -> Negotiation {
     };
     let screens = slots.split_off(usize::from(count.people));
     let people = slots;
-    Negotiation::new(local, SlotsBy { people, screens })
+    Negotiation::new(local, SlotsBy { people, screens }).with_restarts(|| IceCredentials {
+        ufrag: "fresh".into(),
+        password: "another-password-of-24-c".into(),
+    })
 }
 
 /// Nothing that an offer says breaks out of its line of the answer.

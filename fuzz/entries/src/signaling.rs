@@ -127,6 +127,7 @@ impl Sockets {
                     let session = Session {
                         answer: negotiated.answer,
                         transport: negotiated.transport,
+                        restarts_ice: negotiated.restarts_ice,
                         media: negotiated.media,
                         slots: negotiated.slots,
                     };

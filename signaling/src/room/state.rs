@@ -89,6 +89,8 @@ pub struct Session {
     /// The answer's text.
     pub answer: String,
     pub transport: TransportParameters,
+    /// The transport goes on with other ICE credentials.
+    pub restarts_ice: bool,
     pub media: MediaParameters,
     /// How many slots of each kind, from the first on, the client can receive
     /// in.
@@ -309,6 +311,12 @@ impl Room {
             }));
             let to_expect = self.members[index].frames.to_expect();
             effects.extend(to_expect.map(|frames| expect(id, frames)));
+        } else if session.restarts_ice {
+            effects.push(Effect::Media(Command::RestartIce {
+                participant: id,
+                local: session.transport.local,
+                remote: session.transport.remote,
+            }));
         }
         self.members[index].audio_codecs = codecs::decoded_by(&session.media);
         self.members[index].video_codecs = codecs::decoded_by(&session.media);

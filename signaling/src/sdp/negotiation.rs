@@ -1,7 +1,9 @@
 //! A participant's offers and answers over its stay.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use rtc_sdp::SessionDescription;
 use sfu::identity::MediaKind;
 use sfu::rtp::Ssrc;
 use sfu::transport::{Fingerprint, IceCredentials};
@@ -47,6 +49,8 @@ pub struct Negotiation {
     answered: SlotsBy<usize>,
     version: u64,
     video_codecs: VideoCodecs,
+    /// Makes our credentials for an ICE restart.
+    fresh_credentials: Option<fn() -> IceCredentials>,
 }
 
 /// An answered offer.
@@ -55,6 +59,8 @@ pub struct Negotiated {
     /// The answer's text.
     pub answer: String,
     pub transport: TransportParameters,
+    /// Both sides have other credentials than before (RFC 8445 §9).
+    pub restarts_ice: bool,
     pub media: MediaParameters,
     /// How many slots of each kind the client offered, from the first on.
     pub slots: SlotsBy<u16>,
@@ -75,7 +81,16 @@ impl Negotiation {
             answered: SlotsBy::default(),
             version: 0,
             video_codecs: VideoCodecs::default(),
+            fresh_credentials: None,
         }
+    }
+
+    /// Takes ICE restarts, for each of which `fresh` makes our credentials;
+    /// others refuse them.
+    #[must_use]
+    pub fn with_restarts(mut self, fresh: fn() -> IceCredentials) -> Self {
+        self.fresh_credentials = Some(fresh);
+        self
     }
 
     /// Takes these video codecs instead of all.
@@ -86,9 +101,9 @@ impl Negotiation {
     }
 
     /// Answers an offer. Sections that are not named are rejected. A later
-    /// offer must keep the transport of the first: an ICE restart or another
-    /// certificate is refused, and the client joins again instead. It must
-    /// keep the slots too: one that came back would number its packets from
+    /// offer may restart ICE, which its new credentials show
+    /// (RFC 8839 §4.4.1.1.1), but must keep the certificate: with another one
+    /// the client joins again instead. It must keep the slots too: one that came back would number its packets from
     /// the start, and SRTP must never protect two under one number
     /// (RFC 3711 §9.1).
     ///
@@ -108,8 +123,13 @@ impl Negotiation {
 
         let mut remote: Option<RemoteTransport> = None;
         let mut media = MediaParameters::default();
+        let restart = self.restart(&description, &sections, &purposes)?;
+        let local = LocalTransport {
+            credentials: restart.unwrap_or_else(|| self.local.credentials.clone()),
+            ..self.local.clone()
+        };
         let allows_mixed = description.has_attribute("extmap-allow-mixed");
-        let mut writer = AnswerWriter::new(&self.local, allows_mixed);
+        let mut writer = AnswerWriter::new(&local, allows_mixed);
         for section in &sections {
             let Some(purpose) = purposes.remove(section.mid) else {
                 writer.reject(section);
@@ -160,11 +180,6 @@ impl Negotiation {
             ));
         }
         let remote = remote.ok_or_else(|| InvalidOffer::new("the client names no section"))?;
-        if self.remote.as_ref().is_some_and(|before| *before != remote) {
-            return Err(InvalidOffer::new(
-                "its transport is a new one; leave and join again for that",
-            ));
-        }
         let offered = SlotsBy {
             people: slots.people.len(),
             screens: slots.screens.len(),
@@ -178,19 +193,59 @@ impl Negotiation {
         let negotiated = Negotiated {
             answer: writer.finish(self.version),
             transport: TransportParameters {
-                local: self.local.credentials.clone(),
+                local: local.credentials.clone(),
                 remote: remote.credentials.clone(),
                 remote_fingerprint: remote.fingerprint,
             },
+            restarts_ice: local.credentials != self.local.credentials,
             media,
             slots: SlotsBy {
                 people: u16::try_from(offered.people).unwrap_or(u16::MAX),
                 screens: u16::try_from(offered.screens).unwrap_or(u16::MAX),
             },
         };
+        self.local = local;
         self.remote = Some(remote);
         self.answered = offered;
         Ok(negotiated)
+    }
+
+    /// Our new credentials, if the offer restarts ICE.
+    ///
+    /// # Errors
+    /// Its transport is malformed, or one that a later offer may not have.
+    fn restart(
+        &self,
+        description: &SessionDescription,
+        sections: &[Section],
+        purposes: &HashMap<&str, Purpose>,
+    ) -> Result<Option<IceCredentials>, InvalidOffer> {
+        let named = sections
+            .iter()
+            .find(|section| purposes.contains_key(section.mid));
+        let (Some(before), Some(section)) = (&self.remote, named) else {
+            return Ok(None);
+        };
+        let now = offer::transport(description, section)?;
+        if now.fingerprint != before.fingerprint {
+            return Err(InvalidOffer::new(
+                "its certificate is another one; leave and join again for that",
+            ));
+        }
+        if now.credentials == before.credentials {
+            return Ok(None);
+        }
+        if now.credentials.ufrag == before.credentials.ufrag
+            || now.credentials.password == before.credentials.password
+        {
+            return Err(InvalidOffer::new(
+                "an ICE restart changes both a=ice-ufrag and a=ice-pwd",
+            ));
+        }
+        match self.fresh_credentials {
+            Some(fresh) => Ok(Some(fresh())),
+            None => Err(InvalidOffer::new("ICE restarts are not taken")),
+        }
     }
 
     fn flow(&self, purpose: Purpose) -> Flow {

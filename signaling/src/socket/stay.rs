@@ -20,7 +20,7 @@ use super::session::{Newcomer, Refusal};
 use super::statistics::{GivenUp, JoinOutcome};
 use crate::SlotsBy;
 use crate::access::UnixTime;
-use crate::limits::{MessageRate, Verdict};
+use crate::limits::{MessageRate, Rate, TokenBucket, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
 use crate::room::{Devices, Session};
 use crate::sdp::{LocalTransport, Negotiation};
@@ -33,6 +33,8 @@ pub(super) struct Stay {
     negotiation: Negotiation,
     negotiated: bool,
     rate: MessageRate,
+    /// Offers after the first, which only ICE restarts take.
+    restarts: TokenBucket,
     /// Sockets on which the client takes the stay up again.
     returns: mpsc::Receiver<Return>,
     /// One that came while another was there.
@@ -92,8 +94,9 @@ impl Stay {
             session_id: secret::session_id(),
         };
         let slots = secret::slot_sources(service.room_size().slots());
-        let negotiation =
-            Negotiation::new(local, slots).with_video_codecs(service.video_codecs().clone());
+        let negotiation = Negotiation::new(local, slots)
+            .with_video_codecs(service.video_codecs().clone())
+            .with_restarts(secret::ice_credentials);
         Ok(Self {
             service,
             id,
@@ -101,6 +104,7 @@ impl Stay {
             negotiation,
             negotiated: false,
             rate,
+            restarts: TokenBucket::new(RESTARTS, StdInstant::now()),
             returns,
             returned: None,
             received: 0,
@@ -332,6 +336,12 @@ impl Stay {
                     !self.negotiated,
                 );
             }
+            Ok(ClientMessage::Offer { .. })
+                if self.negotiated && !self.restarts.take(1, StdInstant::now()) =>
+            {
+                let why = "offers come too fast: wait a second before the next";
+                self.tell_error(ErrorCode::RateLimited, why, false);
+            }
             Ok(ClientMessage::Offer {
                 sdp,
                 publications,
@@ -350,6 +360,7 @@ impl Stay {
                     let session = Session {
                         answer: negotiated.answer,
                         transport: negotiated.transport,
+                        restarts_ice: negotiated.restarts_ice,
                         media: negotiated.media,
                         slots: negotiated.slots,
                     };
@@ -465,5 +476,11 @@ fn pings(every: Duration) -> Interval {
 /// The client means it: it closed the socket itself, or its page went away
 /// (RFC 6455 §7.4.1).
 const ENDS_STAY: [u16; 2] = [close_code::NORMAL, close_code::AWAY];
+
+/// Each offer takes about as long to read and answer as a join.
+const RESTARTS: Rate = Rate {
+    per_second: 1,
+    burst: 10,
+};
 
 const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";

@@ -150,20 +150,25 @@ impl Server {
     }
 
     pub async fn connect_by(&self, socket: TcpSocket) -> Client {
+        let mut client = self.open(socket).await;
+        let challenge = client.expect("challenge").await;
+        client.nonce = String::from(challenge["nonce"].as_str().expect("text"));
+        client
+    }
+
+    /// A socket on which nothing was read yet.
+    pub async fn open(&self, socket: TcpSocket) -> Client {
         let stream = socket.connect(self.address).await.expect("it listens");
         let request = self.request(Some("quietroom.v1"), None);
         let (stream, _) = tokio_tungstenite::client_async(request, stream)
             .await
             .expect("the server speaks websocket");
-        let mut client = Client {
+        Client {
             stream,
             joined: Value::Null,
             nonce: String::new(),
             chosen: String::new(),
-        };
-        let challenge = client.expect("challenge").await;
-        client.nonce = String::from(challenge["nonce"].as_str().expect("text"));
-        client
+        }
     }
 
     pub async fn join(&self, room: &str) -> Client {
@@ -282,10 +287,17 @@ impl Client {
     }
 
     pub async fn offer(&mut self) {
-        let mut offer: Value =
-            serde_json::from_str(include_str!("../fixtures/chromium-trimmed-2.json"))
-                .expect("the fixture is JSON");
-        offer["type"] = "offer".into();
+        self.send(&offer()).await;
+    }
+
+    /// The same offer again, with other ICE credentials.
+    pub async fn restart(&mut self, round: u32) {
+        let mut offer = offer();
+        let sdp = offer["sdp"].as_str().expect("an offer has SDP");
+        let fresh = sdp
+            .replace("a=ice-ufrag:", &format!("a=ice-ufrag:{round:04}"))
+            .replace("a=ice-pwd:", &format!("a=ice-pwd:{round:04}"));
+        offer["sdp"] = fresh.into();
         self.send(&offer).await;
     }
 
@@ -366,6 +378,14 @@ impl Client {
         let message = timeout(Duration::from_millis(200), self.receive()).await;
         assert!(message.is_err(), "{message:?}");
     }
+}
+
+fn offer() -> Value {
+    let mut offer: Value =
+        serde_json::from_str(include_str!("../fixtures/chromium-trimmed-2.json"))
+            .expect("the fixture is JSON");
+    offer["type"] = "offer".into();
+    offer
 }
 
 pub fn new_token(room: &str, issued_at: UnixTime) -> NewToken<'_> {

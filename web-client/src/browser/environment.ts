@@ -4,6 +4,7 @@ import type { DisplayAccess } from '../media/screen-share';
 import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
 import type { PeerConfiguration } from '../transport/configuration';
 import type { BrowserScope } from './features';
+import { watchSleep } from './sleep';
 
 /** Everything of the browser that a room uses, so that tests can stand in for it. */
 export interface Environment {
@@ -17,7 +18,7 @@ export interface Environment {
   createPeerConnection(configuration: PeerConfiguration): RTCPeerConnection;
   readonly fetch: typeof fetch;
   startWorker(url: string | URL | undefined): TransformWorker;
-  /** Calls `listener` when the network may be another one, or back; the returned function undoes it. */
+  /** Calls `listener` when the network may be another one, or back, or the device slept; the returned function undoes it. */
   onNetworkChange(listener: () => void): () => void;
   /** Calls `listener` when the page goes away; the returned function undoes it. */
   onPageHide(listener: () => void): () => void;
@@ -42,8 +43,10 @@ export function browserEnvironment(): Environment {
         : new Worker(new URL(url, location.href), { type: 'module', name: 'quietroom-e2ee' }),
     onNetworkChange: (listener) => {
       window.addEventListener('online', listener);
+      const stopWatching = watchSleep(listener);
       return () => {
         window.removeEventListener('online', listener);
+        stopWatching();
       };
     },
     onPageHide: (listener) => {

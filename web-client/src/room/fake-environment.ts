@@ -109,6 +109,8 @@ export class FakePeerConnection extends EventTarget {
   /** Those that were taken, oldest first. */
   readonly answers: string[] = [];
   offers = 0;
+  /** How often new ICE credentials were asked for. */
+  restarts = 0;
   isClosed = false;
   refuseAnswer = false;
   refuseTransceivers = false;
@@ -118,6 +120,10 @@ export class FakePeerConnection extends EventTarget {
     const transceiver = new FakeTransceiver(kind, init.direction ?? 'sendrecv');
     this.transceivers.push(transceiver);
     return transceiver;
+  }
+
+  restartIce(): void {
+    this.restarts += 1;
   }
 
   setConfiguration(configuration: RTCConfiguration): void {

@@ -163,10 +163,46 @@ test('who does not come back has left', async () => {
   expect(log).toEqual(['reconnecting', 'connected', 'cid left']);
 });
 
-test('lost media is found again by joining again', async () => {
-  environment.connection.become('failed');
-  expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
-  await vi.advanceTimersByTimeAsync(300);
+test('lost media is found again by restarting ICE', async () => {
+  const { connection } = environment;
+  connection.become('failed');
+  await settle();
+  expect(room.state).toBe('reconnecting');
+  expect(connection.restarts).toBe(1);
+  expect(environment.socket.sent.at(-1)).toMatchObject({ type: 'offer' });
+
+  environment.socket.say({ type: 'answer', sdp: 'restarted' });
+  await settle();
+  connection.become('connected');
+
+  expect(connection.answers).toEqual(['answer', 'restarted']);
+  expect(environment.connection).toBe(connection);
+  expect(log).toEqual(['reconnecting', 'connected']);
+  expect(errors).toEqual([]);
+});
+
+test('a socket that was found again brings another path for media', async () => {
+  const { connection } = environment;
+  environment.changeNetwork?.();
+  expect(connection.restarts).toBe(0);
+  environment.socket.accept();
+  environment.socket.say({ type: 'resumed', received: 2, secret: 'second' });
+  await settle();
+
+  expect(connection.restarts).toBe(1);
+  expect(environment.socket.sent.at(-1)).toMatchObject({ type: 'offer' });
+  expect(environment.connection).toBe(connection);
+});
+
+test('media that no restart brings back is found again by joining again', async () => {
+  const { connection, socket } = environment;
+  connection.become('failed');
+  for (let second = 0; second < 30 && environment.socket === socket; second += 1) {
+    socket.say({ type: 'answer', sdp: `answer ${second}` });
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+  expect(connection.restarts).toBe(6);
+  expect(socket.sent.at(-1)).toEqual({ type: 'leave' });
   environment.socket.accept();
   environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'new' } });
   await settle();

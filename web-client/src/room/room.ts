@@ -20,6 +20,7 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
 import { peerConfiguration } from '../transport/configuration';
+import { IceRestart } from '../transport/ice-restart';
 import { Peer } from '../transport/peer';
 import { Membership } from './membership';
 import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
@@ -132,6 +133,7 @@ export class Room extends Emitter<RoomEvents> {
   #error: QuietroomError | undefined;
   #connection: SignalingConnection | undefined;
   #peer: Peer | undefined;
+  #iceRestart: IceRestart | undefined;
   #channel: GroupChannel | undefined;
   #membership: Membership | undefined;
   #announced = '';
@@ -360,6 +362,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#cleanups.push(() => {
       this.#connection?.close();
       this.#peer?.close();
+      this.#iceRestart?.close();
       this.#rejoin?.end();
     });
 
@@ -408,6 +411,7 @@ export class Room extends Emitter<RoomEvents> {
     });
     connection.on('resumed', () => {
       this.#updateState();
+      this.#iceRestart?.handleReachable();
     });
   }
 
@@ -418,10 +422,36 @@ export class Room extends Emitter<RoomEvents> {
       this.#options.videoCodec,
     );
     this.#peer = peer;
+    const iceRestart = this.#createIceRestart(peer);
+    this.#iceRestart?.close();
+    this.#iceRestart = iceRestart;
     peer.on('connectionState', (state) => {
-      if (peer === this.#peer) this.#handleConnectionState(state);
+      if (peer !== this.#peer) return;
+      this.#handleConnectionState(state);
+      iceRestart.handleState(state);
     });
     return peer;
+  }
+
+  #createIceRestart(peer: Peer): IceRestart {
+    return new IceRestart({
+      canOffer: () => this.#connection?.isLive === true,
+      offer: () => {
+        peer.restart().then(
+          (offer) => {
+            if (peer === this.#peer) this.#connection?.send(offer);
+          },
+          (reason: unknown) => {
+            if (peer === this.#peer) this.#lose(toQuietroomError(reason, 'media-disconnected'));
+          },
+        );
+      },
+      doubtServer: () => this.#connection?.reconnect(),
+      giveUp: () => {
+        const wasConnected = this.timings.connected !== undefined;
+        this.#lose(new QuietroomError(wasConnected ? 'media-disconnected' : 'media-unreachable'));
+      },
+    });
   }
 
   #publish(peer: Peer): void {
@@ -447,6 +477,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#connection?.close();
     this.#peer?.close();
     this.#peer = undefined;
+    this.#iceRestart?.close();
     this.#setState('reconnecting');
   }
 
@@ -716,6 +747,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#peer?.answer(sdp).then(
       () => {
         if (this.#state === 'disconnected') return;
+        this.#iceRestart?.handleAnswer();
         this.timings.answered ??= this.#environment.now();
         this.#views.open();
         this.#applyVideoCodecs();
@@ -739,13 +771,9 @@ export class Room extends Emitter<RoomEvents> {
         this.#settleJoin?.resolve();
         break;
       case 'disconnected':
+      case 'failed':
         this.#updateState();
         break;
-      case 'failed': {
-        const wasConnected = this.timings.connected !== undefined;
-        this.#lose(new QuietroomError(wasConnected ? 'media-disconnected' : 'media-unreachable'));
-        break;
-      }
       case 'new':
       case 'connecting':
       case 'closed':

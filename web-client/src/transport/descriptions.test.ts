@@ -85,6 +85,22 @@ test('a server that asks for another bitrate gets a constant one', async () => {
   expect(connection.answers).toEqual([APPLIED, RED]);
 });
 
+test('credentials change with the offer that tells of them, and not before', async () => {
+  await negotiate();
+  const restartsAt: string[] = [];
+  connection.restartIce = () => restartsAt.push(connection.signalingState);
+  const change = descriptions.sendSoundIn('red');
+  const restart = descriptions.restart();
+  await change;
+  await restart;
+  expect(restartsAt).toEqual(['stable']);
+  await descriptions.sendSoundIn('opus');
+  expect(connection.answers).toEqual([ANSWER, RED]);
+
+  await descriptions.answer(ANSWER);
+  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+});
+
 test('what a browser refuses leaves all as it was', async () => {
   await negotiate();
   connection.refuseAnswer = true;

@@ -26,9 +26,14 @@ export class Descriptions {
 
   /** Makes an offer and returns its text. Until it is answered nothing else changes. */
   offer(): Promise<string> {
-    return this.#afterTheLast(async () => {
-      await this.#connection.setLocalDescription();
-      return this.#connection.localDescription?.sdp ?? '';
+    return this.#offer(() => undefined);
+  }
+
+  /** As {@link Descriptions.offer}, with new ICE credentials (RFC 8445 §2.4). */
+  restart(): Promise<string> {
+    // Not before it is our turn: the answer in force must fit until then.
+    return this.#offer(() => {
+      this.#connection.restartIce();
     });
   }
 
@@ -54,6 +59,14 @@ export class Descriptions {
         // What was in force stays so: nothing was agreed upon with the server.
         await this.#connection.setLocalDescription({ type: 'rollback' }).catch(() => undefined);
       }
+    });
+  }
+
+  #offer(prepare: () => void): Promise<string> {
+    return this.#afterTheLast(async () => {
+      prepare();
+      await this.#connection.setLocalDescription();
+      return this.#connection.localDescription?.sdp ?? '';
     });
   }
 

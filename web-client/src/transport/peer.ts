@@ -125,22 +125,13 @@ export class Peer extends Emitter<PeerEvents> {
    */
   async offer(iceServers: readonly IceServer[]): Promise<Offer> {
     if (iceServers.length > 0) this.#connection.setConfiguration(peerConfiguration(iceServers));
-    const sdp = await this.#descriptions.offer();
-    const { people, screens } = this.#slots;
-    // Where no screen can be shared, the server may not know of any.
-    const sources = screens.length > 0 ? ALL_SOURCES : DEVICE_SOURCES;
-    return {
-      type: 'offer',
-      sdp,
-      publications: sources.map((source) => ({
-        mid: sectionId(this.#publications[source]),
-        source,
-      })),
-      slots: people.map(slotSections),
-      screenSlots: screens.map(slotSections),
-    };
+    return this.#describe(await this.#descriptions.offer());
   }
 
+  /** As {@link Peer.offer}, to find another path to the server while media goes on as it can. */
+  async restart(): Promise<Offer> {
+    return this.#describe(await this.#descriptions.restart());
+  }
   /** Takes the server's answer; rejects if it does not fit the offer. */
   answer(sdp: string): Promise<void> {
     return this.#descriptions.answer(sdp);
@@ -193,6 +184,22 @@ export class Peer extends Emitter<PeerEvents> {
     this.#isClosed = true;
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
+  }
+
+  #describe(sdp: string): Offer {
+    const { people, screens } = this.#slots;
+    // Where no screen can be shared, the server may not know of any.
+    const sources = screens.length > 0 ? ALL_SOURCES : DEVICE_SOURCES;
+    return {
+      type: 'offer',
+      sdp,
+      publications: sources.map((source) => ({
+        mid: sectionId(this.#publications[source]),
+        source,
+      })),
+      slots: people.map(slotSections),
+      screenSlots: screens.map(slotSections),
+    };
   }
 
   readonly #handleConnectionState = (): void => {

@@ -1,0 +1,106 @@
+import { BackOff } from '../signaling/back-off';
+
+/** What an {@link IceRestart} has others do. */
+export interface IceRestartDuties {
+  /** Whether an offer would reach the server now, as far as is known. */
+  canOffer(): boolean;
+  /** Sends an offer with new ICE credentials. */
+  offer(): void;
+  /** No answer came: the connection to the server may be dead too. */
+  doubtServer(): void;
+  /** Media did not come, or not come back. */
+  giveUp(): void;
+}
+
+/**
+ * When to restart ICE (RFC 8445 §2.4) on one connection for media: the network
+ * may be another one, or media has fallen silent. A restart takes nothing from
+ * media that flows. One offer is answered before the next is made.
+ */
+export class IceRestart {
+  readonly #duties: IceRestartDuties;
+  readonly #backOff = new BackOff();
+  #state: RTCPeerConnectionState = 'new';
+  #wasConnected = false;
+  #isWanted = false;
+  #awaitsAnswer = false;
+  #attempts = 0;
+  /** Runs from an attempt until it must have helped. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(duties: IceRestartDuties) {
+    this.#duties = duties;
+  }
+
+  /** Takes note of how the connection for media is. */
+  handleState(state: RTCPeerConnectionState): void {
+    this.#state = state;
+    if (state === 'connected') {
+      this.#wasConnected = true;
+      this.#begin();
+    } else if (state === 'failed' && !this.#wasConnected) {
+      this.#duties.giveUp();
+    } else if (state === 'disconnected' || state === 'failed') {
+      this.#want();
+    }
+  }
+
+  /** The server can be reached, maybe from elsewhere than before. */
+  handleReachable(): void {
+    this.#begin();
+    this.#want();
+  }
+
+  /** An answer is in force. */
+  handleAnswer(): void {
+    this.#awaitsAnswer = false;
+    if (this.#isWanted && this.#timer === undefined) this.#want();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Forgets what failed before. */
+  #begin(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#attempts = 0;
+    this.#backOff.reset();
+  }
+
+  /** Before media has flowed there is nothing to restart. */
+  #want(): void {
+    if (this.#isClosed || !this.#wasConnected) return;
+    this.#isWanted = true;
+    if (this.#timer === undefined) this.#attempt();
+  }
+
+  #attempt(): void {
+    // Until it can, the stay's socket has a time of its own to come back.
+    if (!this.#duties.canOffer()) return;
+    if (this.#attempts >= MOST_ATTEMPTS) {
+      this.close();
+      this.#duties.giveUp();
+      return;
+    }
+    this.#attempts += 1;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#awaitsAnswer) this.#duties.doubtServer();
+      if (this.#isWanted || this.#state !== 'connected') this.#want();
+    }, LEAST_WAIT + this.#backOff.next());
+    if (this.#awaitsAnswer) return;
+    this.#isWanted = false;
+    this.#awaitsAnswer = true;
+    this.#duties.offer();
+  }
+}
+
+/** They take about twenty seconds. */
+const MOST_ATTEMPTS = 6;
+
+/** For an offer, its answer and the first checks, in ms. */
+const LEAST_WAIT = 1500;
