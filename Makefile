@@ -114,6 +114,7 @@ browser-test: client server hostile-server chromium ffmpeg
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
+	@$(NPM) run --silent test:network
 	@$(NPM) run --silent test:hostile
 
 .PHONY: firefox-test

@@ -208,8 +208,8 @@ fn the_answer_describes_one_passive_ice_lite_transport() {
     assert_eq!(
         lines(text, "a=candidate:").collect::<Vec<_>>(),
         [
-            "1 1 udp 2130706431 192.0.2.1 8443 typ host",
-            "2 1 udp 2130706175 2001:db8::1 8443 typ host",
+            "1 1 udp 511 192.0.2.1 8443 typ host",
+            "2 1 udp 511 2001:db8::1 8443 typ host",
         ]
     );
     assert_eq!(lines(text, "a=end-of-candidates").count(), 1);
@@ -334,6 +334,12 @@ fn an_offer_with_new_credentials_restarts_ice_and_nothing_else() {
     let (before, after) = (&first.transport, &second.transport);
     assert_eq!(after.remote_fingerprint, before.remote_fingerprint);
     assert_eq!(after.remote.ufrag, format!("{}1", before.remote.ufrag));
+    let priorities = [&first, &second, &again, &third].map(|of| {
+        let mut candidates = lines(&of.answer, "a=candidate:1 1 udp ");
+        let (priority, _) = candidates.next()?.split_once(' ')?;
+        priority.parse::<u32>().ok()
+    });
+    assert_eq!(priorities, [Some(511), Some(767), Some(767), Some(1023)]);
     // All of it is in the answer, and differs each time.
     let locals = [&first, &second, &third].map(|of| of.transport.local.clone());
     for (local, negotiated) in locals.iter().zip([&first, &second, &third]) {

@@ -205,6 +205,7 @@ fn session() -> Session {
             remote: credentials,
             remote_fingerprint: Fingerprint([0; 32]),
         },
+        restarts_ice: false,
         media: MediaParameters::default(),
         slots: SlotsBy {
             people: 2,

@@ -101,15 +101,17 @@ impl Controller {
         is_settled.then(|| estimate.max(self.flowing))
     }
 
-    /// The receiver is elsewhere: what its former path was like says little of
-    /// this one. The estimate stays until a probe or over-use betters it.
+    /// Begins anew, as the receiver is elsewhere: what its former path was
+    /// like, and how long it had been dead, says nothing of this one. Numbers
+    /// go on.
     pub fn handle_new_path(&mut self, now: Instant) {
-        self.delay.reset();
-        self.acknowledged.reset();
-        if self.feedback.last.is_some() {
-            self.feedback.last = Some(now);
-        }
-        self.probing.hurry(now);
+        let mut history = std::mem::take(&mut self.history);
+        history.forget();
+        *self = Self {
+            history,
+            wanted: self.wanted,
+            ..Self::new(now)
+        };
     }
 
     /// Sets the highest rate that is of use to the receiver: probes go no

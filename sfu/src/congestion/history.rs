@@ -66,6 +66,11 @@ impl SendHistory {
         number
     }
 
+    /// Forgets all packets. Numbers go on.
+    pub(super) fn forget(&mut self) {
+        self.packets = Box::default();
+    }
+
     /// Takes a report on the packet with this number. `None` if it says
     /// nothing new, or is of a packet that was never sent or is forgotten.
     pub(super) fn report(&mut self, number: u16, has_arrived: bool) -> Option<News> {

@@ -80,20 +80,13 @@ impl IceLite {
             .map(|generation| generation.local.password.as_str())
     }
 
-    /// Takes note of an authentic check that named `local_ufrag`. Gives the
-    /// path media goes to from now on, if that changed: the nominated one, or
-    /// the first that works until one is nominated. Nobody goes back to the
-    /// credentials before a restart.
-    pub fn handle_check(
-        &mut self,
-        now: Instant,
-        path: Path,
-        local_ufrag: &str,
-        nominated: bool,
-    ) -> Option<Path> {
+    /// Takes note of an authentic check that named `local_ufrag`. Media goes to
+    /// the nominated path from now on, or to the first that works until one is
+    /// nominated. Nobody goes back to the credentials before a restart.
+    pub fn handle_check(&mut self, now: Instant, path: Path, local_ufrag: &str, nominated: bool) {
         let is_current = self.current.local.ufrag == local_ufrag;
         if !is_current && self.current.nominated_at.is_some() {
-            return None;
+            return;
         }
         self.consent_until = now + CONSENT;
         if is_current {
@@ -102,11 +95,15 @@ impl IceLite {
                 self.current.nominated_at.get_or_insert(now);
             }
         }
-        if self.selected == Some(path) || (self.selected.is_some() && !nominated) {
-            return None;
+        if nominated || self.selected.is_none() {
+            self.selected = Some(path);
         }
+    }
+
+    /// Takes note of media that came over `path`, one of which a check vouched
+    /// for.
+    pub fn handle_media(&mut self, path: Path) {
         self.selected = Some(path);
-        self.selected
     }
 
     /// Lets consent last longer, since the time that passed was not the

@@ -5,9 +5,11 @@
 use std::time::{Duration, Instant};
 
 use super::Worker;
+use super::event::Event;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::rtp::clock_rate;
 use crate::subscribe::Allowed;
+use crate::subscribe::allocation::Ladder;
 
 impl Worker {
     /// The streams of `source` from `publisher`, if both are in one room.
@@ -24,6 +26,37 @@ impl Worker {
             .into_iter()
             .flat_map(super::participant::Participant::streams)
             .filter(move |stream| self.streams[*stream].source == source)
+    }
+
+    /// Feeds a slot from another source, or empties it.
+    pub(super) fn assign(
+        &mut self,
+        now: Instant,
+        key: usize,
+        index: usize,
+        source: Option<(ParticipantId, Source)>,
+    ) {
+        let participant = &mut self.participants[key];
+        let subscriber = participant.id;
+        let slot = &mut participant.slots[index];
+        if slot.wanted != source {
+            let before = std::mem::replace(&mut slot.wanted, source);
+            slot.update_admitted();
+            slot.ladder = Ladder::default();
+            slot.allowed = Allowed::All;
+            if let Some((publisher, source)) = before
+                && std::mem::take(&mut slot.is_paused)
+            {
+                self.events.push_back(Event::Resumed {
+                    subscriber,
+                    publisher,
+                    source,
+                });
+            }
+            self.allocate(now, key);
+        }
+        self.bind_slot(now, key, index);
+        self.request_key_frames_for(now, key, index);
     }
 
     /// Brings what is in a slot in line with who should be, and with the

@@ -16,6 +16,7 @@ use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Codec, Ssrc, Timestamp};
 use crate::srtp::{ReceivedSource, UnprotectError};
 use crate::subscribe::Offered;
+use crate::transport::Path;
 
 /// A published packet that waits for its batch to be forwarded.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Arrival {
 }
 
 impl Worker {
-    pub(super) fn handle_rtp(&mut self, now: Instant, key: usize, datagram: &mut [u8]) {
+    pub(super) fn handle_rtp(&mut self, now: Instant, key: usize, path: Path, datagram: &mut [u8]) {
         let received_bytes = datagram.len() as u64;
         let participant = &mut self.participants[key];
         let Some(srtp) = &participant.srtp else {
@@ -116,9 +117,12 @@ impl Worker {
         if is_repair {
             self.receive_repair(now, key, stream, &incoming);
         } else {
-            self.streams[stream]
-                .reception
-                .record(now, sequence, header.timestamp);
+            let reception = &mut self.streams[stream].reception;
+            let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
+            reception.record(now, sequence, header.timestamp);
+            if is_newest {
+                self.follow_media(now, key, path);
+            }
             self.receive_media(now, stream, &incoming);
         }
     }

@@ -32,9 +32,7 @@ use slab::Slab;
 use crate::identity::{ParticipantId, RoomId};
 use crate::publish::{Stream, Subscriber};
 use crate::rtcp::WallClock;
-use crate::subscribe::Allowed;
 use crate::subscribe::SlotState;
-use crate::subscribe::allocation::Ladder;
 use crate::transport::demux::Protocol;
 use crate::transport::{DtlsConfig, DtlsTransport, IceLite, Path};
 use batch::TransmitBatch;
@@ -130,7 +128,7 @@ impl Worker {
         };
         match protocol {
             Protocol::Dtls => self.handle_dtls(now, key, path, datagram),
-            Protocol::Rtp => self.handle_rtp(now, key, datagram),
+            Protocol::Rtp => self.handle_rtp(now, key, path, datagram),
             Protocol::Rtcp => self.handle_rtcp(now, key, datagram),
             Protocol::Stun => {}
         }
@@ -168,25 +166,7 @@ impl Worker {
                 if let Some(&key) = self.by_id.get(&subscriber)
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
-                    let slot = &mut self.participants[key].slots[index];
-                    if slot.wanted != source {
-                        let before = std::mem::replace(&mut slot.wanted, source);
-                        slot.update_admitted();
-                        slot.ladder = Ladder::default();
-                        slot.allowed = Allowed::All;
-                        if let Some((publisher, source)) = before
-                            && std::mem::take(&mut slot.is_paused)
-                        {
-                            self.events.push_back(Event::Resumed {
-                                subscriber,
-                                publisher,
-                                source,
-                            });
-                        }
-                        self.allocate(now, key);
-                    }
-                    self.bind_slot(now, key, index);
-                    self.request_key_frames_for(now, key, index);
+                    self.assign(now, key, index, source);
                 }
             }
             Command::LimitLayers {

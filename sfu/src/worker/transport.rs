@@ -49,16 +49,10 @@ impl Worker {
         match check.answer(&password, path.remote) {
             Ok(answered) => {
                 self.control.push(path, &answered.response);
-                let participant = &mut self.participants[key];
-                let ice = &mut participant.ice;
+                let ice = &mut self.participants[key].ice;
                 let before = ice.selected();
-                let chosen = ice.handle_check(now, path, &check.local_ufrag, answered.nominated);
-                // Another port of the same address is the same way.
-                if let (Some(before), Some(chosen)) = (before, chosen)
-                    && before.remote.ip() != chosen.remote.ip()
-                {
-                    participant.outbound.congestion.handle_new_path(now);
-                }
+                ice.handle_check(now, path, &check.local_ufrag, answered.nominated);
+                self.handle_selection(now, key, before);
                 self.add_path(key, path);
             }
             Err(refusal) => {
@@ -118,6 +112,26 @@ impl Worker {
             }
             Some(DtlsEvent::Closed) => self.disconnect(key, DisconnectReason::Closed),
             None => {}
+        }
+    }
+
+    /// Sends where the newest media of a participant comes from. A browser may
+    /// take seconds to nominate the path that it has gone over to.
+    pub(super) fn follow_media(&mut self, now: Instant, key: usize, path: Path) {
+        let ice = &mut self.participants[key].ice;
+        let before = ice.selected();
+        if before != Some(path) {
+            ice.handle_media(path);
+            self.handle_selection(now, key, before);
+        }
+    }
+
+    fn handle_selection(&mut self, now: Instant, key: usize, before: Option<Path>) {
+        let participant = &mut self.participants[key];
+        let address = |path: Option<Path>| path.map(|path| path.remote.ip());
+        // Another port of the same address is the same way.
+        if before.is_some() && address(before) != address(participant.ice.selected()) {
+            participant.outbound.congestion.handle_new_path(now);
         }
     }
 

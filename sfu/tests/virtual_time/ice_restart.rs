@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sfu::congestion::Bitrate;
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::transport::IceCredentials;
 use sfu::worker::command::Command;
 use sfu::worker::event::Event;
 
-use crate::link::Link;
+use crate::link::{Link, Loss};
 use crate::session::{Session, audio_slot, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
@@ -159,6 +160,35 @@ fn until_a_path_is_nominated_with_new_credentials_the_former_ones_hold() {
     session.run(Duration::from_secs(40));
     let [sound, pictures] = received_within(&mut session, Duration::from_secs(1));
     assert!(sound >= 49 && pictures > 60, "{sound}, {pictures} packets");
+}
+
+#[test]
+fn who_comes_back_elsewhere_sees_pictures_at_once_however_long_the_way_was_dead() {
+    let mut session = in_a_call();
+    session.run(Duration::from_secs(5));
+    let fresh = restart(&mut session, 1);
+    move_to(&mut session, 9);
+    take(&mut session, fresh);
+    session.set_link(
+        A,
+        Link {
+            loss: Loss::Random(1.0),
+            ..Link::good()
+        },
+    );
+    session.run(Duration::from_secs(12));
+    session.set_link(A, Link::good());
+    session.peer(A).check_now();
+    session.run(Duration::from_millis(200));
+
+    let [_, pictures] = received_within(&mut session, Duration::from_secs(1));
+
+    assert!(pictures > 70, "{pictures} packets of 90");
+    let estimate = session.worker.estimate(session.now, A);
+    assert!(
+        estimate.is_some_and(|of| of > Bitrate::kilobits_per_second(1000)),
+        "{estimate:?}"
+    );
 }
 
 #[test]

@@ -293,17 +293,27 @@ impl Peer {
         self.next_check -= Duration::from_hours(1);
     }
 
+    /// A check that nominates its path.
     pub fn check(&mut self) -> Vec<u8> {
+        self.check_that(true)
+    }
+
+    pub fn check_that(&mut self, nominates: bool) -> Vec<u8> {
         self.checks += 1;
         let mut id = [0; 12];
         id[..4].copy_from_slice(&self.checks.to_be_bytes());
         let username = format!("{}:{}", self.server_ice.ufrag, self.ice.ufrag);
+        let nomination = if nominates {
+            attribute(ATTR_USE_CANDIDATE, Vec::new())
+        } else {
+            attribute(ATTR_PRIORITY, vec![0x6E, 0, 0, 1])
+        };
         let setters: [Box<dyn Setter>; 7] = [
             Box::new(TransactionId(id)),
             Box::new(BINDING_REQUEST),
             attribute(ATTR_USERNAME, username.into_bytes()),
             attribute(ATTR_PRIORITY, vec![0x6E, 0, 0, 1]),
-            attribute(ATTR_USE_CANDIDATE, Vec::new()),
+            nomination,
             Box::new(MessageIntegrity::new_short_term_integrity_with_provider(
                 self.server_ice.password.clone(),
                 &RingCrypto,

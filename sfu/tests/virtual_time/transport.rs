@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId};
+use sfu::rtp::Timestamp;
+use sfu::rtp::sequence::ExtendedSequence;
 use sfu::transport::Fingerprint;
 use sfu::worker::event::{DisconnectReason, Event};
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, audio_slot, seeds, slot_ssrc};
+use crate::session::{AUDIO_PT, Session, audio_slot, audio_ssrc, seeds, slot_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -48,6 +50,31 @@ fn an_address_that_changes_takes_the_media_along() {
     assert!(heard >= 48, "A hears {heard} packets");
     let heard = sound_since(&mut session, B, Duration::from_secs(1));
     assert!(heard >= 48, "B hears {heard} packets");
+}
+
+#[test]
+fn media_goes_where_media_comes_from_before_that_is_nominated() {
+    let mut session = in_a_call();
+    let former = session.peers[&A].address;
+    let sending = session.sending(A);
+    let held_up = ExtendedSequence(sending.first + sending.audio);
+    sending.audio += 1;
+    let late = session
+        .peer(A)
+        .protected_rtp(audio_ssrc(A), AUDIO_PT, held_up, Timestamp(0), false, b"x")
+        .expect("connected");
+    let address = SocketAddr::from(([203, 0, 113, 9], 4000));
+    session.peer(A).address = address;
+    let check = session.peer(A).check_that(false);
+    session.inject(address, check);
+
+    let heard = sound_since(&mut session, A, Duration::from_secs(1));
+    assert!(heard >= 46, "A hears {heard} packets");
+
+    // What comes late by the former path moves nothing.
+    session.inject(former, late);
+    let heard = sound_since(&mut session, A, Duration::from_secs(1));
+    assert!(heard >= 48, "A hears {heard} packets");
 }
 
 #[test]

@@ -60,15 +60,22 @@ pub(super) enum Flow {
 #[derive(Debug)]
 pub(super) struct AnswerWriter<'a> {
     local: &'a LocalTransport,
+    restarts: u32,
     allow_mixed_extensions: bool,
     bundle: String,
     sections: Text,
 }
 
 impl<'a> AnswerWriter<'a> {
-    pub(super) fn new(local: &'a LocalTransport, allow_mixed_extensions: bool) -> Self {
+    /// For an answer after so many restarts of ICE.
+    pub(super) fn new(
+        local: &'a LocalTransport,
+        restarts: u32,
+        allow_mixed_extensions: bool,
+    ) -> Self {
         Self {
             local,
+            restarts,
             allow_mixed_extensions,
             bundle: String::new(),
             sections: Text::default(),
@@ -114,7 +121,7 @@ impl<'a> AnswerWriter<'a> {
         if first {
             // A bundle's candidates are in its first section only
             // (RFC 9143 §7.3).
-            write_candidates(text, self.local);
+            write_candidates(text, self.local, self.restarts);
         }
         text.line(format_args!("a=rtcp-mux"));
         if section.has("rtcp-rsize") {
@@ -166,10 +173,15 @@ fn write_transport(text: &mut Text, local: &LocalTransport) {
     text.line(format_args!("a=setup:passive"));
 }
 
-fn write_candidates(text: &mut Text, local: &LocalTransport) {
+/// Candidates with priorities below all of a browser's own, the same for all
+/// and higher after each restart. The lower priority is what counts of a pair
+/// (RFC 8445 §6.1.2.3): so a pair after a restart comes before all pairs before
+/// it, and apart from that the browser's own choice of path counts. Chromium
+/// would otherwise stay on a path that is dead for seconds.
+fn write_candidates(text: &mut Text, local: &LocalTransport, restarts: u32) {
+    let local_preference = restarts.saturating_add(1).min(65_535);
+    let priority = (local_preference << 8) | 255;
     for (index, candidate) in (0_u32..).zip(&local.candidates) {
-        // RFC 8445 §5.1.2.1: type preference 126 for a host, one component.
-        let priority = (126 << 24) | (65_535_u32.saturating_sub(index) << 8) | 255;
         text.line(format_args!(
             "a=candidate:{} 1 udp {priority} {} {} typ host",
             index + 1,

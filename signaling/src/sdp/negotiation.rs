@@ -51,6 +51,8 @@ pub struct Negotiation {
     video_codecs: VideoCodecs,
     /// Makes our credentials for an ICE restart.
     fresh_credentials: Option<fn() -> IceCredentials>,
+    /// Of ICE, so far.
+    restarts: u32,
 }
 
 /// An answered offer.
@@ -82,6 +84,7 @@ impl Negotiation {
             version: 0,
             video_codecs: VideoCodecs::default(),
             fresh_credentials: None,
+            restarts: 0,
         }
     }
 
@@ -124,12 +127,13 @@ impl Negotiation {
         let mut remote: Option<RemoteTransport> = None;
         let mut media = MediaParameters::default();
         let restart = self.restart(&description, &sections, &purposes)?;
+        let restarts = self.restarts.saturating_add(restart.is_some().into());
         let local = LocalTransport {
             credentials: restart.unwrap_or_else(|| self.local.credentials.clone()),
             ..self.local.clone()
         };
         let allows_mixed = description.has_attribute("extmap-allow-mixed");
-        let mut writer = AnswerWriter::new(&local, allows_mixed);
+        let mut writer = AnswerWriter::new(&local, restarts, allows_mixed);
         for section in &sections {
             let Some(purpose) = purposes.remove(section.mid) else {
                 writer.reject(section);
@@ -197,7 +201,7 @@ impl Negotiation {
                 remote: remote.credentials.clone(),
                 remote_fingerprint: remote.fingerprint,
             },
-            restarts_ice: local.credentials != self.local.credentials,
+            restarts_ice: restarts != self.restarts,
             media,
             slots: SlotsBy {
                 people: u16::try_from(offered.people).unwrap_or(u16::MAX),
@@ -205,6 +209,7 @@ impl Negotiation {
             },
         };
         self.local = local;
+        self.restarts = restarts;
         self.remote = Some(remote);
         self.answered = offered;
         Ok(negotiated)

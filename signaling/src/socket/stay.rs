@@ -21,7 +21,7 @@ use super::statistics::{GivenUp, JoinOutcome};
 use crate::SlotsBy;
 use crate::access::UnixTime;
 use crate::limits::{MessageRate, Rate, TokenBucket, Verdict};
-use crate::protocol::{ClientMessage, ErrorCode, ServerMessage};
+use crate::protocol::{ClientMessage, ErrorCode, PublicationSection, ServerMessage, SlotSections};
 use crate::room::{Devices, Session};
 use crate::sdp::{LocalTransport, Negotiation};
 
@@ -326,56 +326,18 @@ impl Stay {
     async fn handle(&mut self, text: &str) {
         let limits = self.service.limits();
         match parse(text, limits) {
-            Ok(ClientMessage::Offer { publications, .. })
-                if publications.len() > limits.publications =>
-            {
-                let most = limits.publications;
-                self.tell_error(
-                    ErrorCode::InvalidOffer,
-                    &format!("a participant may send {most} streams at most"),
-                    !self.negotiated,
-                );
-            }
-            Ok(ClientMessage::Offer { .. })
-                if self.negotiated && !self.restarts.take(1, StdInstant::now()) =>
-            {
-                let why = "offers come too fast: wait a second before the next";
-                self.tell_error(ErrorCode::RateLimited, why, false);
-            }
             Ok(ClientMessage::Offer {
                 sdp,
                 publications,
                 slots,
                 screen_slots,
-            }) => match self.negotiation.answer(
-                &sdp,
-                &publications,
-                SlotsBy {
-                    people: &slots,
+            }) => {
+                let slots = SlotsBy {
+                    people: &slots[..],
                     screens: &screen_slots,
-                },
-            ) {
-                Ok(negotiated) => {
-                    self.negotiated = true;
-                    let session = Session {
-                        answer: negotiated.answer,
-                        transport: negotiated.transport,
-                        restarts_ice: negotiated.restarts_ice,
-                        media: negotiated.media,
-                        slots: negotiated.slots,
-                    };
-                    let id = self.id;
-                    self.service
-                        .register()
-                        .update(id, |room| room.negotiate(id, session));
-                }
-                // Without a first session there is nothing to go on with.
-                Err(error) => self.tell_error(
-                    ErrorCode::InvalidOffer,
-                    &error.to_string(),
-                    !self.negotiated,
-                ),
-            },
+                };
+                self.answer(&sdp, &publications, slots);
+            }
             Ok(ClientMessage::Media { microphone, camera }) => {
                 let devices = Devices { microphone, camera };
                 let id = self.id;
@@ -424,6 +386,43 @@ impl Stay {
             }
             Ok(message) => self.request(message).await,
             Err((code, message)) => self.tell_error(code, &message, false),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        sdp: &str,
+        publications: &[PublicationSection],
+        slots: SlotsBy<&[SlotSections]>,
+    ) {
+        if self.negotiated && !self.restarts.take(1, StdInstant::now()) {
+            let why = "offers come too fast: wait a second before the next";
+            return self.tell_error(ErrorCode::RateLimited, why, false);
+        }
+        let most = self.service.limits().publications;
+        let answered = if publications.len() > most {
+            Err(format!("a participant may send {most} streams at most"))
+        } else {
+            let answered = self.negotiation.answer(sdp, publications, slots);
+            answered.map_err(|error| error.to_string())
+        };
+        match answered {
+            Ok(negotiated) => {
+                self.negotiated = true;
+                let session = Session {
+                    answer: negotiated.answer,
+                    transport: negotiated.transport,
+                    restarts_ice: negotiated.restarts_ice,
+                    media: negotiated.media,
+                    slots: negotiated.slots,
+                };
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.negotiate(id, session));
+            }
+            // Without a first session there is nothing to go on with.
+            Err(why) => self.tell_error(ErrorCode::InvalidOffer, &why, !self.negotiated),
         }
     }
 

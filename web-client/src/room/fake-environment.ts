@@ -111,6 +111,7 @@ export class FakePeerConnection extends EventTarget {
   offers = 0;
   /** How often new ICE credentials were asked for. */
   restarts = 0;
+  bytesReceived = 0;
   isClosed = false;
   refuseAnswer = false;
   refuseTransceivers = false;
@@ -124,6 +125,11 @@ export class FakePeerConnection extends EventTarget {
 
   restartIce(): void {
     this.restarts += 1;
+  }
+
+  getStats(): Promise<Map<string, object>> {
+    const pair = { type: 'candidate-pair', bytesReceived: this.bytesReceived };
+    return Promise.resolve(new Map([['pair', pair]]));
   }
 
   setConfiguration(configuration: RTCConfiguration): void {

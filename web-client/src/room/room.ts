@@ -430,12 +430,17 @@ export class Room extends Emitter<RoomEvents> {
       this.#handleConnectionState(state);
       iceRestart.handleState(state);
     });
+    // A path that is gone has taken the socket along, which nobody has told yet.
+    peer.on('silent', () => {
+      if (peer === this.#peer) this.#connection?.reconnect();
+    });
     return peer;
   }
 
   #createIceRestart(peer: Peer): IceRestart {
     return new IceRestart({
       canOffer: () => this.#connection?.isLive === true,
+      isSilent: () => peer.isSilent,
       offer: () => {
         peer.restart().then(
           (offer) => {

@@ -95,10 +95,10 @@ test('credentials change with the offer that tells of them, and not before', asy
   await restart;
   expect(restartsAt).toEqual(['stable']);
   await descriptions.sendSoundIn('opus');
-  expect(connection.answers).toEqual([ANSWER, RED]);
+  expect(connection.answers).toEqual([APPLIED, RED]);
 
   await descriptions.answer(ANSWER);
-  expect(connection.answers).toEqual([ANSWER, RED, ANSWER]);
+  expect(connection.answers).toEqual([APPLIED, RED, APPLIED]);
 });
 
 test('what a browser refuses leaves all as it was', async () => {

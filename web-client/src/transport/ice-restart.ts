@@ -4,6 +4,8 @@ import { BackOff } from '../signaling/back-off';
 export interface IceRestartDuties {
   /** Whether an offer would reach the server now, as far as is known. */
   canOffer(): boolean;
+  /** Whether media has stopped coming, as far as can be told. */
+  isSilent(): boolean;
   /** Sends an offer with new ICE credentials. */
   offer(): void;
   /** No answer came: the connection to the server may be dead too. */
@@ -23,7 +25,10 @@ export class IceRestart {
   #state: RTCPeerConnectionState = 'new';
   #wasConnected = false;
   #isWanted = false;
-  #awaitsAnswer = false;
+  /** When the offer was made that is not answered yet. */
+  #offeredAt: number | undefined;
+  /** How long its answer may take. */
+  #patience = LEAST_PATIENCE;
   #attempts = 0;
   /** Runs from an attempt until it must have helped. */
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -54,7 +59,8 @@ export class IceRestart {
 
   /** An answer is in force. */
   handleAnswer(): void {
-    this.#awaitsAnswer = false;
+    this.#offeredAt = undefined;
+    this.#patience = LEAST_PATIENCE;
     if (this.#isWanted && this.#timer === undefined) this.#want();
   }
 
@@ -87,20 +93,35 @@ export class IceRestart {
       return;
     }
     this.#attempts += 1;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#awaitsAnswer) this.#duties.doubtServer();
-      if (this.#isWanted || this.#state !== 'connected') this.#want();
-    }, LEAST_WAIT + this.#backOff.next());
-    if (this.#awaitsAnswer) return;
+    this.#timer = setTimeout(this.#review, LEAST_WAIT + this.#backOff.next());
+    if (this.#offeredAt !== undefined) return;
     this.#isWanted = false;
-    this.#awaitsAnswer = true;
+    this.#offeredAt = Date.now();
     this.#duties.offer();
   }
+
+  readonly #review = (): void => {
+    this.#timer = undefined;
+    if (this.#offeredAt !== undefined && Date.now() - this.#offeredAt >= this.#patience) {
+      // A path this slow must not be given up for ever before an answer can come.
+      this.#patience *= 2;
+      this.#duties.doubtServer();
+    }
+    // A browser may go on with a path that is dead. But silence may also be
+    // what it is: no reason to go on for long.
+    const isInVain = this.#duties.isSilent() && this.#attempts < MOST_FOR_SILENCE;
+    if (this.#isWanted || this.#state !== 'connected' || isInVain) this.#want();
+  };
 }
 
 /** They take about twenty seconds. */
-const MOST_ATTEMPTS = 6;
+const MOST_ATTEMPTS = 8;
+const MOST_FOR_SILENCE = 3;
 
-/** For an offer, its answer and the first checks, in ms. */
-const LEAST_WAIT = 1500;
+// In ms.
+
+/** For an offer, its answer and the first checks. */
+const LEAST_WAIT = 750;
+
+/** For an answer, until the socket is held for dead. */
+const LEAST_PATIENCE = 1500;

@@ -17,6 +17,7 @@ import {
 import { peerConfiguration } from './configuration';
 import { Descriptions } from './descriptions';
 import { chooseAudioCodec } from './redundancy';
+import { SilenceWatch } from './silence';
 
 /** The `offer` message. */
 export type Offer = Extract<ClientMessage, { type: 'offer' }>;
@@ -50,6 +51,8 @@ interface Slot {
 
 interface PeerEvents {
   connectionState: [state: RTCPeerConnectionState];
+  /** Nothing comes any more where much came; the network may be another one. */
+  silent: [];
 }
 
 /**
@@ -65,6 +68,12 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #preferredVideoCodec: VideoCodec;
   #slots: SlotsBy<readonly Slot[]> = { people: [], screens: [] };
   #isClosed = false;
+  readonly #silence = new SilenceWatch(
+    () => this.#received(),
+    () => {
+      this.emit('silent');
+    },
+  );
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
   readonly screen: TrackOutput;
@@ -101,6 +110,11 @@ export class Peer extends Emitter<PeerEvents> {
 
   get state(): RTCPeerConnectionState {
     return this.#connection.connectionState;
+  }
+
+  /** Whether media has stopped coming, where much came before. */
+  get isSilent(): boolean {
+    return this.#silence.isSilent;
   }
 
   /**
@@ -182,6 +196,7 @@ export class Peer extends Emitter<PeerEvents> {
 
   close(): void {
     this.#isClosed = true;
+    this.#silence.stop();
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
   }
@@ -203,8 +218,20 @@ export class Peer extends Emitter<PeerEvents> {
   }
 
   readonly #handleConnectionState = (): void => {
-    this.emit('connectionState', this.#connection.connectionState);
+    const state = this.#connection.connectionState;
+    if (state === 'connected') this.#silence.start();
+    this.emit('connectionState', state);
   };
+
+  /** Bytes that have come so far, of whatever kind. */
+  async #received(): Promise<number> {
+    let bytes = 0;
+    for (const report of (await this.#connection.getStats()).values()) {
+      const { type, bytesReceived = 0 } = report as RTCIceCandidatePairStats;
+      if (type === 'candidate-pair') bytes += bytesReceived;
+    }
+    return bytes;
+  }
 
   #addSender(
     source: PublicationSource,

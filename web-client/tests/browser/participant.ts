@@ -23,6 +23,9 @@ export const BLUE: Person = { name: 'blue', frequency: 830, colour: [40, 60, 210
 export const YELLOW: Person = { name: 'yellow', frequency: 1130, colour: [220, 200, 40] };
 export const PEOPLE: readonly Person[] = [RED, GREEN, BLUE, YELLOW];
 
+/** The browser's program. */
+export const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+
 /** Whose picture and whose sound one tile has, by the names of the people. */
 export interface Tile {
   readonly seen: string;
@@ -73,7 +76,7 @@ export class Participant {
         writePicture(camera, size, person.painter ?? plain(person.colour)),
       ]);
       const browser = await chromium.launch({
-        executablePath: program ?? process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+        executablePath: program ?? CHROMIUM,
         ignoreDefaultArgs: ['--mute-audio'],
         args: [
           ...CHROMIUM_FLAGS,

@@ -24,6 +24,15 @@ export interface SessionRequest {
   readonly consent?: { readonly version: string; readonly text: string };
 }
 
+/** Who can reach a server, and what it knows. */
+interface Placement {
+  readonly withKeys: boolean;
+  readonly rooms?: RoomSettings;
+  /** For pages and media; the loopback when absent. */
+  readonly address?: string;
+  readonly withStore?: boolean;
+}
+
 /** The real `quietroom` binary, on free ports of this machine. */
 export class Server {
   /** Where the demo page is; join with a token by {@link Server.link}. */
@@ -52,31 +61,36 @@ export class Server {
 
   /** As a person tries it out: no keys, one link. */
   static start(): Promise<Server> {
-    return Server.#start(false);
+    return Server.#start({ withKeys: false });
   }
 
   /** As a clinic runs it: the server knows a public key, and tokens come from {@link Server.token}. */
   static startWithKeys(rooms: RoomSettings = {}): Promise<Server> {
-    return Server.#start(true, rooms);
+    return Server.#start({ withKeys: true, rooms });
   }
 
   /** As a clinic runs it whose backend opens sessions: with a store, and the API. */
   static startWithSessions(): Promise<Server> {
-    return Server.#start(true, {}, true);
+    return Server.#start({ withKeys: true, withStore: true });
   }
 
-  static async #start(
-    withKeys: boolean,
-    rooms: RoomSettings = {},
-    withStore = false,
-  ): Promise<Server> {
+  /** As {@link Server.startWithKeys}, for other machines: as if behind a proxy that speaks TLS. */
+  static startAt(address: string, rooms: RoomSettings = {}): Promise<Server> {
+    return Server.#start({ withKeys: true, rooms, address });
+  }
+
+  static async #start(placement: Placement): Promise<Server> {
+    const { withKeys, rooms = {}, address, withStore = false } = placement;
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
     try {
       const port = await freePort();
-      const origin = `http://localhost:${port}`;
-      const config = [`[http]`, `listen = "127.0.0.1:${port}"`, `[media]`, `port = 0`];
+      const origin = `http://${address ?? 'localhost'}:${port}`;
+      const config = [`[http]`, `listen = "${address ?? '127.0.0.1'}:${port}"`];
+      if (address !== undefined) config.push(`behind_tls_proxy = true`);
+      config.push(`[media]`, `port = 0`);
+      if (address !== undefined) config.push(`addresses = ["${address}"]`);
       config.push(`[metrics]`, `listen = ""`);
       config.push(`[rooms]`);
       const { encryption, capacity } = rooms;

@@ -1,0 +1,108 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { CHROMIUM, type OtherBrowser } from '../browser/participant';
+
+/** The server's machine, by the address that all others reach it at. */
+export const SERVER = '10.9.0.1';
+
+/**
+ * Another machine: a network namespace with cables to this one, in which a
+ * browser can run. Cable 1 has the addresses 10.9.1.1 here and 10.9.1.2 there,
+ * and so on.
+ */
+export class Machine {
+  readonly #holder: ChildProcess;
+  readonly #folder: string;
+  readonly #name: string;
+
+  private constructor(holder: ChildProcess, folder: string, name: string) {
+    this.#holder = holder;
+    this.#folder = folder;
+    this.#name = name;
+  }
+
+  /** Has no cables at first. `name` is short: it begins the names of its cables here. */
+  static async make(name: string): Promise<Machine> {
+    const folder = await mkdtemp(join(tmpdir(), `quietroom-${name}-`));
+    const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
+    const machine = new Machine(holder, folder, name);
+    await machine.#isApart();
+    const program = join(folder, 'chromium');
+    const script = `#!/bin/sh\nexec nsenter --net=/proc/${machine.#pid}/ns/net ${CHROMIUM} "$@"\n`;
+    await writeFile(program, script);
+    await chmod(program, 0o755);
+    await machine.run('ip', 'link', 'set', 'lo', 'up');
+    return machine;
+  }
+
+  /** For {@link Participant.start}: there, with the server's pages trusted as if they came by TLS. */
+  surroundings(origin: string): OtherBrowser {
+    return {
+      program: join(this.#folder, 'chromium'),
+      flags: [`--unsafely-treat-insecure-origin-as-secure=${origin}`],
+    };
+  }
+
+  /** Plugs a cable in, whose both ends are up. The machine has no address on it yet. */
+  async plug(cable: number): Promise<void> {
+    const [here, there] = [this.cable(cable), `cable${cable}`];
+    const peer = ['peer', 'name', there, 'netns', `${this.#pid}`];
+    await ip('link', 'add', here, 'type', 'veth', ...peer);
+    await ip('address', 'add', `10.9.${cable}.1/24`, 'dev', here);
+    await ip('link', 'set', here, 'up');
+    await this.run('ip', 'link', 'set', there, 'up');
+  }
+
+  /** The machine gets its address on a cable, and reaches all else by it unless another is preferred. */
+  async connect(cable: number): Promise<void> {
+    await this.run('ip', 'address', 'add', `10.9.${cable}.2/24`, 'dev', `cable${cable}`);
+    const route = ['default', 'via', `10.9.${cable}.1`, 'metric', `${cable}`];
+    await this.run('ip', 'route', 'add', ...route);
+  }
+
+  /** The machine loses its address on a cable. */
+  async disconnect(cable: number): Promise<void> {
+    await this.run('ip', 'address', 'flush', 'dev', `cable${cable}`);
+  }
+
+  /** This side's name of a cable. */
+  cable(cable: number): string {
+    return `${this.#name}${cable}`;
+  }
+
+  /** Runs a command there. */
+  async run(...command: string[]): Promise<void> {
+    await execute('nsenter', [`--net=/proc/${this.#pid}/ns/net`, ...command]);
+  }
+
+  /** Ends it, with its cables; browsers there must be closed before. */
+  async remove(): Promise<void> {
+    this.#holder.kill('SIGKILL');
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  get #pid(): number {
+    if (this.#holder.pid === undefined) throw new Error('the namespace did not come to be');
+    return this.#holder.pid;
+  }
+
+  /** A process has its parent's namespace for a moment. */
+  async #isApart(): Promise<void> {
+    const ours = await readlink('/proc/self/ns/net');
+    for (let tries = 0; tries < 100; tries += 1) {
+      if ((await readlink(`/proc/${this.#pid}/ns/net`)) !== ours) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('no namespace within 2 s');
+  }
+}
+
+async function ip(...parameters: string[]): Promise<void> {
+  await execute('ip', parameters);
+}
+
+const execute = promisify(execFile);
