@@ -68,7 +68,7 @@ impl SendHistory {
 
     /// Forgets all packets. Numbers go on.
     pub(super) fn forget(&mut self) {
-        self.packets = Box::default();
+        self.packets.clear();
     }
 
     /// Takes a report on the packet with this number. `None` if it says
