@@ -588,6 +588,7 @@ fn session() -> Session {
             remote: credentials,
             remote_fingerprint: Fingerprint([0; 32]),
         },
+        restarts_ice: false,
         media: MediaParameters {
             publications: publications.to_vec(),
             ..MediaParameters::default()
