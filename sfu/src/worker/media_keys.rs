@@ -9,7 +9,7 @@ impl Worker {
     /// Who is heard on `path`, with its session's keys; `None` before the
     /// handshake is done.
     pub fn media_keys(&self, path: &Path) -> Option<(ParticipantId, &ExportedKeys)> {
-        let participant = &self.participants[self.routes.participant(path)?];
+        let participant = &self.participants[self.routes.find(path)?];
         let session = participant.srtp.as_ref()?;
         Some((participant.id, &session.exported))
     }

@@ -27,6 +27,12 @@ impl Routes {
         Some(key)
     }
 
+    /// As [`Routes::participant`], where nothing may change.
+    #[cfg(feature = "media-keys")]
+    pub(super) fn find(&self, path: &Path) -> Option<usize> {
+        self.by_path.get(path).copied()
+    }
+
     /// Who was given `ufrag` as our user name fragment.
     pub(super) fn user(&self, ufrag: &str) -> Option<usize> {
         self.by_ufrag.get(ufrag).copied()
