@@ -136,6 +136,9 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 	@cargo test --release --locked -p sfu --test real_sockets -- --ignored --nocapture --test-threads=1
 	@echo "A store whose server is killed $(SOAK_KILLS) times"
 	@QUIETROOM_KILLS=$(SOAK_KILLS) cargo test --release --locked --test store kill -- --nocapture
+	@echo "Five thousand people at once, and how long a therapist's click takes"
+	@ulimit -n 20000; QUIETROOM_CROWD=5000 cargo test --release --locked --test crowd -- --nocapture --test-threads=1
+	@QUIETROOM_ADMISSIONS=40 $(NPM) run --silent test:browser -- admit-time
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Round $$round of $(SOAK_ROUNDS)"; \
 		cargo test --workspace --locked --quiet; \

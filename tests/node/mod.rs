@@ -108,6 +108,15 @@ impl Node {
         })
     }
 
+    /// What it holds in memory, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(status).expect("the server runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.expect("Linux says how much") * 1_024
+    }
+
     /// The folder of the node's files.
     pub fn folder(&self) -> &Path {
         &self.folder
