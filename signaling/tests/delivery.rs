@@ -198,10 +198,11 @@ fn a_message_goes_to_all_other_members_and_to_no_newcomer() {
 
 #[test]
 fn who_missed_up_to_eight_commits_is_fed_and_who_missed_more_must_resync() {
-    let now = Instant::now();
+    let mut now = Instant::now();
     let mut delivery = group_of(&[A, B], now);
     let start = delivery.epoch().expect("there is a group");
     for epoch in start..start + 9 {
+        now += Duration::from_secs(2);
         delivery
             .commit(A, commit(epoch, &[]), Some(&[]), now)
             .expect("it is valid");
@@ -256,13 +257,13 @@ fn after_a_restart_the_highest_epoch_wins_and_the_others_follow() {
     let now = Instant::now();
     let mut delivery = Delivery::default();
 
-    let first = delivery.report(A, asking(7), now).expect("it is valid");
+    let first = delivery.rejoin(A, asking(7), now).expect("it is valid");
     let early = delivery.commit(A, commit(7, &[]), Some(&[]), now);
     let higher = delivery
-        .report(B, asking(9), now + Duration::from_millis(500))
+        .rejoin(B, asking(9), now + Duration::from_millis(500))
         .expect("it is valid");
     let same = delivery
-        .report(C, asking(9), now + Duration::from_millis(600))
+        .rejoin(C, asking(9), now + Duration::from_millis(600))
         .expect("it is valid");
 
     assert!(first.is_empty());
@@ -300,11 +301,11 @@ fn later_on_nobody_can_claim_an_epoch_that_nobody_else_knows() {
 fn of_two_branches_of_one_epoch_the_first_to_be_told_of_stays() {
     let now = Instant::now();
     let mut delivery = Delivery::default();
-    delivery.report(A, asking(7), now).expect("it is valid");
+    delivery.rejoin(A, asking(7), now).expect("it is valid");
     let mut forked = asking(7);
     forked.transcript_hash = opaque("another");
 
-    let told = delivery.report(B, forked, now).expect("it is valid");
+    let told = delivery.rejoin(B, forked, now).expect("it is valid");
 
     assert!(matches!(
         told[..],
@@ -425,24 +426,24 @@ fn a_question_that_crossed_its_welcome_changes_nothing() {
 fn after_a_restart_laggards_are_fed_with_what_the_others_bring() {
     let now = Instant::now();
     let mut delivery = Delivery::default();
-    delivery.report(A, asking(7), now).expect("it is valid");
+    delivery.rejoin(A, asking(7), now).expect("it is valid");
 
     let bringing = |epoch: u32, from: u32| GroupReport {
         commits: (from..epoch).map(|made| commit(made, &[]).commit).collect(),
         ..asking(epoch)
     };
-    let told = delivery.report(B, bringing(9, 6), now);
+    let told = delivery.rejoin(B, bringing(9, 6), now);
     assert_eq!(
         told.expect("it is valid"),
         [7, 8].map(|made| (A, feed(made)))
     );
-    let told = delivery.report(C, asking(8), now + Duration::from_secs(5));
+    let told = delivery.rejoin(C, asking(8), now + Duration::from_secs(5));
     assert_eq!(told.expect("it is valid"), [(C, feed(8))]);
 
-    let late = delivery.report(D, bringing(10, 9), now + Duration::from_secs(5));
+    let late = delivery.rejoin(D, bringing(10, 9), now + Duration::from_secs(5));
     let fed = late.expect("it is valid");
     assert_eq!(fed, [A, B, C].map(|member| (member, feed(9))));
-    let too_late = delivery.report(A, bringing(11, 10), now + Duration::from_secs(30));
+    let too_late = delivery.rejoin(A, bringing(11, 10), now + Duration::from_secs(30));
     assert!(matches!(
         too_late.expect("it is valid")[..],
         [(A, ServerMessage::MlsGroupInfo { epoch: 10, .. })]

@@ -186,7 +186,7 @@ impl Sockets {
         let effects = match group {
             Some(report) => self
                 .room
-                .deliver(id, |delivery| delivery.report(id, report, now)),
+                .deliver(id, |delivery| delivery.rejoin(id, report, now)),
             None => self
                 .room
                 .deliver(id, |delivery| delivery.join(id, key_package, now)),

@@ -46,8 +46,12 @@ impl Commits {
         })
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Forgets those that were made in `epoch` or later.
+    pub(super) fn truncate(&mut self, epoch: u32) {
+        while let Some(newest) = self.kept.back().filter(|kept| kept.epoch >= epoch) {
+            self.bytes -= newest.commit.len();
+            self.kept.pop_back();
+        }
     }
 
     fn expire(&mut self, now: Instant) {
@@ -98,6 +102,21 @@ mod tests {
 
         assert!(commits.since(2, now).is_none());
         assert_eq!(epochs(&commits, 3, now), [3, 4]);
+    }
+
+    #[test]
+    fn those_of_epochs_that_are_undone_are_forgotten() {
+        let mut commits = Commits::default();
+        let now = Instant::now();
+        for epoch in 0..5 {
+            commits.push(epoch, opaque(10), now);
+        }
+
+        commits.truncate(3);
+
+        assert_eq!(epochs(&commits, 0, now), [0, 1, 2]);
+        assert!(commits.since(3, now).is_none());
+        assert_eq!(commits.bytes, 30);
     }
 
     #[test]

@@ -1,28 +1,35 @@
 //! The delivery service of one room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sfu::identity::ParticipantId;
 use thiserror::Error;
 
 use super::commits::Commits;
+use super::dispute::{Changes, People, State, person};
 use super::enrolment::{Claim, Enrolment, Standing};
-use super::recovery::{Comparison, compare};
-use crate::protocol::{GroupCommit, GroupReport, Opaque, ServerMessage};
+use crate::limits::{Rate, TokenBucket};
+use crate::protocol::{ErrorCode, GroupCommit, Opaque, ServerMessage};
 
 /// Orders a group's commits and brings newcomers to those who add them.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    participants: BTreeMap<ParticipantId, Standing>,
-    group: Option<Group>,
+    pub(super) participants: BTreeMap<ParticipantId, Standing>,
+    pub(super) group: Option<Group>,
     /// Who was asked to make the group, and when.
-    creator: Option<(ParticipantId, Instant)>,
+    pub(super) creator: Option<(ParticipantId, Instant)>,
     /// After a restart the highest epoch wins, so nothing is decided before
     /// members had the time to report theirs.
-    recovering_until: Option<Instant>,
+    pub(super) recovering_until: Option<Instant>,
     /// Whose socket is gone, and since when.
     away: BTreeMap<ParticipantId, Instant>,
+    /// Whose seats are whose; a seat that is not here is a person of its own.
+    people: People,
+    /// How many commits each may make.
+    paces: BTreeMap<ParticipantId, TokenBucket>,
+    /// Whose commits are not taken for a while, by person.
+    bars: BTreeMap<String, Bar>,
 }
 
 /// A message for one participant.
@@ -50,15 +57,25 @@ pub enum Invalid {
 }
 
 #[derive(Debug)]
-struct Group {
-    epoch: u32,
-    transcript_hash: Opaque,
-    /// For those who lost the group to come back by.
-    info: Option<Opaque>,
-    commits: Commits,
+pub(super) struct Group {
+    pub(super) state: State,
+    pub(super) commits: Commits,
+    pub(super) changes: Changes,
+    pub(super) made_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bar {
+    until: Instant,
+    length: Duration,
 }
 
 impl Delivery {
+    /// Tells whose seat this is. Somebody with several has one voice.
+    pub fn introduce(&mut self, id: ParticipantId, person: &str) {
+        self.people.insert(id, person.to_owned());
+    }
+
     /// Somebody came in and wants to be added to the group. Without a key
     /// package it will be asked for one.
     ///
@@ -85,6 +102,8 @@ impl Delivery {
     pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Told> {
         self.participants.remove(&id);
         self.away.remove(&id);
+        self.people.remove(&id);
+        self.paces.remove(&id);
         for standing in self.participants.values_mut() {
             if let Standing::Waiting(enrolment) = standing {
                 enrolment.forget(id);
@@ -93,11 +112,15 @@ impl Delivery {
         if self.creator.is_some_and(|(creator, _)| creator == id) {
             self.creator = None;
         }
+        let mut told = Vec::new();
+        if let Some(group) = &mut self.group {
+            group.changes.forget(id);
+            self.judge(now, &mut told);
+        }
         if !self.has_members() {
             self.group = None;
             self.recovering_until = None;
         }
-        let mut told = Vec::new();
         self.find_creator(now, &mut told);
         told
     }
@@ -121,7 +144,9 @@ impl Delivery {
         match standing {
             Standing::Waiting(enrolment) if enrolment.is_overdue() => {
                 enrolment.supply(key_package, now);
+                enrolment.note_overdue(now);
                 self.sponsor(id, now, &mut told);
+                self.replace_mute_group(id, now, &mut told);
             }
             Standing::Waiting(enrolment) => {
                 if let Some((next, key_package)) = enrolment.supply(key_package, now) {
@@ -134,7 +159,11 @@ impl Delivery {
                 ..
             } if now.saturating_duration_since(*since) < WELCOME_TRAVEL => {}
             Standing::Member { .. } => {
-                *standing = Standing::Waiting(Enrolment::new(Some(key_package)));
+                *standing = Standing::Waiting(Enrolment::of_former(Some(key_package)));
+                if let Some(group) = &mut self.group {
+                    group.changes.give_up(id);
+                    self.judge(now, &mut told);
+                }
                 if !self.has_members() {
                     self.group = None;
                 }
@@ -166,6 +195,9 @@ impl Delivery {
     ) -> Result<Vec<Told>, Invalid> {
         self.require_member(by)?;
         let mut told = Vec::new();
+        if self.is_barred(by, now) {
+            return Ok(told);
+        }
         for id in wanted {
             let Some(Standing::Waiting(enrolment)) = self.participants.get_mut(&id) else {
                 continue;
@@ -194,29 +226,35 @@ impl Delivery {
         self.require_member(by)?;
         validate(&commit)?;
         let added = added.ok_or(Invalid::NotAnId)?;
-        let is_recovering = self.is_recovering(now);
+        self.forget_welcomes(now);
+        // Those who are not waiting left meanwhile, or are in already; the
+        // committer hears of it and tries again.
+        let can_wait = self.is_recovering(now)
+            || self.is_barred(by, now)
+            || !added.iter().all(|id| self.is_waiting(*id));
+        let electors = self.members_in_the_group();
         let Some(group) = &mut self.group else {
             return Err(Invalid::NotAMember);
         };
-        let next = group.epoch.checked_add(1);
-        let (Some(next), true, false) = (next, commit.epoch == group.epoch, is_recovering) else {
-            let epoch = group.epoch;
+        let epoch = group.state.epoch;
+        group.changes.settle(&self.people, now);
+        let next = epoch.checked_add(1).filter(|_| commit.epoch == epoch);
+        let next = next.filter(|_| !can_wait && !group.changes.is_full());
+        let pace = self.paces.entry(by);
+        let pace = pace.or_insert_with(|| TokenBucket::new(COMMITS, now));
+        let Some(next) = next.filter(|_| pace.take(1, now)) else {
             return Ok(vec![(by, ServerMessage::MlsRefused { epoch })]);
         };
-        for id in added {
-            // It left meanwhile, or is in already; the committer hears of it
-            // and tries again.
-            if !matches!(self.participants.get(id), Some(Standing::Waiting(_))) {
-                let epoch = group.epoch;
-                return Ok(vec![(by, ServerMessage::MlsRefused { epoch })]);
-            }
-        }
 
-        let epoch = commit.epoch;
         let leaf = commit.leaf;
-        group.epoch = next;
-        group.transcript_hash = commit.transcript_hash;
-        group.info = Some(commit.group_info);
+        let state = State {
+            epoch: next,
+            transcript_hash: commit.transcript_hash,
+            info: Some(commit.group_info),
+        };
+        let before = std::mem::replace(&mut group.state, state);
+        group.changes.follow(by);
+        group.changes.push(by, before, added, electors, now);
         group.commits.push(epoch, commit.commit.clone(), now);
         let mut told = vec![(by, ServerMessage::MlsAccepted { epoch })];
         for (id, standing) in &self.participants {
@@ -225,11 +263,12 @@ impl Delivery {
                 told.push((*id, ServerMessage::MlsCommit { epoch, commit }));
             }
         }
-        self.enter(by, Some(leaf));
+        self.enter(by, Some(leaf), Some(next));
         if let Some(welcome) = commit.welcome {
             for id in added {
                 let standing = Standing::Member {
                     leaf: None,
+                    epoch: None,
                     welcome: Some((welcome.clone(), now)),
                 };
                 self.participants.insert(*id, standing);
@@ -238,88 +277,6 @@ impl Delivery {
             }
         }
         Ok(told)
-    }
-
-    /// Somebody says in which epoch it is: after each change, and when it
-    /// comes back.
-    ///
-    /// # Errors
-    /// A part of it is too large; nothing has changed.
-    pub fn report(
-        &mut self,
-        id: ParticipantId,
-        report: GroupReport,
-        now: Instant,
-    ) -> Result<Vec<Told>, Invalid> {
-        limit("transcript hash", &report.transcript_hash, MAX_HASH)?;
-        if let Some(group_info) = &report.group_info {
-            limit("group info", group_info, MAX_GROUP_INFO)?;
-        }
-        for commit in &report.commits {
-            limit("commit", commit, MAX_COMMIT)?;
-        }
-        let Some(group) = &mut self.group else {
-            if self.creator.is_none_or(|(creator, _)| creator != id) {
-                self.recovering_until = Some(now + RECOVERY);
-            }
-            self.adopt(id, report, now);
-            return Ok(Vec::new());
-        };
-        let present = group.epoch;
-        let theirs = (report.epoch, &report.transcript_hash);
-        let mut told = Vec::new();
-        match compare(theirs, (group.epoch, &group.transcript_hash)) {
-            Comparison::Same => {
-                if report.group_info.is_some() {
-                    group.info = report.group_info;
-                }
-                self.enter(id, Some(report.leaf));
-            }
-            // What it misses is on its way to it.
-            Comparison::Behind if report.group_info.is_none() => self.enter(id, Some(report.leaf)),
-            Comparison::Behind => {
-                if let Some(missed) = group.commits.since(report.epoch, now) {
-                    told.extend(feed(id, missed));
-                    self.enter(id, Some(report.leaf));
-                } else {
-                    self.bring_back(id, &mut told);
-                }
-            }
-            Comparison::Ahead if self.may_be_ahead(present, &report, now) => {
-                let behind = self.members_besides(id);
-                self.adopt(id, report, now);
-                let missed = self
-                    .group
-                    .as_ref()
-                    .and_then(|g| g.commits.since(present, now));
-                for member in behind {
-                    match &missed {
-                        // Those who missed more, or are elsewhere, will say so.
-                        Some(missed) => told.extend(feed(member, missed.clone())),
-                        None => self.bring_back(member, &mut told),
-                    }
-                }
-            }
-            Comparison::Ahead | Comparison::Forked => self.bring_back(id, &mut told),
-        }
-        Ok(told)
-    }
-
-    /// Somebody lost the group and asks for the way back.
-    pub fn resync(&mut self, id: ParticipantId, now: Instant) -> Vec<Told> {
-        let mut told = Vec::new();
-        match self.participants.get(&id) {
-            Some(Standing::Member {
-                welcome: Some((welcome, since)),
-                ..
-            }) if now.saturating_duration_since(*since) <= MAX_WELCOME_AGE => {
-                let welcome = welcome.clone();
-                told.push((id, ServerMessage::MlsWelcome { welcome }));
-            }
-            Some(Standing::Member { .. }) => self.bring_back(id, &mut told),
-            Some(Standing::Waiting(_)) | None => {}
-        }
-        told
     }
 
     /// Passes on what a member says to all others.
@@ -352,7 +309,7 @@ impl Delivery {
 
     /// The epoch that the group is in, as far as the server was told.
     pub fn epoch(&self) -> Option<u32> {
-        self.group.as_ref().map(|group| group.epoch)
+        self.group.as_ref().map(|group| group.state.epoch)
     }
 
     /// Somebody who waits makes the group if nobody is in one, or if the one
@@ -364,7 +321,7 @@ impl Delivery {
             self.recovering_until = None;
             for standing in self.participants.values_mut() {
                 if let Standing::Member { .. } = standing {
-                    *standing = Standing::Waiting(Enrolment::new(None));
+                    *standing = Standing::Waiting(Enrolment::of_former(None));
                 }
             }
         }
@@ -375,9 +332,123 @@ impl Delivery {
         let mut waiting = self.participants.keys().filter(|id| Some(**id) != late);
         let next = waiting.find(|id| !self.away.contains_key(id));
         if let Some(id) = next.copied() {
-            self.creator = Some((id, now));
-            told.push((id, ServerMessage::MlsCreate {}));
+            self.ask_to_create(id, now, told);
         }
+    }
+
+    fn ask_to_create(&mut self, id: ParticipantId, now: Instant, told: &mut Vec<Told>) {
+        self.creator = Some((id, now));
+        if let Some(Standing::Waiting(enrolment)) = self.participants.get_mut(&id) {
+            enrolment.ask_to_create();
+        }
+        told.push((id, ServerMessage::MlsCreate {}));
+    }
+
+    /// Gives a group up whose members let nobody in, once more people wait in
+    /// vain than are in it: the one that asked makes another.
+    fn replace_mute_group(&mut self, asker: ParticipantId, now: Instant, told: &mut Vec<Told>) {
+        let mut neglected = BTreeSet::new();
+        let mut inside = BTreeSet::new();
+        for (id, standing) in &self.participants {
+            match standing {
+                Standing::Waiting(enrolment) if enrolment.is_neglected(now) => {
+                    neglected.insert(person(&self.people, *id));
+                }
+                Standing::Waiting(_) => {}
+                Standing::Member { .. } => {
+                    inside.insert(person(&self.people, *id));
+                }
+            }
+        }
+        let waits = matches!(self.participants.get(&asker),
+            Some(Standing::Waiting(enrolment)) if enrolment.is_neglected(now));
+        if self.group.is_none() || !waits || neglected.len() <= inside.len() {
+            return;
+        }
+        self.group = None;
+        self.recovering_until = None;
+        self.ask_to_create(asker, now, told);
+        for (id, standing) in &mut self.participants {
+            match standing {
+                Standing::Member { .. } => {
+                    *standing = Standing::Waiting(Enrolment::of_former(None));
+                    told.push((*id, ServerMessage::MlsKeyPackageWanted {}));
+                }
+                // Each has as much time with the new group.
+                Standing::Waiting(enrolment) => enrolment.forget_overdue(),
+            }
+        }
+    }
+
+    /// Takes back what most of those who are to follow it refuse.
+    pub(super) fn judge(&mut self, now: Instant, told: &mut Vec<Told>) {
+        let Some(group) = &mut self.group else {
+            return;
+        };
+        group.changes.settle(&self.people, now);
+        let Some(undone) = group.changes.undo(&self.people) else {
+            return;
+        };
+        let epoch = undone.before.epoch;
+        group.commits.truncate(epoch);
+        group.state = undone.before;
+        if undone.is_clear {
+            self.bar(undone.author, now);
+        }
+        if self.participants.contains_key(&undone.author) {
+            let error = ServerMessage::Error {
+                code: ErrorCode::InvalidGroupMessage,
+                message: UNDONE.to_owned(),
+                fatal: false,
+            };
+            told.push((undone.author, error));
+        }
+        for (id, standing) in &mut self.participants {
+            let Standing::Member {
+                epoch: of, leaf, ..
+            } = standing
+            else {
+                continue;
+            };
+            // Was told the way elsewhere: it is to say where it is.
+            if leaf.is_none() && undone.refused_by.contains(id) {
+                told.push((*id, ServerMessage::MlsCreate {}));
+                continue;
+            }
+            let is_beyond = of.is_some_and(|of| of > epoch);
+            if is_beyond || *id == undone.author || undone.added.contains(id) {
+                *standing = Standing::Waiting(Enrolment::of_former(None));
+                told.push((*id, ServerMessage::MlsKeyPackageWanted {}));
+            }
+        }
+        if !self.has_members() {
+            self.group = None;
+        }
+        self.find_creator(now, told);
+    }
+
+    /// Takes no commit of a person for a while, each time for longer.
+    fn bar(&mut self, id: ParticipantId, now: Instant) {
+        let forgotten = |bar: &Bar| now.saturating_duration_since(bar.until) > MEMORY;
+        self.bars.retain(|_, bar| !forgotten(bar));
+        let person = person(&self.people, id);
+        let before = self.bars.get(&person).map(|bar| bar.length * 4);
+        let length = before.unwrap_or(BAR).min(LONGEST_BAR);
+        let until = now + length;
+        self.bars.insert(person, Bar { until, length });
+    }
+
+    /// Whether somebody's commits are not taken, while others can commit.
+    fn is_barred(&self, id: ParticipantId, now: Instant) -> bool {
+        let is_listed = |id| {
+            let bar = self.bars.get(&person(&self.people, id));
+            bar.is_some_and(|bar| now < bar.until)
+        };
+        is_listed(id)
+            && self
+                .members_in_the_group()
+                .into_iter()
+                .any(|other| !is_listed(other) && !self.away.contains_key(&other))
     }
 
     /// Brings somebody who waits in vain to a member, another one each time:
@@ -420,52 +491,13 @@ impl Delivery {
             })
     }
 
-    /// Takes a member's word for what the group is.
-    fn adopt(&mut self, id: ParticipantId, report: GroupReport, now: Instant) {
-        let group = self.group.get_or_insert_with(|| Group {
-            epoch: 0,
-            transcript_hash: report.transcript_hash.clone(),
-            info: None,
-            commits: Commits::default(),
-        });
-        group.epoch = report.epoch;
-        group.transcript_hash = report.transcript_hash;
-        group.info = report.group_info;
-        group.commits.clear();
-        let mut commits = report.commits;
-        let brought = commits.split_off(commits.len().saturating_sub(MAX_BROUGHT));
-        let first = u32::try_from(brought.len())
-            .ok()
-            .and_then(|count| group.epoch.checked_sub(count));
-        if let Some(first) = first {
-            for (epoch, commit) in (first..).zip(brought) {
-                group.commits.push(epoch, commit, now);
-            }
-        }
-        self.creator = None;
-        self.enter(id, Some(report.leaf));
-    }
-
-    fn enter(&mut self, id: ParticipantId, leaf: Option<u32>) {
-        let welcome = None;
-        self.participants
-            .insert(id, Standing::Member { leaf, welcome });
-    }
-
-    /// Tells somebody how to get into the group as it is: with its own key if
-    /// that is in the tree still, else by a new key package. Only the client
-    /// can tell which.
-    fn bring_back(&mut self, id: ParticipantId, told: &mut Vec<Told>) {
-        let group = self.group.as_ref();
-        let group_info = group.and_then(|group| Some((group.epoch, group.info.clone()?)));
-        if let Some((epoch, group_info)) = group_info {
-            self.enter(id, None);
-            told.push((id, ServerMessage::MlsGroupInfo { epoch, group_info }));
-        } else {
-            let waiting = Standing::Waiting(Enrolment::new(None));
-            self.participants.insert(id, waiting);
-            told.push((id, ServerMessage::MlsKeyPackageWanted {}));
-        }
+    pub(super) fn enter(&mut self, id: ParticipantId, leaf: Option<u32>, epoch: Option<u32>) {
+        let standing = Standing::Member {
+            leaf,
+            epoch,
+            welcome: None,
+        };
+        self.participants.insert(id, standing);
     }
 
     fn require_member(&self, id: ParticipantId) -> Result<(), Invalid> {
@@ -475,7 +507,20 @@ impl Delivery {
         }
     }
 
-    fn members_besides(&self, id: ParticipantId) -> Vec<ParticipantId> {
+    fn is_waiting(&self, id: ParticipantId) -> bool {
+        matches!(self.participants.get(&id), Some(Standing::Waiting(_)))
+    }
+
+    /// Those who have shown to be in.
+    pub(super) fn members_in_the_group(&self) -> Vec<ParticipantId> {
+        let members = self
+            .participants
+            .iter()
+            .filter(|(_, standing)| matches!(standing, Standing::Member { epoch: Some(_), .. }));
+        members.map(|(id, _)| *id).collect()
+    }
+
+    pub(super) fn members_besides(&self, id: ParticipantId) -> Vec<ParticipantId> {
         self.participants
             .iter()
             .filter(|(other, standing)| {
@@ -490,25 +535,6 @@ impl Delivery {
             .values()
             .any(|standing| matches!(standing, Standing::Member { .. }))
     }
-
-    fn is_recovering(&self, now: Instant) -> bool {
-        self.recovering_until.is_some_and(|until| now < until)
-    }
-
-    /// Whether a member may know of epochs that the server does not: after a
-    /// restart, later on only if it brings all commits that led there, so that
-    /// the others can judge them.
-    fn may_be_ahead(&self, present: u32, report: &GroupReport, now: Instant) -> bool {
-        // A group that was made as if nobody had been here gives way.
-        if present == 0 || self.is_recovering(now) {
-            return true;
-        }
-        let is_returning = self
-            .recovering_until
-            .is_some_and(|until| now < until + RETURNING);
-        let lacking = usize::try_from(report.epoch - present).unwrap_or(usize::MAX);
-        is_returning && lacking <= report.commits.len().min(MAX_BROUGHT)
-    }
 }
 
 fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
@@ -519,23 +545,20 @@ fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
     (to, message)
 }
 
-fn feed(to: ParticipantId, missed: Vec<(u32, Opaque)>) -> impl Iterator<Item = Told> {
-    missed
-        .into_iter()
-        .map(move |(epoch, commit)| (to, ServerMessage::MlsCommit { epoch, commit }))
-}
-
 fn validate(commit: &GroupCommit) -> Result<(), Invalid> {
     limit("commit", &commit.commit, MAX_COMMIT)?;
     limit("group info", &commit.group_info, MAX_GROUP_INFO)?;
     limit("transcript hash", &commit.transcript_hash, MAX_HASH)?;
+    if let Some(welcome) = &commit.welcome {
+        limit("welcome", welcome, MAX_WELCOME)?;
+    }
     if commit.added.is_empty() != commit.welcome.is_none() {
         return Err(Invalid::WelcomeMismatch);
     }
     Ok(())
 }
 
-fn limit(what: &'static str, opaque: &Opaque, most: usize) -> Result<(), Invalid> {
+pub(super) fn limit(what: &'static str, opaque: &Opaque, most: usize) -> Result<(), Invalid> {
     if opaque.len() > most {
         return Err(Invalid::TooLarge(what));
     }
@@ -543,23 +566,23 @@ fn limit(what: &'static str, opaque: &Opaque, most: usize) -> Result<(), Invalid
 }
 
 // Characters of base64url. In a room of 25 a commit has up to 9,000, a group
-// info 10,000, a key package 1,000.
+// info and a welcome 10,000, a key package 1,000.
 const MAX_KEY_PACKAGE: usize = 16 * 1024;
-const MAX_COMMIT: usize = 64 * 1024;
-const MAX_GROUP_INFO: usize = 64 * 1024;
+pub(super) const MAX_COMMIT: usize = 64 * 1024;
+pub(super) const MAX_GROUP_INFO: usize = 64 * 1024;
+const MAX_WELCOME: usize = 64 * 1024;
 const MAX_MESSAGE: usize = 24 * 1024;
-const MAX_HASH: usize = 128;
+pub(super) const MAX_HASH: usize = 128;
 
-/// After the first report of somebody who was there before a restart.
-const RECOVERY: Duration = Duration::from_secs(1);
-
-/// How much longer those who were there come back one by one.
-const RETURNING: Duration = Duration::from_secs(10);
+/// Each member's commits. One costs every other some 30 ms; who comes or goes
+/// meanwhile is in the next.
+const COMMITS: Rate = Rate {
+    per_second: 2,
+    burst: 10,
+};
 
 /// For making a group.
 const CREATION: Duration = Duration::from_secs(3);
-
-const MAX_WELCOME_AGE: Duration = Duration::from_mins(1);
 
 /// Within which a newcomer's question and its welcome may have crossed.
 const WELCOME_TRAVEL: Duration = Duration::from_secs(2);
@@ -567,5 +590,12 @@ const WELCOME_TRAVEL: Duration = Duration::from_secs(2);
 /// After which members without a socket welcome nobody.
 const ABSENCE: Duration = Duration::from_secs(2);
 
-/// Commits taken from one who comes back.
-const MAX_BROUGHT: usize = 4;
+/// The first time that somebody's commits are not taken; four times as long
+/// with each further one.
+const BAR: Duration = Duration::from_secs(10);
+const LONGEST_BAR: Duration = Duration::from_mins(10);
+
+/// How long after its end a bar is remembered.
+const MEMORY: Duration = Duration::from_mins(30);
+
+const UNDONE: &str = "the others could not follow a change of the group; it is undone";

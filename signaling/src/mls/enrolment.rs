@@ -15,6 +15,8 @@ pub(super) enum Standing {
     Member {
         /// Its place in the tree, once it is known.
         leaf: Option<u32>,
+        /// The newest epoch that it has shown to be in.
+        epoch: Option<u32>,
         /// Until the member says that it is in.
         welcome: Option<(Opaque, Instant)>,
     },
@@ -31,6 +33,11 @@ pub(super) struct Enrolment {
     asked_at: Option<Instant>,
     /// Who got one unasked, last.
     sponsor: Option<ParticipantId>,
+    /// It was in the group, or was asked to make one: members may not see that
+    /// it must be added, and it may know more of the group than the server.
+    is_former: bool,
+    /// When it first waited in vain.
+    overdue_since: Option<Instant>,
 }
 
 /// What a claim leads to.
@@ -49,6 +56,38 @@ impl Enrolment {
             key_package,
             ..Self::default()
         }
+    }
+
+    /// For somebody who was in the group, or was asked to make one.
+    pub(super) fn of_former(key_package: Option<Opaque>) -> Self {
+        Self {
+            is_former: true,
+            ..Self::new(key_package)
+        }
+    }
+
+    pub(super) fn is_former(&self) -> bool {
+        self.is_former
+    }
+
+    /// Notes that it is asked to make the group.
+    pub(super) fn ask_to_create(&mut self) {
+        self.is_former = true;
+    }
+
+    /// Notes that it waits in vain.
+    pub(super) fn note_overdue(&mut self, now: Instant) {
+        self.overdue_since.get_or_insert(now);
+    }
+
+    pub(super) fn forget_overdue(&mut self) {
+        self.overdue_since = None;
+    }
+
+    /// Whether it has waited in vain for long.
+    pub(super) fn is_neglected(&self, now: Instant) -> bool {
+        self.overdue_since
+            .is_some_and(|since| elapsed(since, now) >= NEGLECT)
     }
 
     /// A member wants to add the newcomer.
@@ -87,10 +126,11 @@ impl Enrolment {
         Some((next, key_package))
     }
 
-    /// Whether the newcomer has given a key package, nobody asks for another,
-    /// and it still waits.
+    /// Whether the newcomer has given a key package or was inside, nobody asks
+    /// for another, and it still waits.
     pub(super) fn is_overdue(&self) -> bool {
-        self.next.is_none() && (self.key_package.is_some() || self.holder.is_some())
+        let is_known = self.is_former || self.key_package.is_some() || self.holder.is_some();
+        self.next.is_none() && is_known
     }
 
     pub(super) fn sponsor(&self) -> Option<ParticipantId> {
@@ -115,6 +155,9 @@ impl Enrolment {
 fn elapsed(since: Instant, now: Instant) -> Duration {
     now.saturating_duration_since(since)
 }
+
+/// How long somebody is passed over before it counts as let down.
+const NEGLECT: Duration = Duration::from_secs(10);
 
 /// How long a member has for adding somebody before another may try.
 const LEASE: Duration = Duration::from_secs(1);

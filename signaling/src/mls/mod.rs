@@ -7,6 +7,7 @@
 
 mod commits;
 mod delivery;
+mod dispute;
 mod enrolment;
 mod recovery;
 

@@ -1,14 +1,18 @@
 //! Bytes that the server passes on and does not look into.
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 use ts_rs::TS;
 
 /// Bytes of some MLS structure in base64url without padding (RFC 4648 §5), at
 /// most [`Opaque::MAX_LENGTH`] characters.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, TS)]
+///
+/// Copies share the text.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, TS)]
 #[ts(as = "String")]
-pub struct Opaque(String);
+pub struct Opaque(Arc<str>);
 
 /// The text is too long or has other characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -37,10 +41,16 @@ impl TryFrom<String> for Opaque {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if is_base64url && text.len() <= Self::MAX_LENGTH {
-            Ok(Self(text))
+            Ok(Self(text.into()))
         } else {
             Err(NotOpaque)
         }
+    }
+}
+
+impl Serialize for Opaque {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

@@ -198,6 +198,7 @@ impl Room {
             entrance,
             standing: _,
         } = arrival;
+        let person = subject.clone();
         let receives = permissions.allow(Permission::Receive);
         let slots = if receives {
             self.size.slots().people
@@ -276,10 +277,11 @@ impl Room {
             effects.push(Effect::Tell(id, self.waiting_list()));
             effects.extend(self.tell_waiting());
         }
+        self.delivery.introduce(id, &person);
         if let Some(entrance) = entrance {
             effects.extend(self.deliver(id, |delivery| match entrance {
                 Entrance::KeyPackage(key_package) => delivery.join(id, key_package, now),
-                Entrance::Report(report) => delivery.report(id, report, now),
+                Entrance::Report(report) => delivery.rejoin(id, report, now),
             }));
         }
         effects

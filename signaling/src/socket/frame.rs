@@ -28,10 +28,12 @@ pub(super) fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, (Error
     })?;
     check_size(match message {
         // A commit that adds 24 people at once has 30 KB with its welcome.
-        // Somebody who comes back brings the last ones. What members say to one
-        // another has a limit of its own, which a long text in any script keeps.
+        // Somebody who comes back brings the last ones, and who lacks some the
+        // group info. What members say to one another has a limit of its own,
+        // which a long text in any script keeps.
         ClientMessage::Offer { .. }
         | ClientMessage::MlsCommit(_)
+        | ClientMessage::MlsReport(_)
         | ClientMessage::MlsMessage { .. }
         | ClientMessage::Join { group: Some(_), .. } => limits.offer_bytes,
         _ => limits.message_bytes,
