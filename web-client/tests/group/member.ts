@@ -28,6 +28,7 @@ export class Member {
   resumed = 0;
   rejoined = 0;
   #hasLeft = false;
+  #isSilent = false;
 
   constructor(origin: string, token: string) {
     this.#token = token;
@@ -53,6 +54,16 @@ export class Member {
 
   say(text: string): void {
     this.#worker.handle({ type: 'tell', message: { type: 'chat', text } });
+  }
+
+  /** Says something to the server that the group's code did not. */
+  forge(message: ClientMessage): void {
+    this.#connection.send(message);
+  }
+
+  /** Says nothing about the group any more. */
+  fallSilent(): void {
+    this.#isSilent = true;
   }
 
   leave(): void {
@@ -87,7 +98,7 @@ export class Member {
         this.#join({ keyPackage: report.keyPackage });
         break;
       case 'group-send':
-        this.#send(report.message);
+        if (!this.#isSilent) this.#send(report.message);
         break;
       case 'epoch':
         this.epoch = report;
