@@ -26,8 +26,9 @@ pub struct Limits {
     pub joins: Rate,
     /// Frames on each socket; a large one counts as several.
     pub messages: Rate,
-    /// Bytes of an `offer` or `mls-commit` message, or of a `join` with a group. An untrimmed offer of Chromium with 24
-    /// pairs of slots has 158 KB.
+    /// Bytes of an `offer`, `mls-commit`, `mls-report` or `mls-message`, or of a
+    /// `join` with a group. An untrimmed offer of Chromium with 24 pairs of slots
+    /// has 158 KB.
     pub offer_bytes: usize,
     /// Bytes of any other message.
     pub message_bytes: usize,

@@ -8,10 +8,9 @@ use ts_rs::TS;
 
 /// Bytes of some MLS structure in base64url without padding (RFC 4648 §5), at
 /// most [`Opaque::MAX_LENGTH`] characters.
-///
-/// Copies share the text.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, TS)]
 #[ts(as = "String")]
+// Shared: what is kept for many goes to each of them, too.
 pub struct Opaque(Arc<str>);
 
 /// The text is too long or has other characters.
@@ -63,6 +62,13 @@ impl<'de> Deserialize<'de> for Opaque {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_share_the_text() {
+        let opaque = Opaque::try_from("A".repeat(1000)).expect("it is base64url");
+
+        assert!(Arc::ptr_eq(&opaque.clone().0, &opaque.0));
+    }
 
     #[test]
     fn only_base64url_of_bounded_length_passes() {

@@ -76,6 +76,17 @@ mod tests {
     }
 
     #[test]
+    fn who_lacks_commits_in_a_full_room_may_bring_its_group_info() {
+        // Of 100 people, who have some 400 characters each.
+        let info = "A".repeat(40_000);
+        let report = format!(
+            r#"{{"type":"mls-report","epoch":7,"transcriptHash":"AAAA","leaf":3,"groupInfo":"{info}"}}"#
+        );
+
+        assert!(parse(&report, &Limits::default()).is_ok());
+    }
+
+    #[test]
     fn other_messages_are_as_small_as_they_need_to_be() {
         let text = format!(r#"{{"type":"leave","x":"{}"}}"#, "A".repeat(17_000));
 
