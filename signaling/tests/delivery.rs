@@ -202,7 +202,7 @@ fn who_missed_up_to_eight_commits_is_fed_and_who_missed_more_must_resync() {
     let mut delivery = group_of(&[A, B], now);
     let start = delivery.epoch().expect("there is a group");
     for epoch in start..start + 9 {
-        now += Duration::from_secs(2);
+        now += Duration::from_secs(4);
         delivery
             .commit(A, commit(epoch, &[]), Some(&[]), now)
             .expect("it is valid");

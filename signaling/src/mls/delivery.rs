@@ -239,7 +239,7 @@ impl Delivery {
         let epoch = group.state.epoch;
         group.changes.settle(&self.people, now);
         let next = epoch.checked_add(1).filter(|_| commit.epoch == epoch);
-        let next = next.filter(|_| !can_wait && !group.changes.is_full());
+        let next = next.filter(|_| !can_wait && !group.changes.is_full_of(by, &self.people));
         let pace = self.paces.entry(by);
         let pace = pace.or_insert_with(|| TokenBucket::new(COMMITS, now));
         let Some(next) = next.filter(|_| pace.take(1, now)) else {
@@ -382,10 +382,15 @@ impl Delivery {
 
     /// Takes back what most of those who are to follow it refuse.
     pub(super) fn judge(&mut self, now: Instant, told: &mut Vec<Told>) {
+        let are_returning = self.are_returning(now);
         let Some(group) = &mut self.group else {
             return;
         };
         group.changes.settle(&self.people, now);
+        // Then many lack much, and not because they refuse it.
+        if are_returning {
+            return;
+        }
         let Some(undone) = group.changes.undo(&self.people) else {
             return;
         };

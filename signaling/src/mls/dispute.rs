@@ -84,6 +84,9 @@ impl Changes {
         electors: impl IntoIterator<Item = ParticipantId>,
         now: Instant,
     ) {
+        if self.unsettled.len() >= MAX_UNSETTLED {
+            self.unsettled.remove(0);
+        }
         let open = electors.into_iter().map(|id| (id, Verdict::Open));
         self.unsettled.push(Change {
             author,
@@ -107,9 +110,12 @@ impl Changes {
         }
     }
 
-    /// Whether so much is open that nothing may be built on it.
-    pub(super) fn is_full(&self) -> bool {
-        self.unsettled.len() >= MAX_UNSETTLED
+    /// Whether so much of somebody's is open that it may add nothing.
+    pub(super) fn is_full_of(&self, author: ParticipantId, people: &People) -> bool {
+        let author = person(people, author);
+        let own = self.unsettled.iter();
+        let own = own.filter(|change| person(people, change.author) == author);
+        own.count() >= MAX_OWN
     }
 
     /// Somebody is in the epoch that the last change began.
@@ -119,13 +125,13 @@ impl Changes {
     }
 
     /// Somebody says where it is. Returns whether that is a state before one of
-    /// these changes. `is_complete`: it asks for what it lacks, and will be
-    /// sent it.
+    /// these changes. `cannot_follow`: it was sent what it lacks, and asks for
+    /// it again.
     pub(super) fn stand(
         &mut self,
         id: ParticipantId,
         (epoch, hash): (u32, &Opaque),
-        is_complete: bool,
+        cannot_follow: bool,
         now: Instant,
     ) -> bool {
         let mut unsettled = self.unsettled.iter();
@@ -133,7 +139,7 @@ impl Changes {
             return false;
         };
         self.follow_first(at, id);
-        if is_complete {
+        if cannot_follow {
             self.unsettled[at].doubt(id, now);
         }
         true
@@ -300,13 +306,17 @@ pub(super) fn person(people: &People, id: ParticipantId) -> String {
     people.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
 
-/// Changes that may be undone. A member that gives many in a row cannot put
-/// the first out of reach.
-const MAX_UNSETTLED: usize = 8;
+/// Changes that may be undone. After a restart members come back in quick
+/// succession, each by a change of its own.
+const MAX_UNSETTLED: usize = 32;
 
-/// After which a change stays. Nobody shall be able to bring back what was long
-/// ago.
-const JUDGEMENT: Duration = Duration::from_secs(15);
+/// Of those, one person's. Whoever gives many in a row cannot put the first out
+/// of reach.
+const MAX_OWN: usize = 8;
+
+/// After which a change stays: as long as a seat outlives its socket. Nobody
+/// shall be able to bring back what was long ago.
+const JUDGEMENT: Duration = Duration::from_secs(30);
 
 /// Between the two times that a member says that it cannot follow: what it
 /// lacks is on its way to it.

@@ -63,10 +63,10 @@ impl Delivery {
             }
             Some(Standing::Member { .. }) => {
                 let group = self.group.as_mut();
+                let refuses = group.is_some_and(|group| group.changes.insist(id, now));
+                self.judge(now, &mut told);
                 // Whether the others can follow is seen first.
-                if group.is_some_and(|group| group.changes.insist(id, now)) {
-                    self.judge(now, &mut told);
-                } else {
+                if told.is_empty() && !refuses {
                     self.bring_back(id, &mut told);
                 }
             }
@@ -77,6 +77,12 @@ impl Delivery {
 
     pub(super) fn is_recovering(&self, now: Instant) -> bool {
         self.recovering_until.is_some_and(|until| now < until)
+    }
+
+    /// Whether those who were there before a restart may still be coming back.
+    pub(super) fn are_returning(&self, now: Instant) -> bool {
+        self.recovering_until
+            .is_some_and(|until| now < until + RETURNING)
     }
 
     /// Forgets welcomes that nobody will ask for.
@@ -116,7 +122,9 @@ impl Delivery {
             }
             Comparison::Behind => {
                 let is_complete = report.group_info.is_some();
-                let is_known = group.changes.stand(id, theirs, is_complete, now);
+                // What was sent to one who joins again is lost with its socket.
+                let cannot_follow = is_complete && !rejoins;
+                let is_known = group.changes.stand(id, theirs, cannot_follow, now);
                 let missed = group.commits.since(report.epoch, now);
                 match missed {
                     // What it misses is on its way to it.
@@ -240,11 +248,8 @@ impl Delivery {
         if self.is_recovering(now) || (rejoins && is_new) {
             return true;
         }
-        let is_returning = self
-            .recovering_until
-            .is_some_and(|until| now < until + RETURNING);
         let lacking = usize::try_from(report.epoch - present).unwrap_or(usize::MAX);
-        is_returning && lacking <= report.commits.len().min(MAX_BROUGHT)
+        self.are_returning(now) && lacking <= report.commits.len().min(MAX_BROUGHT)
     }
 }
 
