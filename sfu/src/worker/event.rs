@@ -30,6 +30,13 @@ pub enum Event {
         publisher: ParticipantId,
         source: Source,
     },
+    /// Nobody has seen a participant's picture for a while, as all to whom it is
+    /// meant have hidden it; or somebody sees it again.
+    Watched {
+        publisher: ParticipantId,
+        source: Source,
+        is_watched: bool,
+    },
     /// Others than before speak in a room, or in another order.
     Speaking { room: RoomId, speakers: Speakers },
 }

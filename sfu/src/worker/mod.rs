@@ -22,6 +22,7 @@ mod speech;
 pub mod statistics;
 mod timers;
 mod transport;
+mod watching;
 mod writer;
 
 use std::collections::{HashMap, VecDeque};
@@ -199,6 +200,10 @@ impl Worker {
                         slot.update_admitted();
                         // With what is told of other slots, at the next look.
                         participant.outbound.last_allocation = None;
+                        let (room, watched) = (participant.room, slot.wanted);
+                        if let Some(watched) = watched {
+                            self.review_watching(now, room, watched);
+                        }
                     }
                 }
             }
@@ -217,7 +222,7 @@ impl Worker {
             Command::Leave { participant } => {
                 if let Some(&key) = self.by_id.get(&participant) {
                     self.close(key);
-                    self.remove(key);
+                    self.remove(now, key);
                 }
             }
         }
@@ -444,7 +449,7 @@ impl Worker {
         });
     }
 
-    fn remove(&mut self, key: usize) {
+    fn remove(&mut self, now: Instant, key: usize) {
         let streams: Vec<_> = self.participants[key].streams().collect();
         for stream in streams {
             self.remove_stream(stream);
@@ -471,11 +476,16 @@ impl Worker {
                 self.forget_speech(participant.room);
             }
         }
+        for slot in &participant.slots {
+            if let Some(watched) = slot.wanted {
+                self.review_watching(now, participant.room, watched);
+            }
+        }
     }
 
-    fn disconnect(&mut self, key: usize, reason: DisconnectReason) {
+    fn disconnect(&mut self, now: Instant, key: usize, reason: DisconnectReason) {
         let participant = self.participants[key].id;
-        self.remove(key);
+        self.remove(now, key);
         self.events.push_back(Event::Disconnected {
             participant,
             reason,

@@ -9,6 +9,7 @@ use super::command::Publication;
 use super::outbound::{Outbound, Scratch, Turn};
 use super::repair::Repair;
 use super::statistics::Statistics;
+use super::watching::{PICTURES, Watching};
 use super::writer::Writer;
 use crate::identity::{ParticipantId, RoomId, SlotId};
 use crate::publish::{ExpectedKeys, Stream};
@@ -45,6 +46,8 @@ pub(super) struct Participant {
     /// by its sender reports; the way here is part of it.
     pub(super) clock_difference: Option<u64>,
     pub(super) repair: Repair,
+    /// Of its camera and its screen.
+    pub(super) watching: [Watching; PICTURES.len()],
     /// What is sent to this participant, and how fast.
     pub(super) outbound: Outbound,
 }
@@ -86,6 +89,7 @@ impl Participant {
             last_report: now,
             clock_difference: None,
             repair: Repair::new(now),
+            watching: Default::default(),
             outbound: Outbound::new(now),
         }
     }

@@ -21,7 +21,7 @@ impl Worker {
         let keys: Vec<_> = self.participants.iter().map(|(key, _)| key).collect();
         for key in keys {
             if self.participants[key].ice.has_expired(now) {
-                self.disconnect(key, DisconnectReason::ConsentExpired);
+                self.disconnect(now, key, DisconnectReason::ConsentExpired);
                 continue;
             }
             self.retire_ice(now, key);
@@ -41,6 +41,7 @@ impl Worker {
                 self.send_feedback(key);
             }
             self.tend_congestion(now, key);
+            self.tend_watching(now, key);
             let participant = &mut self.participants[key];
             if now >= participant.last_report + REPORT {
                 participant.last_report = now;

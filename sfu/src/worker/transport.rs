@@ -74,7 +74,7 @@ impl Worker {
         let event = self.participants[key]
             .dtls
             .handle_datagram(now, datagram, |out| self.control.push(path, out));
-        self.handle_dtls_event(key, event);
+        self.handle_dtls_event(now, key, event);
     }
 
     pub(super) fn retransmit_dtls(&mut self, now: Instant, key: usize) {
@@ -85,7 +85,7 @@ impl Worker {
         let event = participant
             .dtls
             .handle_timeout(now, |out| self.control.push(path, out));
-        self.handle_dtls_event(key, event);
+        self.handle_dtls_event(now, key, event);
     }
 
     /// Tells the peer that its stay is over.
@@ -96,7 +96,7 @@ impl Worker {
         }
     }
 
-    fn handle_dtls_event(&mut self, key: usize, event: Option<DtlsEvent>) {
+    fn handle_dtls_event(&mut self, now: Instant, key: usize, event: Option<DtlsEvent>) {
         match event {
             Some(DtlsEvent::Secured(profile, session)) => {
                 let participant = &mut self.participants[key];
@@ -108,9 +108,9 @@ impl Worker {
             }
             Some(DtlsEvent::Failed(failure)) => {
                 self.statistics.count_dtls_failure(failure);
-                self.disconnect(key, DisconnectReason::DtlsFailed);
+                self.disconnect(now, key, DisconnectReason::DtlsFailed);
             }
-            Some(DtlsEvent::Closed) => self.disconnect(key, DisconnectReason::Closed),
+            Some(DtlsEvent::Closed) => self.disconnect(now, key, DisconnectReason::Closed),
             None => {}
         }
     }

@@ -35,3 +35,4 @@ mod simulcast;
 mod speech;
 mod svc;
 mod transport;
+mod watching;

@@ -135,6 +135,12 @@ pub enum ServerMessage {
         participant_id: String,
         source: PublicationSource,
     },
+    /// Whether anybody sees a picture that the client sends; at first it is so.
+    /// What nobody sees need not be sent.
+    Watched {
+        source: PublicationSource,
+        watched: bool,
+    },
     /// There is no group yet: make it, alone, and report it.
     MlsCreate {},
     /// The key package of somebody who waits to be added.

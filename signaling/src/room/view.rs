@@ -69,6 +69,23 @@ impl Room {
         )
     }
 
+    /// Tells somebody whether anybody sees a picture of its own.
+    pub fn watched(
+        &self,
+        publisher: ParticipantId,
+        source: Source,
+        is_watched: bool,
+    ) -> Vec<Effect> {
+        if !self.is_in(publisher) {
+            return Vec::new();
+        }
+        let message = ServerMessage::Watched {
+            source: source.into(),
+            watched: is_watched,
+        };
+        vec![Effect::Tell(publisher, message)]
+    }
+
     /// Tells everybody who speaks. Who is muted does not, whatever its client
     /// sends.
     pub fn speak(&mut self, speakers: impl Iterator<Item = ParticipantId>) -> Vec<Effect> {

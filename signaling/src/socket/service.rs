@@ -204,6 +204,16 @@ impl Service {
                     room.resumed(subscriber, publisher, source)
                 });
             }
+            Event::Watched {
+                publisher,
+                source,
+                is_watched,
+            } => {
+                tracing::debug!(%publisher, ?source, is_watched, "picture watched");
+                self.register().update(publisher, |room| {
+                    room.watched(publisher, source, is_watched)
+                });
+            }
             Event::Speaking { room, speakers } => {
                 let mut register = self.register();
                 register.update_room(room, |room| room.speak(speakers.iter()));

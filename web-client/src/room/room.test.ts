@@ -505,14 +505,28 @@ describe('the group', () => {
 
     environment.worker.report(only);
     environment.worker.report({ ...only, epoch: 2n });
+    await settle();
     expect(camera?.setParameters).not.toHaveBeenCalled();
     environment.worker.report({ ...only, epoch: 3n, members: [...only.members, ann] });
     environment.worker.report({ ...only, epoch: 4n });
 
+    await settle();
     const encodingOptions = [{ keyFrame: true }, { keyFrame: true }];
     expect(camera?.setParameters.mock.calls).toEqual([
       [{ encodings: [{}, {}] }, { encodingOptions }],
     ]);
+  });
+
+  test('sends nothing of a picture that nobody sees', async () => {
+    await connect();
+    const camera = environment.connection.transceivers[1]?.sender;
+
+    environment.socket.say({ type: 'watched', source: 'camera', watched: false });
+    environment.socket.say({ type: 'watched', source: 'camera', watched: true });
+    await settle();
+
+    const sent = (active: boolean): object => ({ encodings: [{ active }, { active }] });
+    expect(camera?.setParameters.mock.calls).toEqual([[sent(false)], [sent(true)]]);
   });
 
   test('is not spoken to before it is there', async () => {

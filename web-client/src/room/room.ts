@@ -640,6 +640,9 @@ export class Room extends Emitter<RoomEvents> {
       case 'unpaused':
         this.#handlePaused(message.participantId, message.source, undefined);
         break;
+      case 'watched':
+        this.#peer?.setWatched(message.source, message.watched);
+        break;
       case 'mls-create':
       case 'mls-key-package':
       case 'mls-key-package-wanted':

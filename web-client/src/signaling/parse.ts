@@ -137,6 +137,12 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         ? { type, ...picture, reason: 'slow-connection' }
         : { type, ...picture };
     }
+    case 'watched':
+      return {
+        type,
+        source: source(message['source']),
+        watched: flag(message['watched'], 'watched'),
+      };
     case 'mls-create':
     case 'mls-key-package-wanted':
       return { type };

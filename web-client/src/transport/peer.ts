@@ -68,6 +68,8 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #preferredVideoCodec: VideoCodec;
   #slots: SlotsBy<readonly Slot[]> = { people: [], screens: [] };
   #isClosed = false;
+  /** The last change of a sender's parameters: another may only begin when it is done. */
+  #configured: Promise<void> = Promise.resolve();
   readonly #silence = new SilenceWatch(
     () => this.#received(),
     () => {
@@ -167,16 +169,24 @@ export class Peer extends Emitter<PeerEvents> {
   async setDecodedByAll(codecs: readonly VideoCodec[]): Promise<void> {
     if (this.#preferredVideoCodec === 'vp8') return;
     const chosen = chooseVideoCodec(this.#preferredVideoCodec, codecs);
-    const { sender } = this.#publications.camera;
-    const parameters: CodecParameters = sender.getParameters();
-    const codec = parameters.codecs.find(
-      ({ mimeType }) => mimeType.toLowerCase() === `video/${chosen}`,
-    );
-    const [encoding] = parameters.encodings;
-    if (codec === undefined || encoding === undefined) return;
-    encoding.codec = codec;
-    encoding.scalabilityMode = scalabilityMode(chosen);
-    await sender.setParameters(parameters).catch(() => undefined);
+    await this.#configure('camera', (parameters) => {
+      const codec = parameters.codecs.find(
+        ({ mimeType }) => mimeType.toLowerCase() === `video/${chosen}`,
+      );
+      const [encoding] = parameters.encodings;
+      if (codec === undefined || encoding === undefined) return undefined;
+      encoding.codec = codec;
+      encoding.scalabilityMode = scalabilityMode(chosen);
+      return undefined;
+    });
+  }
+
+  /** Sends nothing of a picture that nobody sees, and starts it anew when somebody does. */
+  setWatched(source: PublicationSource, isWatched: boolean): void {
+    void this.#configure(source, ({ encodings }) => {
+      for (const encoding of encodings) encoding.active = isWatched;
+      return undefined;
+    });
   }
 
   /**
@@ -186,12 +196,27 @@ export class Peer extends Emitter<PeerEvents> {
    */
   refreshPictures(): void {
     for (const source of ['camera', 'screen'] as const) {
-      const sender: KeyFrameControl = this.#publications[source].sender;
-      if (sender.track === null) continue;
-      const parameters = sender.getParameters();
-      const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
-      sender.setParameters(parameters, { encodingOptions }).catch(() => undefined);
+      if (this.#publications[source].sender.track === null) continue;
+      void this.#configure(source, ({ encodings }) => encodings.map(() => ({ keyFrame: true })));
     }
+  }
+
+  /** Changes a sender's parameters, one change after the other; what `change` returns is done once. */
+  #configure(
+    source: PublicationSource,
+    change: (parameters: CodecParameters) => KeyFrames | undefined,
+  ): Promise<void> {
+    const configured = this.#configured.then(async () => {
+      if (this.#isClosed) return;
+      const sender: KeyFrameControl = this.#publications[source].sender;
+      const parameters = sender.getParameters();
+      const encodingOptions = change(parameters);
+      await (encodingOptions === undefined
+        ? sender.setParameters(parameters)
+        : sender.setParameters(parameters, { encodingOptions }));
+    });
+    this.#configured = configured.catch(() => undefined);
+    return this.#configured;
   }
 
   close(): void {
@@ -270,11 +295,14 @@ interface CodecParameters extends RTCRtpSendParameters {
   encodings: (RTCRtpEncodingParameters & { codec?: RTCRtpCodec; scalabilityMode?: string })[];
 }
 
+/** Of which encodings a key frame is wanted. */
+type KeyFrames = { keyFrame: boolean }[];
+
 /** An argument that TypeScript's library does not have yet. */
 interface KeyFrameControl extends Omit<RTCRtpSender, 'setParameters'> {
   setParameters(
     parameters: RTCRtpSendParameters,
-    options?: { encodingOptions: { keyFrame: boolean }[] },
+    options?: { encodingOptions: KeyFrames },
   ): Promise<void>;
 }
 

@@ -56,12 +56,17 @@ test('a picture costs what it is shown at, nothing when nobody sees it, and is s
   expect(spent).toBe(0);
   expect(after.soundBytes - before.soundBytes).toBeGreaterThan(2_000);
 
+  // What nobody sees is not even sent to the server.
+  const sentBefore = await picturesSent(red);
+  await red.page.waitForTimeout(1_500);
+  expect((await picturesSent(red)) - sentBefore).toBe(0);
+
   const back = await until(
     () => style(green, ''),
     (now) => now.frames > after.frames,
   );
-  console.log(`back after ${String(back)} ms`);
-  expect(back).toBeLessThan(1_000);
+  console.log(`back from its source after ${String(back)} ms`);
+  expect(back).toBeLessThan(500);
 });
 
 /** The milliseconds from a change until what comes is as wanted. */
@@ -110,6 +115,20 @@ function figures(viewer: Participant): Promise<Figures> {
       }
     }
     return sum;
+  });
+}
+
+/** Frames that a page's browser has sent, of all layers. */
+function picturesSent(publisher: Participant): Promise<number> {
+  return publisher.page.evaluate(async () => {
+    let frames = 0;
+    for (const connection of (globalThis as unknown as Kept).connections) {
+      for (const report of (await connection.getStats()).values()) {
+        const stats = report as RTCOutboundRtpStreamStats;
+        if (stats.type === 'outbound-rtp') frames += stats.framesSent ?? 0;
+      }
+    }
+    return frames;
   });
 }
 

@@ -320,7 +320,10 @@ impl Call {
                 assert!(is_due || !CONNECTED.contains(&index), "{event:?}");
                 self.is_disturbed = true;
             }
-            Event::Paused { .. } | Event::Resumed { .. } | Event::Speaking { .. } => {}
+            Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Watched { .. }
+            | Event::Speaking { .. } => {}
             Event::Connected { .. } => panic!("{event:?} without keys"),
         }
     }

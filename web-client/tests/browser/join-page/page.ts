@@ -196,6 +196,7 @@ function joinPlain(
       case 'paused':
       case 'speakers':
       case 'unpaused':
+      case 'watched':
       case 'challenge':
       case 'consent-required':
       case 'waiting':
