@@ -8,7 +8,12 @@ export {
   type RoomState,
   type RoomTimings,
 } from './room/room';
-export { LocalParticipant, RemoteParticipant, type Participant } from './room/participant';
+export {
+  LocalParticipant,
+  RemoteParticipant,
+  type EmergencyInformation,
+  type Participant,
+} from './room/participant';
 export { Track, type Layers } from './room/track';
 export type { PictureSize } from './media/visibility';
 export { SessionRules, type ConsentRequest, type SessionRulesEvents } from './room/session-rules';

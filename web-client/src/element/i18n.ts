@@ -122,6 +122,15 @@ export interface Messages {
   readonly stillHere: string;
   /** To whoever stands in for a host who is not there. */
   readonly hosting: string;
+  readonly emergency: string;
+  readonly emergencyAdvice: string;
+  readonly emergencyPlace: string;
+  readonly emergencyContact: string;
+  readonly emergencyTell: string;
+  readonly emergencyTold: string;
+  /** To the therapist. */
+  readonly emergencyWhere: string;
+  readonly emergencyOf: (name: string) => string;
   readonly observes: string;
   readonly observing: string;
   /** Ends that are neither the person's own wish nor a failure. */
@@ -272,6 +281,15 @@ export const english: Messages = {
     `Are you still here? Otherwise you will be logged off in ${seconds} seconds.`,
   stillHere: 'I’m still here',
   hosting: 'The therapist is not here. You lead the session until the therapist is back.',
+  emergency: 'In an emergency',
+  emergencyAdvice:
+    'Tell the therapist where you are and whom to call. It is encrypted for the people in the session, and shown to the therapist only.',
+  emergencyPlace: 'Where I am',
+  emergencyContact: 'Whom to call',
+  emergencyTell: 'Tell the therapist',
+  emergencyTold: 'Sent.',
+  emergencyWhere: 'Where this person is',
+  emergencyOf: (name) => `In an emergency: ${name}`,
   observes: 'Observer',
   observing: 'You observe: the others see that you are here, and neither see nor hear you.',
   endings: {

@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { GroupEpoch, GroupMember } from '../e2ee/messages';
+import type { EmergencyInformation } from '../room/participant';
 import type { Messages } from './i18n';
 import * as icons from './icons';
 import { panelStyles } from './panel';
@@ -14,6 +15,7 @@ export interface PeopleEntry {
   readonly handRaised: boolean;
   /** The code was compared with this person's key in force. */
   readonly isCompared: boolean;
+  readonly emergency: EmergencyInformation | undefined;
   /** What may be done to or asked of this person. */
   readonly actions: readonly PersonAction[];
 }
@@ -107,6 +109,16 @@ export class PeopleElement extends LitElement {
               />${messages.compared}</label
             >`
       }
+      ${
+        entry.emergency === undefined
+          ? nothing
+          : html`<dl class="emergency" aria-label=${messages.emergencyOf(label)}>
+              <dt>${messages.emergencyWhere}</dt>
+              <dd dir="auto">${entry.emergency.place}</dd>
+              <dt>${messages.emergencyContact}</dt>
+              <dd dir="auto">${entry.emergency.contact}</dd>
+            </dl>`
+      }
       ${entry.actions.length === 0 ? nothing : this.#renderActions(entry)}
     </li>`;
   }
@@ -173,6 +185,22 @@ export class PeopleElement extends LitElement {
       .role {
         color: #c4d4d2;
         font-size: 0.875rem;
+      }
+      .emergency {
+        flex: 1 0 100%;
+        margin: 0;
+        padding: 6px 10px;
+        border-radius: 10px;
+        background: #43351a;
+        color: #ffe7b8;
+        font-size: 0.875rem;
+      }
+      dt {
+        font-weight: 600;
+      }
+      dd {
+        margin: 0;
+        overflow-wrap: anywhere;
       }
       .actions {
         flex: 1 0 100%;

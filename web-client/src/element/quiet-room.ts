@@ -3,11 +3,10 @@ import { repeat } from 'lit/directives/repeat.js';
 import type { GroupMember } from '../e2ee/messages';
 import { toQuietroomError, type QuietroomErrorCode } from '../error';
 import { AudioPlayback } from '../media/autoplay';
-import type { Participant, RemoteParticipant } from '../room/participant';
+import type { EmergencyInformation, Participant, RemoteParticipant } from '../room/participant';
 import { Room, type RoomOptions } from '../room/room';
 import type { Role } from '../signaling/protocol/Role';
 import type { Permission } from '../signaling/protocol/Permission';
-import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
 import './chat';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
@@ -19,14 +18,14 @@ import { english, type Messages } from './i18n';
 import * as icons from './icons';
 import { participantName } from './names';
 import { Notices, renderNotices } from './notices';
+import './emergency';
 import './people';
 import type { Comparison, PeopleEntry, PersonRequest } from './people';
 import { PauseNotices } from './pause-notices';
 import { actOnPerson, actOnSession, personActions } from './powers';
 import { Prompts, renderPrompts } from './prompts';
 import { Reactions } from './reactions';
-import './session-controls';
-import type { PowerRequest, WaitingEntry } from './session-controls';
+import { waitingEntries, type PowerRequest } from './session-controls';
 import { promptByRules } from './session-prompts';
 import { roomStyles } from './styles';
 import './tile';
@@ -355,15 +354,29 @@ export class QuietRoomElement extends LitElement {
               ?disabled=${room.group === undefined}
               @chat-send=${this.#handleChatSend}
             ></quiet-room-chat>`
-          : html`${this.#renderSessionControls(room)}<quiet-room-people
+          : html`<div class="people">
+              ${this.#renderSessionControls(room)}<quiet-room-people
                 .messages=${messages}
                 .group=${room.group}
                 .entries=${this.#peopleEntries(room)}
                 @compared-change=${this.#handleCompared}
                 @person-request=${this.#handlePersonRequest}
-              ></quiet-room-people>`
+              ></quiet-room-people
+              >${this.#renderEmergency(room)}
+            </div>`
       }
     </section>`;
+  }
+
+  /** For all but those who lead the session, and those who only observe. */
+  #renderEmergency(room: Room): TemplateResult | typeof nothing {
+    if (room.localParticipant.role !== 'client') return nothing;
+    return html`<quiet-room-emergency
+      .messages=${this.#messages}
+      .given=${room.emergencyInformation}
+      ?disabled=${room.group === undefined}
+      @emergency-change=${this.#handleEmergency}
+    ></quiet-room-emergency>`;
   }
 
   #renderSessionControls({ rules }: Room): TemplateResult | typeof nothing {
@@ -371,7 +384,7 @@ export class QuietRoomElement extends LitElement {
     return html`<quiet-room-session-controls
       .messages=${this.#messages}
       .permissions=${rules.permissions}
-      .waiting=${this.#waitingEntries(rules.waitingList)}
+      .waiting=${waitingEntries(rules.waitingList, this.#messages)}
       ?locked=${rules.locked}
       @power-request=${this.#handlePowerRequest}
     ></quiet-room-session-controls>`;
@@ -563,6 +576,11 @@ export class QuietRoomElement extends LitElement {
     actOnPerson(this.#room, participantId, action, this.#nameOfId(participantId), this.#asking);
   };
 
+  readonly #handleEmergency = ({ detail }: CustomEvent<EmergencyInformation>): void => {
+    this.#room?.setEmergencyInformation(detail);
+    this.requestUpdate();
+  };
+
   get #asking(): { confirmation: ConfirmationElement; messages: Messages } {
     const confirmation = this.renderRoot.querySelector('quiet-room-confirmation');
     return { confirmation: confirmation as ConfirmationElement, messages: this.#messages };
@@ -674,18 +692,6 @@ export class QuietRoomElement extends LitElement {
     return role === 'observer' && name !== '' ? this.#messages.observes : undefined;
   }
 
-  /** Who waits, numbered where nothing else tells them apart. */
-  #waitingEntries(people: readonly WaitingPerson[]): WaitingEntry[] {
-    return people.map(({ id, role }, index) => {
-      const number = people.length > 1 ? index + 1 : undefined;
-      return {
-        id,
-        label: this.#messages.participant(role, number),
-        role: this.#messages.participant(role, undefined),
-      };
-    });
-  }
-
   #isCompared(member: GroupMember | undefined): boolean {
     return member !== undefined && this.#compared.has(member.key);
   }
@@ -706,7 +712,8 @@ export class QuietRoomElement extends LitElement {
       const isCompared = this.#isCompared(member);
       const actions = other === undefined ? [] : personActions(room, other);
       const role = this.#roleText(member, person?.role);
-      return { member, label, role, isLocal, handRaised, isCompared, actions };
+      const emergency = other?.emergencyInformation;
+      return { member, label, role, isLocal, handRaised, isCompared, emergency, actions };
     });
   }
 

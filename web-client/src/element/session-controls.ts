@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Permission } from '../signaling/protocol/Permission';
+import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
 import type { Messages } from './i18n';
 import * as icons from './icons';
 
@@ -7,13 +8,23 @@ import * as icons from './icons';
 export interface WaitingEntry {
   readonly id: string;
   readonly label: string;
-  readonly role: string;
 }
 
 /** What somebody with power asks for. */
 export type PowerRequest =
   | { readonly action: 'admit' | 'refuse'; readonly participantId: string }
   | { readonly action: 'admit-all' | 'lock' | 'unlock' | 'mute-all' | 'end' };
+
+/** Who waits, numbered where nothing else tells them apart. */
+export function waitingEntries(
+  people: readonly WaitingPerson[],
+  messages: Messages,
+): WaitingEntry[] {
+  return people.map(({ id, role }, index) => ({
+    id,
+    label: messages.participant(role, people.length > 1 ? index + 1 : undefined),
+  }));
+}
 
 declare global {
   interface HTMLElementEventMap {
@@ -92,11 +103,9 @@ export class SessionControlsElement extends LitElement {
       </header>
       <ul>
         ${waiting.map(
-          ({ id, label, role }) =>
+          ({ id, label }) =>
             html`<li data-waiting=${id}>
-              <div class="who">
-                <span class="name" dir="auto">${label}</span><span class="role">${role}</span>
-              </div>
+              <span class="name" dir="auto">${label}</span>
               <button
                 class="admit primary"
                 aria-label=${messages.admitPerson(label)}
@@ -159,18 +168,11 @@ export class SessionControlsElement extends LitElement {
     li {
       padding: 6px 0;
     }
-    .who {
-      flex: 1 1 7rem;
-      display: grid;
-      min-width: 0;
-      line-height: 1.3;
-    }
     .name {
+      flex: 1 1 7rem;
+      min-width: 0;
       overflow-wrap: anywhere;
       font-weight: 600;
-    }
-    .role {
-      font-size: 0.875rem;
     }
     button {
       display: inline-flex;

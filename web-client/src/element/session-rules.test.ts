@@ -309,3 +309,42 @@ test('a locked room is called so', async () => {
   await say({ type: 'locked', locked: true, by: 'ada' });
   expect(text('.locked')).toContain('The room is locked');
 });
+
+test('what a client tells for an emergency is shown to the therapist only', async () => {
+  const tell = (): void => {
+    environment.worker.report({
+      type: 'told',
+      participantId: 'ben',
+      key: 'ben',
+      message: { type: 'emergency', place: 'Mill Lane 5', contact: 'Zoë, 555 0100' },
+    });
+  };
+  await enter('host', ALL);
+  await press(find('.people-toggle'));
+  tell();
+  await rendered();
+  const shown = inside('quiet-room-people', '.emergency dd').map(({ textContent }) => textContent);
+  expect(shown).toEqual(['Mill Lane 5', 'Zoë, 555 0100']);
+  expect(find('quiet-room-emergency')).toBeNull();
+});
+
+test('a client says where they are, and nobody else is shown it', async () => {
+  await enter('client', ORDINARY);
+  await press(find('.people-toggle'));
+  const message = { type: 'emergency', place: 'x', contact: 'y' } as const;
+  environment.worker.report({ type: 'told', participantId: 'ben', key: 'ben', message });
+  await rendered();
+  expect(inside('quiet-room-people', '.emergency')).toEqual([]);
+
+  const [place, contact] = inside('quiet-room-emergency', 'input') as HTMLInputElement[];
+  place!.value = ' Mill Lane 5 ';
+  contact!.value = 'Zoë, 555 0100';
+  await press(inside('quiet-room-emergency', 'button')[0]);
+
+  const told = environment.worker.requests.filter(({ type }) => type === 'tell').at(-1);
+  expect(told).toEqual({
+    type: 'tell',
+    message: { type: 'emergency', place: 'Mill Lane 5', contact: 'Zoë, 555 0100' },
+  });
+  expect(inside('quiet-room-emergency', '.told')).toHaveLength(1);
+});

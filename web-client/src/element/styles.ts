@@ -100,6 +100,11 @@ export const roomStyles = css`
     font-size: 1.125rem;
     font-weight: 600;
   }
+  .panel > .people {
+    min-height: 0;
+    overflow: auto;
+    overscroll-behavior: contain;
+  }
   .panel > :last-child {
     flex: 1;
   }

@@ -5,7 +5,7 @@ import type { ApplicationMessage } from '../e2ee/worker/mls/application';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import { shownName } from './name';
-import type { RemoteParticipant } from './participant';
+import type { EmergencyInformation, RemoteParticipant } from './participant';
 import { Protection, type Warning } from './protection';
 import type { Roster } from './roster';
 
@@ -18,6 +18,7 @@ interface MembershipEvents {
   newcomers: [];
   chat: [participant: RemoteParticipant, text: string];
   reaction: [participant: RemoteParticipant, reaction: string];
+  emergency: [participant: RemoteParticipant, information: EmergencyInformation];
   /** {@link Membership.warnings} are others. */
   warningsChanged: [];
   error: [error: QuietroomError];
@@ -139,6 +140,11 @@ export class Membership extends Emitter<MembershipEvents> {
       case 'reaction':
         this.emit('reaction', participant, message.reaction);
         break;
+      case 'emergency': {
+        const { place, contact } = message;
+        this.emit('emergency', participant, { place, contact });
+        break;
+      }
     }
   }
 

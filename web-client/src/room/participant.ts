@@ -11,6 +11,12 @@ import { Track } from './track';
 /** Somebody in the room: another one, or the one this client is for. */
 export type Participant = RemoteParticipant | LocalParticipant;
 
+/** Where somebody is, and whom to call for them. Members of the group alone can read it. */
+export interface EmergencyInformation {
+  readonly place: string;
+  readonly contact: string;
+}
+
 /** Another participant: devices by signaling's word, identity by the group's. */
 export class RemoteParticipant {
   readonly id: string;
@@ -20,6 +26,7 @@ export class RemoteParticipant {
   #member: GroupMember | undefined;
   #name = '';
   #handRaised = false;
+  #emergencyInformation: EmergencyInformation | undefined;
   #isBlanked = false;
   #isSharingScreen = false;
   #isScreenBlanked = false;
@@ -48,6 +55,11 @@ export class RemoteParticipant {
 
   get handRaised(): boolean {
     return this.#handRaised;
+  }
+
+  /** What this one told those who lead the session; absent here for all others. */
+  get emergencyInformation(): EmergencyInformation | undefined {
+    return this.#emergencyInformation;
   }
 
   /** Who this is to the group; absent while it is not in it. */
@@ -130,6 +142,11 @@ export class RemoteParticipant {
     if (this.#pauses[source] === reason) return false;
     this.#pauses[source] = reason;
     return true;
+  }
+
+  /** @internal */
+  handleEmergency(information: EmergencyInformation): void {
+    this.#emergencyInformation = information;
   }
 
   /** @internal */

@@ -23,7 +23,12 @@ import { peerConfiguration } from '../transport/configuration';
 import { IceRestart } from '../transport/ice-restart';
 import { Peer } from '../transport/peer';
 import { Membership } from './membership';
-import { LocalParticipant, type Participant, type RemoteParticipant } from './participant';
+import {
+  LocalParticipant,
+  type EmergencyInformation,
+  type Participant,
+  type RemoteParticipant,
+} from './participant';
 import type { Warning } from './protection';
 import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
@@ -148,6 +153,7 @@ export class Room extends Emitter<RoomEvents> {
   #participantId = '';
   /** What the token names. */
   #tokenRoom = '';
+  #emergency: EmergencyInformation | undefined;
   /** The token is of use only with our key. */
   #isBound = false;
   /** What the server wants signed on the present connection's first socket. */
@@ -269,6 +275,21 @@ export class Room extends Emitter<RoomEvents> {
     this.#requireMembership().setProfile({ handRaised });
     this.localParticipant.handleProfile(this.localParticipant.name, handRaised);
     this.emit('localParticipantUpdated', this.localParticipant);
+  }
+
+  /**
+   * Tells those who lead the session where this person is and whom to call in
+   * an emergency, and whoever comes to lead it later. Up to 200 characters
+   * each; throws `encryption-pending` before the join, or a `RangeError`.
+   */
+  setEmergencyInformation({ place, contact }: EmergencyInformation): void {
+    this.#requireMembership().tell({ type: 'emergency', place, contact });
+    this.#emergency = { place, contact };
+  }
+
+  /** What was told by {@link Room.setEmergencyInformation}. */
+  get emergencyInformation(): EmergencyInformation | undefined {
+    return this.#emergency;
   }
 
   /** Another name. Throws `encryption-pending` before the join, or a `RangeError`. */
@@ -548,6 +569,14 @@ export class Room extends Emitter<RoomEvents> {
     });
     membership.on('newcomers', () => {
       this.#peer?.refreshPictures();
+      if (this.#emergency !== undefined) this.setEmergencyInformation(this.#emergency);
+    });
+    membership.on('emergency', (participant, information) => {
+      // It comes to all members, and is for those who lead the session.
+      const { role } = this.localParticipant;
+      if (role !== 'host' && role !== 'co-host') return;
+      participant.handleEmergency(information);
+      this.emit('participantUpdated', participant);
     });
     membership.on('chat', (participant, text) => {
       this.emit('chatMessage', participant, text);

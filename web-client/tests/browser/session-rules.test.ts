@@ -93,6 +93,18 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     expect(await label(client, '.microphone')).toBe('Mute');
   });
 
+  test('the therapist learns where the client is, and the server does not', async () => {
+    await showPeople(client);
+    await client.getByLabel('Where I am').fill('Mill Lane 5');
+    await client.getByLabel('Whom to call').fill('Zoë, 555 0100');
+    await client.getByRole('button', { name: 'Tell the therapist' }).click();
+
+    await therapist.locator('quiet-room-people .emergency', { hasText: 'Mill Lane 5' }).waitFor();
+    await expectNothingInTheWay(therapist, 'emergency');
+    await expectNothingInTheWay(client, 'emergency-form');
+    expect(gathering.server.output.join('')).not.toMatch(/Mill Lane|555 0100/);
+  });
+
   test('a shared screen is taken off by the therapist', async () => {
     await client.locator('.controls .screen').click();
     await therapist.locator('.stage quiet-room-tile').waitFor();

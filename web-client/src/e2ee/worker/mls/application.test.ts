@@ -11,6 +11,7 @@ test.each([
   { type: 'chat', text: 'ä'.repeat(4000) },
   { type: 'chat', text: '話'.repeat(4000) },
   { type: 'reaction', reaction: '👍' },
+  { type: 'emergency', place: 'Mill Lane 5', contact: '' },
 ] as const)('a $type goes out and in unchanged', (message) => {
   expect(decodeApplicationMessage(encodeApplicationMessage(message))).toEqual(message);
 });

@@ -15,6 +15,14 @@ export type ApplicationMessage =
       readonly type: 'reaction';
       /** One emoji. */
       readonly reaction: string;
+    }
+  | {
+      /** For those who lead the session; the last one holds. */
+      readonly type: 'emergency';
+      /** Where the sender is. */
+      readonly place: string;
+      /** Whom to call for the sender. */
+      readonly contact: string;
     };
 
 /** Throws a `RangeError` when a text is longer than members take. */
@@ -52,6 +60,13 @@ export function decodeApplicationMessage(bytes: Uint8Array): ApplicationMessage 
       const { reaction } = fields;
       return isText(reaction, MAX_REACTION_LENGTH) ? { type: 'reaction', reaction } : undefined;
     }
+    case 'emergency': {
+      const { place, contact } = fields;
+      if (!isText(place, MAX_EMERGENCY_LENGTH) || !isText(contact, MAX_EMERGENCY_LENGTH)) {
+        return undefined;
+      }
+      return { type: 'emergency', place, contact };
+    }
     default:
       return undefined;
   }
@@ -65,6 +80,7 @@ function isText(value: unknown, maxLength: number): value is string {
 export const MAX_NAME_LENGTH = 80;
 export const MAX_CHAT_LENGTH = 4000;
 const MAX_REACTION_LENGTH = 32;
+const MAX_EMERGENCY_LENGTH = 200;
 
 /**
  * A chat in any script that has no control characters, which take six bytes

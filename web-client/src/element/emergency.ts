@@ -1,0 +1,135 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { EmergencyInformation } from '../room/participant';
+import type { Messages } from './i18n';
+
+declare global {
+  interface HTMLElementEventMap {
+    /** Somebody said where they are and whom to call. */
+    'emergency-change': CustomEvent<EmergencyInformation>;
+  }
+}
+
+/** Where a client tells those who lead the session where help would have to go. */
+export class EmergencyElement extends LitElement {
+  static override readonly properties = {
+    messages: { attribute: false },
+    given: { attribute: false },
+    disabled: { type: Boolean },
+  };
+
+  declare messages: Messages;
+  /** What was told last; absent before. */
+  declare given: EmergencyInformation | undefined;
+  declare disabled: boolean;
+
+  constructor() {
+    super();
+    this.disabled = false;
+  }
+
+  protected override render(): TemplateResult {
+    const { messages, given } = this;
+    return html`<form @submit=${this.#handleSubmit} aria-labelledby="title">
+      <h3 id="title">${messages.emergency}</h3>
+      <p>${messages.emergencyAdvice}</p>
+      <label
+        >${messages.emergencyPlace}
+        <input
+          name="place"
+          maxlength=${MAX_LENGTH}
+          autocomplete="off"
+          .value=${given?.place ?? ''}
+        />
+      </label>
+      <label
+        >${messages.emergencyContact}
+        <input
+          name="contact"
+          maxlength=${MAX_LENGTH}
+          autocomplete="off"
+          .value=${given?.contact ?? ''}
+        />
+      </label>
+      <button type="submit" ?disabled=${this.disabled}>${messages.emergencyTell}</button>
+      <div role="status">
+        ${given === undefined ? nothing : html`<p class="told">${messages.emergencyTold}</p>`}
+      </div>
+    </form>`;
+  }
+
+  readonly #handleSubmit = (event: Event): void => {
+    event.preventDefault();
+    if (this.disabled) return;
+    const value = (name: string): string =>
+      this.renderRoot.querySelector<HTMLInputElement>(`[name=${name}]`)?.value.trim() ?? '';
+    const detail = { place: value('place'), contact: value('contact') };
+    this.dispatchEvent(new CustomEvent('emergency-change', { detail }));
+  };
+
+  static override readonly styles = css`
+    form {
+      display: grid;
+      gap: 8px;
+      margin-top: 16px;
+      padding: 12px 14px;
+      border-radius: 12px;
+      background: #10191b;
+    }
+    h3,
+    p {
+      margin: 0;
+    }
+    h3 {
+      font-size: 1rem;
+      font-weight: 600;
+    }
+    p {
+      color: #c4d4d2;
+      font-size: 0.875rem;
+    }
+    .told {
+      color: #9fd8c8;
+    }
+    label {
+      display: grid;
+      gap: 2px;
+      font-size: 0.875rem;
+    }
+    input {
+      box-sizing: border-box;
+      width: 100%;
+      min-height: 44px;
+      padding: 6px 12px;
+      border: 1px solid #7d9496;
+      border-radius: 10px;
+      background: #1c2b2e;
+      color: inherit;
+      font: inherit;
+    }
+    button {
+      justify-self: start;
+      min-height: 44px;
+      padding: 6px 18px;
+      border: 1px solid #9fd8c8;
+      border-radius: 999px;
+      background: #9fd8c8;
+      color: #0d1a18;
+      font: inherit;
+      font-weight: 600;
+      cursor: pointer;
+    }
+    button:disabled {
+      border-color: #52696b;
+      background: #52696b;
+    }
+    :focus-visible {
+      outline: 3px solid #ffd27a;
+      outline-offset: 2px;
+    }
+  `;
+}
+
+/** As {@link Room.setEmergencyInformation} takes it. */
+const MAX_LENGTH = 200;
+
+customElements.define('quiet-room-emergency', EmergencyElement);
