@@ -5,7 +5,7 @@ use std::time::Duration;
 use sfu::identity::{ParticipantId, RoomId};
 
 use crate::link::Link;
-use crate::session::{Session, audio_slot, seeds, slot_ssrc};
+use crate::session::{Session, audio_slot, seeds, slot_ssrc, video_slot};
 
 #[test]
 fn joins_and_leaves_leave_nothing_behind_and_nobody_is_disturbed() {
@@ -65,6 +65,63 @@ fn joins_and_leaves_leave_nothing_behind_and_nobody_is_disturbed() {
     println!("{rounds} joins and leaves; the second half took {grown} bytes more");
     assert!(grown < MOST_GROWTH, "{grown} bytes");
 }
+
+#[test]
+fn of_a_join_or_a_leave_among_twenty_five_nobody_else_loses_a_packet() {
+    let mut session = Session::new(3);
+    let people: Vec<_> = (1..25).map(ParticipantId).collect();
+    for id in &people {
+        session.join(RoomId(1), *id, PAIRS + 1, Link::good());
+    }
+    for id in &people {
+        for pair in 0..PAIRS {
+            let other = (id.0 + u64::from(pair)) % 24 + 1;
+            session.watch(*id, pair, ParticipantId(other));
+        }
+    }
+    session.connect();
+    for id in &people {
+        session.start_media(*id);
+    }
+    session.run(Duration::from_secs(1));
+    for id in &people {
+        session.peer(*id).received.clear();
+    }
+
+    let comer = ParticipantId(25);
+    session.join(RoomId(1), comer, PAIRS + 1, Link::good());
+    for pair in 0..PAIRS {
+        session.watch(comer, pair, people[usize::from(pair)]);
+    }
+    for id in &people {
+        session.watch(*id, PAIRS, comer);
+    }
+    session.connect();
+    session.start_media(comer);
+    session.run(Duration::from_secs(1));
+    session.leave(comer);
+    session.run(Duration::from_secs(1));
+
+    for id in &people {
+        for pair in 0..PAIRS {
+            // Of so many voices at once not all are passed on.
+            for (slot, least) in [(audio_slot(pair), 0), (video_slot(pair), 170)] {
+                let packets = session.peers[id].received_on(slot_ssrc(*id, slot));
+                let pairs = packets.windows(2);
+                let gaps = pairs.filter(|pair| {
+                    pair[1].sequence_number != pair[0].sequence_number.wrapping_add(1)
+                });
+                assert_eq!(gaps.count(), 0, "{id} {slot:?}");
+                assert!(packets.len() >= least, "{id} {slot:?}: {}", packets.len());
+            }
+        }
+        let seen = session.peers[id].received_on(slot_ssrc(*id, video_slot(PAIRS)));
+        assert!(seen.len() > 60, "{} packets of who came", seen.len());
+    }
+}
+
+/// Those whom each of many sees and hears.
+const PAIRS: u16 = 5;
 
 #[test]
 fn the_last_to_go_leaves_no_timer() {
