@@ -19,6 +19,7 @@ pub mod congestion;
 pub mod driver;
 pub mod identity;
 mod publish;
+pub mod quality;
 pub mod rtcp;
 pub mod rtp;
 pub mod srtp;

@@ -4,12 +4,15 @@
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
+use sfu::quality::{Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::transport::{Fingerprint, IceCredentials};
 use sfu::worker::command::{Command, MediaParameters, Shown, Size, TransportParameters};
 use sfu::worker::event::PauseReason;
 use signaling::SlotsBy;
-use signaling::protocol::{self, ClientMessage, PublicationSource, Role, ServerMessage, View};
+use signaling::protocol::{
+    self, ClientMessage, PublicationSource, QualityCause, QualityLevel, Role, ServerMessage, View,
+};
 use signaling::room::{Devices, Effect, Room, RoomSize, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
@@ -148,6 +151,29 @@ fn all_hear_who_speaks_but_not_of_who_is_muted() {
     assert_eq!(again, []);
     assert!(newcomer.contains(&told(C)));
     assert_eq!(after, []);
+}
+
+#[test]
+fn all_hear_how_good_a_connection_is_and_newcomers_of_those_that_are_not() {
+    let mut room = room_with(&[A, B]);
+    let rating = Rating {
+        level: Level::Poor,
+        cause: Some(Cause::SlowDownlink),
+    };
+
+    let effects = room.rate(B, rating);
+    let newcomer = room.join(C, Role::Client).expect("there is space");
+    let unknown = room.rate(ParticipantId(0xD), rating);
+
+    let word = ServerMessage::Quality {
+        participant_id: B.to_string(),
+        level: QualityLevel::Poor,
+        cause: Some(QualityCause::SlowDownlink),
+    };
+    let told = |to| Effect::Tell(to, word.clone());
+    assert_eq!(effects, [told(A), told(B)]);
+    assert!(newcomer.contains(&told(C)));
+    assert_eq!(unknown, []);
 }
 
 fn view(slot: u16, width: u16, height: u16) -> View {

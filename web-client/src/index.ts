@@ -11,9 +11,16 @@ export {
 export {
   LocalParticipant,
   RemoteParticipant,
+  type ConnectionQuality,
   type EmergencyInformation,
   type Participant,
 } from './room/participant';
+export type {
+  ConnectionStatistics,
+  ReceivedStatistics,
+  RoomStatistics,
+  SentStatistics,
+} from './room/statistics';
 export { Track, type Layers } from './room/track';
 export type { PictureSize } from './media/visibility';
 export { SessionRules, type ConsentRequest, type SessionRulesEvents } from './room/session-rules';
@@ -22,6 +29,8 @@ export type { WaitingPerson } from './signaling/protocol/WaitingPerson';
 export type { WaitingReason } from './signaling/protocol/WaitingReason';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { PauseReason } from './signaling/protocol/PauseReason';
+export type { QualityCause } from './signaling/protocol/QualityCause';
+export type { QualityLevel } from './signaling/protocol/QualityLevel';
 export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
 export type { Warning } from './room/protection';

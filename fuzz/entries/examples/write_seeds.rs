@@ -565,6 +565,7 @@ fn receiver_report() -> Vec<u8> {
     let figures = rtcp::Figures {
         fraction_lost: 3,
         lost_since_last: 1,
+        expected_since_last: 0,
         total_lost: 9,
         highest: ExtendedSequence(0x1_0007),
         jitter: 5,

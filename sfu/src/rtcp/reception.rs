@@ -28,6 +28,8 @@ pub struct Figures {
     pub fraction_lost: u8,
     /// Lost of those expected since the last report.
     pub lost_since_last: u64,
+    /// Expected since the last report.
+    pub expected_since_last: u64,
     /// Packets lost since the beginning; duplicates can make it negative.
     pub total_lost: i64,
     pub highest: ExtendedSequence,
@@ -92,6 +94,7 @@ impl Reception {
         self.added += least_lost.saturating_sub(lost_now);
         Some(Figures {
             lost_since_last: lost_now,
+            expected_since_last: expected_now,
             fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX).max(least),
             total_lost: expected.cast_signed() - self.received.cast_signed()
                 + self.added.cast_signed(),

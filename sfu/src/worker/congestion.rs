@@ -69,6 +69,7 @@ impl Worker {
         outbound.last_allocation = Some(now);
         outbound.congestion.set_wanted(wanted);
         let estimate = outbound.congestion.settled_estimate(now);
+        outbound.is_narrow = estimate.is_some_and(|estimate| estimate < wanted);
         outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
         let mut grants = Vec::new();
         allot(

@@ -2,6 +2,7 @@
 
 use crate::audio::Speakers;
 use crate::identity::{ParticipantId, RoomId, Source};
+use crate::quality::Rating;
 use crate::srtp::Profile;
 
 /// Something that happened to a participant's media.
@@ -36,6 +37,11 @@ pub enum Event {
         publisher: ParticipantId,
         source: Source,
         is_watched: bool,
+    },
+    /// A participant's connection is better or worse than it was.
+    Rated {
+        participant: ParticipantId,
+        rating: Rating,
     },
     /// Others than before speak in a room, or in another order.
     Speaking { room: RoomId, speakers: Speakers },

@@ -22,6 +22,8 @@ pub(super) struct Outbound {
     pub(super) last_allocation: Option<Instant>,
     /// There is less than would be of use.
     pub(super) is_constrained: bool,
+    /// It takes less than all that is shown could use.
+    pub(super) is_narrow: bool,
     /// The worker has it on its list of those that wait for their time.
     pub(super) is_listed: bool,
 }
@@ -64,6 +66,7 @@ impl Outbound {
             turn: Turn::Idle,
             last_allocation: None,
             is_constrained: false,
+            is_narrow: false,
             is_listed: false,
         }
     }

@@ -13,6 +13,7 @@ use super::watching::{PICTURES, Watching};
 use super::writer::Writer;
 use crate::identity::{ParticipantId, RoomId, SlotId};
 use crate::publish::{ExpectedKeys, Stream};
+use crate::quality::Quality;
 use crate::rtcp::ArrivalRecorder;
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, PayloadType, Ssrc};
@@ -48,6 +49,7 @@ pub(super) struct Participant {
     pub(super) repair: Repair,
     /// Of its camera and its screen.
     pub(super) watching: [Watching; PICTURES.len()],
+    pub(super) quality: Quality,
     /// What is sent to this participant, and how fast.
     pub(super) outbound: Outbound,
 }
@@ -90,6 +92,7 @@ impl Participant {
             clock_difference: None,
             repair: Repair::new(now),
             watching: Default::default(),
+            quality: Quality::default(),
             outbound: Outbound::new(now),
         }
     }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Worker;
-use super::event::DisconnectReason;
+use super::event::{DisconnectReason, Event};
+use crate::quality::{Downlink, Evidence};
 use crate::rtcp::{self, ReportBlock};
 
 impl Worker {
@@ -77,6 +78,7 @@ impl Worker {
 
     fn send_receiver_report(&mut self, now: Instant, key: usize) {
         let mut blocks = Vec::new();
+        let (mut missing, mut expected) = (0, 0);
         let streams: Vec<_> = self.participants[key].streams().collect();
         for stream in streams {
             let beyond = self.loss_beyond(now, stream);
@@ -86,11 +88,50 @@ impl Worker {
                 .map(|report| (report.ntp, now.saturating_duration_since(report.at)));
             if let Some(figures) = stream.reception.report_at_least(beyond) {
                 self.statistics.packets_lost += figures.lost_since_last;
+                missing += figures.lost_since_last;
+                expected += figures.expected_since_last;
                 blocks.push(ReportBlock::new(stream.ssrc, figures, last));
             }
         }
+        // In 1/1024: shares as fine as anybody can tell.
+        let share = (missing << 10)
+            .checked_div(expected)
+            .unwrap_or(0)
+            .min(1 << 10);
+        self.rate(now, key, f32::from(share as u16) / 1024.0);
         if !blocks.is_empty() {
             self.send_rtcp(key, rtcp::receiver_report(rtcp::SENDER, &blocks));
+        }
+    }
+
+    /// Rates a participant's connection, with the share of what it sent that
+    /// was lost on the way here.
+    fn rate(&mut self, now: Instant, key: usize, uplink_loss: f32) {
+        let participant = &mut self.participants[key];
+        let slots = || participant.slots.iter();
+        let (sum, count) = slots()
+            .filter_map(|slot| slot.reported_loss)
+            .filter(|(at, _)| now.saturating_duration_since(*at) < LOSS_MEMORY)
+            .fold((0.0, 0.0), |(sum, count), (_, fraction)| {
+                (sum + f32::from(fraction) / 256.0, count + 1.0)
+            });
+        let evidence = Evidence {
+            uplink_loss,
+            downlink_loss: sum / f32::max(count, 1.0),
+            round_trip: participant.repair.round_trip(),
+            downlink: if slots().any(|slot| slot.is_paused) {
+                Downlink::Paused
+            } else if participant.outbound.is_narrow {
+                Downlink::Less
+            } else {
+                Downlink::All
+            },
+        };
+        if let Some(rating) = participant.quality.update(&evidence) {
+            self.events.push_back(Event::Rated {
+                participant: participant.id,
+                rating,
+            });
         }
     }
 
@@ -121,5 +162,7 @@ const FEEDBACK: Duration = Duration::from_millis(60);
 /// Later than any load makes a tick.
 const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);
+/// As long as a browser is between two reports on a picture, and then some.
+const LOSS_MEMORY: Duration = Duration::from_secs(3);
 /// The same for all: it tells nobody anything.
 const CANONICAL_NAME: &str = "quietroom";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sfu::congestion::Bitrate;
 use sfu::identity::{ParticipantId, RoomId, Source};
+use sfu::quality::{Cause, Level};
 use sfu::rtcp;
 use sfu::rtp::Ssrc;
 use sfu::rtp::sequence::ExtendedSequence;
@@ -277,6 +278,23 @@ fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
         panic!("{told:?}");
     };
     assert_eq!(*reason, PauseReason::SlowConnection);
+    let ratings: Vec<_> = session
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Rated {
+                participant,
+                rating,
+            } => Some((*participant, rating.level, rating.cause)),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        ratings.contains(&(B, Level::Poor, Some(Cause::SlowDownlink))),
+        "{ratings:?}"
+    );
+    assert_eq!(ratings.last(), Some(&(B, Level::Good, None)));
+    assert!(ratings.iter().all(|(id, ..)| *id == B), "{ratings:?}");
     assert_eq!(*source, Source::Camera);
     assert!(told.len() <= 4, "{told:?}");
 }
@@ -356,6 +374,7 @@ fn a_speaker_hears_of_the_worst_receivers_loss_but_of_no_more_than_a_fifth() {
         let figures = rtcp::Figures {
             fraction_lost: lost,
             lost_since_last: 0,
+            expected_since_last: 0,
             total_lost: 0,
             highest: ExtendedSequence(1),
             jitter: 0,

@@ -405,6 +405,7 @@ impl Peer {
                 let figures = rtcp::Figures {
                     fraction_lost: 0,
                     lost_since_last: 0,
+                    expected_since_last: 0,
                     total_lost: 0,
                     highest: ExtendedSequence(0),
                     jitter: 0,

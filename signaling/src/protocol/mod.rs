@@ -21,8 +21,8 @@ pub use opaque::{NotOpaque, Opaque};
 pub use permission::Permission;
 pub use resume::{ResumeSecret, Resumption};
 pub use server::{
-    AudioCodec, IceServer, Participant, PauseReason, Role, ServerMessage, SlotAssignment,
-    VideoCodec, WaitingPerson, WaitingReason,
+    AudioCodec, IceServer, Participant, PauseReason, QualityCause, QualityLevel, Role,
+    ServerMessage, SlotAssignment, VideoCodec, WaitingPerson, WaitingReason,
 };
 pub use typescript::write_typescript;
 

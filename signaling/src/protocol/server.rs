@@ -121,6 +121,16 @@ pub enum ServerMessage {
     /// The video codecs that everybody here can decode, the most wanted first.
     /// What is sent in another reaches not all: fall back to one of these.
     VideoCodecs { codecs: Vec<VideoCodec> },
+    /// How good somebody's connection is from now on, the client's own too; good
+    /// before anything is told of it.
+    Quality {
+        participant_id: String,
+        level: QualityLevel,
+        /// What is worst; absent where all is good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        cause: Option<QualityCause>,
+    },
     /// Who speaks from now on, the client among them, whoever leads first.
     Speakers { participant_ids: Vec<String> },
     /// A picture that the client shows is not sent for now, whatever layers it
@@ -183,6 +193,27 @@ pub struct Participant {
     /// Its connection to the server is gone, and may come back.
     #[serde(default)]
     pub reconnecting: bool,
+}
+
+/// How good a connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum QualityLevel {
+    Good,
+    /// It shows, and one can talk.
+    Weak,
+    /// Talking is a labour.
+    Poor,
+}
+
+/// Why a connection is not good; uplink is what its owner sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum QualityCause {
+    UplinkLoss,
+    DownlinkLoss,
+    Delay,
+    SlowDownlink,
 }
 
 /// Why a picture is not sent.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, Source};
+use sfu::quality::Rating;
 use sfu::worker::command::{Command, ExpectedFrames, MediaParameters, TransportParameters};
 use thiserror::Error;
 
@@ -112,6 +113,8 @@ pub(super) struct Member {
     pub(super) is_warned: bool,
     /// What those who wait seal their names to.
     pub(super) door_key: Option<Opaque>,
+    /// Of its connection, as members were told.
+    pub(super) rating: Rating,
     /// Its socket is gone, and may come back.
     reconnecting: bool,
     pub(super) slots: Slots,
@@ -216,6 +219,7 @@ impl Room {
             active_at: None,
             is_warned: false,
             door_key: None,
+            rating: Rating::default(),
             reconnecting: false,
             slots: Slots::new(slots),
             negotiated: None,
@@ -270,7 +274,8 @@ impl Room {
         if !assignments.is_empty() {
             effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
         }
-        effects.extend(self.speakers_now().map(|message| Effect::Tell(id, message)));
+        let news = self.speakers_now().into_iter().chain(self.qualities_now());
+        effects.extend(news.map(|message| Effect::Tell(id, message)));
         self.members.push(joiner);
         effects.extend(self.hand_over());
         if permissions.allow(Permission::Admit) && self.somebody_waits() {

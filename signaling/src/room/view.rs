@@ -1,12 +1,13 @@
 //! What each participant shows of the others, and what it gets of that.
 
 use sfu::identity::{MediaKind, ParticipantId, Source};
+use sfu::quality::{Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::PauseReason;
 
 use super::{Effect, Room};
-use crate::protocol::{self, ServerMessage, View};
+use crate::protocol::{self, QualityCause, QualityLevel, ServerMessage, View};
 use crate::slot::{SlotsBy, slot_id};
 
 impl Room {
@@ -115,6 +116,27 @@ impl Room {
         }
     }
 
+    /// Tells everybody how good somebody's connection is.
+    pub fn rate(&mut self, id: ParticipantId, rating: Rating) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        self.members[index].rating = rating;
+        let message = quality(id, rating);
+        let members = self.members.iter();
+        members
+            .map(|member| Effect::Tell(member.id, message.clone()))
+            .collect()
+    }
+
+    /// The word on connections that are not good, for somebody who comes in.
+    pub(super) fn qualities_now(&self) -> impl Iterator<Item = ServerMessage> + '_ {
+        let members = self.members.iter();
+        members
+            .filter(|member| member.rating.level != Level::Good)
+            .map(|member| quality(member.id, member.rating))
+    }
+
     /// Whoever has left meanwhile is no news.
     fn tell_viewer(
         &self,
@@ -127,6 +149,23 @@ impl Room {
         } else {
             Vec::new()
         }
+    }
+}
+
+fn quality(id: ParticipantId, rating: Rating) -> ServerMessage {
+    ServerMessage::Quality {
+        participant_id: id.to_string(),
+        level: match rating.level {
+            Level::Good => QualityLevel::Good,
+            Level::Weak => QualityLevel::Weak,
+            Level::Poor => QualityLevel::Poor,
+        },
+        cause: rating.cause.map(|cause| match cause {
+            Cause::UplinkLoss => QualityCause::UplinkLoss,
+            Cause::DownlinkLoss => QualityCause::DownlinkLoss,
+            Cause::Delay => QualityCause::Delay,
+            Cause::SlowDownlink => QualityCause::SlowDownlink,
+        }),
     }
 }
 

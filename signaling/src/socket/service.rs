@@ -214,6 +214,14 @@ impl Service {
                     room.watched(publisher, source, is_watched)
                 });
             }
+            Event::Rated {
+                participant,
+                rating,
+            } => {
+                tracing::debug!(%participant, ?rating, "connection rated");
+                self.register()
+                    .update(participant, |room| room.rate(participant, rating));
+            }
             Event::Speaking { room, speakers } => {
                 let mut register = self.register();
                 register.update_room(room, |room| room.speak(speakers.iter()));

@@ -1,5 +1,6 @@
 import type { QuietroomErrorCode } from '../error';
 import type { DeviceSource } from '../media/devices';
+import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
 import type { PersonAction } from './powers';
 import type { REACTIONS } from './reactions';
@@ -27,6 +28,8 @@ export interface Messages {
   readonly unsent: string;
   readonly tile: (name: string, microphone: boolean, camera: boolean) => string;
   readonly microphoneOff: string;
+  /** Beside the name of somebody whose connection is not good. */
+  readonly quality: (level: 'weak' | 'poor', cause: QualityCause | undefined) => string;
   /** On a tile whose picture the connection does not take. */
   readonly videoPaused: string;
   /** Said when the first picture is paused, and when none is any more. */
@@ -147,6 +150,13 @@ const ROLES: Record<Role, string> = {
   interpreter: 'Interpreter',
 };
 
+const CAUSES: Record<QualityCause, string> = {
+  'uplink-loss': 'much of what it sends is lost',
+  'downlink-loss': 'much of what it receives is lost',
+  delay: 'long delay',
+  'slow-downlink': 'too slow for all video',
+};
+
 /** English. */
 export const english: Messages = {
   you: 'You',
@@ -173,6 +183,8 @@ export const english: Messages = {
   tile: (name, microphone, camera) =>
     `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
   microphoneOff: 'Microphone off',
+  quality: (level, cause) =>
+    `${level === 'weak' ? 'Weak' : 'Poor'} connection${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
   videoPaused: 'Video paused: your connection is slow',
   somePaused: 'Some video is paused: your connection is slow. Sound goes on.',
   nonePaused: 'All video is back.',

@@ -52,4 +52,8 @@ export const send = icon(
   svg`<path d="M4 12l16-7.5-5 15.5-3.2-6.3z" /><path d="M11.8 13.7L20 4.5" />`,
 );
 export const close = icon(svg`<path d="M6 6l12 12M18 6L6 18" />`);
+export const signalWeak = icon(svg`<path stroke-width="3" d="M5 19v-4M12 19v-9" />
+  <path d="M19 19V5" stroke-width="3" stroke-opacity="0.35" />`);
+export const signalPoor = icon(svg`<path stroke-width="3" d="M5 19v-4" />
+  <path d="M12 19v-9M19 19V5" stroke-width="3" stroke-opacity="0.35" />`);
 export const check = icon(svg`<path d="M5 12.5l4.5 4.5L19 7.5" />`);

@@ -402,3 +402,22 @@ test('who speaks has a mark on the tile', async () => {
 
   expect(find('[data-participant=ben]')?.hasAttribute('speaking')).toBe(false);
 });
+
+test('a connection that is not good is told of beside the name, with its cause', async () => {
+  const environment = await enter();
+  const sign = (): Element | null | undefined =>
+    find('[data-participant=ben]')?.shadowRoot?.querySelector('.quality');
+
+  environment.socket.say({
+    type: 'quality',
+    participantId: 'ben',
+    level: 'poor',
+    cause: 'slow-downlink',
+  });
+  await rendered();
+  expect(sign()?.getAttribute('aria-label')).toBe('Poor connection: too slow for all video');
+  environment.socket.say({ type: 'quality', participantId: 'ben', level: 'good' });
+  await rendered();
+
+  expect(sign()).toBeNull();
+});

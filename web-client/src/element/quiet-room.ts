@@ -304,6 +304,7 @@ export class QuietRoomElement extends LitElement {
                   .camera=${participant.cameraEnabled}
                   .microphone=${participant.microphoneEnabled}
                   .speaking=${participant.isSpeaking}
+                  .quality=${participant.quality}
                   .handRaised=${participant.handRaised}
                   .blanked=${participant.isBlanked}
                   .paused=${participant.videoPaused !== undefined}
@@ -323,6 +324,7 @@ export class QuietRoomElement extends LitElement {
               .camera=${localParticipant.cameraEnabled}
               .microphone=${localParticipant.microphoneEnabled}
               .speaking=${localParticipant.isSpeaking}
+              .quality=${localParticipant.quality}
               .handRaised=${localParticipant.handRaised}
               .reaction=${this.#reactions.of(LOCAL)}
               .note=${this.#noteOn(localParticipant)}
@@ -504,6 +506,7 @@ export class QuietRoomElement extends LitElement {
       update();
     });
     room.on('speakersChanged', update);
+    room.on('qualityChanged', update);
     room.on('pausedChanged', () => {
       this.#pauses.update(room.participants);
     });

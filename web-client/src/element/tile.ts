@@ -1,4 +1,5 @@
 import { css, html, LitElement, type PropertyValues, type TemplateResult } from 'lit';
+import type { ConnectionQuality } from '../room/participant';
 import type { Track } from '../room/track';
 import type { Messages } from './i18n';
 import * as icons from './icons';
@@ -20,6 +21,7 @@ export class TileElement extends LitElement {
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
     paused: { type: Boolean },
+    quality: { attribute: false },
     speaking: { type: Boolean, reflect: true },
     compared: { type: Boolean },
     reaction: {},
@@ -39,6 +41,8 @@ export class TileElement extends LitElement {
   declare blanked: boolean;
   /** The picture does not come for now: the connection is slow. */
   declare paused: boolean;
+  /** Of the person's connection. */
+  declare quality: ConnectionQuality | undefined;
   declare speaking: boolean;
   /** The safety code was compared with this person. */
   declare compared: boolean;
@@ -119,6 +123,7 @@ export class TileElement extends LitElement {
               : null
           }
           <span class="name" dir="auto">${label}</span>
+          ${this.#renderQuality()}
           ${this.note === undefined ? null : html`<span class="note">${this.note}</span>`}
           ${
             this.compared
@@ -131,6 +136,21 @@ export class TileElement extends LitElement {
         </figcaption>
       </figure>
     `;
+  }
+
+  /** A good connection is nothing to look at. */
+  #renderQuality(): TemplateResult | null {
+    const { level = 'good', cause } = this.quality ?? {};
+    if (level === 'good' || this.screen) return null;
+    const words = this.messages.quality(level, cause);
+    return html`<span
+      class="quality"
+      data-level=${level}
+      role="img"
+      aria-label=${words}
+      title=${words}
+      >${level === 'weak' ? icons.signalWeak : icons.signalPoor}</span
+    >`;
   }
 
   get #name(): string {
@@ -323,6 +343,14 @@ export class TileElement extends LitElement {
         animation: none;
       }
     }
+    .quality {
+      display: grid;
+      color: #ffd27a;
+    }
+    .quality[data-level='poor'] {
+      color: #ffb4a8;
+    }
+    .quality svg,
     .compared svg,
     .hand svg,
     .muted svg {

@@ -6,7 +6,15 @@ import type { PauseReason } from '../signaling/protocol/PauseReason';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { Publication } from '../media/publish';
 import type { ScreenShare } from '../media/screen-share';
+import type { QualityCause } from '../signaling/protocol/QualityCause';
+import type { QualityLevel } from '../signaling/protocol/QualityLevel';
 import { Track } from './track';
+
+/** How good a connection is by what the server measures, and what is worst where it is not good. */
+export interface ConnectionQuality {
+  readonly level: QualityLevel;
+  readonly cause?: QualityCause;
+}
 
 /** Somebody in the room: another one, or the one this client is for. */
 export type Participant = RemoteParticipant | LocalParticipant;
@@ -31,6 +39,7 @@ export class RemoteParticipant {
   #isSharingScreen = false;
   #isScreenBlanked = false;
   #isSpeaking = false;
+  #quality: ConnectionQuality = GOOD;
   readonly #pauses: Partial<Record<PublicationSource, PauseReason | undefined>> = {};
 
   constructor(state: ParticipantState) {
@@ -132,6 +141,16 @@ export class RemoteParticipant {
     return this.#pauses.screen;
   }
 
+  /** How good this one's connection to the server is. */
+  get quality(): ConnectionQuality {
+    return this.#quality;
+  }
+
+  /** @internal */
+  handleQuality(quality: ConnectionQuality): void {
+    this.#quality = quality;
+  }
+
   /** @internal */
   handleSpeaking(isSpeaking: boolean): void {
     this.#isSpeaking = isSpeaking;
@@ -215,6 +234,7 @@ export class LocalParticipant {
   #name = '';
   #handRaised = false;
   #isSpeaking = false;
+  #quality: ConnectionQuality = GOOD;
 
   constructor(microphone: Publication, camera: Publication, screen: ScreenShare) {
     this.#microphone = microphone;
@@ -284,6 +304,16 @@ export class LocalParticipant {
     return this.#camera.setEnabled(enabled);
   }
 
+  /** How good this one's connection to the server is. */
+  get quality(): ConnectionQuality {
+    return this.#quality;
+  }
+
+  /** @internal */
+  handleQuality(quality: ConnectionQuality): void {
+    this.#quality = quality;
+  }
+
   /** @internal */
   handleSpeaking(isSpeaking: boolean): void {
     this.#isSpeaking = isSpeaking;
@@ -308,3 +338,5 @@ export class LocalParticipant {
     return track;
   }
 }
+
+const GOOD: ConnectionQuality = { level: 'good' };

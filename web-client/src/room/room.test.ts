@@ -657,3 +657,25 @@ test('who speaks is told, whoever leads first, as long as the microphone is on',
   expect(told).toEqual([['ben', me], []]);
   expect(room.speakers).toEqual([]);
 });
+
+test('how good a connection is, is told of others and of our own', async () => {
+  const { room } = await connect();
+  const told: unknown[] = [];
+  room.on('qualityChanged', ({ id, quality }) => told.push([id, quality]));
+  const me = room.localParticipant.id ?? '';
+  expect(room.localParticipant.quality).toEqual({ level: 'good' });
+
+  environment.socket.say({
+    type: 'quality',
+    participantId: 'ben',
+    level: 'poor',
+    cause: 'uplink-loss',
+  });
+  environment.socket.say({ type: 'quality', participantId: me, level: 'good' });
+  environment.socket.say({ type: 'quality', participantId: 'nobody', level: 'poor' });
+
+  expect(told).toEqual([
+    ['ben', { level: 'poor', cause: 'uplink-loss' }],
+    [me, { level: 'good' }],
+  ]);
+});

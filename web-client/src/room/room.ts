@@ -33,6 +33,7 @@ import type { Warning } from './protection';
 import { mayRejoinAfter, Rejoin } from './rejoin';
 import { Roster } from './roster';
 import { SessionRules } from './session-rules';
+import { StatisticsReader, type RoomStatistics } from './statistics';
 import type { Track } from './track';
 import { Views } from './views';
 
@@ -93,6 +94,8 @@ export interface RoomEvents {
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
+  /** Somebody's connection, or our own, is better or worse than it was: see `quality`. */
+  qualityChanged: [participant: Participant];
   /** Others than before speak, or somebody else leads: see {@link Room.speakers}. */
   speakersChanged: [speakers: readonly Participant[]];
   /** A picture that is shown does not come for now, and why; or it comes again, without a reason. */
@@ -128,6 +131,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #screen: ScreenShare;
   readonly #roster = new Roster();
   #speakers: readonly Participant[] = [];
+  readonly #statistics = new StatisticsReader();
   readonly #views = new Views(
     () => this.#roster.pictures,
     (message) => this.#connection?.send(message),
@@ -327,6 +331,27 @@ export class Room extends Emitter<RoomEvents> {
   /** Ends the own share, as the browser's own button does. Idempotent. */
   stopScreenShare(): Promise<void> {
     return this.#screen.stop();
+  }
+
+  /** What the browser has measured: bits per second, ms, shares of 1. All zero before there is media. */
+  async statistics(): Promise<RoomStatistics> {
+    const sent = this.#peer?.sources ?? new Map<string, PublicationSource>();
+    const received = new Map(
+      this.#roster.participants.flatMap((participant) =>
+        [
+          participant.audioTrack,
+          participant.videoTrack,
+          participant.screenTrack,
+          participant.screenAudioTrack,
+        ].flatMap((track) => {
+          if (track === undefined) return [];
+          const { source, mediaStreamTrack } = track;
+          return [[mediaStreamTrack.id, { source, participantId: participant.id }] as const];
+        }),
+      ),
+    );
+    const reports = (await this.#peer?.statistics()) ?? [];
+    return this.#statistics.read(reports, { sent, received });
   }
 
   #begin(start: () => void): Promise<void> {
@@ -660,6 +685,9 @@ export class Room extends Emitter<RoomEvents> {
         this.#videoCodecs = message.codecs;
         this.#applyVideoCodecs();
         break;
+      case 'quality':
+        this.#handleQuality(message);
+        break;
       case 'speakers':
         this.#handleSpeakers(message.participantIds);
         break;
@@ -708,6 +736,14 @@ export class Room extends Emitter<RoomEvents> {
     }
   }
 
+  #handleQuality({ participantId, level, cause }: QualityMessage): void {
+    const isLocal = participantId === this.localParticipant.id;
+    const participant = isLocal ? this.localParticipant : this.#roster.find(participantId);
+    if (participant === undefined) return;
+    participant.handleQuality({ level, ...(cause !== undefined && { cause }) });
+    this.emit('qualityChanged', participant);
+  }
+
   #handleSpeakers(ids: readonly string[]): void {
     const everybody: readonly Participant[] = [...this.participants, this.localParticipant];
     this.#speakers = ids.flatMap((id) => everybody.find((one) => one.id === id) ?? []);
@@ -744,7 +780,13 @@ export class Room extends Emitter<RoomEvents> {
     this.#announced = '';
     this.timings.signaled ??= this.#environment.now();
     this.#views.close();
-    if (isRejoin) this.#handleSpeakers([]);
+    if (isRejoin) {
+      this.#handleSpeakers([]);
+      // The server tells anew of those that are not good.
+      for (const participant of [...this.participants, this.localParticipant]) {
+        participant.handleQuality({ level: 'good' });
+      }
+    }
     if (isRejoin) this.#roster.handleRejoined(message.participants);
     if (!isRejoin) this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
     this.rules.handleJoined(message);
@@ -945,6 +987,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#settleJoin?.reject(error ?? new QuietroomError('left'));
   }
 }
+
+type QualityMessage = Extract<ServerMessage, { type: 'quality' }>;
 
 const SOURCES = ['microphone', 'camera'] as const;
 

@@ -4,6 +4,8 @@ import type { IceServer } from './protocol/IceServer';
 import type { Participant } from './protocol/Participant';
 import type { Permission } from './protocol/Permission';
 import type { PublicationSource } from './protocol/PublicationSource';
+import type { QualityCause } from './protocol/QualityCause';
+import type { QualityLevel } from './protocol/QualityLevel';
 import type { Resumption } from './protocol/Resumption';
 import type { Role } from './protocol/Role';
 import type { ServerMessage } from './protocol/ServerMessage';
@@ -121,6 +123,17 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         // Another one is of a newer server, and none of ours.
         codecs: list(message['codecs'], 'codecs').filter(isVideoCodec),
       };
+    case 'quality': {
+      const level = text(message['level'], 'level');
+      const cause = message['cause'];
+      return {
+        type,
+        participantId: text(message['participantId'], 'participantId'),
+        // A level or cause this version does not know is of a newer server.
+        level: isQualityLevel(level) ? level : 'weak',
+        ...(isQualityCause(cause) ? { cause } : {}),
+      };
+    }
     case 'speakers':
       return {
         type,
@@ -223,6 +236,19 @@ function resumption(value: unknown): Resumption {
     secret: text(fields['secret'], 'resume.secret'),
     seconds: count(fields['seconds'], 'resume.seconds', MAX_SECONDS),
   };
+}
+
+function isQualityLevel(value: unknown): value is QualityLevel {
+  return value === 'good' || value === 'weak' || value === 'poor';
+}
+
+function isQualityCause(value: unknown): value is QualityCause {
+  return (
+    value === 'uplink-loss' ||
+    value === 'downlink-loss' ||
+    value === 'delay' ||
+    value === 'slow-downlink'
+  );
 }
 
 function isAudioCodec(value: unknown): value is AudioCodec {

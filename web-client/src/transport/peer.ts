@@ -1,3 +1,4 @@
+import type { Report } from '../room/statistics';
 import type { Transforms } from '../e2ee/transforms';
 import { Emitter } from '../events';
 import type { AudioCodec } from '../signaling/protocol/AudioCodec';
@@ -117,6 +118,22 @@ export class Peer extends Emitter<PeerEvents> {
   /** Whether media has stopped coming, where much came before. */
   get isSilent(): boolean {
     return this.#silence.isSilent;
+  }
+
+  /** What is sent in each section, by its `a=mid`, once there is an offer. */
+  get sources(): ReadonlyMap<string, PublicationSource> {
+    const sections = ALL_SOURCES.flatMap((source) => {
+      const { mid } = this.#publications[source];
+      return mid === null ? [] : [[mid, source] as const];
+    });
+    return new Map(sections);
+  }
+
+  /** The browser's own reports, of all that is sent and received. */
+  async statistics(): Promise<Report[]> {
+    const reports: Report[] = [];
+    (await this.#connection.getStats()).forEach((report: Report) => reports.push(report));
+    return reports;
   }
 
   /**

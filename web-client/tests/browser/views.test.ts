@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 
+import { overflowing, picture, SIZES, violations } from './appearance';
 import { type Kept, keepConnections } from './connections';
 import { GREEN, Participant, RED } from './participant';
+import type { RoomStatistics } from '../../src/index';
 import { Server } from './server';
 
 let server: Server;
@@ -67,6 +69,47 @@ test('a picture costs what it is shown at, nothing when nobody sees it, and is s
   );
   console.log(`back from its source after ${String(back)} ms`);
   expect(back).toBeLessThan(500);
+});
+
+test('what is told of connections and voices can be read by all', async () => {
+  await green.page.evaluate(() => {
+    const element = document.querySelector('quiet-room');
+    const [other] = element?.room?.participants ?? [];
+    other?.handlePaused('camera', 'slow-connection');
+    other?.handleQuality({ level: 'poor', cause: 'slow-downlink' });
+    element?.room?.localParticipant.handleQuality({ level: 'weak', cause: 'delay' });
+    other?.handleSpeaking(true);
+    element?.requestUpdate();
+  });
+  for (const [name, size] of Object.entries(SIZES)) {
+    await green.page.setViewportSize(size);
+    await picture(green.page, `connection-${name}`);
+    expect(await violations(green.page)).toEqual([]);
+    expect(await overflowing(green.page)).toEqual([]);
+  }
+});
+
+test('statistics tell of both ways, in the units that they promise', async () => {
+  const read = (): Promise<RoomStatistics | undefined> =>
+    green.page.evaluate(() => document.querySelector('quiet-room')?.room?.statistics());
+  await read();
+  await green.page.waitForTimeout(1_000);
+  const { connection, sent, received } = (await read()) ?? {};
+
+  expect(connection?.protocol).toBe('udp');
+  expect(connection?.roundTripTime).toBeLessThan(500);
+  const voice = received?.find(({ source }) => source === 'microphone');
+  expect(voice?.codec).toMatch(/^audio\/(opus|red)$/i);
+  expect(voice?.bitrate).toBeGreaterThan(10_000);
+  expect(voice?.bitrate).toBeLessThan(200_000);
+  expect(voice?.jitterBufferDelay).toBeLessThan(1_000);
+  expect(voice?.concealedRatio).toBeLessThan(0.5);
+  const camera = received?.find(({ source }) => source === 'camera');
+  expect(camera?.codec).toBe('video/VP8');
+  expect(camera?.framesDecoded).toBeGreaterThan(10);
+  expect(sent?.map(({ source }) => source)).toEqual(
+    expect.arrayContaining(['microphone', 'camera']),
+  );
 });
 
 /** The milliseconds from a change until what comes is as wanted. */

@@ -172,6 +172,8 @@ export class Member {
       case 'ack':
       case 'participant-updated':
       case 'paused':
+      case 'watched':
+      case 'quality':
       case 'speakers':
       case 'unpaused':
       case 'slots':

@@ -323,7 +323,8 @@ impl Call {
             Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Watched { .. }
-            | Event::Speaking { .. } => {}
+            | Event::Speaking { .. }
+            | Event::Rated { .. } => {}
             Event::Connected { .. } => panic!("{event:?} without keys"),
         }
     }

@@ -194,6 +194,7 @@ function joinPlain(
       case 'mls-welcome':
       case 'participant-updated':
       case 'paused':
+      case 'quality':
       case 'speakers':
       case 'unpaused':
       case 'watched':
