@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sfu::identity::ParticipantId;
-use signaling::mls::{Delivery, Invalid, Place, Told};
+use signaling::mls::{Delivery, Invalid, Told};
 use signaling::protocol::{GroupCommit, GroupReport, Opaque, ServerMessage};
 
 const A: ParticipantId = ParticipantId(0xA);
@@ -111,16 +111,16 @@ fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
     let now = Instant::now();
     let mut delivery = group_of_one(now);
     join(&mut delivery, B, now);
-    assert_eq!(delivery.place(A), Some(place(Some(0), 0)));
-    assert_eq!(delivery.place(B), None);
+    assert_eq!(place(&delivery, A), Some((Some(0), 0)));
+    assert_eq!(place(&delivery, B), None);
 
     let mut change = commit(0, &[B]);
     change.leaf = 3;
     delivery
         .commit(A, change, Some(&[B]), now)
         .expect("it is valid");
-    assert_eq!(delivery.place(A), Some(place(Some(3), 1)));
-    assert_eq!(delivery.place(B), Some(place(None, 1)));
+    assert_eq!(place(&delivery, A), Some((Some(3), 1)));
+    assert_eq!(place(&delivery, B), Some((None, 1)));
 
     let report = GroupReport {
         leaf: 1,
@@ -128,7 +128,7 @@ fn where_a_member_is_in_the_tree_is_known_from_its_own_word() {
         ..asking(1)
     };
     delivery.report(B, report, now).expect("it is valid");
-    assert_eq!(delivery.place(B), Some(place(Some(1), 1)));
+    assert_eq!(place(&delivery, B), Some((Some(1), 1)));
 }
 
 #[test]
@@ -537,8 +537,10 @@ fn group_of(members: &[ParticipantId], now: Instant) -> Delivery {
     delivery
 }
 
-fn place(leaf: Option<u32>, epoch: u32) -> Place {
-    Place { leaf, epoch }
+/// Leaf and epoch of somebody.
+fn place(delivery: &Delivery, id: ParticipantId) -> Option<(Option<u32>, u32)> {
+    let place = delivery.place(id)?;
+    Some((place.leaf, place.epoch))
 }
 
 fn join(delivery: &mut Delivery, id: ParticipantId, now: Instant) -> Vec<Told> {

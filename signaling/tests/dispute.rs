@@ -273,6 +273,67 @@ fn who_gives_its_place_up_over_a_change_has_refused_it() {
 }
 
 #[test]
+fn whoever_came_in_later_is_for_what_was_changed_before_too() {
+    let mut room = Room::of(&[A, B, H]);
+    room.delivery.leave(B, room.now);
+    let before = room.epoch();
+    room.commit(A, before, "good", &[]).expect("it is valid");
+    room.wait_at_the_door(C);
+    room.commit(A, before + 1, "good", &[C])
+        .expect("it is valid");
+    room.arrive(C, before + 2, "good");
+
+    // It is the only one who was to follow the first.
+    room.refuse(H, before);
+
+    assert_eq!(room.epoch(), before + 2);
+}
+
+#[test]
+fn who_gives_its_place_up_at_once_has_refused_nothing() {
+    let mut room = Room::of(&[A, H]);
+    let before = room.epoch();
+    room.wait_at_the_door(C);
+    room.commit(A, before, "good", &[C]).expect("it is valid");
+
+    // Before the newcomer can have read its welcome.
+    room.report(H, before, "good", true);
+    let told = room.delivery.key_package(H, opaque("key"), room.now);
+
+    assert!(told.is_ok());
+    assert_eq!(room.epoch(), before + 1);
+}
+
+#[test]
+fn who_goes_ahead_after_a_restart_puts_nothing_beyond_undoing() {
+    let mut room = Room {
+        delivery: Delivery::default(),
+        now: Instant::now(),
+    };
+    for member in [A, B, H] {
+        let told = room
+            .delivery
+            .rejoin(member, report(7, "good", true), room.now);
+        assert_eq!(told, Ok(Vec::new()));
+    }
+    room.pass(1500);
+    room.garbage(H);
+    let ahead = GroupReport {
+        commits: vec![opaque("garbage")],
+        ..report(9, "garbage", true)
+    };
+    let told = room.delivery.report(H, ahead, room.now);
+    assert!(told.is_ok());
+    assert_eq!(room.epoch(), 9);
+
+    room.pass(10_000);
+    room.refuse(A, 7);
+    room.refuse(B, 7);
+
+    assert_eq!(room.epoch(), 7);
+}
+
+#[test]
 fn whose_change_most_refused_makes_none_for_a_while_and_each_time_for_longer() {
     let mut room = Room::of(&[A, B, H]);
     for bar in [10, 40] {

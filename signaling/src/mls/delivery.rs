@@ -40,7 +40,10 @@ pub type Told = (ParticipantId, ServerMessage);
 pub struct Place {
     /// Its leaf, from 0; unknown until it has said that it is in.
     pub leaf: Option<u32>,
+    /// The group's.
     pub epoch: u32,
+    /// The one that it last said to be in.
+    pub own_epoch: Option<u32>,
 }
 
 /// Why a message about the group was not taken.
@@ -161,7 +164,7 @@ impl Delivery {
             Standing::Member { .. } => {
                 *standing = Standing::Waiting(Enrolment::of_former(Some(key_package)));
                 if let Some(group) = &mut self.group {
-                    group.changes.give_up(id);
+                    group.changes.give_up(id, now);
                     self.judge(now, &mut told);
                 }
                 if !self.has_members() {
@@ -299,9 +302,10 @@ impl Delivery {
     /// Where a member is, as far as the server was told.
     pub fn place(&self, id: ParticipantId) -> Option<Place> {
         match self.participants.get(&id)? {
-            Standing::Member { leaf, .. } => Some(Place {
+            Standing::Member { leaf, epoch, .. } => Some(Place {
                 leaf: *leaf,
                 epoch: self.epoch()?,
+                own_epoch: *epoch,
             }),
             Standing::Waiting(_) => None,
         }

@@ -155,11 +155,12 @@ impl Changes {
         refuses
     }
 
-    /// Somebody gave its place up, rather than to follow what it doubted.
-    pub(super) fn give_up(&mut self, id: ParticipantId) {
+    /// Somebody gave its place up, rather than to follow what it has doubted
+    /// for a while.
+    pub(super) fn give_up(&mut self, id: ParticipantId, now: Instant) {
         for change in &mut self.unsettled {
             match change.verdicts.get_mut(&id) {
-                Some(verdict @ Verdict::Doubts(_)) if !change.is_replacement => {
+                Some(verdict) if verdict.has_lasted(now) && !change.is_replacement => {
                     *verdict = Verdict::Refuses;
                 }
                 Some(Verdict::Open | Verdict::Doubts(_)) => {
@@ -181,9 +182,11 @@ impl Changes {
     /// Forgets what most have agreed to, with all that it was built on, and
     /// what was not refused in time.
     pub(super) fn settle(&mut self, people: &People, now: Instant) {
-        let settled = self.unsettled.iter().rposition(|change| {
+        let tallies = self.tallies(people);
+        let mut changes = self.unsettled.iter().zip(tallies);
+        let settled = changes.rposition(|(change, tally)| {
             let is_late = now.saturating_duration_since(change.at) > JUDGEMENT;
-            is_late || change.tally(people).is_settled()
+            is_late || tally.is_settled()
         });
         if let Some(at) = settled {
             self.unsettled.drain(..=at);
@@ -193,8 +196,8 @@ impl Changes {
     /// Takes out the first change that most refuse, with all that was built on
     /// it.
     pub(super) fn undo(&mut self, people: &People) -> Option<Undone> {
-        let tallies = self.unsettled.iter().map(|change| change.tally(people));
-        let (at, tally) = tallies.enumerate().find(|(_, tally)| tally.is_refused())?;
+        let tallies = self.tallies(people).into_iter().enumerate();
+        let (at, tally) = tallies.into_iter().find(|(_, tally)| tally.is_refused())?;
         let mut undone = self.unsettled.drain(at..);
         let first = undone.next()?;
         let added = first.added.into_keys();
@@ -209,6 +212,17 @@ impl Changes {
             refused_by: refused_by.map(|(id, _)| id).collect(),
             is_clear: tally.is_clear(),
         })
+    }
+
+    /// Whoever is in by a change that was built on another is for that one too.
+    fn tallies(&self, people: &People) -> Vec<Tally> {
+        let mut built_on = BTreeSet::new();
+        let newest_first = self.unsettled.iter().rev();
+        let mut tallies: Vec<_> = newest_first
+            .map(|change| change.tally(people, &mut built_on))
+            .collect();
+        tallies.reverse();
+        tallies
     }
 
     fn follow_first(&mut self, count: usize, id: ParticipantId) {
@@ -242,7 +256,9 @@ impl Change {
         }
     }
 
-    fn tally(&self, people: &People) -> Tally {
+    /// `supporting` are the people for later changes, and after this for this
+    /// one too.
+    fn tally(&self, people: &People, supporting: &mut BTreeSet<String>) -> Tally {
         let author = person(people, self.author);
         let of = |wanted: fn(Verdict) -> bool| -> BTreeSet<String> {
             let ids = self.verdicts.iter().filter(|(_, given)| wanted(**given));
@@ -252,15 +268,18 @@ impl Change {
         };
         let others = of(|_| true);
         let following = of(|verdict| verdict == Verdict::Follows);
-        let refusing = of(|verdict| verdict == Verdict::Refuses);
+        let mut refusing = of(|verdict| verdict == Verdict::Refuses);
+        refusing.retain(|person| !following.contains(person));
         let arrived = self.added.iter().filter(|(_, is_in)| **is_in);
-        let mut arrived: BTreeSet<_> = arrived.map(|(id, _)| person(people, *id)).collect();
-        arrived.remove(&author);
+        supporting.extend(arrived.map(|(id, _)| person(people, *id)));
+        supporting.extend(following.iter().cloned());
+        supporting.insert(author);
         Tally {
             others: others.len(),
-            refusing: refusing.difference(&following).count(),
+            refusing: refusing.len(),
             following: following.len(),
-            arrived: arrived.difference(&others).count(),
+            supporting: supporting.difference(&refusing).count(),
+            all: supporting.union(&others).count(),
         }
     }
 }
@@ -272,32 +291,36 @@ impl Verdict {
     }
 }
 
-/// How many people are for and against a change. Its author, who is for it, is
-/// in none of these.
+/// How many people are for and against a change.
 #[derive(Clone, Copy, Debug)]
 struct Tally {
-    /// All who were in the group before.
+    /// All who were in the group before, but for its author.
     others: usize,
+    /// Of these.
     refusing: usize,
+    /// Of these.
     following: usize,
-    /// Of those whom it added, who said to be in.
-    arrived: usize,
+    /// Its author, who follows, and who said to be in by it or by what was
+    /// built on it.
+    supporting: usize,
+    /// The others and those who support it.
+    all: usize,
 }
 
 impl Tally {
     fn is_settled(self) -> bool {
-        self.others == 0 || 2 * self.following > self.others
+        self.others == 0 || 2 * self.following > self.others || self.supporting > 1 + self.others
     }
 
     /// Most of the others, and no fewer than those who are for it: of two
     /// people who disagree the one stays where both were.
     fn is_refused(self) -> bool {
-        let supporting = 1 + self.following + self.arrived;
-        2 * self.refusing > self.others && self.refusing >= supporting
+        2 * self.refusing > self.others && self.refusing >= self.supporting
     }
 
+    /// More than half of everybody.
     fn is_clear(self) -> bool {
-        2 * self.refusing > self.others + 1 + self.arrived
+        2 * self.refusing > self.all
     }
 }
 

@@ -169,11 +169,17 @@ impl Delivery {
         };
         let behind = self.members_besides(id);
         let electors = self.members_in_the_group();
+        let open = self.group.as_mut();
+        let open = open.map(|group| std::mem::take(&mut group.changes));
         self.adopt(id, report, now);
         let Some(group) = &mut self.group else {
             return;
         };
         let missed = group.commits.since(before.epoch, now);
+        // Nobody puts a change beyond undoing by building on it.
+        if missed.is_some() {
+            group.changes = open.unwrap_or_default();
+        }
         let is_first = before.epoch == 0;
         if missed.is_some() || is_first {
             group.changes.push(id, before, &[], electors, now);

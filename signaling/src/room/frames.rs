@@ -29,23 +29,35 @@ impl Frames {
             frames.note(Some(Place {
                 leaf: Some(report.leaf),
                 epoch: report.epoch,
+                own_epoch: None,
             }));
         }
         frames
     }
 
     /// Takes over somebody's place in the group. Returns what is new to the
-    /// worker.
-    pub(super) fn note(&mut self, place: Option<Place>) -> Option<ExpectedFrames> {
-        let frames = expected(place?)?;
-        if self.known.back() == Some(&frames) {
-            return None;
+    /// worker. The epoch that it said to be in stays expected, however many
+    /// changes there are that it does not follow.
+    pub(super) fn note(&mut self, place: Option<Place>) -> Vec<ExpectedFrames> {
+        let Some(place) = place else {
+            return Vec::new();
+        };
+        let newest = expected(place.leaf, place.epoch);
+        let Some(newest) = newest.filter(|newest| self.known.back() != Some(newest)) else {
+            return Vec::new();
+        };
+        let own = place.own_epoch;
+        let own = own.and_then(|epoch| expected(place.leaf, epoch));
+        let kept: Vec<_> = self.known.iter().rev().take(KNOWN - 1).collect();
+        let own = own.filter(|own| *own != newest && !kept.contains(&own));
+        let news: Vec<_> = own.into_iter().chain([newest]).collect();
+        for frames in &news {
+            if self.known.len() == KNOWN {
+                self.known.pop_front();
+            }
+            self.known.push_back(*frames);
         }
-        if self.known.len() == KNOWN {
-            self.known.pop_front();
-        }
-        self.known.push_back(frames);
-        Some(frames)
+        news
     }
 
     /// What to tell a worker that has just got to know the participant, in this
@@ -60,7 +72,7 @@ impl Frames {
 }
 
 /// A leaf that no key id can name is not expected.
-fn expected(Place { leaf, epoch }: Place) -> Option<ExpectedFrames> {
+fn expected(leaf: Option<u32>, epoch: u32) -> Option<ExpectedFrames> {
     let epoch = epoch.into();
     let Some(leaf) = leaf else {
         return Some(ExpectedFrames::Epoch(epoch));
@@ -71,3 +83,28 @@ fn expected(Place { leaf, epoch }: Place) -> Option<ExpectedFrames> {
 
 /// As many as the worker keeps.
 const KNOWN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_that_somebody_does_not_follow_push_out_none_of_its_own_frames() {
+        let mut frames = Frames::new(Some(&Entrance::KeyPackage(None)));
+        let mut place = Place {
+            leaf: Some(2),
+            epoch: 5,
+            own_epoch: Some(5),
+        };
+        let mut worker = VecDeque::from(frames.note(Some(place)));
+        let own = worker[0];
+
+        for epoch in 6..40 {
+            place.epoch = epoch;
+            worker.extend(frames.note(Some(place)));
+            let oldest = worker.len().saturating_sub(KNOWN);
+            worker.drain(..oldest);
+            assert!(worker.contains(&own), "in epoch {epoch}");
+        }
+    }
+}

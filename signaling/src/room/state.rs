@@ -568,6 +568,7 @@ impl Room {
         for member in &mut self.members {
             let news = member.frames.note(self.delivery.place(member.id));
             if member.negotiated.is_some() {
+                let news = news.into_iter();
                 effects.extend(news.map(|frames| expect(member.id, frames)));
             }
         }
