@@ -178,7 +178,8 @@ pub(super) fn decide(
             },
             _,
         ) => {
-            let kept_until = kept_until.max(expires_at.0.saturating_add(LEEWAY));
+            // Nobody comes in with it after that.
+            let kept_until = expires_at.0.saturating_add(LEEWAY);
             note_token(writing, token_id, kept_until, |token| {
                 token.key = Some(key.0);
             })
