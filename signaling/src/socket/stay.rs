@@ -427,12 +427,22 @@ impl Stay {
     }
 
     /// Hands a message to the room. What people will be told of it must not be
-    /// lost with the process.
+    /// lost with the process. Only a removal and an end take place even if they
+    /// cannot be written down.
     async fn request(&mut self, message: ClientMessage) {
         let id = self.id;
         let decisions = self.service.register().record(id, &message);
+        let mut are_written = true;
         for decision in decisions {
-            decision.done().await;
+            are_written &= decision.done().await;
+        }
+        let is_urgent = matches!(
+            message,
+            ClientMessage::Remove { .. } | ClientMessage::EndSession {}
+        );
+        if !are_written && !is_urgent {
+            self.tell_error(ErrorCode::Internal, NOT_WRITTEN, false);
+            return;
         }
         self.service.register().update(id, |room| {
             request::handle(room, id, message, StdInstant::now())
@@ -483,3 +493,5 @@ const RESTARTS: Rate = Rate {
 };
 
 const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";
+
+const NOT_WRITTEN: &str = "this could not be stored and was not done; try again";
