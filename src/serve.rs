@@ -76,7 +76,7 @@ enum StartError {
     )]
     PlainHttp(SocketAddr),
     #[error(
-        "access.jwks: not set, and http.listen ({0}) is reachable from other machines; \
+        "access.jwks: not set, and http.listen ({0}) can be reached from other machines; \
          name the file with the clinic's public keys"
     )]
     NoKeys(SocketAddr),
@@ -227,7 +227,7 @@ async fn access(config: &Config) -> Result<Access, StartError> {
             demo: None,
         });
     }
-    if !config.http.listen.ip().is_loopback() {
+    if !config.http.listen.ip().is_loopback() || config.http.behind_tls_proxy {
         return Err(StartError::NoKeys(config.http.listen));
     }
     let key = DevelopmentKey::generate();
