@@ -172,7 +172,7 @@ describe('two people under a server that shows the camera where the screen belon
         { timeout: 10_000 },
       )
       .toEqual([true, true, 0]);
-    await green.page.waitForFunction(() => window.observer.status().includes('was hidden'));
+    await green.page.waitForFunction(() => window.observer.status().includes('are hidden'));
   });
 });
 
