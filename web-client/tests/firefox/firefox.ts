@@ -16,10 +16,14 @@ export class FirefoxParticipant {
     page.on('pageerror', (error) => this.console.push(`thrown: ${String(error)}`));
   }
 
-  /** Starts the browser; its microphone sounds at `frequency` Hz. */
-  static async start(frequency: number): Promise<FirefoxParticipant> {
+  /**
+   * Starts the browser; its microphone sounds at `frequency` Hz. What it sends
+   * is in files whose paths begin with `log`, before SRTP.
+   */
+  static async start(frequency: number, log: string): Promise<FirefoxParticipant> {
     const browser = await launch({
       browser: 'firefox',
+      env: { ...process.env, MOZ_LOG: 'RtpLogger:5,raw', MOZ_LOG_FILE: log },
       executablePath: process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
       headless: true,
       extraPrefsFirefox: {
@@ -78,9 +82,37 @@ export class FirefoxParticipant {
     });
   }
 
+  /** What this page's own keys and codecs are. */
+  sender(): Promise<Sender> {
+    return this.page.evaluate(() => {
+      const room = document.querySelector('quiet-room')?.room;
+      const own = room?.group?.members.find(
+        ({ participantId }) => participantId === room.localParticipant.id,
+      );
+      const codecs: [number, string][] = [];
+      for (const connection of (globalThis as unknown as Kept).connections) {
+        const lines = (connection.localDescription?.sdp ?? '').split('\r\n');
+        let kind = '';
+        for (const line of lines) {
+          kind = /^m=(\w+)/.exec(line)?.[1] ?? kind;
+          const [, payloadType, name] = /^a=rtpmap:(\d+) ([\w-]+)/.exec(line) ?? [];
+          if (payloadType !== undefined) codecs.push([Number(payloadType), `${kind}/${name}`]);
+        }
+      }
+      return { leaf: own?.leaf ?? -1, epoch: Number(room?.group?.epoch ?? -1n), codecs };
+    });
+  }
+
   async close(): Promise<void> {
     await this.#browser.close();
   }
+}
+
+export interface Sender {
+  readonly leaf: number;
+  readonly epoch: number;
+  /** By payload type. */
+  readonly codecs: readonly (readonly [number, string])[];
 }
 
 const LISTEN_MS = 1_500;

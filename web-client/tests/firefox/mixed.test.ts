@@ -1,19 +1,28 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 
+import { decodeHeader } from '../../src/e2ee/worker/sframe/header';
+import { CONTEXTS, keyIdParts } from '../../src/e2ee/worker/sframe/key-id';
 import type { Remote } from '../browser/observer';
 import { Participant, RED } from '../browser/participant';
 import { Server } from '../browser/server';
-import { FirefoxParticipant } from './firefox';
+import { frameStart, packetsSentByFirefox } from '../transforms/rtp-dump';
+import { FirefoxParticipant, type Sender } from './firefox';
 
 describe('Chromium and Firefox in one room', () => {
   let server: Server | undefined;
   let chromium: Participant | undefined;
   let firefox: FirefoxParticipant | undefined;
+  let folder = '';
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quietroom-firefox-'));
     server = await Server.start();
     chromium = await Participant.start(RED);
-    firefox = await FirefoxParticipant.start(FIREFOX_HZ);
+    firefox = await FirefoxParticipant.start(FIREFOX_HZ, join(folder, 'log'));
   });
 
   beforeEach(() => {
@@ -27,6 +36,7 @@ describe('Chromium and Firefox in one room', () => {
   afterAll(async () => {
     await Promise.allSettled([chromium?.close(), firefox?.close()]);
     await server?.stop();
+    await rm(folder, { recursive: true, force: true });
   });
 
   test('see and hear each other', async () => {
@@ -47,7 +57,47 @@ describe('Chromium and Firefox in one room', () => {
     await chromium?.page.waitForTimeout(2_000);
     expect((await frames(chromium)) - before).toBeGreaterThan(10);
   });
+
+  test('nothing plain has left Firefox', async () => {
+    const sender = await firefox?.sender();
+    // Its log is written with a delay.
+    await expect
+      .poll(async () => (await sentByFirefox(folder, sender)).length, POLL)
+      .toBeGreaterThan(100);
+    const sent = await sentByFirefox(folder, sender);
+    expect(sent.filter(({ isOwn }) => !isOwn)).toEqual([]);
+    const codecs = [...new Set(sent.map(({ codec }) => codec))].sort();
+    expect(codecs).toEqual(['audio/opus', 'video/VP8']);
+    console.log(`${sent.length} frames left Firefox, all encrypted`);
+  });
 });
+
+/** A frame that left Firefox, and whether it is an SFrame of its own. */
+interface Sent {
+  readonly codec: string;
+  readonly isOwn: boolean;
+}
+
+async function sentByFirefox(folder: string, sender: Sender | undefined): Promise<Sent[]> {
+  const codecs = new Map(sender?.codecs);
+  // Each of its processes has a file.
+  const files = await readdir(folder);
+  const logs = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  return logs.flatMap(packetsSentByFirefox).flatMap(({ payloadType, payload }): Sent[] => {
+    const codec = codecs.get(payloadType) ?? `payload type ${payloadType}`;
+    if (codec === 'video/rtx') return [];
+    const start = frameStart(codec, payload);
+    return start === undefined ? [] : [{ codec, isOwn: isOwn(start, codec, sender) }];
+  });
+}
+
+function isOwn(start: Uint8Array, codec: string, sender: Sender | undefined): boolean {
+  const header = decodeHeader(start);
+  const parts = header && keyIdParts(header.keyId);
+  if (parts === undefined || sender === undefined) return false;
+  const context = codec.startsWith('audio/') ? CONTEXTS.microphone : CONTEXTS.camera;
+  return parts.context === context && parts.leaf === sender.leaf && parts.epoch <= sender.epoch;
+}
 
 /** The colour of the only other, by name if it is red. */
 function whoIsSeen(remotes: Remote[] | undefined): string {

@@ -30,7 +30,16 @@ export interface SentPacket {
  * (`WebRTC-Debugging-RtpDump`), one packet a line as `text2pcap` takes it.
  */
 export function sentPackets(log: string): SentPacket[] {
-  return [...log.matchAll(OUTGOING)].flatMap(([, digits]) => {
+  return packets(log, OUTGOING);
+}
+
+/** As {@link sentPackets}, of Firefox's (`MOZ_LOG=RtpLogger:5,raw`). */
+export function packetsSentByFirefox(log: string): SentPacket[] {
+  return packets(log, OUTGOING_OF_FIREFOX);
+}
+
+function packets(log: string, outgoing: RegExp): SentPacket[] {
+  return [...log.matchAll(outgoing)].flatMap(([, digits]) => {
     const bytes = Uint8Array.from(digits!.trim().split(' '), (pair) => parseInt(pair, 16));
     const packet = parse(bytes);
     return packet === undefined ? [] : [packet];
@@ -38,6 +47,7 @@ export function sentPackets(log: string): SentPacket[] {
 }
 
 const OUTGOING = /^O [\d:.]+ 0+ ((?:[0-9a-f]{2} )+)# RTP_DUMP$/gm;
+const OUTGOING_OF_FIREFOX = /\bO [\d:.]+ +0+ ((?:[0-9a-f]{2} ?)+)/gm;
 
 /** RFC 3550 §5.1; `undefined` for RTCP (RFC 5761 §4) and for packets that carry nothing. */
 function parse(bytes: Uint8Array): SentPacket | undefined {
