@@ -236,17 +236,7 @@ fn who_joins_again_after_a_restart_has_not_been_sent_what_it_lacks() {
 
 #[test]
 fn while_people_come_back_after_a_restart_nothing_is_undone() {
-    let mut room = Room {
-        delivery: Delivery::default(),
-        now: Instant::now(),
-    };
-    for member in [A, B, H] {
-        let told = room
-            .delivery
-            .rejoin(member, report(7, "good", true), room.now);
-        assert_eq!(told, Ok(Vec::new()));
-    }
-    room.pass(1500);
+    let mut room = Room::after_a_restart(&[A, B, H], 7);
     room.garbage(H);
     room.refuse(A, 7);
     room.refuse(B, 7);
@@ -306,17 +296,7 @@ fn who_gives_its_place_up_at_once_has_refused_nothing() {
 
 #[test]
 fn who_goes_ahead_after_a_restart_puts_nothing_beyond_undoing() {
-    let mut room = Room {
-        delivery: Delivery::default(),
-        now: Instant::now(),
-    };
-    for member in [A, B, H] {
-        let told = room
-            .delivery
-            .rejoin(member, report(7, "good", true), room.now);
-        assert_eq!(told, Ok(Vec::new()));
-    }
-    room.pass(1500);
+    let mut room = Room::after_a_restart(&[A, B, H], 7);
     room.garbage(H);
     let ahead = GroupReport {
         commits: vec![opaque("garbage")],
@@ -540,6 +520,21 @@ impl Room {
                 .expect("it is valid");
             room.everybody_follows(members);
         }
+        room
+    }
+
+    /// All came back in the same epoch, and changes are taken again.
+    fn after_a_restart(members: &[ParticipantId], epoch: u32) -> Self {
+        let mut room = Self {
+            delivery: Delivery::default(),
+            now: Instant::now(),
+        };
+        for member in members {
+            let said = report(epoch, "good", true);
+            let told = room.delivery.rejoin(*member, said, room.now);
+            assert_eq!(told, Ok(Vec::new()));
+        }
+        room.pass(1500);
         room
     }
 
