@@ -108,7 +108,7 @@ describe('four people who hear one another', () => {
     expect(rekeys).toHaveLength(2 * ROUNDS * 12);
     expect(quantile(rekeys, 0.5)).toBeLessThan(BAR_MS);
     // Where others compute, sound is late with and without keys.
-    expect(quantile(rekeys, 0.9)).toBeLessThan(wasIdle ? BAR_MS : BUSY_MS);
+    expect(quantile(rekeys, 0.9)).toBeLessThan(wasIdle ? 3 * BAR_MS : BUSY_MS);
     expect(share(waits)).toBeLessThanOrEqual(waits.length / (wasIdle ? 20 : 10));
   });
 

@@ -45,7 +45,7 @@ test('a picture costs what it is shown at, nothing when nobody sees it, and is s
     (now) => now.width >= 640,
   );
   console.log(`layer down after ${String(small)} ms, up after ${String(large)} ms`);
-  expect(large).toBeLessThan(1_000);
+  expect(large).toBeLessThan(SLACK * 1_000);
 
   await style(green, 'position: fixed; top: 3000px; width: 100%');
   await green.page.waitForTimeout(1_500);
@@ -68,7 +68,7 @@ test('a picture costs what it is shown at, nothing when nobody sees it, and is s
     (now) => now.frames > after.frames,
   );
   console.log(`back from its source after ${String(back)} ms`);
-  expect(back).toBeLessThan(500);
+  expect(back).toBeLessThan(SLACK * 500);
 });
 
 test('what is told of connections and voices can be read by all', async () => {
@@ -181,3 +181,6 @@ async function width(viewer: Participant): Promise<number> {
 
 const LARGE = { width: 1920, height: 1200 };
 const POLL = { timeout: 15_000 };
+
+/** What is printed is to be within the bar; the machine may be doing other things. */
+const SLACK = 2;
