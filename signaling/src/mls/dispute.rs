@@ -196,8 +196,8 @@ impl Changes {
     /// Takes out the first change that most refuse, with all that was built on
     /// it.
     pub(super) fn undo(&mut self, people: &People) -> Option<Undone> {
-        let tallies = self.tallies(people).into_iter().enumerate();
-        let (at, tally) = tallies.into_iter().find(|(_, tally)| tally.is_refused())?;
+        let mut tallies = self.tallies(people).into_iter().enumerate();
+        let (at, tally) = tallies.find(|(_, tally)| tally.is_refused())?;
         let mut undone = self.unsettled.drain(at..);
         let first = undone.next()?;
         let added = first.added.into_keys();
