@@ -1,13 +1,8 @@
 export { QuietroomError, type ClientErrorCode, type QuietroomErrorCode } from './error';
 export type { Listener } from './events';
-export {
-  Room,
-  type JoinOptions,
-  type RoomEvents,
-  type RoomOptions,
-  type RoomState,
-  type RoomTimings,
-} from './room/room';
+export { Room } from './room/room';
+export type { RoomEvents, RoomState, RoomTimings } from './room/events';
+export type { JoinOptions, RoomOptions } from './room/options';
 export {
   LocalParticipant,
   RemoteParticipant,

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
 import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
-import { Room, type RoomOptions } from '../room/room';
+import type { RoomOptions } from '../room/options';
+import { Room } from '../room/room';
 import { QuietRoomElement } from './quiet-room';
 
 class RoomWithPanels extends QuietRoomElement {

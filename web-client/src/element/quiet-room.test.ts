@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
 import type { GroupMember } from '../e2ee/messages';
-import { Room, type RoomOptions } from '../room/room';
+import type { RoomOptions } from '../room/options';
+import { Room } from '../room/room';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { QuietRoomElement } from './quiet-room';
 

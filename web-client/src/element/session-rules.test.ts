@@ -1,7 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
-import { Room, type RoomOptions } from '../room/room';
+import type { RoomOptions } from '../room/options';
+import { Room } from '../room/room';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Role } from '../signaling/protocol/Role';

@@ -4,7 +4,8 @@ import type { QuietroomError } from '../error';
 import { fakeStream } from '../media/fake-track';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { OWN_ID, FakeEnvironment, stubGlobals } from './fake-environment';
-import { Room, type RoomOptions } from './room';
+import type { RoomOptions } from './options';
+import { Room } from './room';
 
 const BEN = {
   id: 'ben',
