@@ -1,0 +1,262 @@
+import type { GroupMember } from '../e2ee/messages';
+import { Emitter } from '../events';
+import type { AudioPlayback } from '../media/autoplay';
+import type { DeviceSource } from '../media/devices';
+import type { Participant, RemoteParticipant } from '../room/participant';
+import type { Room } from '../room/room';
+import type { Panel } from './controls';
+import { Conversation } from './conversation';
+import type { Messages } from './i18n';
+import { participantName } from './names';
+import { Notices } from './notices';
+import { PauseNotices } from './pause-notices';
+import type { Comparison } from './people';
+import { Prompts } from './prompts';
+import { Reactions } from './reactions';
+import { promptByRules } from './session-prompts';
+
+interface SessionEvents {
+  /** Something that is shown is another one. */
+  changed: [];
+  /** There is a text to accept first. */
+  consentRequired: [];
+}
+
+/** What only the element can do. */
+export interface SessionActions {
+  readonly openPanel: (panel: Panel) => void;
+  readonly turnOn: (source: DeviceSource) => void;
+}
+
+/** A line for a screen reader. */
+export interface Announcement {
+  readonly id: number;
+  readonly text: string;
+}
+
+/**
+ * What is shown and said of one stay after the other, beyond what its room
+ * knows. Only with whom the safety code was compared outlives a stay.
+ */
+export class Session extends Emitter<SessionEvents> {
+  readonly messages: Messages;
+  readonly playback: AudioPlayback;
+  readonly notices = new Notices();
+  readonly conversation = new Conversation();
+  readonly reactions = new Reactions();
+  readonly prompts = new Prompts();
+  readonly #actions: SessionActions;
+  readonly #pauses = new PauseNotices();
+  /** Keys of those with whom the safety code was compared. */
+  readonly #compared = new Set<string>();
+  /** Whose hands are known to be up, by id. */
+  readonly #raisedHands = new Set<string>();
+  #room: Room | undefined;
+  #announcements: readonly Announcement[] = [];
+  #nextAnnouncement = 1;
+  #panel: Panel | undefined;
+  #areReactionsOpen = false;
+
+  constructor(playback: AudioPlayback, messages: Messages, actions: SessionActions) {
+    super();
+    this.playback = playback;
+    this.messages = messages;
+    this.#actions = actions;
+    playback.on('blockedChanged', this.#update);
+    this.notices.on('changed', this.#update);
+    this.reactions.on('changed', this.#update);
+    this.prompts.on('changed', this.#update);
+    this.#pauses.on('changed', (somePaused) => {
+      this.#announce(somePaused ? messages.somePaused : messages.nonePaused);
+      this.#update();
+    });
+  }
+
+  /** The present or last stay. */
+  get room(): Room | undefined {
+    return this.#room;
+  }
+
+  /** What a screen reader says next; nobody sees it. */
+  get announcements(): readonly Announcement[] {
+    return this.#announcements;
+  }
+
+  /** What is open beside the pictures. */
+  get panel(): Panel | undefined {
+    return this.#panel;
+  }
+
+  get areReactionsOpen(): boolean {
+    return this.#areReactionsOpen;
+  }
+
+  /** Follows `room` from before it is joined. */
+  begin(room: Room): void {
+    this.#room = room;
+    this.#listen(room);
+    this.#listenToRules(room);
+    this.#update();
+  }
+
+  /** Leaves the room, if there is one, and forgets it. */
+  end(): void {
+    this.#room?.leave();
+    this.#room = undefined;
+    this.notices.clear();
+    this.playback.clear();
+    this.conversation.clear();
+    this.reactions.clear();
+    this.prompts.clear();
+    this.#pauses.clear();
+    this.#raisedHands.clear();
+    this.#announcements = [];
+    this.#areReactionsOpen = false;
+    this.#update();
+  }
+
+  setPanel(panel: Panel | undefined): void {
+    this.#panel = panel;
+    if (panel === 'people') this.prompts.dismiss('waiting');
+    this.conversation.setOpen(panel === 'chat');
+    this.#update();
+  }
+
+  setReactionsOpen(areOpen: boolean): void {
+    this.#areReactionsOpen = areOpen;
+    this.#update();
+  }
+
+  setCompared({ key, isCompared }: Comparison): void {
+    if (isCompared) this.#compared.add(key);
+    else this.#compared.delete(key);
+    this.#update();
+  }
+
+  isCompared(member: GroupMember | undefined): boolean {
+    return member !== undefined && this.#compared.has(member.key);
+  }
+
+  /** What to call somebody. */
+  nameOf(participant: RemoteParticipant): string {
+    const { participants = [], localParticipant } = this.#room ?? {};
+    return participantName(participant, participants, localParticipant?.name ?? '', this.messages);
+  }
+
+  /** As {@link Session.nameOf}, also for somebody who is gone. */
+  nameOfId(participantId: string): string {
+    const participant = this.#room?.participants.find(({ id }) => id === participantId);
+    return participant === undefined
+      ? this.messages.participant('host', undefined)
+      : this.nameOf(participant);
+  }
+
+  /** What this client, by its own name or none, is called. */
+  get localName(): string {
+    const name = this.#room?.localParticipant.name ?? '';
+    return name === '' ? this.messages.you : this.messages.youNamed(name);
+  }
+
+  readonly #update = (): void => {
+    this.emit('changed');
+  };
+
+  #listen(room: Room): void {
+    const update = this.#update;
+    room.on('participantJoined', update);
+    room.on('participantUpdated', (participant) => {
+      this.#noteHand(participant);
+      update();
+    });
+    room.on('participantLeft', ({ id }) => {
+      this.#raisedHands.delete(id);
+      this.#pauses.update(room.participants);
+      update();
+    });
+    room.on('speakersChanged', update);
+    room.on('qualityChanged', update);
+    room.on('pausedChanged', () => {
+      this.#pauses.update(room.participants);
+    });
+    room.on('chatMessage', (participant, text) => {
+      this.#noteChat(participant, text);
+      update();
+    });
+    room.on('reaction', (participant, reaction) => {
+      const isShown = this.reactions.show(participant.isLocal ? LOCAL : participant.id, reaction);
+      if (isShown && !participant.isLocal) {
+        this.#announce(this.messages.reacted(this.nameOf(participant), reaction));
+      }
+      update();
+    });
+    room.on('localParticipantUpdated', update);
+    room.on('stateChanged', update);
+    room.on('groupChanged', update);
+    room.on('groupLost', update);
+    room.on('trackSubscribed', (track, participant) => {
+      if (track.kind === 'audio') this.playback.add(track);
+      if (track.source === 'screen') {
+        this.#announce(this.messages.screenOf(this.nameOf(participant)));
+      }
+      update();
+    });
+    room.on('trackUnsubscribed', (track) => {
+      if (track.kind === 'audio') this.playback.remove(track);
+      update();
+    });
+    room.on('error', (error) => {
+      if (room.error !== error) this.notices.note(error);
+      update();
+    });
+    room.on('warningsChanged', update);
+  }
+
+  #listenToRules(room: Room): void {
+    const { rules } = room;
+    rules.on('consentRequired', () => {
+      this.#update();
+      this.emit('consentRequired');
+    });
+    rules.on('waiting', this.#update);
+    rules.on('permissionsChanged', this.#update);
+    rules.on('lockedChanged', this.#update);
+    rules.on('waitingListChanged', this.#update);
+    promptByRules(room, this.prompts, {
+      messages: this.messages,
+      nameOf: (id) => this.nameOfId(id),
+      showPeople: () => {
+        this.#actions.openPanel('people');
+      },
+      arePeopleShown: () => this.#panel === 'people',
+      turnOn: this.#actions.turnOn,
+    });
+  }
+
+  #noteChat(participant: Participant, text: string): void {
+    const isOwn = participant.isLocal;
+    const writer = isOwn ? this.messages.you : this.nameOf(participant);
+    this.conversation.add({ writer, isOwn, text, at: Date.now() });
+    // An open chat is a live region of its own.
+    if (!isOwn && this.#panel !== 'chat') this.#announce(this.messages.wrote(writer, text));
+  }
+
+  #noteHand(participant: RemoteParticipant): void {
+    if (!participant.handRaised) {
+      this.#raisedHands.delete(participant.id);
+    } else if (!this.#raisedHands.has(participant.id)) {
+      this.#raisedHands.add(participant.id);
+      this.#announce(this.messages.raisedHand(this.nameOf(participant)));
+    }
+  }
+
+  #announce(text: string): void {
+    const announcement = { id: this.#nextAnnouncement++, text };
+    this.#announcements = [...this.#announcements, announcement].slice(-MAX_ANNOUNCEMENTS);
+  }
+}
+
+/** Stands for this client where a participant's id is asked for. */
+export const LOCAL = '';
+
+/** The older ones have been said. */
+const MAX_ANNOUNCEMENTS = 5;

@@ -1,0 +1,122 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import type { GroupMember } from '../e2ee/messages';
+import type { EmergencyInformation } from '../room/participant';
+import type { Room } from '../room/room';
+import type { Role } from '../signaling/protocol/Role';
+import './chat';
+import './emergency';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+import './people';
+import type { Comparison, PeopleEntry, PersonRequest } from './people';
+import { personActions } from './powers';
+import type { Session } from './session';
+import { waitingEntries, type PowerRequest } from './session-controls';
+
+/** What is done in the panel. */
+export interface SidePanelActions {
+  readonly close: () => void;
+  readonly handleKey: (event: KeyboardEvent) => void;
+  readonly handleChatSend: (event: CustomEvent<string>) => void;
+  readonly handleCompared: (event: CustomEvent<Comparison>) => void;
+  readonly handlePersonRequest: (event: CustomEvent<PersonRequest>) => void;
+  readonly handlePowerRequest: (event: CustomEvent<PowerRequest>) => void;
+  readonly handleEmergency: (event: CustomEvent<EmergencyInformation>) => void;
+}
+
+/** What is open beside the pictures: the chat, or who is here and who may do what. */
+export function renderSidePanel(
+  room: Room,
+  session: Session,
+  actions: SidePanelActions,
+): TemplateResult {
+  const { messages, panel } = session;
+  return html`<section class="panel" aria-labelledby="panel-title" @keydown=${actions.handleKey}>
+    <header>
+      <h2 id="panel-title">${panel === 'chat' ? messages.chat : messages.people}</h2>
+      <button class="close" aria-label=${messages.close} @click=${actions.close}>
+        ${icons.close}
+      </button>
+    </header>
+    ${
+      panel === 'chat'
+        ? html`<quiet-room-chat
+            .messages=${messages}
+            .lines=${session.conversation.lines}
+            ?disabled=${room.group === undefined}
+            @chat-send=${actions.handleChatSend}
+          ></quiet-room-chat>`
+        : html`<div class="people">
+            ${renderSessionControls(room, messages, actions)}<quiet-room-people
+              .messages=${messages}
+              .group=${room.group}
+              .entries=${peopleEntries(room, session)}
+              @compared-change=${actions.handleCompared}
+              @person-request=${actions.handlePersonRequest}
+            ></quiet-room-people
+            >${renderEmergency(room, messages, actions)}
+          </div>`
+    }
+  </section>`;
+}
+
+/** For all but those who lead the session, and those who only observe. */
+function renderEmergency(
+  room: Room,
+  messages: Messages,
+  { handleEmergency }: SidePanelActions,
+): TemplateResult | typeof nothing {
+  if (room.localParticipant.role !== 'client') return nothing;
+  return html`<quiet-room-emergency
+    .messages=${messages}
+    .given=${room.emergencyInformation}
+    ?disabled=${room.group === undefined}
+    @emergency-change=${handleEmergency}
+  ></quiet-room-emergency>`;
+}
+
+function renderSessionControls(
+  { rules }: Room,
+  messages: Messages,
+  { handlePowerRequest }: SidePanelActions,
+): TemplateResult | typeof nothing {
+  if (!POWERS.some((power) => rules.permissions.has(power))) return nothing;
+  return html`<quiet-room-session-controls
+    .messages=${messages}
+    .permissions=${rules.permissions}
+    .waiting=${waitingEntries(rules.waitingList, messages)}
+    ?locked=${rules.locked}
+    @power-request=${handlePowerRequest}
+  ></quiet-room-session-controls>`;
+}
+
+/** The group's members by what they are called on their tiles. */
+function peopleEntries(room: Room, session: Session): PeopleEntry[] {
+  const { messages } = session;
+  return (room.group?.members ?? []).map((member) => {
+    const isLocal = member.participantId === room.localParticipant.id;
+    const other = room.participants.find(({ id }) => id === member.participantId);
+    const person = isLocal ? room.localParticipant : other;
+    const label = isLocal
+      ? session.localName
+      : other === undefined
+        ? messages.unknown
+        : session.nameOf(other);
+    const handRaised = person?.handRaised ?? false;
+    const isCompared = session.isCompared(member);
+    const actions = other === undefined ? [] : personActions(room, other);
+    const role = roleText(member, person?.role, messages);
+    const emergency = other?.emergencyInformation;
+    return { member, label, role, isLocal, handRaised, isCompared, emergency, actions };
+  });
+}
+
+/** A role as the server says it; a member's own word alone is worth nothing. */
+function roleText(member: GroupMember, role: Role | undefined, messages: Messages): string {
+  if (role === undefined) return messages.roleUnknown;
+  const text = messages.participant(role, undefined);
+  return member.role === role ? text : messages.roleNotConfirmed(text);
+}
+
+/** Those that are shown with the people. */
+const POWERS = ['admit', 'lock', 'mute', 'end'] as const;

@@ -1,0 +1,149 @@
+import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { QuietroomErrorCode } from '../error';
+import type { Room } from '../room/room';
+import type { Permission } from '../signaling/protocol/Permission';
+import { renderControls, type ControlsActions, type ControlsState } from './controls';
+import { isAtDoor, renderDoor, type DoorActions } from './door';
+import type { Messages } from './i18n';
+import * as icons from './icons';
+import { renderNotices } from './notices';
+import { renderPictures } from './pictures';
+import { renderPrompts } from './prompts';
+import type { Session } from './session';
+import { renderSidePanel, type SidePanelActions } from './side-panel';
+
+/** What is done at each stage of a stay. */
+export interface StageActions {
+  readonly door: DoorActions;
+  readonly controls: ControlsActions;
+  readonly panel: SidePanelActions;
+  readonly hear: () => void;
+  readonly rejoin: () => void;
+}
+
+/** The stage that a stay is at: the door, the room, or the end. */
+export function renderStage(room: Room, session: Session, actions: StageActions): TemplateResult {
+  if (room.state === 'disconnected') return renderEnd(room, session.messages, actions);
+  return isAtDoor(room) ? renderAtDoor(room, session, actions) : renderRoom(room, session, actions);
+}
+
+function renderAtDoor(room: Room, session: Session, { door }: StageActions): TemplateResult {
+  return html`${renderDoor(room, door, session.messages)}
+    <div class="lines" role="status" aria-live="polite">${noticesOf(room, session)}</div>`;
+}
+
+function renderRoom(room: Room, session: Session, actions: StageActions): TemplateResult {
+  const { messages } = session;
+  return html`
+    <div class="main">
+      ${renderPictures(room, session)}
+      ${session.panel === undefined ? nothing : renderSidePanel(room, session, actions.panel)}
+    </div>
+    ${
+      session.playback.isBlocked
+        ? html`<button class="primary hear" @click=${actions.hear}>
+            ${icons.speaker}${messages.tapToHear}
+          </button>`
+        : nothing
+    }
+    ${renderPrompts(session.prompts)} ${renderLines(room, session)}
+    <div class="announcer" role="log" aria-live="polite">
+      ${repeat(
+        session.announcements,
+        ({ id }) => id,
+        ({ text }) => html`<p>${text}</p>`,
+      )}
+    </div>
+    ${renderControls(controlsState(room, session), actions.controls, messages)}
+  `;
+}
+
+/** How it stands with the session, in words. */
+function renderLines(room: Room, session: Session): TemplateResult {
+  const { messages } = session;
+  const { role, isSharingScreen } = room.localParticipant;
+  return html`
+    <div class="lines">
+      <div role="status" aria-live="polite">
+        <p class="status">${statusText(room, messages)}</p>
+        ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
+        ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
+        ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}
+        ${noticesOf(room, session)}
+      </div>
+      <p class=${room.group === undefined ? 'protection' : 'protection on'}>
+        ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
+      </p>
+    </div>
+  `;
+}
+
+function noticesOf(room: Room, session: Session): TemplateResult[] {
+  const nameOf = session.nameOf.bind(session);
+  return renderNotices(session.notices.errors, room.warnings, nameOf, session.messages);
+}
+
+function controlsState(room: Room, session: Session): ControlsState {
+  const { localParticipant, rules } = room;
+  // Before the server has let us in, nothing is known to be forbidden.
+  const may = (permission: Permission): boolean =>
+    localParticipant.id === undefined || rules.permissions.has(permission);
+  return {
+    microphone: localParticipant.microphoneEnabled,
+    camera: localParticipant.cameraEnabled,
+    mayUseMicrophone: may('microphone'),
+    mayUseCamera: may('camera'),
+    handRaised: localParticipant.handRaised,
+    canShareScreen: room.canShareScreen && may('screen'),
+    isSharingScreen: localParticipant.isSharingScreen,
+    isEncrypted: room.group !== undefined,
+    areReactionsOpen: session.areReactionsOpen,
+    panel: session.panel,
+    unread: session.conversation.unread,
+    waiting: rules.waitingList.length,
+  };
+}
+
+function statusText(room: Room, messages: Messages): string {
+  switch (room.state) {
+    case 'idle':
+    case 'connecting':
+      return messages.connecting;
+    case 'reconnecting':
+      return messages.reconnecting;
+    case 'connected': {
+      // Whoever can read the session is here, shown by the server or not.
+      const hidden = room.warnings.filter(({ kind }) => kind === 'hidden-member');
+      const count = room.participants.length + hidden.length;
+      return count === 0 ? messages.alone : messages.others(count);
+    }
+    case 'disconnected':
+      return '';
+  }
+}
+
+function renderEnd(room: Room, messages: Messages, { rejoin }: StageActions): TemplateResult {
+  const { error } = room;
+  return html`
+    <div class="ended" role="status" aria-live="polite">
+      <h2>${endTitle(room, messages)}</h2>
+      <p>${error === undefined ? messages.leftDetail : `${error.message} ${error.mend}`}</p>
+      ${
+        error !== undefined && FINAL.has(error.code)
+          ? nothing
+          : html`<button class="primary rejoin" @click=${rejoin}>${messages.joinAgain}</button>`
+      }
+    </div>
+  `;
+}
+
+function endTitle({ error, timings }: Room, messages: Messages): string {
+  if (error === undefined) return messages.left;
+  const title = messages.endings[error.code];
+  if (title !== undefined) return title;
+  return timings.connected === undefined ? messages.notJoined : messages.failed;
+}
+
+/** After these, the same link leads nowhere. */
+const FINAL: ReadonlySet<QuietroomErrorCode> = new Set(['session-ended', 'removed']);
