@@ -46,6 +46,8 @@ pub struct SlotState {
     pub is_paused: bool,
     repair: RepairLog,
     last_wish: Option<Instant>,
+    /// Reports sent on what is in the slot, up to [`REPORTS_KEPT`].
+    reports: u8,
 }
 
 /// What of a source a receiver's path allows.
@@ -150,6 +152,7 @@ impl SlotState {
             is_paused: false,
             repair: RepairLog::default(),
             last_wish: None,
+            reports: 0,
         }
     }
 
@@ -296,6 +299,7 @@ impl SlotState {
             }
             let mapping = self.sent.start(now, packet, frame, related);
             self.switch = Switch::Running(mapping, Selection::new(packet.codec));
+            self.reports = 0;
         }
         let descriptor_length = self.descriptor_length(packet);
         let Switch::Running(mapping, selection) = &mut self.switch else {
@@ -427,6 +431,17 @@ impl SlotState {
         })
     }
 
+    /// Whether the receiver may still go by reports on what was in the slot
+    /// before, or has too few.
+    pub fn is_new_to_receiver(&self) -> bool {
+        self.reports < REPORTS_KEPT
+    }
+
+    /// A report on what is in the slot was sent.
+    pub fn note_report(&mut self) {
+        self.reports = self.reports.saturating_add(1).min(REPORTS_KEPT);
+    }
+
     fn descriptor_length(&self, packet: &Packet) -> u8 {
         if self.parameters.dependency_descriptor {
             packet.descriptor_length
@@ -516,6 +531,8 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(1);
 /// How long an upper layer goes on until a lower one's key frame has come:
 /// about a round trip and an encoder's time.
 const LONGEST_DESCENT: Duration = Duration::from_millis(250);
+/// Browsers fit the clocks of a stream to as many of its reports.
+const REPORTS_KEPT: u8 = 20;
 /// As many packets as a video stream's ring holds: of a longer gap nothing can
 /// be repaired.
 const LONGEST_LEAP: u64 = 512;

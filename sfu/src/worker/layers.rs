@@ -82,6 +82,9 @@ impl Worker {
             Some(best) if is_layer_switch => slot.switch_to(now, best, is_lower),
             best => slot.bind(best),
         }
+        if before != [slot.stream(), slot.next()] {
+            self.expect_reports(now, key);
+        }
         self.resubscribe(key, index, before);
     }
 

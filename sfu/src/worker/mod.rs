@@ -17,6 +17,7 @@ mod media_keys;
 mod outbound;
 mod participant;
 mod repair;
+mod reports;
 mod routes;
 mod speech;
 pub mod statistics;

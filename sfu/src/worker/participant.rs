@@ -43,6 +43,11 @@ pub(super) struct Participant {
     pub(super) arrivals: ArrivalRecorder,
     pub(super) last_feedback: Instant,
     pub(super) last_report: Instant,
+    /// Of those on all slots.
+    pub(super) last_sender_reports: Instant,
+    pub(super) next_sender_reports: Instant,
+    /// Until then, a slot without any is looked at often.
+    pub(super) reports_expected_until: Instant,
     /// Our wall clock less this participant's, as NTP timestamps modulo 2^64,
     /// by its sender reports; the way here is part of it.
     pub(super) clock_difference: Option<u64>,
@@ -89,6 +94,9 @@ impl Participant {
             arrivals: ArrivalRecorder::new(now),
             last_feedback: now,
             last_report: now,
+            last_sender_reports: now,
+            next_sender_reports: now,
+            reports_expected_until: now,
             clock_difference: None,
             repair: Repair::new(now),
             watching: Default::default(),

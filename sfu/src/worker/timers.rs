@@ -47,6 +47,8 @@ impl Worker {
             if now >= participant.last_report + REPORT {
                 participant.last_report = now;
                 self.send_receiver_report(now, key);
+            }
+            if now >= self.participants[key].next_sender_reports {
                 self.send_sender_reports(now, key);
             }
         }
@@ -134,22 +136,6 @@ impl Worker {
             });
         }
     }
-
-    fn send_sender_reports(&mut self, now: Instant, key: usize) {
-        let ntp = self.clock.ntp(now);
-        for index in 0..self.participants[key].slots.len() {
-            let slot = &self.participants[key].slots[index];
-            let figures = slot.stream().and_then(|stream| {
-                let stream = &self.streams[stream];
-                let publisher = self.by_id.get(&stream.publisher)?;
-                let difference = self.participants[*publisher].clock_difference?;
-                slot.report(ntp, stream.sender_report?, difference)
-            });
-            if let Some(figures) = figures {
-                self.send_rtcp(key, rtcp::sender_report(&figures, CANONICAL_NAME));
-            }
-        }
-    }
 }
 
 /// How often a worker looks at the time while something waits for an answer.
@@ -164,5 +150,3 @@ const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);
 /// As long as a browser is between two reports on a picture, and then some.
 const LOSS_MEMORY: Duration = Duration::from_secs(3);
-/// The same for all: it tells nobody anything.
-const CANONICAL_NAME: &str = "quietroom";

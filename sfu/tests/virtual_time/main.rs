@@ -27,6 +27,7 @@ mod estimate;
 mod forwarding;
 mod hostility;
 mod ice_restart;
+mod lip_sync;
 mod loss;
 mod redundancy;
 mod renegotiation;

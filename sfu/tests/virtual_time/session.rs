@@ -28,6 +28,8 @@ use super::repair::{VIDEO_RTX_PT, repair_ssrc};
 
 /// A session on virtual time.
 pub struct Session {
+    /// When it began.
+    pub begun: Instant,
     pub now: Instant,
     pub worker: Worker,
     pub peers: BTreeMap<ParticipantId, Peer>,
@@ -81,10 +83,13 @@ pub struct Sending {
     pub packets_a_frame: u64,
     /// The first sequence number of sound and of pictures.
     pub first: u64,
+    /// What a camera's encoder takes for each picture.
+    pub encoding: Duration,
     /// The key whose `SFrame` header frames begin with; none leaves them plain.
     pub sframe: Option<SframeKey>,
     started: Option<Instant>,
-    next_report: Option<Instant>,
+    /// None: it reports nothing on what it sends.
+    pub next_report: Option<Instant>,
 }
 
 impl Session {
@@ -93,6 +98,7 @@ impl Session {
         let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
         let dtls = DtlsConfig::new(certificate).expect("valid settings");
         Self {
+            begun: now,
             now,
             worker: Worker::new(now, dtls, WallClock::new(now, 1 << 40)),
             peers: BTreeMap::new(),
@@ -283,7 +289,7 @@ impl Session {
                     &payload,
                 );
             }
-            if elapsed.is_multiple_of(33) {
+            if elapsed.is_multiple_of(FRAME_MS) {
                 let wants_key = peer.control.drain(..).any(|item| {
                     item == rtcp::Received::KeyFrameRequest {
                         ssrc: video_ssrc(*id),
@@ -295,12 +301,19 @@ impl Session {
             }
             if sending.next_report.is_some_and(|at| self.now >= at) {
                 sending.next_report = Some(self.now + Duration::from_secs(1));
-                for (ssrc, rate) in [(audio_ssrc(*id), 48), (video_ssrc(*id), 90)] {
+                let encoding = sending.encoding.as_millis() as u64;
+                // The first of each comes when it is whole.
+                for (ssrc, rate, age) in [
+                    (audio_ssrc(*id), 48, 0_u64.wrapping_sub(20)),
+                    (video_ssrc(*id), 90, encoding.wrapping_sub(FRAME_MS)),
+                ] {
                     peer.send_rtcp(rtcp::sender_report(
                         &rtcp::SentFigures {
                             ssrc,
                             ntp: (7 << 32) + ((elapsed << 32) / 1000),
-                            timestamp: Timestamp((elapsed * rate) as u32),
+                            timestamp: Timestamp(
+                                elapsed.wrapping_add(age).wrapping_mul(rate) as u32
+                            ),
                             packets: sending.packets,
                             octets: 0,
                         },
@@ -415,7 +428,7 @@ fn send_frame(id: ParticipantId, peer: &mut Peer, sending: &mut Sending, is_key:
             video_ssrc(id),
             VIDEO_PT,
             ExtendedSequence(sending.first + sending.packets),
-            Timestamp((sending.frames * 3000) as u32),
+            Timestamp((sending.frames * FRAME_TICKS) as u32),
             index + 1 == count,
             &payload,
         );
@@ -513,6 +526,9 @@ pub fn server() -> SocketAddr {
 
 pub const AUDIO_PT: PayloadType = PayloadType(111);
 pub const VIDEO_PT: PayloadType = PayloadType(96);
+/// From one picture to the next.
+const FRAME_MS: u64 = 33;
+pub const FRAME_TICKS: u64 = 90 * FRAME_MS;
 const STEP: Duration = Duration::from_millis(1);
 
 /// How many seeds to run: `QUIETROOM_SEEDS`, or `short` when that is not set.

@@ -1,0 +1,69 @@
+//! Sender reports, by which receivers keep lips and voices together
+//! (RFC 3550 §6.4.1).
+
+use std::time::{Duration, Instant};
+
+use super::Worker;
+use crate::rtcp;
+
+impl Worker {
+    /// Reports on what each slot of a participant sends, and plans when to do
+    /// so again: soon, while a slot is new to what is in it.
+    ///
+    /// A browser fits a line through the clocks of the last reports on a slot.
+    /// While some of them are of whoever was in it before, or there are fewer
+    /// than two, sound and picture are not together.
+    pub(super) fn send_sender_reports(&mut self, now: Instant, key: usize) {
+        let participant = &mut self.participants[key];
+        let is_round = now >= participant.last_sender_reports + BETWEEN_REPORTS;
+        if is_round {
+            participant.last_sender_reports = now;
+        }
+        let is_expectant = now < participant.reports_expected_until;
+        let ntp = self.clock.ntp(now);
+        let mut is_hurried = false;
+        for index in 0..self.participants[key].slots.len() {
+            let slot = &self.participants[key].slots[index];
+            let Some(stream) = slot.stream() else {
+                continue;
+            };
+            let is_new = slot.is_new_to_receiver();
+            if !is_new && !is_round {
+                continue;
+            }
+            let stream = &self.streams[stream];
+            let figures = stream.sender_report.and_then(|report| {
+                let publisher = self.by_id.get(&stream.publisher)?;
+                let difference = self.participants[*publisher].clock_difference?;
+                slot.report(ntp, report, difference)
+            });
+            is_hurried |= is_new && (figures.is_some() || is_expectant);
+            if let Some(figures) = figures {
+                self.participants[key].slots[index].note_report();
+                self.send_rtcp(key, rtcp::sender_report(&figures, CANONICAL_NAME));
+            }
+        }
+        let participant = &mut self.participants[key];
+        participant.next_sender_reports = if is_hurried {
+            now + BETWEEN_FIRST_REPORTS
+        } else {
+            participant.last_sender_reports + BETWEEN_REPORTS
+        };
+    }
+
+    /// Looks for something to report soon: another stream is about to come to
+    /// a participant.
+    pub(super) fn expect_reports(&mut self, now: Instant, key: usize) {
+        let participant = &mut self.participants[key];
+        participant.reports_expected_until = now + EXPECTATION;
+        participant.next_sender_reports = now;
+    }
+}
+
+const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
+/// While a slot is new to what is in it.
+const BETWEEN_FIRST_REPORTS: Duration = Duration::from_millis(60);
+/// Browsers first report on sound within some seconds.
+const EXPECTATION: Duration = Duration::from_secs(10);
+/// The same for all: it tells nobody anything.
+const CANONICAL_NAME: &str = "quietroom";
