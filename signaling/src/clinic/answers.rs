@@ -5,7 +5,7 @@ use super::Refused;
 use super::record::Answer;
 use crate::access::UnixTime;
 use crate::store::tables::ANSWERS;
-use crate::store::{StoreError, Writing};
+use crate::store::{Store, StoreError, Writing};
 
 /// A request that is to happen once.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,8 +67,12 @@ pub(crate) fn once(
     Ok(kept)
 }
 
-pub(super) fn purge(writing: &mut Writing<'_>, now: UnixTime) -> Result<u64, StoreError> {
-    writing.retain(&ANSWERS, |answer| !is_old(answer, now))
+pub(super) fn purge(store: &Store, now: UnixTime) -> Result<u64, StoreError> {
+    store.sweep(
+        &ANSWERS,
+        |answer| !is_old(answer, now),
+        |writing, key, _| writing.remove(&ANSWERS, key),
+    )
 }
 
 fn is_old(answer: &Answer, now: UnixTime) -> bool {

@@ -76,16 +76,16 @@ impl Clinic {
 
     /// Removes what is of no more use: sessions long over, revocations of
     /// tokens that have expired by now, answers that nobody asks for again.
-    /// Blocks for as long as the disk takes.
+    /// Blocks for as long as the disk takes; others who change the store get
+    /// their turns meanwhile.
     ///
     /// # Errors
-    /// The store cannot be read or written.
+    /// The store cannot be read or written; some records may be gone then.
     pub fn purge(&self, now: UnixTime) -> Result<u64, StoreError> {
         let retention = self.shared.settings.retention.as_secs();
         let kept_since = UnixTime(now.0.saturating_sub(retention));
-        self.store().write(|writing| {
-            Ok(sessions::purge(writing, kept_since, now)? + answers::purge(writing, now)?)
-        })
+        let store = self.store();
+        Ok(sessions::purge(store, kept_since, now)? + answers::purge(store, now)?)
     }
 
     pub(crate) fn store(&self) -> &Store {

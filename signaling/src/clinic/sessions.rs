@@ -307,20 +307,29 @@ pub(crate) fn revoke(
 }
 
 /// Removes what was over before `kept_since`.
-pub(super) fn purge(
-    writing: &mut Writing<'_>,
-    kept_since: UnixTime,
-    now: UnixTime,
-) -> Result<u64, StoreError> {
-    let tokens = writing.retain(&TOKENS, |token| token.kept_until >= now.0)?;
-    let revocations = writing.retain(&REVOCATIONS, |revocation| revocation.at >= kept_since.0)?;
-    let sessions = writing.retain(&SESSIONS, |session| !session.is_over(kept_since))?;
-    if sessions > 0 {
-        let left = writing.keys(&SESSIONS)?;
-        writing.retain(&ROOMS, |room| {
-            left.contains(room.session.as_str().as_bytes())
-        })?;
-    }
+pub(super) fn purge(store: &Store, kept_since: UnixTime, now: UnixTime) -> Result<u64, StoreError> {
+    let tokens = store.sweep(
+        &TOKENS,
+        |token| token.kept_until >= now.0,
+        |writing, key, _| writing.remove(&TOKENS, key),
+    )?;
+    let revocations = store.sweep(
+        &REVOCATIONS,
+        |revocation| revocation.at >= kept_since.0,
+        |writing, key, _| writing.remove(&REVOCATIONS, key),
+    )?;
+    let sessions = store.sweep(
+        &SESSIONS,
+        |session| !session.is_over(kept_since),
+        |writing, key, session| {
+            let room = writing.name(&["room", &session.room]);
+            let in_use = writing.get(&ROOMS, &room)?;
+            if in_use.is_some_and(|in_use| in_use.session == session.id) {
+                writing.remove(&ROOMS, &room)?;
+            }
+            writing.remove(&SESSIONS, key)
+        },
+    )?;
     Ok(tokens + revocations + sessions)
 }
 
@@ -364,6 +373,7 @@ const LEEWAY: u64 = 10;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -585,6 +595,78 @@ mod tests {
         assert_eq!(clinic.session(&over.id), Ok(None));
         assert!(clinic.enter(&admission("over"), NOW).is_ok());
         assert_eq!(clinic.session(&going_on.id), Ok(Some(going_on)));
+    }
+
+    #[test]
+    fn a_room_used_again_is_not_forgotten_with_its_former_session() {
+        let clinic = clinic(true);
+        let former = opened(&clinic, &session("r"));
+        clinic
+            .store()
+            .write(|w| end(w, &former.id, NOW).map(|_| ()))
+            .expect("it ends");
+        let present = opened(&clinic, &session("r"));
+
+        let purged = clinic.purge(UnixTime(NOW.0 + RETENTION.as_secs() + 1));
+
+        assert_eq!(purged, Ok(1));
+        assert_eq!(clinic.enter(&admission("r"), NOW), Ok(entry(&present)));
+    }
+
+    #[test]
+    fn what_changes_while_old_records_are_looked_for_stays() {
+        let clinic = clinic(false);
+        let store = clinic.store();
+        let renew = |kept_until| {
+            let token = TokenUse {
+                kept_until,
+                ..TokenUse::default()
+            };
+            let written: Result<(), StoreError> = store.write(|w| w.put(&TOKENS, b"t", &token));
+            written.expect("it is written");
+        };
+        renew(NOW.0);
+        let times = Cell::new(0);
+        let keep = |token: &TokenUse| {
+            if times.replace(times.get() + 1) == 0 {
+                renew(NOW.0 + 2);
+            }
+            token.kept_until > NOW.0
+        };
+
+        let swept = store.sweep(&TOKENS, keep, |w, key, _| w.remove(&TOKENS, key));
+
+        assert_eq!(swept, Ok(0));
+        assert_eq!(store.write(|w| w.count(&TOKENS)), Ok::<_, StoreError>(1));
+    }
+
+    #[test]
+    fn a_large_store_is_purged_in_small_changes() {
+        let clinic = clinic(false);
+        let store = clinic.store();
+        let filled: Result<(), StoreError> = store.write(|w| {
+            for number in 0..2_000_u64 {
+                w.put(&TOKENS, &number.to_be_bytes(), &TokenUse::default())?;
+            }
+            Ok(())
+        });
+        filled.expect("it is written");
+        let (looked_at, removed) = (Cell::new(0), Cell::new(0));
+        let most = Cell::new(0);
+        let keep = |_: &TokenUse| {
+            looked_at.set(looked_at.get() + 1);
+            false
+        };
+
+        let swept = store.sweep(&TOKENS, keep, |w, key, _| {
+            removed.set(removed.get() + 1);
+            // Each is looked at a second time when it is removed.
+            most.set(most.get().max(looked_at.get() - 2 * removed.get()));
+            w.remove(&TOKENS, key)
+        });
+
+        assert_eq!(swept, Ok(2_000));
+        assert!(most.get() < 500, "{}", most.get());
     }
 
     fn wait_for(recorded: Recorded) -> bool {

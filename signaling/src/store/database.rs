@@ -1,9 +1,9 @@
 //! The file, its tables and its transactions.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::marker::PhantomData;
+use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -140,6 +140,47 @@ impl Store {
         let result = change(&mut writing)?;
         writing.transaction.commit().map_err(StoreError::from)?;
         Ok(result)
+    }
+
+    /// Removes records that are of no more use, and says how many: `keep` tells
+    /// which are, `remove` takes each one away with what goes with it. A few at
+    /// a time, so that others who change the store wait for moments only,
+    /// however much is in it.
+    pub(crate) fn sweep<R: DeserializeOwned>(
+        &self,
+        table: &Table<R>,
+        keep: impl Fn(&R) -> bool,
+        remove: impl Fn(&mut Writing<'_>, &[u8], &R) -> Result<(), StoreError>,
+    ) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.read(|reading| reading.page_after(table, after.as_deref()))?;
+            let Some((last, _)) = page.last() else {
+                return Ok(removed);
+            };
+            after = Some(last.clone());
+            let old: Vec<_> = page
+                .into_iter()
+                .filter(|(_, record)| !keep(record))
+                .map(|(key, _)| key)
+                .collect();
+            if old.is_empty() {
+                continue;
+            }
+            removed += self.write(|writing| {
+                let mut removed = 0;
+                for key in &old {
+                    // It may be another one since it was read.
+                    let record = writing.get(table, key)?.filter(|record| !keep(record));
+                    if let Some(record) = record {
+                        remove(writing, key, &record)?;
+                        removed += 1;
+                    }
+                }
+                Ok::<_, StoreError>(removed)
+            })?;
+        }
     }
 
     /// The key of a record that is named by others: it shows nothing of the
@@ -281,6 +322,26 @@ impl Reading<'_> {
         self.store.find(&records, table, key)
     }
 
+    /// Some records with keys above `after`, the least key first; none: there
+    /// are no more.
+    fn page_after<R: DeserializeOwned>(
+        &self,
+        table: &Table<R>,
+        after: Option<&[u8]>,
+    ) -> Result<Vec<(Vec<u8>, R)>, StoreError> {
+        let records = self.transaction.open_table(definition(table.name))?;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        records
+            .range::<&[u8]>((from, Bound::Unbounded))?
+            .take(SWEPT_AT_ONCE)
+            .map(|entry| {
+                let (key, sealed) = entry?;
+                let record = self.store.open_record(table, key.value(), sealed.value())?;
+                Ok((key.value().to_vec(), record))
+            })
+            .collect()
+    }
+
     /// Up to `most` records with keys below `before`, the greatest key first.
     pub(crate) fn page<R: DeserializeOwned>(
         &self,
@@ -336,33 +397,6 @@ impl Writing<'_> {
     /// How many records there are.
     pub(crate) fn count<R>(&self, table: &Table<R>) -> Result<u64, StoreError> {
         Ok(self.transaction.open_table(definition(table.name))?.len()?)
-    }
-
-    /// The keys of all records.
-    pub(crate) fn keys<R>(&self, table: &Table<R>) -> Result<HashSet<Vec<u8>>, StoreError> {
-        let records = self.transaction.open_table(definition(table.name))?;
-        let keys = records.iter()?;
-        keys.map(|entry| Ok(entry?.0.value().to_vec())).collect()
-    }
-
-    /// Removes records that are of no more use, and says how many.
-    pub(crate) fn retain<R: DeserializeOwned>(
-        &mut self,
-        table: &Table<R>,
-        keep: impl Fn(&R) -> bool,
-    ) -> Result<u64, StoreError> {
-        let mut records = self.transaction.open_table(definition(table.name))?;
-        let mut gone = Vec::new();
-        for entry in records.iter()? {
-            let (key, sealed) = entry?;
-            if !keep(&self.store.open_record(table, key.value(), sealed.value())?) {
-                gone.push(key.value().to_vec());
-            }
-        }
-        for key in &gone {
-            records.remove(key.as_slice())?;
-        }
-        Ok(gone.len() as u64)
     }
 
     /// [`Store::name`], while the store is being changed.
@@ -564,6 +598,9 @@ const FORMAT: &[u8] = b"format";
 const FORMAT_VERSION: u32 = 1;
 
 const NAMES: &[u8] = b"names";
+
+/// Records of one table; about 10 ms of one change.
+const SWEPT_AT_ONCE: usize = 500;
 
 /// The whole file, mostly.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
