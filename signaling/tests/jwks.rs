@@ -1,0 +1,330 @@
+//! The clinic's keys by HTTPS: which server is believed, and how much of what
+//! it says is read.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use signaling::access::{
+    DevelopmentKey, KeySet, KeySource, KeySourceError, KeyTiming, Keys, NewToken, UnixTime,
+};
+use signaling::protocol::Role;
+
+#[test]
+fn keys_come_from_a_site_that_the_given_authority_vouches_for() {
+    let site = Site::start();
+
+    let keys = site.fetch("/keys", Some(&site.authority));
+
+    assert!(
+        keys.expect("it is vouched for")
+            .verify(&site.token(), NOW)
+            .is_ok()
+    );
+    assert_eq!(site.requests(), 1);
+}
+
+#[test]
+fn a_site_that_nobody_trusted_vouches_for_is_told_nothing() {
+    let (site, other) = (Site::start(), Site::start());
+
+    for authorities in [None, Some(other.authority.as_str())] {
+        let error = site
+            .fetch("/keys", authorities)
+            .expect_err("it is a stranger");
+
+        assert!(matches!(&error, KeySourceError::Http(_)), "{error}");
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
+    let elsewhere = format!("https://127.0.0.1:{}/keys", site.address.port());
+    let error = fetch(&elsewhere, Some(&site.authority)).expect_err("it is of another name");
+    assert!(error.to_string().contains("certificate"), "{error}");
+    assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn plain_http_is_refused_even_on_this_machine() {
+    let site = Site::start();
+
+    let address = format!("http://localhost:{}/keys", site.address.port());
+    let error = fetch(&address, Some(&site.authority)).expect_err("it is plain");
+
+    assert!(error.to_string().contains("https"), "{error}");
+    assert_eq!(site.requests(), 0);
+}
+
+#[test]
+fn answers_that_are_no_keys_are_refused() {
+    let site = Site::start();
+    for (path, expected) in [
+        ("/garbage", "JWK Set"),
+        ("/no-keys", "key"),
+        ("/bytes", "UTF-8"),
+        ("/missing", "404"),
+        ("/huge", "65536"),
+        ("/headers", "header"),
+        ("/not-http", ""),
+        ("/cut", ""),
+    ] {
+        let began = Instant::now();
+        let error = site.fetch(path, Some(&site.authority));
+        let error = error.expect_err("it is nothing of use").to_string();
+
+        assert!(error.contains(expected), "{path}: {error}");
+        assert!(began.elapsed() < TIMEOUT, "{path}");
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let (site, other) = (Site::start(), Site::start());
+    for path in ["/elsewhere", "/to-http"] {
+        let target = format!("{path}/{}", other.address.port());
+
+        let error = site.fetch(&target, Some(&site.authority));
+
+        let error = error.expect_err("it leads away").to_string();
+        assert!(
+            error.contains("302") || error.contains("redirect"),
+            "{error}"
+        );
+    }
+    assert_eq!(other.requests(), 0);
+}
+
+#[test]
+fn a_site_that_takes_its_time_is_given_up() {
+    let site = Site::start();
+    thread::scope(|scope| {
+        for path in ["/silent", "/dripping", "/silent-before-tls"] {
+            let site = &site;
+            scope.spawn(move || {
+                let began = Instant::now();
+                let address = if path == "/silent-before-tls" {
+                    format!("https://localhost:{}/keys", silent_listener().port())
+                } else {
+                    format!("https://localhost:{}{path}", site.address.port())
+                };
+
+                let error = fetch(&address, Some(&site.authority));
+
+                let error = error.expect_err("it says nothing").to_string();
+                let taken = began.elapsed();
+                assert!(
+                    taken < TIMEOUT + Duration::from_secs(5),
+                    "{path}: {taken:?}"
+                );
+                assert!(error.contains("time"), "{path}: {error}");
+            });
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_token_by_a_new_key_makes_the_site_be_asked_and_a_site_that_is_down_is_stood_in_for() {
+    let site = Site::start();
+    let timing = KeyTiming {
+        pause: Duration::ZERO,
+        ..KeyTiming::default()
+    };
+    let source = KeySource::url(site.url("/turning"), Some(site.authority.as_bytes()));
+    let keys = Keys::from_source(source.expect("it is PEM"), timing);
+    keys.refresh().await.expect("it answers");
+    assert_eq!(site.requests(), 1);
+
+    assert!(keys.verify(&site.token(), NOW).await.is_ok());
+    assert_eq!(site.requests(), 2);
+
+    // From now on it answers nothing of use.
+    assert!(keys.refresh().await.is_err());
+
+    assert!(keys.verify(&site.token(), NOW).await.is_ok());
+}
+
+/// A web site with a certificate of an authority of its own.
+struct Site {
+    address: SocketAddr,
+    /// The authority's certificate, PEM.
+    authority: String,
+    key: Arc<DevelopmentKey>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Site {
+    fn start() -> Self {
+        let (config, authority) = certified();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are ports");
+        let address = listener.local_addr().expect("it is bound");
+        let key = Arc::new(DevelopmentKey::generate());
+        let requests = Arc::new(AtomicUsize::new(0));
+        thread::spawn({
+            let (key, requests) = (key.clone(), requests.clone());
+            move || {
+                for stream in listener.incoming() {
+                    let (key, requests) = (key.clone(), requests.clone());
+                    let config = config.clone();
+                    thread::spawn(move || {
+                        // Whoever does not trust us hangs up.
+                        let _ = serve(stream?, config, &key, &requests);
+                        io::Result::Ok(())
+                    });
+                }
+            }
+        });
+        Self {
+            address,
+            authority,
+            key,
+            requests,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    fn fetch(&self, path: &str, authorities: Option<&str>) -> Result<KeySet, KeySourceError> {
+        fetch(&self.url(path), authorities)
+    }
+
+    /// Those that came through TLS.
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    fn token(&self) -> String {
+        self.key.mint(&NewToken {
+            subject: "s",
+            room: "r",
+            role: Role::Client,
+            issued_at: NOW,
+            lifetime_seconds: 60,
+            token_id: "t",
+            key: None,
+        })
+    }
+}
+
+fn fetch(url: &str, authorities: Option<&str>) -> Result<KeySet, KeySourceError> {
+    let source = KeySource::url(url.into(), authorities.map(str::as_bytes));
+    source.expect("it is PEM").fetch()
+}
+
+/// A server's side for `localhost`, and the authority behind it as PEM.
+fn certified() -> (Arc<ServerConfig>, String) {
+    let mut params = CertificateParams::new([]).expect("no name is wrong");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("it is random");
+    let authority = CertifiedIssuer::self_signed(params, key).expect("it signs");
+    let key = KeyPair::generate().expect("it is random");
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+    let certificate = params.signed_by(&key, &authority).expect("it signs");
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+        )
+        .expect("they fit");
+    let pem = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        STANDARD.encode(authority.der())
+    );
+    (Arc::new(config), pem)
+}
+
+fn serve(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    key: &DevelopmentKey,
+    requests: &AtomicUsize,
+) -> io::Result<()> {
+    let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, stream);
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        request.push(byte[0]);
+    }
+    let count = requests.fetch_add(1, Ordering::Relaxed);
+    let request = String::from_utf8(request).map_err(io::Error::other)?;
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let with_bytes = |body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    };
+    let ok = |body: &str| with_bytes(body.as_bytes());
+    let found = |place: String| {
+        format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+    };
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+    let answer = match path.split('/').nth(1).unwrap_or_default() {
+        "keys" => ok(&key.to_jwks()),
+        "turning" => match count {
+            0 => ok(&DevelopmentKey::generate().to_jwks()),
+            1 => ok(&key.to_jwks()),
+            _ => ok("{}"),
+        },
+        "garbage" => ok("{\"keys\": [nonsense"),
+        "no-keys" => ok("{\"keys\": []}"),
+        "bytes" => with_bytes(&[0xff; 40_000]),
+        "huge" => ok(&" ".repeat(100_000)),
+        "headers" => {
+            let filler = "a".repeat(1_000);
+            let headers: String = (0..40).map(|n| format!("X-{n}: {filler}\r\n")).collect();
+            format!("HTTP/1.1 200 OK\r\n{headers}\r\n").into_bytes()
+        }
+        "not-http" => b"SSH-2.0-nothing\r\n".to_vec(),
+        "cut" => format!("{head}{{\"keys\":").into_bytes(),
+        "elsewhere" => found(format!("https://localhost:{}/keys", port(path))),
+        "to-http" => found(format!("http://localhost:{}/keys", port(path))),
+        "silent" => {
+            thread::sleep(2 * TIMEOUT);
+            Vec::new()
+        }
+        "dripping" => {
+            stream.write_all(head.as_bytes())?;
+            for _ in 0..100 {
+                stream.write_all(b" ")?;
+                stream.flush()?;
+                thread::sleep(TIMEOUT / 40);
+            }
+            Vec::new()
+        }
+        _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    };
+    stream.write_all(&answer)?;
+    stream.conn.send_close_notify();
+    stream.flush()
+}
+
+fn port(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+/// Takes connections, and says nothing.
+fn silent_listener() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there are ports");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        let _kept: Vec<_> = listener.incoming().collect();
+    });
+    address
+}
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+
+/// What a fetch may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
