@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod role;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -91,6 +93,16 @@ impl Server {
         limits: Limits,
         (access, policy): (AccessPolicy, SessionPolicy),
     ) -> Self {
+        Self::start_with_devices(timing, limits, (access, policy), SecondDevice::Allow).await
+    }
+
+    /// And with one for those who come twice.
+    pub async fn start_with_devices(
+        timing: Timing,
+        limits: Limits,
+        (access, policy): (AccessPolicy, SessionPolicy),
+        second_device: SecondDevice,
+    ) -> Self {
         let key = DevelopmentKey::generate();
         let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
         let plane = Arc::new(Listener {
@@ -110,7 +122,7 @@ impl Server {
             video_codecs: VideoCodecs::default(),
             encryption: Encryption::Optional,
             access,
-            second_device: SecondDevice::Allow,
+            second_device,
             limits,
             timing,
         };
