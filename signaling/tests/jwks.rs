@@ -279,11 +279,11 @@ fn serve(
         },
         "garbage" => ok("{\"keys\": [nonsense"),
         "no-keys" => ok("{\"keys\": []}"),
-        "bytes" => with_bytes(&[0xff; 40_000]),
+        "bytes" => with_bytes(&vec![0xff; 40_000]),
         "huge" => ok(&" ".repeat(100_000)),
         "headers" => {
             let filler = "a".repeat(1_000);
-            let headers: String = (0..40).map(|n| format!("X-{n}: {filler}\r\n")).collect();
+            let headers = format!("X-Filler: {filler}\r\n").repeat(40);
             format!("HTTP/1.1 200 OK\r\n{headers}\r\n").into_bytes()
         }
         "not-http" => b"SSH-2.0-nothing\r\n".to_vec(),
