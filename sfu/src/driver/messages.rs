@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{SockAddr, SockAddrStorage};
 
@@ -14,9 +15,17 @@ use crate::worker::batch::{Train, TransmitBatch};
 pub(super) struct ReceiveBatch {
     bytes: Box<[u8]>,
     addresses: Box<[SockAddrStorage]>,
-    controls: Box<[SegmentControl]>,
+    controls: Box<[ReceiveControl]>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+}
+
+/// Datagrams from one sender that the kernel received together.
+pub(super) struct Message<D> {
+    pub(super) remote: SocketAddr,
+    /// When they came, since the Unix epoch, if the kernel says so.
+    pub(super) received: Option<Duration>,
+    pub(super) datagrams: D,
 }
 
 impl ReceiveBatch {
@@ -26,14 +35,14 @@ impl ReceiveBatch {
             addresses: (0..RECEIVE_MESSAGES)
                 .map(|_| SockAddrStorage::zeroed())
                 .collect(),
-            controls: vec![SegmentControl::default(); RECEIVE_MESSAGES].into_boxed_slice(),
+            controls: vec![ReceiveControl::default(); RECEIVE_MESSAGES].into_boxed_slice(),
             vectors: Vec::with_capacity(RECEIVE_MESSAGES),
             headers: Vec::with_capacity(RECEIVE_MESSAGES),
         }
     }
 
     /// Headers for a call: each with room for a message, its sender's address
-    /// and one control message, all of which live as long as the batch is not
+    /// and its control messages, all of which live as long as the batch is not
     /// touched otherwise.
     pub(super) fn prepare(&mut self) -> &mut [libc::mmsghdr] {
         self.vectors.clear();
@@ -59,7 +68,7 @@ impl ReceiveBatch {
                 header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
                 header.msg_hdr.msg_iovlen = 1;
                 header.msg_hdr.msg_control = std::ptr::from_mut(control).cast();
-                header.msg_hdr.msg_controllen = mem::size_of::<SegmentControl>();
+                header.msg_hdr.msg_controllen = mem::size_of::<ReceiveControl>();
                 header
             }));
         &mut self.headers
@@ -71,18 +80,19 @@ impl ReceiveBatch {
         count >= self.headers.len()
     }
 
-    /// The sender of a message that the last call received, and its datagrams.
-    /// `None` for one that was cut short.
+    /// A message that the last call received. `None` for one that was cut
+    /// short.
     pub(super) fn message(
         &mut self,
         at: usize,
-    ) -> Option<(SocketAddr, impl Iterator<Item = &mut [u8]>)> {
+    ) -> Option<Message<impl Iterator<Item = &mut [u8]>>> {
         let header = self.headers.get(at)?;
         if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
             return None;
         }
         let length = header.msg_len as usize;
-        let segment = segment_length(&header.msg_hdr).unwrap_or(length).max(1);
+        let told = Told::read(&header.msg_hdr);
+        let segment = told.segment_length.unwrap_or(length).max(1);
         // SAFETY: the storage is plain bytes, and the kernel wrote an address
         // of this length there.
         let address = unsafe {
@@ -92,7 +102,11 @@ impl ReceiveBatch {
             )
         };
         let bytes = &mut self.bytes[at * MESSAGE_BYTES..][..length];
-        Some((address.as_socket()?, bytes.chunks_mut(segment)))
+        Some(Message {
+            remote: address.as_socket()?,
+            received: told.received,
+            datagrams: bytes.chunks_mut(segment),
+        })
     }
 }
 
@@ -158,15 +172,26 @@ impl SendMessages {
     }
 }
 
-/// Room for one control message about segments: a `u16` when sending, an
-/// `int` when receiving.
+/// Room for what the kernel tells of a received message: the length of its
+/// segments, an `int`, and when it came, a `timespec`.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
-struct SegmentControl([u8; CONTROL_BYTES]);
+struct ReceiveControl([u8; RECEIVE_CONTROL_BYTES]);
+
+impl Default for ReceiveControl {
+    fn default() -> Self {
+        Self([0; RECEIVE_CONTROL_BYTES])
+    }
+}
+
+/// Room for one control message with the length of segments, a `u16`.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct SegmentControl([u8; SEGMENT_CONTROL_BYTES]);
 
 impl Default for SegmentControl {
     fn default() -> Self {
-        Self([0; CONTROL_BYTES])
+        Self([0; SEGMENT_CONTROL_BYTES])
     }
 }
 
@@ -189,22 +214,44 @@ impl SegmentControl {
     }
 }
 
-fn segment_length(header: &libc::msghdr) -> Option<usize> {
-    // SAFETY: the kernel filled the control block and set its length; the
-    // macros stay within it.
-    unsafe {
-        let mut control = libc::CMSG_FIRSTHDR(header);
-        while !control.is_null() {
-            if (*control).cmsg_level == libc::SOL_UDP && (*control).cmsg_type == libc::UDP_GRO {
-                let length = libc::CMSG_DATA(control)
-                    .cast::<libc::c_int>()
-                    .read_unaligned();
-                return usize::try_from(length).ok().filter(|length| *length > 0);
+/// What the kernel told of a received message.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    segment_length: Option<usize>,
+    received: Option<Duration>,
+}
+
+impl Told {
+    fn read(header: &libc::msghdr) -> Self {
+        let mut told = Self::default();
+        // SAFETY: the kernel filled the control block and set its length; the
+        // macros stay within it, and each type of message has data of one type.
+        unsafe {
+            let mut control = libc::CMSG_FIRSTHDR(header);
+            while !control.is_null() {
+                let data = libc::CMSG_DATA(control);
+                match ((*control).cmsg_level, (*control).cmsg_type) {
+                    (libc::SOL_UDP, libc::UDP_GRO) => {
+                        let length = data.cast::<libc::c_int>().read_unaligned();
+                        told.segment_length =
+                            usize::try_from(length).ok().filter(|length| *length > 0);
+                    }
+                    (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                        told.received = since_epoch(data.cast::<libc::timespec>().read_unaligned());
+                    }
+                    _ => {}
+                }
+                control = libc::CMSG_NXTHDR(header, control);
             }
-            control = libc::CMSG_NXTHDR(header, control);
         }
+        told
     }
-    None
+}
+
+fn since_epoch(time: libc::timespec) -> Option<Duration> {
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanoseconds))
 }
 
 fn empty_header() -> libc::mmsghdr {
@@ -217,5 +264,7 @@ pub(super) const MAX_TRAINS: usize = 64;
 const RECEIVE_MESSAGES: usize = 32;
 /// The largest that GRO puts together.
 const MESSAGE_BYTES: usize = 65_536;
-/// At least what the system needs for four bytes of data.
-const CONTROL_BYTES: usize = 32;
+/// At least what the system needs for two bytes of data.
+const SEGMENT_CONTROL_BYTES: usize = 32;
+/// At least what the system needs for four bytes and sixteen bytes of data.
+const RECEIVE_CONTROL_BYTES: usize = 64;

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::gauge::Meter;
 use super::messages::{ReceiveBatch, SendMessages};
@@ -165,16 +165,21 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             Ok(0) | Err(_) => return None,
             Ok(count) => count,
         };
-        let now = Instant::now();
+        let reading = Reading::new();
         let local = socket.local();
         let mut since_flush = 0;
         for message in 0..count {
-            let Some((remote, segments)) = self.received.message(message) else {
+            let Some(message) = self.received.message(message) else {
                 continue;
             };
-            let path = Path { local, remote };
-            for datagram in segments {
-                self.worker.handle_datagram(now, path, datagram);
+            let path = Path {
+                local,
+                remote: message.remote,
+            };
+            let received = reading.moment(message.received);
+            for datagram in message.datagrams {
+                self.worker
+                    .handle_received(reading.now, received, path, datagram);
                 since_flush += 1;
             }
             if since_flush >= DATAGRAMS_A_FLUSH {
@@ -219,6 +224,33 @@ fn flush(
         for socket in sockets {
             socket.send(batch, messages);
         }
+    }
+}
+
+/// When datagrams are read, by both clocks: the kernel gives their arrivals by
+/// the wall clock.
+struct Reading {
+    now: Instant,
+    wall: Duration,
+}
+
+impl Reading {
+    fn new() -> Self {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            now: Instant::now(),
+            wall: wall.unwrap_or_default(),
+        }
+    }
+
+    /// The moment that is `received` by the wall clock. What cannot be, as the
+    /// clock was set in between, is now.
+    fn moment(&self, received: Option<Duration>) -> Instant {
+        received
+            .and_then(|received| self.wall.checked_sub(received))
+            .filter(|age| *age <= LONGEST_WAIT)
+            .and_then(|age| self.now.checked_sub(age))
+            .unwrap_or(self.now)
     }
 }
 
@@ -279,3 +311,40 @@ const FEEDBACK_RESTS: Duration = Duration::from_millis(35);
 /// A busy thread need not look each time.
 const FEEDBACK_APART: Duration = Duration::from_millis(5);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// A datagram that has waited longer for this thread shows nothing of a path.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_datagram_came_as_long_ago_as_the_kernel_says() {
+        let reading = Reading::new();
+        let ago = |wait| {
+            let received = reading.wall.checked_sub(wait);
+            reading.now.duration_since(reading.moment(received))
+        };
+
+        for milliseconds in [0, 3, 400] {
+            let wait = Duration::from_millis(milliseconds);
+            assert_eq!(ago(wait), wait);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_meanwhile_moves_no_arrival() {
+        let reading = Reading::new();
+        let hour = Duration::from_hours(1);
+
+        let before = reading.wall.checked_sub(hour);
+        for received in [
+            before,
+            Some(reading.wall + hour),
+            Some(Duration::ZERO),
+            None,
+        ] {
+            assert_eq!(reading.moment(received), reading.now);
+        }
+    }
+}

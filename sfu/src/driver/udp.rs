@@ -255,6 +255,9 @@ fn new_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
     grow_buffers(&socket);
     // Without it datagrams come one by one, which is slower, not wrong.
     let _ = set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    // Without it datagrams count as come when they are read, and what they
+    // show of the path to here depends on how busy this thread is.
+    let _ = set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
     Ok(socket)
 }
 
@@ -351,7 +354,7 @@ const BUFFER_BYTES: libc::c_int = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
     use super::*;
     use crate::transport::Path;
@@ -387,8 +390,9 @@ mod tests {
             let mut poll = Poll::new(std::iter::once(socket.as_fd()));
             poll.wait(1, limit).expect("a descriptor");
             for at in 0..socket.receive(&mut batch).expect("datagrams") {
-                let (from, segments) = batch.message(at).expect("a whole message");
-                datagrams.extend(segments.map(|bytes| (from, bytes.to_vec())));
+                let message = batch.message(at).expect("a whole message");
+                let from = message.remote;
+                datagrams.extend(message.datagrams.map(|bytes| (from, bytes.to_vec())));
             }
         }
         datagrams
@@ -407,6 +411,30 @@ mod tests {
                     .map(|(index, &length)| (from.local(), vec![index; length]))
                     .collect();
                 assert_eq!(datagrams, expected, "{ip}");
+            }
+        }
+    }
+
+    #[test]
+    fn datagrams_that_wait_keep_the_time_at_which_they_came() {
+        for ip in ["127.0.0.1", "::1"] {
+            let (from, to) = pair(ip);
+            // Trains too: they have a control message more.
+            for lengths in [&[100][..], &[1000, 1000, 10]] {
+                // The kernel begins to note times somewhat after it was asked.
+                let waited = (0..100).any(|_| {
+                    from.send(&train(&from, &to, lengths), &mut SendMessages::new());
+                    std::thread::sleep(Duration::from_millis(20));
+                    let mut batch = ReceiveBatch::new();
+                    let read = SystemTime::now().duration_since(UNIX_EPOCH);
+                    let count = to.receive(&mut batch).expect("datagrams");
+                    assert_eq!(count, 1, "{ip}");
+                    let message = batch.message(0).expect("a whole message");
+                    let received = message.received.expect("a time");
+                    let waited = read.expect("after 1970").saturating_sub(received);
+                    waited >= Duration::from_millis(20)
+                });
+                assert!(waited, "{lengths:?} from {ip}");
             }
         }
     }

@@ -30,7 +30,14 @@ pub(super) struct Arrival {
 }
 
 impl Worker {
-    pub(super) fn handle_rtp(&mut self, now: Instant, key: usize, path: Path, datagram: &mut [u8]) {
+    pub(super) fn handle_rtp(
+        &mut self,
+        now: Instant,
+        received: Instant,
+        key: usize,
+        path: Path,
+        datagram: &mut [u8],
+    ) {
         let received_bytes = datagram.len() as u64;
         let participant = &mut self.participants[key];
         let Some(srtp) = &participant.srtp else {
@@ -78,7 +85,8 @@ impl Worker {
             let id = Some(id);
             if id == participant.extensions.transport_sequence_number {
                 if let Ok(number) = data.try_into() {
-                    participant.arrivals.record(now, u16::from_be_bytes(number));
+                    let number = u16::from_be_bytes(number);
+                    participant.arrivals.record(received, number);
                 }
             } else if id == participant.extensions.audio_level {
                 audio_level = data.first().copied();
@@ -119,7 +127,7 @@ impl Worker {
         } else {
             let reception = &mut self.streams[stream].reception;
             let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
-            reception.record(now, sequence, header.timestamp);
+            reception.record(received, sequence, header.timestamp);
             if is_newest {
                 self.follow_media(now, key, path);
             }
@@ -127,7 +135,13 @@ impl Worker {
         }
     }
 
-    pub(super) fn handle_rtcp(&mut self, now: Instant, key: usize, datagram: &mut [u8]) {
+    pub(super) fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        received_at: Instant,
+        key: usize,
+        datagram: &mut [u8],
+    ) {
         let participant = &mut self.participants[key];
         let Some(srtp) = &mut participant.srtp else {
             self.statistics.dropped.too_early += 1;
@@ -145,7 +159,7 @@ impl Worker {
                 ssrc,
                 ntp,
                 timestamp,
-            } => self.handle_sender_report(now, key, ssrc, ntp, timestamp),
+            } => self.handle_sender_report(received_at, key, ssrc, ntp, timestamp),
             rtcp::Received::KeyFrameRequest { ssrc } => {
                 self.handle_key_frame_request(now, key, ssrc);
             }
@@ -160,7 +174,7 @@ impl Worker {
                 let outbound = &mut self.participants[key].outbound;
                 outbound.congestion.loss_report(now, fraction_lost);
                 self.note_loss(now, key, ssrc, fraction_lost);
-                self.handle_report_block(now, key, last_sender_report, delay);
+                self.handle_report_block(received_at, key, last_sender_report, delay);
             }
             rtcp::Received::Arrival { number, at } => {
                 let outbound = &mut self.participants[key].outbound;
@@ -472,7 +486,7 @@ impl Worker {
 
     fn handle_sender_report(
         &mut self,
-        now: Instant,
+        received: Instant,
         key: usize,
         ssrc: Ssrc,
         ntp: u64,
@@ -483,13 +497,13 @@ impl Worker {
             return;
         };
         self.streams[stream].sender_report = Some(SenderReportReceived {
-            at: now,
+            at: received,
             ntp,
             timestamp,
         });
         // The quickest report shows the clocks' difference best. Both of a
         // publisher's streams use the same one, so lips and sound agree.
-        let difference = self.clock.ntp(now).wrapping_sub(ntp);
+        let difference = self.clock.ntp(received).wrapping_sub(ntp);
         let is_smaller = participant
             .clock_difference
             .is_none_or(|before| difference.wrapping_sub(before).cast_signed() < 0);

@@ -115,6 +115,19 @@ impl Worker {
     /// participant, malformed or forged is dropped or answered as its
     /// protocol says.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        self.handle_received(now, now, path, datagram);
+    }
+
+    /// As [`Worker::handle_datagram`], for one that came at `received`, and has
+    /// waited since. Only what is told of a path depends on when that was.
+    pub fn handle_received(
+        &mut self,
+        now: Instant,
+        received: Instant,
+        path: Path,
+        datagram: &mut [u8],
+    ) {
+        let received = received.min(now);
         let Some(protocol) = Protocol::of(datagram) else {
             self.statistics.dropped.unknown_protocol += 1;
             return;
@@ -130,8 +143,8 @@ impl Worker {
         };
         match protocol {
             Protocol::Dtls => self.handle_dtls(now, key, path, datagram),
-            Protocol::Rtp => self.handle_rtp(now, key, path, datagram),
-            Protocol::Rtcp => self.handle_rtcp(now, key, datagram),
+            Protocol::Rtp => self.handle_rtp(now, received, key, path, datagram),
+            Protocol::Rtcp => self.handle_rtcp(now, received, key, datagram),
             Protocol::Stun => {}
         }
     }

@@ -36,4 +36,5 @@ mod simulcast;
 mod speech;
 mod svc;
 mod transport;
+mod transport_feedback;
 mod watching;

@@ -41,6 +41,11 @@ pub struct Session {
     pub is_unmeasured: bool,
     /// How often the worker was called only because it was time.
     pub wakes: u32,
+    /// How often the worker's thread has its turn, if that is not at once.
+    /// What comes in between waits to be read.
+    pub read_every: Option<Duration>,
+    last_read: Instant,
+    unread: Vec<(Instant, SocketAddr, Vec<u8>)>,
     links: BTreeMap<ParticipantId, (Direction, Direction)>,
     sending: BTreeMap<ParticipantId, Sending>,
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
@@ -107,6 +112,9 @@ impl Session {
             deliveries_to_strangers: 0,
             is_unmeasured: false,
             wakes: 0,
+            read_every: None,
+            last_read: now,
+            unread: Vec::new(),
             links: BTreeMap::new(),
             sending: BTreeMap::new(),
             in_flight: BinaryHeap::new(),
@@ -341,23 +349,31 @@ impl Session {
         while let Some(Reverse((at, ..))) = self.in_flight.peek()
             && *at <= self.now
         {
-            let Some(Reverse((_, _, flight))) = self.in_flight.pop() else {
+            let Some(Reverse((at, _, flight))) = self.in_flight.pop() else {
                 return;
             };
             match flight {
-                Flight::ToWorker(remote, mut datagram) => {
-                    let path = Path {
-                        local: server(),
-                        remote,
-                    };
-                    self.worker.handle_datagram(self.now, path, &mut datagram);
-                }
+                Flight::ToWorker(remote, datagram) => self.unread.push((at, remote, datagram)),
                 Flight::ToPeer(address, datagram) => {
                     let peer = self.peers.values_mut().find(|peer| peer.address == address);
                     if let Some(peer) = peer {
                         peer.handle_datagram(self.now, &datagram);
                     }
                 }
+            }
+        }
+        if self
+            .read_every
+            .is_none_or(|every| self.now >= self.last_read + every)
+        {
+            self.last_read = self.now;
+            for (received, remote, mut datagram) in self.unread.drain(..) {
+                let path = Path {
+                    local: server(),
+                    remote,
+                };
+                self.worker
+                    .handle_received(self.now, received, path, &mut datagram);
             }
         }
     }

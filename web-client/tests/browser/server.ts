@@ -156,6 +156,28 @@ export class Server {
     await healthy(this.origin);
   }
 
+  /**
+   * Keeps the processor from the server, `awayMs` at a time with as long between,
+   * as on a busy machine, until `work` is done.
+   */
+  async heldUp<T>(awayMs: number, work: () => Promise<T>): Promise<T> {
+    const until = new AbortController();
+    const turns = (async (): Promise<void> => {
+      while (!until.signal.aborted) {
+        this.#process.kill('SIGSTOP');
+        await pause(awayMs);
+        this.#process.kill('SIGCONT');
+        await pause(awayMs);
+      }
+    })();
+    try {
+      return await work();
+    } finally {
+      until.abort();
+      await turns;
+    }
+  }
+
   /** Ends the server as an operator does; resolves with its exit code. Safe to call twice. */
   async stop(): Promise<number | null> {
     const process = this.#process;

@@ -46,7 +46,7 @@ describe('a camera in layers, seen by two', () => {
     await expect.poll(() => width(green, red), POLL).toBe(320);
     await expect.poll(() => width(blue, red), POLL).toBe(640);
     // The browser sends the top layer once its own estimate allows it.
-    await expect.poll(() => layersSent(red), { ...POLL, timeout: 30_000 }).toEqual(['f', 'h', 'q']);
+    await expect.poll(() => layersSent(red), POLL).toEqual(['f', 'h', 'q']);
     await showsGoingOn([green, blue]);
   });
 
