@@ -1,10 +1,12 @@
 //! The codecs that everybody in a room can decode.
 
-use sfu::identity::MediaKind;
+use sfu::identity::{MediaKind, ParticipantId};
 use sfu::rtp::Codec;
 use sfu::worker::command::MediaParameters;
 
-use crate::protocol::{AudioCodec, VideoCodec};
+use super::Effect;
+use super::state::Room;
+use crate::protocol::{AudioCodec, ServerMessage, VideoCodec};
 
 /// A codec by the name that clients know it by.
 pub(super) trait Named: Copy + PartialEq {
@@ -36,6 +38,29 @@ impl Named for VideoCodec {
             Codec::Av1 => Some(Self::Av1),
             Codec::Opus | Codec::Red => None,
         }
+    }
+}
+
+impl Room {
+    /// Tells everyone which codecs all can decode, if that is news;
+    /// `newcomer` in any case.
+    pub(super) fn tell_codecs(&mut self, newcomer: Option<ParticipantId>) -> Vec<Effect> {
+        let members = &self.members;
+        let audio = members.iter().flat_map(|member| &member.audio_codecs);
+        let audio = self.audio_codecs.update(audio);
+        let video = members.iter().flat_map(|member| &member.video_codecs);
+        let video = self.video_codecs.update(video);
+        let audio = audio.map(|(codecs, is_news)| (ServerMessage::AudioCodecs { codecs }, is_news));
+        let video = video.map(|(codecs, is_news)| (ServerMessage::VideoCodecs { codecs }, is_news));
+        let mut effects = Vec::new();
+        for (message, is_news) in [audio, video].into_iter().flatten() {
+            let informed = members
+                .iter()
+                .filter(|member| member.negotiated.is_some())
+                .filter(|member| is_news || Some(member.id) == newcomer);
+            effects.extend(informed.map(|member| Effect::Tell(member.id, message.clone())));
+        }
+        effects
     }
 }
 

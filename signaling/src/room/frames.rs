@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 
+use sfu::identity::ParticipantId;
 use sfu::rtp::sframe_header::SframeKey;
-use sfu::worker::command::ExpectedFrames;
+use sfu::worker::command::{Command, ExpectedFrames};
 
+use super::Effect;
 use super::admission::Entrance;
+use super::state::Room;
 use crate::mls::Place;
 
 /// What the worker is to expect of one participant's frames. Whoever came to
@@ -69,6 +72,28 @@ impl Frames {
             .into_iter()
             .chain(self.known.iter().copied())
     }
+}
+
+impl Room {
+    /// Tells the worker which keys' frames it may see from now on.
+    pub(super) fn expect_frames(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for member in &mut self.members {
+            let news = member.frames.note(self.delivery.place(member.id));
+            if member.negotiated.is_some() {
+                let news = news.into_iter();
+                effects.extend(news.map(|frames| expect(member.id, frames)));
+            }
+        }
+        effects
+    }
+}
+
+pub(super) fn expect(participant: ParticipantId, frames: ExpectedFrames) -> Effect {
+    Effect::Media(Command::ExpectFrames {
+        participant,
+        frames,
+    })
 }
 
 /// A leaf that no key id can name is not expected.

@@ -12,15 +12,19 @@ mod decision;
 mod effect;
 mod feed;
 mod frames;
+mod negotiation;
 mod policy;
+mod presence;
 mod schedule;
+mod screens;
 mod slots;
 mod state;
 mod view;
 
 pub use admission::{Arrival, Entrance, NotAdmitted, Rules, SecondDevice};
 pub use effect::Effect;
+pub use negotiation::Session;
 pub use policy::{
     Consent, Decision, Entry, NoEntry, Recorded, SessionPolicy, Sessions, Standing, Window,
 };
-pub use state::{Devices, Room, RoomFull, RoomSize, Session};
+pub use state::{Devices, Room, RoomFull, RoomSize};
