@@ -5,7 +5,7 @@ import type { Entrance, GroupEpoch, Occupant, WorkerReport, WorkerRequest } from
 import type { TransformWorker } from './transforms';
 import { encodeApplicationMessage, type ApplicationMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
-import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session';
+import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session-messages';
 
 interface GroupChannelEvents {
   /** To be sent to the server as it is. */

@@ -4,7 +4,7 @@ import type { FrameSender, UndecryptableReason } from './worker/decryptor';
 import type { UnsentReason } from './worker/encryptor';
 import type { ApplicationMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
-import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session';
+import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session-messages';
 import type { CONTEXTS } from './worker/sframe/key-id';
 
 /** What the page and the encryption worker say to each other. */

@@ -3,7 +3,7 @@ import { createCredential } from '../e2ee/credential';
 import type { Entrance, GroupEpoch } from '../e2ee/messages';
 import { Transforms, type TransformWorker } from '../e2ee/transforms';
 import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
-import type { GroupClientMessage, GroupServerMessage } from '../e2ee/worker/mls/session';
+import type { GroupClientMessage, GroupServerMessage } from '../e2ee/worker/mls/session-messages';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import type { JoinProof } from '../signaling/protocol/JoinProof';

@@ -4,8 +4,9 @@ import { fromBase64url, toBase64url } from './mls/base64url';
 import { joinProofContent } from './mls/join-proof';
 import type { Group, GroupPolicy, SignatureKey } from './mls/mls';
 import { safetyCode } from './mls/safety-code';
-import { GroupSession, type SessionEvent } from './mls/session';
-import { loadTsMls } from './mls/ts-mls-group';
+import { GroupSession } from './mls/session';
+import type { SessionEvent } from './mls/session-messages';
+import { loadTsMls } from './mls/ts-mls';
 import type { EpochKeys } from './sframe/key-ring';
 
 /** What takes an epoch's keys over. */

@@ -6,7 +6,7 @@ import { toBase64url } from './base64url';
 import { anybody, CARELESS, found, loadSuite } from './careless';
 import type { Credential } from './credential';
 import type { Mls } from './mls';
-import { loadTsMls } from './ts-mls-group';
+import { loadTsMls } from './ts-mls';
 import { everybodyMay, VirtualRoom, type VirtualMember } from './virtual-room';
 import type { Told } from './virtual-server';
 

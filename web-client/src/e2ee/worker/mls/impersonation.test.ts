@@ -7,7 +7,7 @@ import { anybody, commit, decodeKeyPackage, enter, found, loadSuite } from './ca
 import { encodeCredential, type Credential } from './credential';
 import type { Member, Mls } from './mls';
 import { GroupSession } from './session';
-import { loadTsMls } from './ts-mls-group';
+import { loadTsMls } from './ts-mls';
 import { everybodyMay, VirtualRoom, type VirtualMember } from './virtual-room';
 
 // Public keys take their time on a machine that does other things too.

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../seeded-random';
-import { loadTsMls } from './ts-mls-group';
+import { loadTsMls } from './ts-mls';
 import { VirtualRoom } from './virtual-room';
 
 /**

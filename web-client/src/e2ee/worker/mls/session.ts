@@ -1,14 +1,14 @@
-import type { ClientMessage } from '../../../signaling/protocol/ClientMessage';
 import type { GroupReport } from '../../../signaling/protocol/GroupReport';
-import type { ServerMessage } from '../../../signaling/protocol/ServerMessage';
+import { Adjustment, type GroupChange } from './adjustment';
 import {
   decodeApplicationMessage,
   encodeApplicationMessage,
   type ApplicationMessage,
 } from './application';
 import { fromBase64url, toBase64url } from './base64url';
-import { committerRank, difference } from './committer';
+import { equalBytes } from './bytes';
 import { Early } from './early';
+import { Entry } from './entry';
 import { KnownKeys } from './known-keys';
 import {
   EarlyError,
@@ -18,33 +18,15 @@ import {
   type Identity,
   type Member,
   type Mls,
-  type OwnKeyPackage,
 } from './mls';
-
-/** What the server says about the group. */
-export type GroupServerMessage = Extract<ServerMessage, { type: `mls-${string}` }>;
-
-/** What is said to the server about the group. */
-export type GroupClientMessage = Extract<ClientMessage, { type: `mls-${string}` }>;
-
-/** What a session wants done or known. */
-export type SessionEvent =
-  | { readonly type: 'send'; readonly message: GroupClientMessage }
-  /** We are in this group no more: nothing may be sent or read under its keys. */
-  | { readonly type: 'lost' }
-  /** Another epoch has begun. */
-  | { readonly type: 'epoch'; readonly group: Group }
-  | {
-      readonly type: 'application';
-      readonly sender: Member;
-      readonly message: ApplicationMessage;
-    }
-  /** Something that came in was not believed, and nothing came of it. */
-  | {
-      readonly type: 'refused';
-      readonly what: GroupServerMessage['type'];
-      readonly reason: string;
-    };
+import { remember } from './remember';
+import {
+  commitMessage,
+  groupReport,
+  type GroupClientMessage,
+  type GroupServerMessage,
+  type SessionEvent,
+} from './session-messages';
 
 /**
  * One stay in a room's group: who is in follows who is connected. A state
@@ -53,9 +35,10 @@ export type SessionEvent =
  *
  * When the members and the connected differ, the member with the lowest leaf
  * of those connected commits what it takes, at once after a quiet time and else
- * all changes of 100 ms together, and the next member if nothing comes of it. The server takes one commit an
- * epoch; a commit is in force when the server has accepted it, and whoever was
- * refused follows the one that was not and tries again.
+ * all changes of 100 ms together, and the next member if nothing comes of it
+ * ({@link Adjustment}). The server takes one commit an epoch; a commit is in
+ * force when the server has accepted it, and whoever was refused follows the
+ * one that was not and tries again.
  */
 export class GroupSession {
   readonly #mls: Mls;
@@ -65,29 +48,12 @@ export class GroupSession {
   readonly #known = new KnownKeys();
   /** Said while in no group. */
   #unsaid: ApplicationMessage[] = [];
-  /** Each is good for one welcome; the newest last. */
-  #keyPackages: OwnKeyPackage[] = [];
+  readonly #adjustment: Adjustment;
+  readonly #entry: Entry;
   #group: Group | undefined;
   #pending: Pending | undefined;
-  #connected: ReadonlySet<string>;
-  /** Of those who were connected since this client was. */
-  readonly #seen = new Set<string>();
-  #graceUntil = 0;
-  /** Since when members and connected differ. */
-  #differsSince: number | undefined;
   /** The last commits of this group, for a server that lost them. */
   #commits: { readonly epoch: bigint; readonly commit: Uint8Array }[] = [];
-  /** Leaf keys of members who lost the group, and want to be added anew, by participant. */
-  readonly #lost = new Map<string, Uint8Array>();
-  /** When to ask once more to be added. */
-  #enterAt: number | undefined;
-  #entryTries = 0;
-  /** Key packages to add people by. */
-  readonly #claimed = new Map<string, Uint8Array>();
-  /** When each key package was asked for last. */
-  readonly #asked = new Map<string, number>();
-  /** Participants whose key packages are no good. */
-  readonly #unfit = new Set<string>();
   /** Keys that were in the group and are not any more. */
   readonly #departed = new Set<string>();
   /** When to ask for what is missing. */
@@ -98,8 +64,6 @@ export class GroupSession {
   /** When to say that we are in the group, to a server that may think otherwise. */
   #standAt: number | undefined;
   #forgetAt: number | undefined;
-  /** Changes are gathered until then. */
-  #quietUntil = 0;
   #now = 0;
   #profile: Extract<ApplicationMessage, { type: 'profile' }> = {
     type: 'profile',
@@ -117,15 +81,13 @@ export class GroupSession {
       mayBelong: (person) => policy.mayBelong(person) && this.#known.allows(person),
     };
     this.#known.note(identity);
-    this.#connected = new Set([identity.credential.participantId]);
+    this.#adjustment = new Adjustment(identity.credential.participantId);
+    this.#entry = new Entry(identity);
   }
 
   /** For the `join` message. */
-  async createKeyPackage(now: number): Promise<string> {
-    const keyPackage = await this.#identity.createKeyPackage();
-    this.#keyPackages = [...this.#keyPackages, keyPackage].slice(-MAX_KEY_PACKAGES);
-    this.#enterAt ??= now + ENTRY;
-    return toBase64url(keyPackage.message);
+  createKeyPackage(now: number): Promise<string> {
+    return this.#entry.createKeyPackage(now);
   }
 
   /**
@@ -134,24 +96,19 @@ export class GroupSession {
    * may have been lost.
    */
   async rejoin(now: number): Promise<GroupReport | undefined> {
-    this.#seen.clear();
-    this.#graceUntil = now + RETURN_GRACE;
-    this.#differsSince = undefined;
-    this.#asked.clear();
-    this.#lost.clear();
-    this.#enterAt = undefined;
-    this.#entryTries = 0;
+    this.#adjustment.handleRejoin(now);
+    this.#entry.stop();
     if (this.#pending?.isReturn === true) this.#pending = undefined;
     if (this.#group === undefined) return undefined;
     const commits = this.#commits.map(({ commit }) => toBase64url(commit));
-    return { ...(await this.#report(this.#group, true)), commits };
+    return { ...(await groupReport(this.#group, true)), commits };
   }
 
   /** When {@link GroupSession.handleTimeout} is due. */
   get nextTimeout(): number | undefined {
     const times = [
       this.#catchUpAt,
-      this.#group === undefined ? this.#enterAt : undefined,
+      this.#group === undefined ? this.#entry.askAt : undefined,
       this.#standAt,
       this.#forgetAt,
       this.#pending?.resendAt,
@@ -174,20 +131,19 @@ export class GroupSession {
       if (this.#standAt !== undefined && now >= this.#standAt) {
         this.#standAt = undefined;
         if (this.#group !== undefined) {
-          this.#send({ type: 'mls-report', ...(await this.#report(this.#group, true)) });
+          this.#send({ type: 'mls-report', ...(await groupReport(this.#group, true)) });
         }
       }
       if (this.#catchUpAt !== undefined && now >= this.#catchUpAt) await this.#catchUp(now);
-      if (this.#enterAt !== undefined && now >= this.#enterAt) await this.#askAgain(now);
+      if (this.#entry.askAt !== undefined && now >= this.#entry.askAt) await this.#askAgain(now);
     });
   }
 
   /** Who is in the room by signaling's word, this client included. */
   handleConnected(participantIds: Iterable<string>, now: number): Promise<SessionEvent[]> {
     return this.#handling(now, () => {
-      this.#connected = new Set([this.#identity.credential.participantId, ...participantIds]);
-      remember(this.#seen, this.#connected);
-      for (const id of this.#unfit) if (!this.#connected.has(id)) this.#unfit.delete(id);
+      const ownId = this.#identity.credential.participantId;
+      this.#adjustment.handleConnected(new Set([ownId, ...participantIds]));
       return Promise.resolve();
     });
   }
@@ -199,7 +155,7 @@ export class GroupSession {
       } catch (error) {
         if (!(error instanceof RefusedError || error instanceof TypeError)) throw error;
         if (message.type === 'mls-group-info') await this.#refuseReturn(now);
-        if (message.type === 'mls-welcome' && this.#entryTries === 0) this.#enterAt = now + BATCH;
+        if (message.type === 'mls-welcome') this.#entry.handleUselessWelcome(now);
         this.#events.push({ type: 'refused', what: message.type, reason: error.message });
       }
     });
@@ -235,7 +191,7 @@ export class GroupSession {
           this.#group = await this.#mls.createGroup(this.#identity, this.#policy);
           await this.#begin([], now, true);
         } else {
-          this.#send({ type: 'mls-report', ...(await this.#report(this.#group, true)) });
+          this.#send({ type: 'mls-report', ...(await groupReport(this.#group, true)) });
         }
         break;
       case 'mls-key-package-wanted':
@@ -279,37 +235,32 @@ export class GroupSession {
         throw new RefusedError('the key package is of somebody else');
       }
     } catch (error) {
-      remember(this.#unfit, [participantId]);
+      this.#adjustment.handleUnfit(participantId);
       throw error;
     }
-    this.#claimed.set(participantId, keyPackage);
-    this.#unfit.delete(participantId);
-    // It asks for itself although it is inside: it has lost the group.
     const former = this.#group?.members.find(
       (member) => member.credential.participantId === participantId,
     );
-    if (former !== undefined && former.leaf !== this.#group?.ownLeaf) {
-      this.#lost.set(participantId, former.leafKey);
-    }
+    const other = former?.leaf === this.#group?.ownLeaf ? undefined : former;
+    this.#adjustment.handleKeyPackage(participantId, keyPackage, other);
   }
 
   /** A welcome did not come, or was of no use. */
   async #askAgain(now: number): Promise<void> {
-    this.#enterAt = undefined;
+    this.#entry.handleTimeout();
     if (this.#group !== undefined) return;
-    this.#entryTries += 1;
-    this.#enterAt = now + Math.min(ENTRY * 1.5 ** this.#entryTries, MAX_ENTRY);
+    this.#entry.retry(now);
     this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
   }
 
   async #enter(welcome: Uint8Array, now: number): Promise<void> {
     const group = await this.#mls.joinByWelcome(
       welcome,
-      this.#keyPackages,
+      this.#entry.keyPackages,
       this.#identity,
       this.#policy,
     );
-    this.#keyPackages = [];
+    this.#entry.handleWelcome();
     this.#pending = undefined;
     if (this.#group !== undefined && !equalBytes(this.#group.id, group.id)) this.#lose();
     this.#group = group;
@@ -352,8 +303,7 @@ export class GroupSession {
     if (this.#group !== undefined) this.#lose();
     this.#pending = undefined;
     this.#catchUpAt = undefined;
-    this.#enterAt = undefined;
-    this.#entryTries = 0;
+    this.#entry.stop();
     this.#send({ type: 'mls-key-package', keyPackage: await this.createKeyPackage(now) });
   }
 
@@ -367,8 +317,7 @@ export class GroupSession {
   }
 
   #refused(epoch: bigint, now: number): void {
-    this.#differsSince = undefined;
-    this.#quietUntil = now + BATCH;
+    this.#adjustment.handleChange(now);
     if (this.#pending?.isReturn === true) {
       // Somebody else was first. Not all who come back shall meet again.
       this.#pending = undefined;
@@ -380,7 +329,7 @@ export class GroupSession {
       this.#pending = undefined;
       this.#refusals += 1;
       // Somebody whom we would add is not to be added: asks for all of them anew, slowly.
-      if (this.#refusals > MAX_REFUSALS) this.#claimed.clear();
+      if (this.#refusals > MAX_REFUSALS) this.#adjustment.forgetKeyPackages();
     }
   }
 
@@ -404,16 +353,14 @@ export class GroupSession {
       before.map(keyOf).filter((key) => !keys.has(key)),
     );
     for (const key of keys) this.#departed.delete(key);
-    this.#differsSince = undefined;
+    this.#adjustment.handleChange(now);
     this.#catchUpAt = undefined;
     this.#catchUps = 0;
     this.#refusals = 0;
-    this.#enterAt = undefined;
-    this.#entryTries = 0;
+    this.#entry.stop();
     this.#forgetAt = now + FORMER_EPOCHS;
-    this.#quietUntil = now + BATCH;
     this.#events.push({ type: 'epoch', group });
-    this.#send({ type: 'mls-report', ...(await this.#report(group, isCreator)) });
+    this.#send({ type: 'mls-report', ...(await groupReport(group, isCreator)) });
 
     const known = new Set(before.map(keyOf));
     const hasNewcomers = group.members.some((member) => !known.has(keyOf(member)));
@@ -462,15 +409,7 @@ export class GroupSession {
       throw new RefusedError('a group with somebody who was removed from it');
     }
     const { epoch, commit } = staged;
-    const message: GroupClientMessage = {
-      type: 'mls-commit',
-      epoch: Number(epoch),
-      leaf: staged.ownLeaf,
-      commit: toBase64url(commit),
-      added: [],
-      groupInfo: toBase64url(staged.groupInfo),
-      transcriptHash: toBase64url(staged.transcriptHash),
-    };
+    const message = commitMessage(epoch, staged.ownLeaf, staged, []);
     const resendAt = now + RESEND;
     const merge = (): Group => staged.merge();
     this.#pending = { epoch, commit, message, resendAt, isReturn: true, merge };
@@ -495,7 +434,7 @@ export class GroupSession {
     this.#early.forgetCommits();
     this.#send(
       isFirst
-        ? { type: 'mls-report', ...(await this.#report(group, true)) }
+        ? { type: 'mls-report', ...(await groupReport(group, true)) }
         : { type: 'mls-resync' },
     );
   }
@@ -509,59 +448,26 @@ export class GroupSession {
   async #adjust(now: number): Promise<void> {
     const group = this.#group;
     if (group === undefined || this.#pending !== undefined) return;
-    const { missing, gone } = this.#difference(group, now);
-    for (const map of [this.#claimed, this.#asked, this.#lost]) {
-      for (const id of map.keys()) if (!missing.includes(id)) map.delete(id);
-    }
-    if (missing.length === 0 && gone.length === 0) {
-      this.#differsSince = undefined;
-      return;
-    }
-    this.#differsSince ??= now;
-    const turn = this.#differsSince + this.#delay(group);
-    if (now < turn) return;
-
-    const ready = missing.filter((id) => this.#claimed.has(id));
-    const isComplete = ready.length === missing.length;
-    const participantIds = missing.filter((id) => now >= this.#mayAsk(id));
-    if (participantIds.length > 0) {
-      for (const id of participantIds) this.#asked.set(id, now);
-      this.#send({ type: 'mls-claim', participantIds });
-    }
-    if (now < this.#due(turn, isComplete)) return;
-    if (ready.length > 0 || gone.length > 0) await this.#commit(group, ready, gone);
+    const { claim, change } = this.#adjustment.next(group, now);
+    if (claim.length > 0) this.#send({ type: 'mls-claim', participantIds: [...claim] });
+    if (change !== undefined) await this.#commit(group, change);
   }
 
-  async #commit(group: Group, ids: readonly string[], gone: readonly Member[]): Promise<void> {
-    const keyPackages = ids.flatMap((id) => this.#claimed.get(id) ?? []);
+  async #commit(group: Group, change: GroupChange): Promise<void> {
+    const leaves = change.removed.map(({ leaf }) => leaf);
     let staged;
     try {
-      staged = await group.commit(
-        keyPackages,
-        gone.map(({ leaf }) => leaf),
-      );
+      staged = await group.commit(change.keyPackages, leaves);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      remember(this.#unfit, ids);
-      for (const id of ids) this.#lost.delete(id);
-      this.#quietUntil = this.#now + TAKEOVER;
+      this.#adjustment.handleFailure(change, this.#now);
       this.#events.push({ type: 'refused', what: 'mls-key-package', reason: error.message });
       return;
     }
-    const { commit, welcome, groupInfo, transcriptHash } = staged;
-    const message: GroupClientMessage = {
-      type: 'mls-commit',
-      epoch: Number(group.epoch),
-      leaf: group.ownLeaf,
-      commit: toBase64url(commit),
-      ...(welcome === undefined ? {} : { welcome: toBase64url(welcome) }),
-      added: [...ids],
-      groupInfo: toBase64url(groupInfo),
-      transcriptHash: toBase64url(transcriptHash),
-    };
+    const message = commitMessage(group.epoch, group.ownLeaf, staged, change.added);
     this.#pending = {
       epoch: group.epoch,
-      commit,
+      commit: staged.commit,
       message,
       resendAt: this.#now + RESEND,
       merge: () => {
@@ -572,77 +478,15 @@ export class GroupSession {
     this.#send(message);
   }
 
-  #difference(group: Group, now: number): { missing: readonly string[]; gone: readonly Member[] } {
-    const { missing, gone } = difference(group.members, this.#connected, group.ownLeaf);
-    const lost = group.members.filter((member) => this.#isLost(member));
-    const lostIds = lost.map(({ credential }) => credential.participantId);
-    return {
-      missing: [...missing, ...lostIds].filter((id) => !this.#unfit.has(id)),
-      // After a restart of the server the others come back one by one.
-      gone: gone
-        .filter(
-          ({ credential }) => now >= this.#graceUntil || this.#seen.has(credential.participantId),
-        )
-        .concat(lost),
-    };
-  }
-
-  /** Whether somebody inside, who is connected, has given us a key package to be added anew. */
-  #isLost({ credential: { participantId: id }, leafKey }: Member): boolean {
-    const lost = this.#lost.get(id);
-    return (
-      lost !== undefined &&
-      this.#claimed.has(id) &&
-      this.#connected.has(id) &&
-      equalBytes(lost, leafKey)
-    );
-  }
-
-  /** How long the members before us have, in ms. */
-  #delay(group: Group): number {
-    return committerRank(group.members, this.#connected, group.ownLeaf) * TAKEOVER;
-  }
-
-  /** When to ask for somebody's key package; never if it is here. */
-  #mayAsk(id: string): number {
-    return this.#claimed.has(id) ? Infinity : (this.#asked.get(id) ?? -Infinity) + TAKEOVER;
-  }
-
-  /** When to commit what is known of by then. */
-  #due(turn: number, isComplete: boolean): number {
-    return Math.max(turn + (isComplete ? 0 : PATIENCE), this.#quietUntil);
-  }
-
   #nextTurn(): number | undefined {
-    const group = this.#group;
-    if (group === undefined || this.#pending !== undefined) return undefined;
-    // Those who are yet to come back count as gone then.
-    const graceEnds = this.#now < this.#graceUntil ? this.#graceUntil : Infinity;
-    if (this.#differsSince === undefined) {
-      return Number.isFinite(graceEnds) ? graceEnds : undefined;
-    }
-    const turn = this.#differsSince + this.#delay(group);
-    const { missing, gone } = this.#difference(group, this.#now);
-    const ready = missing.filter((id) => this.#claimed.has(id)).length;
-    if (ready === missing.length) return Math.min(this.#due(turn, true), graceEnds);
-    const claim = Math.max(turn, Math.min(...missing.map((id) => this.#mayAsk(id))));
-    const commit = ready > 0 || gone.length > 0 ? this.#due(turn, false) : Infinity;
-    return Math.min(claim, commit, graceEnds);
+    if (this.#group === undefined || this.#pending !== undefined) return undefined;
+    return this.#adjustment.nextTimeout(this.#group, this.#now);
   }
 
   async #encrypt(bytes: Uint8Array): Promise<void> {
     if (this.#group === undefined) return;
     const message = await this.#group.encrypt(bytes);
     this.#send({ type: 'mls-message', message: toBase64url(message) });
-  }
-
-  async #report(group: Group, isComplete: boolean): Promise<GroupReport> {
-    return {
-      epoch: Number(group.epoch),
-      transcriptHash: toBase64url(group.transcriptHash),
-      leaf: group.ownLeaf,
-      ...(isComplete ? { groupInfo: toBase64url(await group.groupInfo()) } : {}),
-    };
   }
 
   #send(message: GroupClientMessage): void {
@@ -662,39 +506,14 @@ interface Pending {
   merge(): Group;
 }
 
-/** Adds to what others decide on, so within a bound: the oldest are forgotten. */
-function remember(set: Set<string>, values: Iterable<string>): void {
-  for (const value of values) set.add(value);
-  for (const value of set) {
-    if (set.size <= MAX_REMEMBERED) break;
-    set.delete(value);
-  }
-}
-
 function keyOf({ signatureKey }: Member): string {
   return toBase64url(signatureKey);
 }
 
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
 // Times are in ms.
-
-/** How long changes are gathered after the last one. */
-const BATCH = 100;
-
-/** How much longer a change waits for key packages that are due. */
-const PATIENCE = 300;
-
-/** How long a member has before the next takes its place. */
-const TAKEOVER = 1500;
 
 /** How long the server has to decide on a commit. */
 const RESEND = 5000;
-
-/** How long the others have to come back after this client did. */
-const RETURN_GRACE = 5000;
 
 /** How long late messages of former epochs are read. */
 const FORMER_EPOCHS = 10_000;
@@ -702,10 +521,6 @@ const FORMER_EPOCHS = 10_000;
 /** Before asking for missing commits; doubles. */
 const CATCH_UP = 1000;
 const MAX_CATCH_UP = 5000;
-
-/** How long the others have to add us before we ask again; grows. */
-const ENTRY = 3000;
-const MAX_ENTRY = 10_000;
 
 /** Those who come back one by one wait so long, by their leaves. */
 const RETURN_TURN = 100;
@@ -722,9 +537,3 @@ const MAX_COMMITS = 3;
 
 /** Messages kept until they can be said. */
 const MAX_UNSAID = 32;
-
-/** Ids and keys of people who come and go: many times what a room holds. */
-const MAX_REMEMBERED = 4096;
-
-/** A welcome may come for one that was given earlier. */
-const MAX_KEY_PACKAGES = 4;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../seeded-random';
-import { loadTsMls } from './ts-mls-group';
+import { loadTsMls } from './ts-mls';
 import { VirtualRoom, type VirtualMember } from './virtual-room';
 
 const SLOW = { latency: 200, jitter: 100, loss: 0.02, resend: 600 };

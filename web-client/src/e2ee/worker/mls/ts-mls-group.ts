@@ -1,257 +1,41 @@
 import {
   createApplicationMessage,
   createCommit,
-  createGroup,
-  createGroupInfoWithExternalPubAndRatchetTree,
-  decodeMlsMessage,
-  defaultKeyPackageEqualityConfig,
-  defaultLifetimeConfig,
   emptyPskIndex,
-  encodeMlsMessage,
-  generateKeyPackageWithKey,
-  getCiphersuiteFromName,
-  getCiphersuiteImpl,
-  joinGroup,
-  joinGroupExternal,
   mlsExporter,
   processMessage,
-  type Capabilities,
   type CiphersuiteImpl,
-  type CiphersuiteName,
-  type ClientConfig,
   type ClientState,
-  type Credential as MlsCredential,
-  type KeyPackage,
   type LeafNode,
-  type Lifetime,
   type MLSMessage,
-  type PrivateKeyPackage,
   type PrivateMessage,
   type Proposal,
 } from 'ts-mls';
-import { ratchetTreeFromExtension } from 'ts-mls/groupInfo.js';
-import { verifyKeyPackage } from 'ts-mls/keyPackage.js';
 import { unprotectPrivateMessage } from 'ts-mls/messageProtection.js';
-import { encodeCredential, equalCredentials, type Credential } from './credential';
 import {
   EarlyError,
   RefusedError,
-  type Change,
   type Decrypted,
   type Group,
   type GroupPolicy,
-  type Identity,
   type Member,
-  type Mls,
-  type OwnKeyPackage,
-  type Person,
-  type SignatureKey,
   type StagedCommit,
-  type StagedReturn,
 } from './mls';
+import { decode, decodeKeyPackage, encode, encodeGroupInfo, refusing } from './ts-mls-encoding';
 import {
-  equalBytes,
-  fromMlsCredential,
   leafCountOf,
   membersIn,
   membersOf,
+  requireAllowed,
   requireFreshPath,
   requireMember,
+  requireReturn,
   requireSameCommitter,
   requireSound,
 } from './ts-mls-rules';
 
-/**
- * {@link Mls} on the library ts-mls.
- *
- * Suite 1 needs nothing but WebCrypto, so no curve is computed in JavaScript,
- * and the working group's vectors cover it. Its 128 bits bound the epoch's
- * secrets; frames are encrypted by AES-256 with keys derived from them.
- */
-export async function loadTsMls(suite: CiphersuiteName = SUITE): Promise<Mls> {
-  return new TsMls(await getCiphersuiteImpl(getCiphersuiteFromName(suite)));
-}
-
-const SUITE = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519';
-
-class TsMls implements Mls {
-  constructor(readonly suite: CiphersuiteImpl) {}
-
-  async createSignatureKey(): Promise<SignatureKey> {
-    const { signKey, publicKey } = await this.suite.signature.keygen();
-    return new TsMlsKey(this.suite, publicKey, signKey);
-  }
-
-  async createIdentity(credential: Credential, key?: SignatureKey): Promise<Identity> {
-    const own = key ?? (await this.createSignatureKey());
-    if (!(own instanceof TsMlsKey)) throw new TypeError('a key of another library');
-    return new TsMlsIdentity(this.suite, credential, own.publicKey, own.signKey);
-  }
-
-  async createGroup(identity: Identity, policy: GroupPolicy): Promise<Group> {
-    const { publicPackage, privatePackage } = await own(identity).generate();
-    const state = await createGroup(
-      crypto.getRandomValues(new Uint8Array(16)),
-      publicPackage,
-      privatePackage,
-      [],
-      this.suite,
-      configure(identity, policy),
-    );
-    return new TsMlsGroup(this.suite, policy, state);
-  }
-
-  inspectKeyPackage(keyPackage: Uint8Array): Promise<Person> {
-    return refusing(async () => {
-      const decoded = decodeKeyPackage(keyPackage);
-      const credential = fromMlsCredential(decoded.leafNode.credential);
-      if (credential === undefined) throw new RefusedError('unknown credential');
-      if (decoded.cipherSuite !== this.suite.name) throw new RefusedError('other cipher suite');
-      if (!(await verifyKeyPackage(decoded, this.suite.signature))) {
-        throw new RefusedError('forged key package');
-      }
-      if (!isCurrent(decoded.leafNode)) throw new RefusedError('a key package of another day');
-      return { credential, signatureKey: decoded.leafNode.signaturePublicKey };
-    });
-  }
-
-  joinByWelcome(
-    welcome: Uint8Array,
-    keyPackages: readonly OwnKeyPackage[],
-    identity: Identity,
-    policy: GroupPolicy,
-  ): Promise<Group> {
-    return refusing(async () => {
-      const message = decode(welcome);
-      if (message.wireformat !== 'mls_welcome') throw new RefusedError('not a welcome');
-      let reason: unknown = new RefusedError('no key package');
-      for (const keyPackage of keyPackages) {
-        if (!(keyPackage instanceof TsMlsKeyPackage)) continue;
-        const { publicPackage, privatePackage } = keyPackage;
-        try {
-          const state = await joinGroup(
-            message.welcome,
-            publicPackage,
-            privatePackage,
-            emptyPskIndex,
-            this.suite,
-            undefined,
-            undefined,
-            configure(identity, policy),
-          );
-          requireSound(state, identity.credential.room, policy);
-          return new TsMlsGroup(this.suite, policy, state);
-        } catch (error) {
-          reason = error;
-        }
-      }
-      throw reason;
-    });
-  }
-
-  resync(
-    groupInfo: Uint8Array,
-    former: Group,
-    identity: Identity,
-    policy: GroupPolicy,
-  ): Promise<StagedReturn | undefined> {
-    return refusing(async () => {
-      const message = decode(groupInfo);
-      if (message.wireformat !== 'mls_group_info') throw new RefusedError('not a group info');
-      const { groupId, epoch } = message.groupInfo.groupContext;
-      if (!equalBytes(groupId, former.id)) return undefined;
-      if (epoch < former.epoch) throw new RefusedError('an epoch that is over');
-      const tree = ratchetTreeFromExtension(message.groupInfo) ?? [];
-      const isInside = tree.some(
-        (node) =>
-          node?.nodeType === 'leaf' &&
-          equalBytes(node.leaf.signaturePublicKey, identity.signatureKey),
-      );
-      if (!isInside) return undefined;
-      const { publicPackage, privatePackage } = await own(identity).generate();
-      const { newState, publicMessage } = await joinGroupExternal(
-        message.groupInfo,
-        publicPackage,
-        privatePackage,
-        true,
-        this.suite,
-        undefined,
-        configure(identity, policy),
-      );
-      requireSound(newState, identity.credential.room, policy);
-      const group = new TsMlsGroup(this.suite, policy, newState);
-      return {
-        epoch,
-        ownLeaf: group.ownLeaf,
-        members: group.members,
-        commit: encode({ version: 'mls10', wireformat: 'mls_public_message', publicMessage }),
-        groupInfo: await group.groupInfo(),
-        transcriptHash: group.transcriptHash,
-        merge: () => group,
-      };
-    });
-  }
-}
-
-class TsMlsKey implements SignatureKey {
-  constructor(
-    readonly suite: CiphersuiteImpl,
-    readonly publicKey: Uint8Array,
-    readonly signKey: Uint8Array,
-  ) {}
-
-  sign(content: Uint8Array): Promise<Uint8Array> {
-    return this.suite.signature.sign(this.signKey, content);
-  }
-}
-
-class TsMlsIdentity implements Identity {
-  readonly #suite: CiphersuiteImpl;
-  readonly #signKey: Uint8Array;
-
-  constructor(
-    suite: CiphersuiteImpl,
-    readonly credential: Credential,
-    readonly signatureKey: Uint8Array,
-    signKey: Uint8Array,
-  ) {
-    this.#suite = suite;
-    this.#signKey = signKey;
-  }
-
-  async createKeyPackage(): Promise<OwnKeyPackage> {
-    const { publicPackage, privatePackage } = await this.generate();
-    return new TsMlsKeyPackage(publicPackage, privatePackage);
-  }
-
-  generate(): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
-    return generateKeyPackageWithKey(
-      toMlsCredential(this.credential),
-      capabilities(this.#suite),
-      lifetime(),
-      [],
-      { signKey: this.#signKey, publicKey: this.signatureKey },
-      this.#suite,
-    );
-  }
-}
-
-class TsMlsKeyPackage implements OwnKeyPackage {
-  readonly message: Uint8Array;
-
-  constructor(
-    readonly publicPackage: KeyPackage,
-    readonly privatePackage: PrivateKeyPackage,
-  ) {
-    this.message = encode({
-      version: 'mls10',
-      wireformat: 'mls_key_package',
-      keyPackage: publicPackage,
-    });
-  }
-}
-
-class TsMlsGroup implements Group {
+/** {@link Group} on the library ts-mls. */
+export class TsMlsGroup implements Group {
   readonly #suite: CiphersuiteImpl;
   readonly #policy: GroupPolicy;
   #state: ClientState;
@@ -361,8 +145,8 @@ class TsMlsGroup implements Group {
             const proposals = incoming.proposals.map(({ proposal }) => proposal);
             const committer =
               returning === undefined
-                ? this.#requireAllowed(incoming.senderLeafIndex, proposals)
-                : this.#requireReturn(returning, proposals);
+                ? requireAllowed(this.#state, incoming.senderLeafIndex, proposals, this.#policy)
+                : requireReturn(this.#state, returning, proposals);
             seen = { committer, proposals };
             // The library overlooks it when the same commit gives our leaf to somebody else.
             isRemoved =
@@ -438,48 +222,6 @@ class TsMlsGroup implements Group {
     return requireMember(this.#state, this.ownLeaf);
   }
 
-  #requireAllowed(senderLeaf: number | undefined, proposals: readonly Proposal[]): number {
-    if (senderLeaf === undefined) throw new RefusedError('not from a member');
-    const added: Credential[] = [];
-    const removed: Member[] = [];
-    for (const proposal of proposals) {
-      if (proposal.proposalType === 'add') {
-        const credential = fromMlsCredential(proposal.add.keyPackage.leafNode.credential);
-        if (credential === undefined) throw new RefusedError('adds an unknown credential');
-        added.push(credential);
-      } else if (proposal.proposalType === 'remove') {
-        removed.push(requireMember(this.#state, proposal.remove.removed));
-      } else {
-        throw new RefusedError(`proposes ${String(proposal.proposalType)}`);
-      }
-    }
-    const change: Change = { added, removed };
-    if (!this.#policy.mayCommit(requireMember(this.#state, senderLeaf), change)) {
-      throw new RefusedError('the committer may not do this');
-    }
-    return senderLeaf;
-  }
-
-  /** An external commit puts a member back where it was, with the key that it had, and no more. */
-  #requireReturn(returning: LeafNode, proposals: readonly Proposal[]): number {
-    const [removal, ...others] = proposals.filter(
-      ({ proposalType }) => proposalType !== 'external_init',
-    );
-    if (removal?.proposalType !== 'remove' || others.length > 0) {
-      throw new RefusedError('an external commit that is no return');
-    }
-    const former = requireMember(this.#state, removal.remove.removed);
-    const credential = fromMlsCredential(returning.credential);
-    if (
-      !equalBytes(former.signatureKey, returning.signaturePublicKey) ||
-      credential === undefined ||
-      !equalCredentials(former.credential, credential)
-    ) {
-      throw new RefusedError('an external commit by a stranger');
-    }
-    return removal.remove.removed;
-  }
-
   /** What reads a message of this or a former epoch, and how to note that it was read. */
   #receiverState({ epoch }: PrivateMessage) {
     const state = this.#state;
@@ -508,42 +250,6 @@ class TsMlsGroup implements Group {
       },
     };
   }
-}
-
-function own(identity: Identity): TsMlsIdentity {
-  if (identity instanceof TsMlsIdentity) return identity;
-  throw new TypeError('an identity of another implementation');
-}
-
-function configure(identity: Identity, policy: GroupPolicy): ClientConfig {
-  const { room } = identity.credential;
-  return {
-    keyRetentionConfig: RETENTION,
-    lifetimeConfig: defaultLifetimeConfig,
-    keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
-    paddingConfig: { kind: 'padUntilLength', padUntilLength: PADDED_LENGTH },
-    authService: {
-      validateCredential: async (mlsCredential, signatureKey) => {
-        const credential = fromMlsCredential(mlsCredential);
-        if (credential?.room !== room) return false;
-        return policy.verifyCredential(credential, signatureKey);
-      },
-    },
-  };
-}
-
-function capabilities(suite: CiphersuiteImpl): Capabilities {
-  return {
-    versions: ['mls10'],
-    ciphersuites: [suite.name],
-    extensions: [],
-    proposals: [],
-    credentials: ['basic'],
-  };
-}
-
-function toMlsCredential(credential: Credential): MlsCredential {
-  return { credentialType: 'basic', identity: encodeCredential(credential) };
 }
 
 /** The new state with what was received between staging and merging, so that nothing is taken twice. */
@@ -577,65 +283,9 @@ function returningLeaf(message: MLSMessage): LeafNode | undefined {
   return content.commit.path.leafNode;
 }
 
-async function encodeGroupInfo(state: ClientState, suite: CiphersuiteImpl): Promise<Uint8Array> {
-  const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(state, [], suite);
-  return encode({ version: 'mls10', wireformat: 'mls_group_info', groupInfo });
-}
-
-/** Both clocks may be wrong by half of its life. */
-function isCurrent(leaf: LeafNode): boolean {
-  if (leaf.leafNodeSource !== 'key_package') return false;
-  const now = seconds();
-  return leaf.lifetime.notBefore <= now && now <= leaf.lifetime.notAfter;
-}
-
-function lifetime(): Lifetime {
-  return { notBefore: seconds() - HALF_LIFE, notAfter: seconds() + HALF_LIFE };
-}
-
-function seconds(): bigint {
-  return BigInt(Math.floor(Date.now() / 1000));
-}
-
-function decodeKeyPackage(bytes: Uint8Array): KeyPackage {
-  const message = decode(bytes);
-  if (message.wireformat !== 'mls_key_package') throw new RefusedError('not a key package');
-  return message.keyPackage;
-}
-
-function encode(message: MLSMessage): Uint8Array {
-  return encodeMlsMessage(message);
-}
-
-function decode(bytes: Uint8Array): MLSMessage {
-  const [message, length] = decodeMlsMessage(bytes, 0) ?? [];
-  if (message === undefined || length !== bytes.length) {
-    throw new RefusedError('not an MLS message');
-  }
-  return message;
-}
-
-/** Whatever the library throws at what came from the network is a refusal. */
-async function refusing<T>(operation: () => Promise<T>): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    if (error instanceof RefusedError) throw error;
-    throw new RefusedError(error instanceof Error ? error.message : String(error), {
-      cause: error,
-    });
-  }
-}
-
 /** Short, so that a member's device gives away little of what was said before. */
-const RETENTION = {
+export const RETENTION = {
   retainKeysForGenerations: 10,
   retainKeysForEpochs: 4,
   maximumForwardRatchetSteps: 200,
 };
-
-/** Of a key package, in seconds: used within some, but clocks of devices differ by hours. */
-const HALF_LIFE = 12n * 3600n;
-
-/** In bytes; hides the length of names and short messages. */
-const PADDED_LENGTH = 256;

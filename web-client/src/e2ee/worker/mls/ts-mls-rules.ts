@@ -1,7 +1,8 @@
-import type { ClientState, Credential as MlsCredential, Proposal } from 'ts-mls';
+import type { ClientState, Credential as MlsCredential, LeafNode, Proposal } from 'ts-mls';
 import { MAX_LEAVES } from '../sframe/key-id';
+import { equalBytes } from './bytes';
 import { decodeCredential, equalCredentials, type Credential } from './credential';
-import { RefusedError, type GroupPolicy, type Member } from './mls';
+import { RefusedError, type Change, type GroupPolicy, type Member } from './mls';
 
 /** What is asked of a group beyond what ts-mls asks, and who is in it. */
 
@@ -23,6 +24,64 @@ export function requireSound(state: ClientState, room: string, policy: GroupPoli
   if (!members.every((member) => policy.mayBelong(member))) {
     throw new RefusedError('somebody who may not be in the group');
   }
+}
+
+/**
+ * A member's commit adds and removes what the policy lets it. Returns its
+ * committer's leaf.
+ */
+export function requireAllowed(
+  state: ClientState,
+  senderLeaf: number | undefined,
+  proposals: readonly Proposal[],
+  policy: GroupPolicy,
+): number {
+  if (senderLeaf === undefined) throw new RefusedError('not from a member');
+  const added: Credential[] = [];
+  const removed: Member[] = [];
+  for (const proposal of proposals) {
+    if (proposal.proposalType === 'add') {
+      const credential = fromMlsCredential(proposal.add.keyPackage.leafNode.credential);
+      if (credential === undefined) throw new RefusedError('adds an unknown credential');
+      added.push(credential);
+    } else if (proposal.proposalType === 'remove') {
+      removed.push(requireMember(state, proposal.remove.removed));
+    } else {
+      throw new RefusedError(`proposes ${String(proposal.proposalType)}`);
+    }
+  }
+  const change: Change = { added, removed };
+  if (!policy.mayCommit(requireMember(state, senderLeaf), change)) {
+    throw new RefusedError('the committer may not do this');
+  }
+  return senderLeaf;
+}
+
+/**
+ * An external commit puts a member back where it was, with the key that it
+ * had, and no more. Returns its leaf.
+ */
+export function requireReturn(
+  state: ClientState,
+  returning: LeafNode,
+  proposals: readonly Proposal[],
+): number {
+  const [removal, ...others] = proposals.filter(
+    ({ proposalType }) => proposalType !== 'external_init',
+  );
+  if (removal?.proposalType !== 'remove' || others.length > 0) {
+    throw new RefusedError('an external commit that is no return');
+  }
+  const former = requireMember(state, removal.remove.removed);
+  const credential = fromMlsCredential(returning.credential);
+  if (
+    !equalBytes(former.signatureKey, returning.signaturePublicKey) ||
+    credential === undefined ||
+    !equalCredentials(former.credential, credential)
+  ) {
+    throw new RefusedError('an external commit by a stranger');
+  }
+  return removal.remove.removed;
 }
 
 /**
@@ -98,8 +157,4 @@ export function requireMember(state: ClientState, leaf: number): Member {
 /** Leaves of the tree, blank ones too. */
 export function leafCountOf(state: ClientState): number {
   return Math.ceil(state.ratchetTree.length / 2);
-}
-
-export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,7 +1,8 @@
 import { toBase64url } from './base64url';
 import type { Credential } from './credential';
 import type { Group, GroupPolicy, Mls } from './mls';
-import { GroupSession, type GroupClientMessage, type SessionEvent } from './session';
+import { GroupSession } from './session';
+import type { GroupClientMessage, SessionEvent } from './session-messages';
 import { VirtualServer, type Told } from './virtual-server';
 
 /** How messages travel, in ms one way. */

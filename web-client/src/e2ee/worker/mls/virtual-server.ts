@@ -1,6 +1,6 @@
 import type { GroupCommit } from '../../../signaling/protocol/GroupCommit';
 import type { GroupReport } from '../../../signaling/protocol/GroupReport';
-import type { GroupClientMessage, GroupServerMessage } from './session';
+import type { GroupClientMessage, GroupServerMessage } from './session-messages';
 
 /** A message for one participant. */
 export type Told = readonly [to: string, message: GroupServerMessage];
