@@ -163,6 +163,48 @@ fn a_comparison_names_what_is_absent_and_writes_a_page() {
 }
 
 #[test]
+fn a_comparison_cut_short_leaves_what_it_has_measured() {
+    let json = file("json");
+    let _ = fs::remove_file(&json);
+    let mut comparison = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(["compare", "--scenarios", "1x2", "--rounds", "100"])
+        .args(["--loopback", "--quiet", "--duration", "300ms", "--json"])
+        .arg(&json)
+        .spawn()
+        .unwrap();
+
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let is_there = || fs::read_to_string(&json).is_ok_and(|text| text.ends_with("]\n"));
+    while !is_there() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    comparison.kill().unwrap();
+    comparison.wait().unwrap();
+
+    let report = fs::read_to_string(&json).unwrap();
+    let records: Vec<Value> = serde_json::from_str(&report).unwrap();
+    assert_eq!(records[0]["scenario"], "1x2");
+}
+
+#[test]
+fn a_server_that_fails_does_not_cost_the_others_results() {
+    let (output, records) = measured(&[
+        "compare",
+        "--scenarios",
+        "1x2",
+        "--rounds",
+        "3",
+        "--quietroom",
+        "/nowhere/quietroom",
+    ]);
+
+    let said = text(&output);
+    assert_eq!(said.matches("quietroom: failed: ").count(), 2, "{said}");
+    assert_eq!(records.len(), 2, "{said}");
+    assert_eq!(records[1]["target"], "floor");
+}
+
+#[test]
 fn memory_is_told_for_each_receiver_and_publisher() {
     let (output, records) = measured(&[
         "memory",

@@ -1,6 +1,6 @@
 //! `loadtest compare`: the floor, Quietroom and its peers, in one run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,109 +41,165 @@ pub struct Arguments {
     report: ReportOptions,
 }
 
-/// All results so far, by scenario and target, in the order they are shown.
-type Results = BTreeMap<(usize, Target), Vec<Outcome>>;
+/// What was measured of one scenario.
+struct Comparison {
+    scenario: Scenario,
+    outcomes: BTreeMap<Target, Vec<Outcome>>,
+    failures: BTreeMap<Target, Vec<String>>,
+}
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut machine = arguments.machine.prepare()?;
     // Five hundred people take their time otherwise.
     machine.joins_a_second = machine.joins_a_second.max(LEAST_JOIN_RATE);
-    let scenarios = scenarios(arguments);
-    let rounds = if arguments.short { 1 } else { arguments.rounds };
-    let mut live = arguments.machine.live();
-    let mut absent = BTreeMap::new();
-    let results = block_on(measure(
-        &scenarios,
-        rounds,
-        &machine,
-        &mut absent,
-        &mut live,
-    ))??;
-    let mut records = Vec::new();
-    for (index, scenario) in scenarios.iter().enumerate() {
-        println!("{scenario}");
-        let of = |target| results.get(&(index, target)).map_or(&[][..], Vec::as_slice);
-        let sending = middle_outcome(of(Target::Floor))
-            .zip(middle_outcome(of(Target::FloorSingly)))
-            .map(|(trains, singly)| Sending::of(trains, singly));
-        let is_refused = sending.is_some_and(|sending| sending.is_refused());
-        let floor = cost(of(Target::Floor)).filter(|_| !is_refused);
-        let mut shown = Vec::new();
-        for target in TARGETS {
-            if let Some(mut record) = middle(of(target)) {
-                record.ratio_to_floor =
-                    floor.map(|floor| record.cpu_ns_per_forwarded_packet / floor);
-                shown.push(record);
-            }
-        }
-        print!("{}", table::results(&shown));
-        if let Some(sending) = sending {
-            println!("{sending}");
-            if is_refused {
-                println!("  {}", Sending::REFUSAL);
-            }
-        }
-        for target in TARGETS {
-            let faults = of(target).iter().filter_map(|outcome| {
-                table::load_fault(outcome).map(|fault| format!("  {target}: load side: {fault}"))
-            });
-            faults.take(1).for_each(|fault| println!("{fault}"));
-        }
-        println!();
-        records.extend(shown);
-    }
-    for line in ratios::lines(&records) {
-        println!("{line}");
-    }
-    for (name, reason) in &absent {
-        println!("{name}: absent: {reason}");
-    }
-    if let Some(warning) = table::disturbance(results.values().flatten()) {
-        println!("{warning}");
-    }
-    for record in &records {
-        if record.scenario == scenarios[0].name() {
-            println!("{} {}: {}", record.target, record.version, record.settings);
-        }
-    }
-    let shown = results.values().filter_map(|outcomes| outcomes.first());
-    arguments.report.write(&records, shown)?;
+    block_on(compare(arguments, &machine))??;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(
-    scenarios: &[Scenario],
-    rounds: u32,
-    machine: &Machine,
-    absent: &mut BTreeMap<String, String>,
-    live: &mut Live,
-) -> Result<Results, TrialError> {
+/// Measures one scenario after the other. Each is shown when it is done, and
+/// files have all that is known after each test: one cut short loses little.
+async fn compare(arguments: &Arguments, machine: &Machine) -> Result<(), Box<dyn Error>> {
+    let rounds = if arguments.short { 1 } else { arguments.rounds };
+    let mut live = arguments.machine.live();
+    let mut absent = BTreeMap::new();
     if find_program("livekit-server").is_none() {
         absent.insert(
             "livekit".into(),
             "no `livekit-server` on the PATH, and no client for it here yet".into(),
         );
     }
-    let mut results = Results::new();
-    for round in 1..=rounds {
-        for (index, scenario) in scenarios.iter().enumerate() {
+    let mut comparisons: Vec<_> = scenarios(arguments)
+        .into_iter()
+        .map(Comparison::new)
+        .collect();
+    for index in 0..comparisons.len() {
+        for round in 1..=rounds {
             for target in TARGETS {
-                if absent.contains_key(&target.to_string()) {
-                    continue;
-                }
                 live.say(&format!("round {round} of {rounds}"));
-                match trial::run(target, scenario, machine, live).await {
-                    Ok(outcome) => results.entry((index, target)).or_default().push(outcome),
-                    Err(TrialError::Target(TargetError::Absent(reason))) => {
-                        absent.insert(target.to_string(), reason);
-                    }
-                    // One peer that fails must not cost the others' results.
-                    Err(error) => live.say(&format!("{target}, {}: {error}", scenario.name())),
+                let is_tried = comparisons[index]
+                    .measure(target, machine, &mut absent, &mut live)
+                    .await;
+                if is_tried {
+                    let shown = comparisons.iter().flat_map(Comparison::firsts);
+                    arguments.report.write(&records(&comparisons), shown)?;
                 }
             }
         }
+        live.done();
+        comparisons[index].print();
     }
-    Ok(results)
+    let records = records(&comparisons);
+    for line in ratios::lines(&records) {
+        println!("{line}");
+    }
+    for (name, reason) in &absent {
+        println!("{name}: absent: {reason}");
+    }
+    let outcomes = comparisons.iter().flat_map(Comparison::outcomes);
+    if let Some(warning) = table::disturbance(outcomes) {
+        println!("{warning}");
+    }
+    let mut named = BTreeSet::new();
+    for record in &records {
+        if named.insert(&record.target) {
+            println!("{} {}: {}", record.target, record.version, record.settings);
+        }
+    }
+    Ok(())
+}
+
+impl Comparison {
+    fn new(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            outcomes: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        }
+    }
+
+    /// Tests a target once, unless it is absent or has failed too often; gives
+    /// whether it did. One that fails must not cost the others' results.
+    async fn measure(
+        &mut self,
+        target: Target,
+        machine: &Machine,
+        absent: &mut BTreeMap<String, String>,
+        live: &mut Live,
+    ) -> bool {
+        let failures = self.failures.get(&target).map_or(0, Vec::len);
+        if failures >= MOST_FAILURES || absent.contains_key(&target.to_string()) {
+            return false;
+        }
+        match trial::run(target, &self.scenario, machine, live).await {
+            Ok(outcome) => self.outcomes.entry(target).or_default().push(outcome),
+            Err(TrialError::Target(TargetError::Absent(reason))) => {
+                absent.insert(target.to_string(), reason);
+            }
+            Err(error) => {
+                live.say(&format!("{target}, {}: {error}", self.scenario.name()));
+                let failures = self.failures.entry(target).or_default();
+                failures.push(error.to_string());
+            }
+        }
+        true
+    }
+
+    fn of(&self, target: Target) -> &[Outcome] {
+        self.outcomes.get(&target).map_or(&[], Vec::as_slice)
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.values().flatten()
+    }
+
+    /// Of each target the test whose course is plotted.
+    fn firsts(&self) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.values().filter_map(|of| of.first())
+    }
+
+    /// What the floor's sending costs, as far as both ways were measured.
+    fn sending(&self) -> Option<Sending> {
+        let trains = middle_outcome(self.of(Target::Floor))?;
+        let singly = middle_outcome(self.of(Target::FloorSingly))?;
+        Some(Sending::of(trains, singly))
+    }
+
+    /// Each target's medians, with its ratio to a floor worth comparing with.
+    fn records(&self) -> Vec<Record> {
+        let is_refused = self.sending().is_some_and(|sending| sending.is_refused());
+        let floor = cost(self.of(Target::Floor)).filter(|_| !is_refused);
+        let records = TARGETS.iter().filter_map(|target| {
+            let mut record = middle(self.of(*target))?;
+            record.ratio_to_floor = floor.map(|floor| record.cpu_ns_per_forwarded_packet / floor);
+            Some(record)
+        });
+        records.collect()
+    }
+
+    fn print(&self) {
+        println!("{}", self.scenario);
+        print!("{}", table::results(&self.records()));
+        if let Some(sending) = self.sending() {
+            println!("{sending}");
+            if sending.is_refused() {
+                println!("  {}", Sending::REFUSAL);
+            }
+        }
+        for target in TARGETS {
+            let fault = self.of(target).iter().find_map(table::load_fault);
+            if let Some(fault) = fault {
+                println!("  {target}: load side: {fault}");
+            }
+            for failure in self.failures.get(&target).into_iter().flatten() {
+                println!("  {target}: failed: {failure}");
+            }
+        }
+        println!();
+    }
+}
+
+fn records(comparisons: &[Comparison]) -> Vec<Record> {
+    comparisons.iter().flat_map(Comparison::records).collect()
 }
 
 fn scenarios(arguments: &Arguments) -> Vec<Scenario> {
@@ -216,6 +272,8 @@ const TARGETS: [Target; 5] = [
     Target::Janus,
     Target::JanusEventLoops,
 ];
+/// In one scenario; then it is not tried again.
+const MOST_FAILURES: usize = 2;
 const SHORT: Duration = Duration::from_secs(4);
 const LEAST_JOIN_RATE: f64 = 100.0;
 
