@@ -88,6 +88,7 @@ const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: str
   inactive: ['You were logged off, as nobody seemed to be there.', 'Join again.'],
   'not-allowed': ['You may not do this in this room.', 'Ask the host.'],
   'not-admitted': ['You have not been let in yet.', 'Wait until the host lets you in.'],
+  'unknown-participant': ['This person is not here.', 'Look at the list of people again.'],
   'consent-mismatch': ['The text to accept has changed.', 'Join again, and read it anew.'],
   'room-full': ['The room is full.', 'Join again when somebody has left.'],
   'screens-full': ['Another screen is being shared.', 'Share yours when the other one has ended.'],

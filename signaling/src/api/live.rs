@@ -4,6 +4,7 @@ use sfu::identity::ParticipantId;
 
 use crate::access::UnixTime;
 use crate::protocol::Role;
+use crate::room::Bearer;
 
 /// The rooms of this node, as far as the API acts on them. Calls do not block.
 pub trait LiveRooms: Send + Sync + std::fmt::Debug {
@@ -14,8 +15,11 @@ pub trait LiveRooms: Send + Sync + std::fmt::Debug {
     /// Who is at a room's door, and not let in yet.
     fn waiting(&self, room: &str) -> Vec<LiveParticipant>;
 
-    /// Ends somebody's stay. Nothing happens when it has ended.
-    fn remove(&self, room: &str, participant: ParticipantId);
+    /// Who is in a room or at its door under an id, or was lately.
+    fn bearer(&self, room: &str, participant: ParticipantId) -> Option<Bearer>;
+
+    /// Ends all stays of a token in a room and at its door.
+    fn remove(&self, room: &str, token_id: &str);
 
     /// Ends everybody's stay: the session is over.
     fn end(&self, room: &str);

@@ -15,7 +15,8 @@ use super::{Api, LiveParticipant, timestamp};
 use crate::access::UnixTime;
 use crate::audit::{Action, Person};
 use crate::clinic::{Bearer, Kept, Scope, sessions};
-use crate::protocol::Role;
+use crate::protocol::{Role, parse_participant_id};
+use crate::room;
 
 /// Somebody who is in a session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -113,7 +114,8 @@ pub(super) async fn list(
 
 /// Remove somebody
 ///
-/// It is told and logged off, and its token is good no longer.
+/// All that came with its token are told and logged off, from the waiting room
+/// too, and the token is good no longer. Who has just left can be removed still.
 #[utoipa::path(
     delete, path = "/v1/sessions/{session}/participants/{participant}",
     operation_id = "removeParticipant", tag = "participants",
@@ -132,13 +134,11 @@ pub(super) async fn remove(
     caller.expect(Scope::ParticipantsWrite)?;
     let session = find(&api, &id).await?;
     let room = session.room.clone();
-    let there = live(&api, session.clone()).await?;
-    let found = there
-        .into_iter()
-        .find(|there| there.id.to_string() == participant);
+    let found = known(&api, session.clone(), &participant).await?;
     let found = found.ok_or(Problem::of(Kind::NotFound))?;
     let caller = caller.id().to_owned();
-    let bearer = Bearer::Token(found.token_id);
+    let token_id = found.token_id;
+    let bearer = Bearer::Token(token_id.clone());
     let person = Person {
         participant: found.id,
         subject: found.subject,
@@ -158,7 +158,7 @@ pub(super) async fn remove(
             }
         },
         move |api, _| {
-            api.rooms().remove(&room, found.id);
+            api.rooms().remove(&room, &token_id);
             api.audit(&caller, &session, Some(person), Action::Remove);
         },
     )
@@ -210,16 +210,16 @@ pub(super) async fn revoke(
                 }
             },
             move |api, _| {
-                // Who waits to be let in came with a token too.
-                let rooms = api.rooms();
-                let there = rooms.participants(&session.room);
-                for there in there.into_iter().chain(rooms.waiting(&session.room)) {
-                    let came_with = match &bearer {
-                        Bearer::Token(id) => there.token_id == *id,
-                        Bearer::Subject(subject) => there.subject == *subject,
-                    };
-                    if came_with {
-                        api.rooms().remove(&session.room, there.id);
+                let (rooms, room) = (api.rooms(), &session.room);
+                match &bearer {
+                    Bearer::Token(id) => rooms.remove(room, id),
+                    Bearer::Subject(subject) => {
+                        // Who waits to be let in came with a token too.
+                        let there = rooms.participants(room).into_iter();
+                        let there = there.chain(rooms.waiting(room));
+                        for there in there.filter(|there| there.subject == *subject) {
+                            rooms.remove(room, &there.token_id);
+                        }
                     }
                 }
                 api.audit(&caller, &session, None, Action::RevokeTokens);
@@ -237,6 +237,27 @@ async fn live(api: &Api, session: crate::clinic::Session) -> Result<Vec<LivePart
             rooms.participants(&session.room)
         } else {
             Vec::new()
+        })
+    })
+    .await
+}
+
+/// Who is or was lately in a session's room under this id, unless that is
+/// another session's by now.
+async fn known(
+    api: &Api,
+    session: crate::clinic::Session,
+    participant: &str,
+) -> Result<Option<room::Bearer>, Problem> {
+    let Some(id) = parse_participant_id(participant) else {
+        return Ok(None);
+    };
+    let rooms = api.rooms().clone();
+    api.look_up(move |clinic| {
+        Ok(if clinic.is_latest(&session) {
+            rooms.bearer(&session.room, id)
+        } else {
+            None
         })
     })
     .await

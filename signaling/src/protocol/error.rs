@@ -48,6 +48,8 @@ pub enum ErrorCode {
     NotAllowed,
     /// The client has not been let in yet.
     NotAdmitted,
+    /// Nobody is or was lately in the room, or at its door, under this id.
+    UnknownParticipant,
     /// The session has another text to accept.
     ConsentMismatch,
     /// As many screens are shared in the room as it takes.

@@ -7,6 +7,7 @@
 mod client;
 mod error;
 mod opaque;
+mod participant_id;
 mod permission;
 mod resume;
 mod server;
@@ -18,6 +19,7 @@ pub use client::{
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};
+pub use participant_id::parse_participant_id;
 pub use permission::Permission;
 pub use resume::{ResumeSecret, Resumption};
 pub use server::{

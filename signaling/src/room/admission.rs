@@ -72,6 +72,8 @@ pub enum NotAdmitted {
     Locked,
     #[error("this person is here on another device")]
     SecondDevice,
+    #[error("the token's bearer was sent away")]
+    Removed,
     #[error("the session is over")]
     Ended,
 }
@@ -93,6 +95,7 @@ impl NotAdmitted {
             Self::Full(_) => ErrorCode::RoomFull,
             Self::Locked => ErrorCode::RoomLocked,
             Self::SecondDevice => ErrorCode::SecondDevice,
+            Self::Removed => ErrorCode::TokenRevoked,
             Self::Ended => ErrorCode::SessionEnded,
         }
     }
@@ -114,6 +117,9 @@ impl Room {
     /// # Errors
     /// The rules keep this one out; the room is as it was.
     pub fn arrive(&mut self, arrival: Arrival, now: Instant) -> Result<Vec<Effect>, NotAdmitted> {
+        if self.is_removed(&arrival.token_id) {
+            return Err(NotAdmitted::Removed);
+        }
         if arrival.standing.is_admitted {
             remember(&mut self.admitted, &arrival.token_id);
         }

@@ -1,7 +1,5 @@
 //! What those with power may do to others, and what stays one's own decision.
 
-use std::time::Instant;
-
 use sfu::identity::{ParticipantId, Source};
 use sfu::worker::command::Command;
 
@@ -93,28 +91,6 @@ impl Room {
         effects
     }
 
-    /// Sends somebody away for good, out of the room or from the door.
-    pub fn remove(&mut self, by: ParticipantId, id: ParticipantId, now: Instant) -> Vec<Effect> {
-        if let Err(refusal) = self.require_over(by, id, Permission::Remove) {
-            return refusal;
-        }
-        if self.position(id).is_none() && self.caller(id).is_none() {
-            return Vec::new();
-        }
-        let mut effects = vec![Effect::done(by, id, Action::Remove)];
-        effects.extend(self.remove_for_good(id, now));
-        effects
-    }
-
-    /// Sends somebody away for good, by the clinic's own word.
-    pub fn remove_for_good(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
-        let Some(token_id) = self.token_of(id).map(str::to_owned) else {
-            return Vec::new();
-        };
-        self.admitted.remove(&token_id);
-        self.expel(id, ErrorCode::Removed, "a host sent you away", now)
-    }
-
     /// Ends the session for all.
     pub fn end_session(&mut self, by: ParticipantId) -> Vec<Effect> {
         if let Err(refusal) = self.require(by, Permission::End) {
@@ -187,11 +163,7 @@ impl Room {
         permission: Permission,
     ) -> Result<(), Vec<Effect>> {
         self.require(by, permission)?;
-        let is_host = |id| {
-            self.position(id)
-                .is_some_and(|index| self.members[index].role == Role::Host)
-        };
-        if is_host(id) && !is_host(by) {
+        if self.is_host(id) && !self.is_host(by) {
             return Err(vec![tell_error(
                 by,
                 ErrorCode::NotAllowed,

@@ -53,17 +53,6 @@ impl Room {
         decision.into_iter().collect()
     }
 
-    /// Of [`Room::remove`].
-    pub fn decide_remove(&self, by: ParticipantId, id: ParticipantId) -> Vec<Decision> {
-        if self.require_over(by, id, Permission::Remove).is_err() {
-            return Vec::new();
-        }
-        let decision = self.token_of(id).map(|token_id| Decision::Remove {
-            token_id: token_id.to_owned(),
-        });
-        decision.into_iter().collect()
-    }
-
     /// Of [`Room::set_locked`].
     pub fn decide_lock(&self, by: ParticipantId, locked: bool) -> Vec<Decision> {
         if self.is_locked == locked || !self.allows(by, Permission::Lock) {
@@ -81,12 +70,5 @@ impl Room {
         let callers = self.callers.iter().map(|caller| &caller.arrival.token_id);
         let token_ids = members.chain(callers).cloned().collect();
         vec![Decision::End { token_ids }]
-    }
-
-    /// The id of the token that somebody came with, to the room or its door.
-    pub(super) fn token_of(&self, id: ParticipantId) -> Option<&str> {
-        let member = self.position(id).map(|i| &self.members[i].token_id);
-        let caller = || self.caller(id).map(|i| &self.callers[i].arrival.token_id);
-        member.or_else(caller).map(String::as_str)
     }
 }

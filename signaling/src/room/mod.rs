@@ -15,6 +15,7 @@ mod frames;
 mod negotiation;
 mod policy;
 mod presence;
+mod removal;
 mod schedule;
 mod screens;
 mod slots;
@@ -27,4 +28,5 @@ pub use negotiation::Session;
 pub use policy::{
     Consent, Decision, Entry, NoEntry, Recorded, SessionPolicy, Sessions, Standing, Window,
 };
+pub use removal::Bearer;
 pub use state::{Devices, Room, RoomFull, RoomSize};

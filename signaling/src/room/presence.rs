@@ -8,6 +8,7 @@ use sfu::worker::command::Command;
 
 use super::admission::{Arrival, Entrance};
 use super::frames::Frames;
+use super::removal::Bearer;
 use super::screens::occupied;
 use super::slots::Slots;
 use super::state::{Devices, Member, Muted, Room, RoomFull, tell};
@@ -41,7 +42,8 @@ impl Room {
     /// Ends somebody's stay: the client left, or its socket is gone.
     pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         if let Some(index) = self.caller(id) {
-            self.callers.remove(index);
+            let caller = self.callers.remove(index);
+            self.note_gone(Bearer::of(&caller.arrival));
             let mut effects = self.tell_waiting_list();
             effects.push(Effect::by(id, Action::Leave));
             return effects;
@@ -52,6 +54,12 @@ impl Room {
         let could_admit = self.allows(id, Permission::Admit);
         let leaver = self.members.remove(index);
         self.speakers.retain(|speaker| *speaker != id);
+        self.note_gone(Bearer {
+            id,
+            role: leaver.role,
+            subject: leaver.subject,
+            token_id: leaver.token_id,
+        });
 
         let mut effects = self.clear_screen(id, leaver.negotiated.is_some());
         for member in &mut self.members {

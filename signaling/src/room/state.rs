@@ -12,6 +12,7 @@ use super::admission::{Caller, Rules};
 use super::authority::Muting;
 use super::codecs::Common;
 use super::frames::Frames;
+use super::removal::Removals;
 use super::slots::Slots;
 use crate::access::Permissions;
 use crate::mls::{Delivery, Invalid, Told};
@@ -34,6 +35,7 @@ pub struct Room {
     pub(super) admitted: HashSet<String>,
     /// Tokens whose bearers accepted the session's text.
     pub(super) consented: HashSet<String>,
+    pub(super) removals: Removals,
     pub(super) is_locked: bool,
     /// Who acts as host while no host is there.
     pub(super) hosting: Option<ParticipantId>,
@@ -132,6 +134,7 @@ impl Room {
             callers: Vec::new(),
             admitted: HashSet::new(),
             consented: HashSet::new(),
+            removals: Removals::default(),
             hosting: None,
             warnings: 0,
             has_ended: false,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sfu::identity::ParticipantId;
 
-use crate::protocol::{GroupCommit, GroupReport, Opaque, Permission};
+use crate::protocol::{GroupCommit, GroupReport, Opaque, Permission, parse_participant_id};
 use crate::room::{Effect, Room};
 
 /// What a client says about the group.
@@ -16,12 +16,6 @@ pub(super) enum GroupMessage {
     Report(GroupReport),
     Message(Opaque),
     Resync,
-}
-
-/// An id that a client chose: exactly as [`ParticipantId`] is written.
-pub(super) fn parse_participant_id(text: &str) -> Option<ParticipantId> {
-    let id = ParticipantId(u64::from_str_radix(text, 16).ok()?);
-    (id.to_string() == text).then_some(id)
 }
 
 /// Hands a message to the room.
@@ -63,24 +57,4 @@ pub(super) fn deliver(
         GroupMessage::Message(message) => delivery.message(id, &message),
         GroupMessage::Resync => Ok(delivery.resync(id, now)),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_has_one_form_only() {
-        let id = parse_participant_id("00000000000000ab");
-        assert_eq!(id, Some(ParticipantId(0xAB)));
-        for text in [
-            "",
-            "ab",
-            "00000000000000AB",
-            "+0000000000000ab",
-            "0x000000000000ab",
-        ] {
-            assert_eq!(parse_participant_id(text), None, "{text}");
-        }
-    }
 }

@@ -20,7 +20,7 @@ use crate::audit::{Actor, AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
 use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{
-    Arrival, Decision, Effect, Entrance, Entry, NotAdmitted, Recorded, Room, RoomSize, Rules,
+    self, Arrival, Decision, Effect, Entrance, Entry, NotAdmitted, Recorded, Room, RoomSize, Rules,
     SecondDevice, Sessions,
 };
 
@@ -377,17 +377,21 @@ impl Register {
         }
     }
 
-    /// Ends somebody's stay in a room, and tells it why.
-    pub(super) fn dismiss(&mut self, room: &str, id: ParticipantId, code: ErrorCode, why: &str) {
-        let Some(stay) = self.stays.get(&id).filter(|stay| stay.room == room) else {
+    /// Who is in a room or at its door under an id, or was lately.
+    pub(super) fn bearer(&self, room: &str, id: ParticipantId) -> Option<room::Bearer> {
+        self.rooms.get(room)?.room.bearer(id)
+    }
+
+    /// Ends all stays of a token in a room and at its door.
+    pub(super) fn remove(&mut self, room: &str, token_id: &str) {
+        let Some(open) = self.rooms.get_mut(room) else {
             return;
         };
-        stay.outbox.push(&ServerMessage::Error {
-            code,
-            message: why.to_owned(),
-            fatal: true,
-        });
-        self.leave(id);
+        if let Some(somebody) = open.room.somebody() {
+            let worker = open.worker;
+            let effects = open.room.remove_token(token_id, Instant::now());
+            self.apply(somebody, worker, effects);
+        }
     }
 
     pub(super) fn rooms(&self) -> usize {
@@ -412,6 +416,19 @@ impl Register {
         for id in ids {
             self.leave(id);
         }
+    }
+
+    /// Who has or had an id, of somebody's room.
+    fn person(&self, stay: &Stay, id: ParticipantId) -> Option<Person> {
+        if let Some(stay) = self.stays.get(&id) {
+            return Some(stay.person.clone());
+        }
+        let bearer = self.rooms.get(&stay.room)?.room.bearer(id)?;
+        Some(Person {
+            participant: id,
+            subject: bearer.subject,
+            role: bearer.role,
+        })
     }
 
     /// Does what the room of `somebody` wants done.
@@ -446,8 +463,7 @@ impl Register {
                     let Some(stay) = self.stays.get(&somebody) else {
                         continue;
                     };
-                    let person =
-                        |id: Option<ParticipantId>| Some(self.stays.get(&id?)?.person.clone());
+                    let person = |id: Option<ParticipantId>| self.person(stay, id?);
                     self.audit.record(&AuditEvent {
                         at: UnixTime::now(),
                         session: stay.session.clone(),

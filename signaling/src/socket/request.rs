@@ -4,9 +4,8 @@ use std::time::Instant;
 
 use sfu::identity::ParticipantId;
 
-use super::group::parse_participant_id;
 use crate::access::UnixTime;
-use crate::protocol::ClientMessage;
+use crate::protocol::{ClientMessage, parse_participant_id};
 use crate::room::{Decision, Effect, Room};
 
 /// What of a message must be on record before [`handle`] gets it.

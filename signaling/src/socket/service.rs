@@ -31,8 +31,8 @@ use crate::api::{LiveParticipant, LiveRooms};
 use crate::audit::{AuditLog, AuditSink};
 use crate::clinic::{Clinic, ClinicSettings};
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
-use crate::protocol::{ErrorCode, JoinProof, SUBPROTOCOL};
-use crate::room::{RoomSize, SecondDevice, SessionPolicy, Sessions};
+use crate::protocol::{JoinProof, SUBPROTOCOL};
+use crate::room::{Bearer, RoomSize, SecondDevice, SessionPolicy, Sessions};
 use crate::sdp::VideoCodecs;
 use crate::store::Store;
 
@@ -342,13 +342,12 @@ impl LiveRooms for Service {
         self.register().waiting(room)
     }
 
-    fn remove(&self, room: &str, participant: ParticipantId) {
-        self.register().dismiss(
-            room,
-            participant,
-            ErrorCode::Removed,
-            "you were removed from the session",
-        );
+    fn bearer(&self, room: &str, participant: ParticipantId) -> Option<Bearer> {
+        self.register().bearer(room, participant)
+    }
+
+    fn remove(&self, room: &str, token_id: &str) {
+        self.register().remove(room, token_id);
     }
 
     fn end(&self, room: &str) {

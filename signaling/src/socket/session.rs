@@ -8,7 +8,6 @@ use sfu::identity::ParticipantId;
 use tokio::time::timeout;
 
 use super::frame::{BINARY, TOO_FAST, judge, parse};
-use super::group;
 use super::line::Line;
 use super::register::Bearer;
 use super::resume::{self, Return};
@@ -18,7 +17,9 @@ use super::statistics::JoinOutcome;
 use super::stay::Stay;
 use crate::access::{Admission, Nonce, UnixTime};
 use crate::limits::{MessageRate, Verdict};
-use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, ServerMessage};
+use crate::protocol::{
+    ClientMessage, ErrorCode, ResumeSecret, ServerMessage, parse_participant_id,
+};
 use crate::room::{Decision, Entrance, NoEntry};
 
 /// Serves a socket until either side ends it, or until it belongs to a stay
@@ -241,7 +242,7 @@ async fn bind(service: &Service, admission: &Admission) -> Result<(), Refusal> {
 }
 
 fn parse_id(text: &str) -> Result<ParticipantId, Refusal> {
-    group::parse_participant_id(text).ok_or_else(|| {
+    parse_participant_id(text).ok_or_else(|| {
         Refusal::new(
             ErrorCode::InvalidMessage,
             "participantId is not 16 lower-case hexadecimal digits",

@@ -145,6 +145,7 @@ impl From<ErrorCode> for JoinOutcome {
             | ErrorCode::Inactive
             | ErrorCode::NotAllowed
             | ErrorCode::NotAdmitted
+            | ErrorCode::UnknownParticipant
             | ErrorCode::ConsentMismatch
             | ErrorCode::MediaDisconnected
             | ErrorCode::Internal => Self::Internal,

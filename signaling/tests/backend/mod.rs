@@ -14,7 +14,7 @@ use signaling::audit::{AuditEvent, AuditSink};
 use signaling::clinic::{Clinic, ClinicSettings, Scope};
 use signaling::limits::{Rate, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::room::{NoEntry, SessionPolicy, Sessions};
+use signaling::room::{Bearer, NoEntry, SessionPolicy, Sessions};
 use signaling::store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -172,8 +172,17 @@ impl LiveRooms for Rooms {
         Vec::new()
     }
 
-    fn remove(&self, room: &str, participant: ParticipantId) {
-        self.note(format!("remove {room} {participant}"));
+    fn bearer(&self, _room: &str, participant: ParticipantId) -> Option<Bearer> {
+        (participant == ParticipantId(ANN)).then(|| Bearer {
+            id: participant,
+            role: Role::Client,
+            subject: "s".into(),
+            token_id: "t".into(),
+        })
+    }
+
+    fn remove(&self, room: &str, token_id: &str) {
+        self.note(format!("remove {room} {token_id}"));
     }
 
     fn end(&self, room: &str) {

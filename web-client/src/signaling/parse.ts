@@ -380,6 +380,7 @@ const ERROR_CODES: Record<ErrorCode, true> = Object.assign(
     inactive: true,
     'not-allowed': true,
     'not-admitted': true,
+    'unknown-participant': true,
     'consent-mismatch': true,
     'room-full': true,
     'encryption-required': true,
