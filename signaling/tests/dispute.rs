@@ -21,9 +21,7 @@ const RESYNC: u64 = 3000;
 #[test]
 fn what_nobody_else_can_follow_is_undone_and_its_author_comes_back_as_a_newcomer() {
     let mut room = Room::of(&[A, B, H]);
-    let before = room.epoch();
-
-    room.garbage(H);
+    let before = room.garbage(H);
     assert_eq!(room.epoch(), before + 1);
     room.refuse(A, before);
     assert_eq!(room.epoch(), before + 1, "one of two is not most of them");
@@ -60,8 +58,7 @@ fn what_nobody_else_can_follow_is_undone_and_its_author_comes_back_as_a_newcomer
 #[test]
 fn who_was_sent_the_undone_change_is_not_sent_it_again() {
     let mut room = Room::of(&[A, B, H]);
-    let before = room.epoch();
-    room.garbage(H);
+    let before = room.garbage(H);
     room.refuse(A, before);
     room.refuse(B, before);
 
@@ -94,8 +91,7 @@ fn several_changes_in_a_row_put_the_first_not_out_of_reach() {
 #[test]
 fn of_two_who_disagree_the_one_stays_where_both_were_and_none_is_barred() {
     let mut room = Room::of(&[A, H]);
-    let before = room.epoch();
-    room.garbage(H);
+    let before = room.garbage(H);
 
     let told = room.refuse(A, before);
 
@@ -127,8 +123,7 @@ fn one_of_two_cannot_keep_somebody_out_by_refusing_whoever_adds_it() {
 fn one_liar_in_a_room_of_three_or_more_undoes_nothing() {
     for members in [&[A, B, H][..], &[A, B, C, H]] {
         let mut room = Room::of(members);
-        let before = room.epoch();
-        room.commit(A, before, "good", &[]).expect("it is valid");
+        let before = room.change(A);
         // The honest others are slow: they have said nothing yet.
         room.refuse(H, before);
         room.refuse(H, before);
@@ -167,8 +162,7 @@ fn several_devices_of_one_person_have_one_voice() {
 #[test]
 fn what_most_have_agreed_to_stays() {
     let mut room = Room::of(&[A, B, C, D, H]);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     for member in [B, C, D] {
         room.report(member, before + 1, "good", false);
     }
@@ -181,8 +175,7 @@ fn what_most_have_agreed_to_stays() {
 #[test]
 fn what_was_not_refused_in_time_stays() {
     let mut room = Room::of(&[A, B, C]);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     room.pass(31_000);
 
     room.refuse(B, before);
@@ -194,8 +187,7 @@ fn what_was_not_refused_in_time_stays() {
 #[test]
 fn who_follows_late_takes_its_doubt_back() {
     let mut room = Room::of(&[A, B, C]);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     room.refuse(B, before);
     room.report(B, before + 1, "good", false);
     room.refuse(C, before);
@@ -206,8 +198,7 @@ fn who_follows_late_takes_its_doubt_back() {
 #[test]
 fn who_only_lags_refuses_nothing() {
     let mut room = Room::of(&[A, B, C]);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     for _ in 0..5 {
         // Its own state is another than the server's, or not told at all.
         room.pass(1500);
@@ -220,8 +211,7 @@ fn who_only_lags_refuses_nothing() {
 #[test]
 fn who_joins_again_after_a_restart_has_not_been_sent_what_it_lacks() {
     let mut room = Room::of(&[A, B, C]);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     for _ in 0..3 {
         for member in [B, C] {
             let told = room
@@ -250,8 +240,7 @@ fn while_people_come_back_after_a_restart_nothing_is_undone() {
 #[test]
 fn who_gives_its_place_up_over_a_change_has_refused_it() {
     let mut room = Room::of(&[A, B, H]);
-    let before = room.epoch();
-    room.garbage(H);
+    let before = room.garbage(H);
     for member in [A, B] {
         room.report(member, before, "good", true);
     }
@@ -266,8 +255,7 @@ fn who_gives_its_place_up_over_a_change_has_refused_it() {
 fn whoever_came_in_later_is_for_what_was_changed_before_too() {
     let mut room = Room::of(&[A, B, H]);
     room.delivery.leave(B, room.now);
-    let before = room.epoch();
-    room.commit(A, before, "good", &[]).expect("it is valid");
+    let before = room.change(A);
     room.wait_at_the_door(C);
     room.commit(A, before + 1, "good", &[C])
         .expect("it is valid");
@@ -317,8 +305,7 @@ fn who_goes_ahead_after_a_restart_puts_nothing_beyond_undoing() {
 fn whose_change_most_refused_makes_none_for_a_while_and_each_time_for_longer() {
     let mut room = Room::of(&[A, B, H]);
     for bar in [10, 40] {
-        let before = room.epoch();
-        room.garbage(H);
+        let before = room.garbage(H);
         room.refuse(A, before);
         room.refuse(B, before);
         room.delivery
@@ -355,8 +342,7 @@ fn whose_change_most_refused_makes_none_for_a_while_and_each_time_for_longer() {
 #[test]
 fn who_is_barred_commits_still_when_nobody_else_can() {
     let mut room = Room::of(&[A, B, H]);
-    let before = room.epoch();
-    room.garbage(H);
+    let before = room.garbage(H);
     room.refuse(A, before);
     room.refuse(B, before);
     room.delivery
@@ -564,11 +550,19 @@ impl Room {
             .commit(by, commit(epoch, text, added), Some(added), self.now)
     }
 
-    /// A change that nobody can follow.
-    fn garbage(&mut self, by: ParticipantId) {
+    /// A change that nobody can follow, after this epoch.
+    fn garbage(&mut self, by: ParticipantId) -> u32 {
         let epoch = self.epoch();
         let told = self.commit(by, epoch, "garbage", &[]).expect("it is small");
         assert_eq!(told[0], (by, ServerMessage::MlsAccepted { epoch }));
+        epoch
+    }
+
+    /// A change that all can follow, after this epoch.
+    fn change(&mut self, by: ParticipantId) -> u32 {
+        let epoch = self.epoch();
+        self.commit(by, epoch, "good", &[]).expect("it is valid");
+        epoch
     }
 
     /// Does what a client does that cannot follow what came after `epoch`.

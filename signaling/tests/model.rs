@@ -8,6 +8,8 @@
     reason = "the model reads as one list of rules"
 )]
 
+mod negotiated;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -15,8 +17,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
-use sfu::transport::{Fingerprint, IceCredentials};
-use sfu::worker::command::{Command, MediaParameters, Publication, TransportParameters};
+use sfu::worker::command::{Command, Publication};
 use signaling::SlotsBy;
 use signaling::access::{Permissions, UnixTime};
 use signaling::protocol::{Permission, PublicationSource, Role, ServerMessage};
@@ -597,10 +598,6 @@ fn hash(is_good: bool) -> String {
 }
 
 fn session() -> Session {
-    let credentials = IceCredentials {
-        ufrag: String::new(),
-        password: String::new(),
-    };
     let publications = SOURCES.map(|(source, _)| Publication {
         source,
         mid: String::new(),
@@ -609,23 +606,13 @@ fn session() -> Session {
         stream_ids: Vec::new(),
         codecs: Vec::new(),
     });
-    Session {
-        answer: "v=0".into(),
-        transport: TransportParameters {
-            local: credentials.clone(),
-            remote: credentials,
-            remote_fingerprint: Fingerprint([0; 32]),
-        },
-        restarts_ice: false,
-        media: MediaParameters {
-            publications: publications.to_vec(),
-            ..MediaParameters::default()
-        },
-        slots: SlotsBy {
-            people: SIZE.people - 1,
-            screens: SIZE.screens,
-        },
-    }
+    let slots = SlotsBy {
+        people: SIZE.people - 1,
+        screens: SIZE.screens,
+    };
+    let mut session = negotiated::session(slots);
+    session.media.publications = publications.to_vec();
+    session
 }
 
 const SOURCES: [(Source, Permission); 4] = [

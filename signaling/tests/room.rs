@@ -1,15 +1,14 @@
 //! Who is seen where, told to clients and to the media plane alike.
 
+mod negotiated;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, PayloadType, Ssrc};
-use sfu::transport::{Fingerprint, IceCredentials};
-use sfu::worker::command::{
-    CodecParameters, Command, ExpectedFrames, MediaParameters, Slot, TransportParameters,
-};
+use sfu::worker::command::{CodecParameters, Command, ExpectedFrames, Slot};
 use signaling::SlotsBy;
 use signaling::access::Permissions;
 use signaling::protocol::{
@@ -695,24 +694,10 @@ fn on() -> Devices {
 }
 
 fn session(slots: u16) -> Session {
-    let credentials = IceCredentials {
-        ufrag: String::new(),
-        password: String::new(),
-    };
-    Session {
-        answer: "v=0".into(),
-        transport: TransportParameters {
-            local: credentials.clone(),
-            remote: credentials,
-            remote_fingerprint: Fingerprint([0; 32]),
-        },
-        restarts_ice: false,
-        media: MediaParameters::default(),
-        slots: SlotsBy {
-            people: slots,
-            screens: SCREENS,
-        },
-    }
+    negotiated::session(SlotsBy {
+        people: slots,
+        screens: SCREENS,
+    })
 }
 
 const SCREENS: u16 = 2;

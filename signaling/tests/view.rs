@@ -1,13 +1,14 @@
 //! How participants show one another, and what they hear of the pictures they
 //! get.
 
+mod negotiated;
+
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
 use sfu::quality::{Cause, Level, Rating};
 use sfu::rtp::Layer;
-use sfu::transport::{Fingerprint, IceCredentials};
-use sfu::worker::command::{Command, MediaParameters, Shown, Size, TransportParameters};
+use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::PauseReason;
 use signaling::SlotsBy;
 use signaling::protocol::{
@@ -220,22 +221,8 @@ fn room_with(people: &[ParticipantId]) -> Room {
 }
 
 fn session() -> Session {
-    let credentials = IceCredentials {
-        ufrag: String::new(),
-        password: String::new(),
-    };
-    Session {
-        answer: "v=0".into(),
-        transport: TransportParameters {
-            local: credentials.clone(),
-            remote: credentials,
-            remote_fingerprint: Fingerprint([0; 32]),
-        },
-        restarts_ice: false,
-        media: MediaParameters::default(),
-        slots: SlotsBy {
-            people: 2,
-            screens: 1,
-        },
-    }
+    negotiated::session(SlotsBy {
+        people: 2,
+        screens: 1,
+    })
 }
