@@ -63,16 +63,7 @@ impl Janus {
         let mut command = Command::new(program);
         command.arg("--configs-folder").arg(folder.path());
         let mut process = Process::start(command, &setting.cores, folder)?;
-        let deadline = Instant::now() + START;
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            if let Some(words) = process.last_words() {
-                return Err(TargetError::Start(words));
-            }
-            if Instant::now() > deadline {
-                return Err(TargetError::Start(process.output()));
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
+        process.listening(address, START).await?;
         let janus = Self {
             process,
             address,

@@ -7,12 +7,17 @@
 
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::TargetError;
 use crate::random;
 use crate::system::affinity;
 
@@ -57,6 +62,31 @@ impl Process {
             Ok(None) => None,
             Ok(Some(_)) | Err(_) => Some(self.output()),
         }
+    }
+
+    /// Waits until it takes connections at `address`.
+    ///
+    /// # Errors
+    /// It has ended, or does not within `patience`: what it said last.
+    pub async fn listening(
+        &mut self,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<(), TargetError> {
+        let deadline = Instant::now() + patience;
+        while TcpStream::connect(address).await.is_err() {
+            if let Some(words) = self.last_words() {
+                return Err(TargetError::Start(words));
+            }
+            if Instant::now() > deadline {
+                return Err(TargetError::Start(format!(
+                    "it does not listen: {}",
+                    self.output()
+                )));
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// The end of what it said.
@@ -139,3 +169,6 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 const OUTPUT: &str = "output.txt";
 const LINES: usize = 15;
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Between two tries to connect.
+const LOOK: Duration = Duration::from_millis(20);

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -76,16 +76,7 @@ impl Quietroom {
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(file);
         let mut process = Process::start(command, &setting.cores, folder)?;
-        let deadline = Instant::now() + START;
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            if let Some(words) = process.last_words() {
-                return Err(TargetError::Start(words));
-            }
-            if Instant::now() > deadline {
-                return Err(TargetError::Start("it does not listen".into()));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        process.listening(address, START).await?;
         Ok(Self {
             process,
             address,
