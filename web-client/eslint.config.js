@@ -30,6 +30,11 @@ export default defineConfig(
     rules: {
       'no-console': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
+      // Clients made for tests leave aside what they have no use for.
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/unbound-method': 'off',
     },
   },

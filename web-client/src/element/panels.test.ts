@@ -1,46 +1,18 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ApplicationMessage } from '../e2ee/worker/mls/application';
-import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
-import type { RoomOptions } from '../room/options';
-import { Room } from '../room/room';
-import { QuietRoomElement } from './quiet-room';
+import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
+import { FakeElement, stubMedia } from './fake-element';
 
-class RoomWithPanels extends QuietRoomElement {
-  readonly environment = new FakeEnvironment();
-
-  override createRoom(options: RoomOptions): Room {
-    return new Room(options, this.environment);
-  }
-}
-customElements.define('room-with-panels', RoomWithPanels);
-
-let element: RoomWithPanels;
+let element: FakeElement;
 let bensKey: string;
 let environment: FakeEnvironment;
 
 beforeEach(async () => {
-  stubGlobals();
-  vi.stubGlobal(
-    'MediaStream',
-    class {
-      constructor(readonly tracks: unknown[]) {}
-      getTracks = () => this.tracks;
-    },
-  );
-  vi.spyOn(HTMLMediaElement.prototype, 'play').mockResolvedValue();
-  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
-    configurable: true,
-    writable: true,
-    value: null,
-  });
-  element = new RoomWithPanels();
+  stubMedia();
+  element = new FakeElement();
+  await element.begin();
   ({ environment } = element);
-  element.token = 'the token';
-  document.body.append(element);
-  await rendered();
-  environment.socket.accept();
-  environment.startTransforms();
   environment.socket.say({
     type: 'joined',
     participantId: OWN_ID,
@@ -54,12 +26,12 @@ beforeEach(async () => {
     permissions: ['microphone', 'camera', 'screen', 'receive', 'chat'],
     locked: false,
   });
-  await rendered();
+  await element.rendered();
   environment.socket.say({ type: 'answer', sdp: 'answer' });
-  await rendered();
+  await element.rendered();
   environment.startTransforms();
   environment.connection.become('connected');
-  await rendered();
+  await element.rendered();
 });
 
 afterEach(() => {
@@ -68,23 +40,18 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function rendered(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-  await element.updateComplete;
-}
-
 async function begin(epoch: bigint, key: string): Promise<void> {
   bensKey = key;
   const ben = { participantId: 'ben', leaf: 1, room: 'room', role: 'client', key } as const;
   const me = { participantId: OWN_ID, leaf: 0, room: 'room', role: 'host', key: 'mine' } as const;
   const safetyCode = String(epoch).repeat(30);
   environment.worker.report({ type: 'epoch', epoch, safetyCode, members: [me, ben] });
-  await rendered();
+  await element.rendered();
 }
 
 async function tell(message: ApplicationMessage): Promise<void> {
   environment.worker.report({ type: 'told', participantId: 'ben', key: bensKey, message });
-  await rendered();
+  await element.rendered();
 }
 
 function told(): ApplicationMessage[] {
@@ -93,17 +60,13 @@ function told(): ApplicationMessage[] {
   );
 }
 
-function find(selector: string): HTMLElement | null {
-  return element.renderRoot.querySelector<HTMLElement>(selector);
-}
-
 async function press(selector: string): Promise<void> {
-  find(selector)!.click();
-  await rendered();
+  element.find(selector)!.click();
+  await element.rendered();
 }
 
 function inside(selector: string): ShadowRoot {
-  return find(selector)!.shadowRoot!;
+  return element.find(selector)!.shadowRoot!;
 }
 
 function text(root: ParentNode, selector: string): string[] {
@@ -132,7 +95,7 @@ test('what is written is told to the others and appears', async () => {
   const field = chat.querySelector('textarea')!;
   field.value = ' hello \n';
   field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
-  await rendered();
+  await element.rendered();
   await tell({ type: 'chat', text: '<b>hi</b>' });
 
   expect(told()).toEqual([{ type: 'chat', text: 'hello' }]);
@@ -147,7 +110,7 @@ test('a text that is too long stays to be shortened, and says so', async () => {
   const field = inside('quiet-room-chat').querySelector('textarea')!;
   field.value = '\u0001'.repeat(4000);
   field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
-  await rendered();
+  await element.rendered();
 
   expect(told()).toEqual([]);
   expect(field.value).toHaveLength(4000);
@@ -162,7 +125,7 @@ test('an empty line is not sent, and a new line is not the end', async () => {
   field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
   field.value = 'one';
   field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', shiftKey: true }));
-  await rendered();
+  await element.rendered();
 
   expect(told()).toEqual([]);
 });
@@ -173,34 +136,36 @@ test('messages that came while the chat was closed are counted and said', async 
   await tell({ type: 'chat', text: 'two' });
 
   expect(text(element.renderRoot, '.badge')).toEqual(['2']);
-  expect(find('.chat-toggle')?.getAttribute('aria-label')).toBe('Chat, 2 new messages');
+  expect(element.find('.chat-toggle')?.getAttribute('aria-label')).toBe('Chat, 2 new messages');
   expect(announced()).toEqual(['Participant wrote: one', 'Participant wrote: two']);
 
   await press('.chat-toggle');
   await tell({ type: 'chat', text: 'three' });
 
-  expect(find('.badge')).toBeNull();
+  expect(element.find('.badge')).toBeNull();
   expect(announced()).toHaveLength(2);
 });
 
 test('a panel is closed by Escape, and its button has the keyboard again', async () => {
   await begin(1n, 'key');
   await press('.people-toggle');
-  expect(find('.people-toggle')?.getAttribute('aria-expanded')).toBe('true');
+  expect(element.find('.people-toggle')?.getAttribute('aria-expanded')).toBe('true');
 
-  find('.panel')!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
-  await rendered();
+  element
+    .find('.panel')!
+    .dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+  await element.rendered();
 
-  expect(find('.panel')).toBeNull();
-  expect(element.shadowRoot?.activeElement).toBe(find('.people-toggle'));
+  expect(element.find('.panel')).toBeNull();
+  expect(element.shadowRoot?.activeElement).toBe(element.find('.people-toggle'));
 });
 
 test('another panel takes the place of the one that is open', async () => {
   await press('.people-toggle');
   await press('.chat-toggle');
 
-  expect(find('quiet-room-people')).toBeNull();
-  expect(find('quiet-room-chat')).not.toBeNull();
+  expect(element.find('quiet-room-people')).toBeNull();
+  expect(element.find('quiet-room-chat')).not.toBeNull();
 });
 
 test('a reaction is told, shown on the own tile, and one of another said', async () => {
@@ -210,7 +175,7 @@ test('a reaction is told, shown on the own tile, and one of another said', async
   await tell({ type: 'reaction', reaction: '👍' });
 
   expect(told()).toEqual([{ type: 'reaction', reaction: '👏' }]);
-  expect(find('.reactions')).toBeNull();
+  expect(element.find('.reactions')).toBeNull();
   expect(text(inside('[data-local]'), '.reaction')).toEqual(['👏']);
   expect(text(inside('[data-participant=ben]'), '.reaction')).toEqual(['👍']);
   expect(announced()).toEqual(['Participant: 👍']);
@@ -251,7 +216,7 @@ test('who is in the group is listed with the code, and a compared mark stays wit
   const box = panel().querySelector('input')!;
   box.checked = true;
   box.dispatchEvent(new Event('change'));
-  await rendered();
+  await element.rendered();
   expect(onTile()).toBe(1);
 
   await press('.panel .close');
@@ -266,18 +231,18 @@ test('who is in the group is listed with the code, and a compared mark stays wit
 test('a shared screen is large, says whose it is, and goes again', async () => {
   await begin(1n, 'key');
   environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
 
-  const shown = find('.stage quiet-room-tile')!;
+  const shown = element.find('.stage quiet-room-tile')!;
   expect(shown).toMatchObject({ label: 'Screen of Participant', camera: true });
   expect(shown.shadowRoot?.querySelector('video')?.srcObject).not.toBeNull();
   expect(announced()).toEqual(['Screen of Participant']);
   expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(1);
 
   environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: null }] });
-  await rendered();
+  await element.rendered();
 
-  expect(find('.stage')).toBeNull();
+  expect(element.find('.stage')).toBeNull();
   expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(0);
 });
 
@@ -285,7 +250,7 @@ test('the own screen is shared and stopped by one button, and said so', async ()
   await begin(1n, 'key');
   await press('.controls .screen');
   environment.socket.say({ type: 'screens', assignments: [{ slot: 0, participantId: OWN_ID }] });
-  await rendered();
+  await element.rendered();
 
   expect(text(element.renderRoot, '.controls .screen')).toEqual(['Stop sharing']);
   expect(text(element.renderRoot, 'p.sharing')).toEqual(['Everyone sees your screen.']);

@@ -1,11 +1,9 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { GroupMember } from '../e2ee/messages';
-import type { RoomOptions } from '../room/options';
-import { Room } from '../room/room';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
-import { QuietRoomElement } from './quiet-room';
+import { FakeElement, stubMedia } from './fake-element';
 
 const BEN = {
   id: 'ben',
@@ -34,39 +32,13 @@ const BENS: GroupMember = {
   key: 'key of ben',
 };
 
-class TestedElement extends QuietRoomElement {
-  readonly stays: { environment: FakeEnvironment; options: RoomOptions }[] = [];
-  prepare: (environment: FakeEnvironment) => void = () => undefined;
-
-  override createRoom(options: RoomOptions): Room {
-    const environment = new FakeEnvironment();
-    this.prepare(environment);
-    this.stays.push({ environment, options });
-    return new Room(options, environment);
-  }
-}
-customElements.define('tested-room', TestedElement);
-
-let element: TestedElement;
+let element: FakeElement;
 let play: ReturnType<typeof vi.fn<() => Promise<void>>>;
 
 beforeEach(() => {
-  stubGlobals();
-  vi.stubGlobal(
-    'MediaStream',
-    class {
-      constructor(readonly tracks: unknown[]) {}
-      getTracks = () => this.tracks;
-    },
-  );
   play = vi.fn(() => Promise.resolve());
-  vi.spyOn(HTMLMediaElement.prototype, 'play').mockImplementation(play);
-  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
-    configurable: true,
-    writable: true,
-    value: null,
-  });
-  element = new TestedElement();
+  stubMedia(play);
+  element = new FakeElement();
 });
 
 afterEach(() => {
@@ -75,24 +47,15 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function rendered(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-  await element.updateComplete;
-}
-
 async function enter(): Promise<FakeEnvironment> {
-  element.token = 'the token';
-  document.body.append(element);
-  await rendered();
-  const { environment } = element.stays.at(-1)!;
-  environment.socket.accept();
-  environment.startTransforms();
+  await element.begin();
+  const { environment } = element;
   environment.socket.say(JOINED);
-  await rendered();
+  await element.rendered();
   environment.socket.say({ type: 'answer', sdp: 'answer' });
-  await rendered();
+  await element.rendered();
   environment.connection.become('connected');
-  await rendered();
+  await element.rendered();
   return environment;
 }
 
@@ -124,7 +87,7 @@ function labels(): string[] {
 
 test('without a token nothing is joined', async () => {
   document.body.append(element);
-  await rendered();
+  await element.rendered();
 
   expect(element.stays).toEqual([]);
 });
@@ -134,7 +97,7 @@ test('it joins with token, url and worker url', async () => {
   element.url = 'wss://media.example/v1/signal';
   element.workerUrl = '/worker.js';
   document.body.append(element);
-  await rendered();
+  await element.rendered();
 
   expect(element.stays).toHaveLength(1);
   expect(element.stays[0]?.options).toMatchObject({
@@ -154,7 +117,7 @@ test('everyone has a tile, the own one last', async () => {
 test('a slot that empties blanks the tile at once', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
   const video = find('[data-participant=ben]')?.shadowRoot?.querySelector('video');
   expect(video?.srcObject).not.toBeNull();
 
@@ -166,12 +129,12 @@ test('a slot that empties blanks the tile at once', async () => {
 test('a camera that is off shows the figure, not the last picture', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
   const tile = find('[data-participant=ben]')!;
   Object.assign(tile, { hasPicture: true });
 
   environment.socket.say({ type: 'participant-updated', participant: { ...BEN, camera: false } });
-  await rendered();
+  await element.rendered();
 
   expect(tile).toHaveProperty('hasPicture', false);
   expect(tile.shadowRoot?.querySelector('video')?.srcObject).toBeNull();
@@ -180,11 +143,11 @@ test('a camera that is off shows the figure, not the last picture', async () => 
 test('a voice plays by an element of its own and stops with its participant', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
   expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(1);
 
   environment.socket.say({ type: 'participant-left', participantId: 'ben' });
-  await rendered();
+  await element.rendered();
 
   expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(0);
   expect(labels()).toEqual(['You']);
@@ -194,12 +157,12 @@ test('refused playback shows one big button that plays', async () => {
   const environment = await enter();
   play.mockRejectedValue(new DOMException('', 'NotAllowedError'));
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
   expect(text('.hear')).toBe('Tap to hear the others');
 
   play.mockReset().mockResolvedValue();
   find('.hear')?.click();
-  await rendered();
+  await element.rendered();
 
   expect(play).toHaveBeenCalled();
   expect(find('.hear')).toBeNull();
@@ -212,7 +175,7 @@ test('the buttons say what a press does', async () => {
 
   find('.microphone')?.click();
   find('.camera')?.click();
-  await rendered();
+  await element.rendered();
 
   expect(text('.microphone')).toBe('Unmute');
   expect(text('.camera')).toBe('Start camera');
@@ -239,11 +202,11 @@ test('leaving shows so, and joining again is another stay', async () => {
   await enter();
 
   find('button.leave')?.click();
-  await rendered();
+  await element.rendered();
   expect(text('.ended h2')).toBe('You have left');
 
   find('.rejoin')?.click();
-  await rendered();
+  await element.rendered();
   expect(element.stays).toHaveLength(2);
   expect(text('.status')).toBe('Connecting…');
 });
@@ -252,7 +215,7 @@ test('an end by an error says why and what helps', async () => {
   const environment = await enter();
 
   environment.socket.say({ type: 'error', code: 'token-expired', message: '', fatal: true });
-  await rendered();
+  await element.rendered();
 
   expect(text('.ended')).toContain('This link has expired. Ask for a new link.');
 });
@@ -260,10 +223,10 @@ test('an end by an error says why and what helps', async () => {
 test('a join that fails is not called an interruption', async () => {
   element.token = 'the token';
   document.body.append(element);
-  await rendered();
+  await element.rendered();
 
   element.stays[0]?.environment.socket.drop();
-  await rendered();
+  await element.rendered();
 
   expect(text('.ended h2')).toBe('You could not join');
   expect(text('.ended')).toContain('The server cannot be reached.');
@@ -282,7 +245,7 @@ test('another token is another stay', async () => {
   const environment = await enter();
 
   element.token = 'another';
-  await rendered();
+  await element.rendered();
 
   expect(environment.socket.sent.at(-1)).toEqual({ type: 'leave' });
   expect(element.stays).toHaveLength(2);
@@ -297,7 +260,7 @@ test('a name and a raised hand are on the tile', async () => {
     key: 'key of ben',
     message: { type: 'profile', name: 'Ben', handRaised: true },
   });
-  await rendered();
+  await element.rendered();
 
   const tile = find('quiet-room-tile[data-participant="ben"]')!.shadowRoot!;
   expect(tile.querySelector('.name')?.textContent).toBe('Ben');
@@ -307,13 +270,13 @@ test('a name and a raised hand are on the tile', async () => {
 test('a paused picture says why, and hides the last frame until another one comes', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
-  await rendered();
+  await element.rendered();
   const tile = find('[data-participant=ben]')!;
   Object.assign(tile, { hasPicture: true });
   const paused = { type: 'paused', participantId: 'ben', source: 'camera' } as const;
 
   environment.socket.say({ ...paused, reason: 'slow-connection' });
-  await rendered();
+  await element.rendered();
 
   expect(tile).toHaveProperty('hasPicture', false);
   expect(tile.shadowRoot?.querySelector('.paused')?.textContent).toBe(
@@ -323,7 +286,7 @@ test('a paused picture says why, and hides the last frame until another one come
     'Video paused',
   );
   environment.socket.say({ ...paused, type: 'unpaused' });
-  await rendered();
+  await element.rendered();
   expect(tile.shadowRoot?.querySelector('.paused')).toBeNull();
 });
 
@@ -331,7 +294,7 @@ test('a role that only its owner claims is not shown, and is told of', async () 
   const environment = await enter();
   begin(environment, { ...BENS, role: 'host' });
   find('.people-toggle')?.click();
-  await rendered();
+  await element.rendered();
 
   expect(labels()).toEqual(['Participant', 'You']);
   const roles = find('quiet-room-people')?.shadowRoot?.querySelectorAll('.role') ?? [];
@@ -342,7 +305,7 @@ test('a role that only its owner claims is not shown, and is told of', async () 
   expect(notices()).toEqual([expect.stringMatching(/^Participant says to have another role/)]);
 
   begin(environment, BENS);
-  await rendered();
+  await element.rendered();
   expect(notices()).toEqual([]);
 });
 
@@ -352,7 +315,7 @@ test('a member whom the server does not show is counted and told of', async () =
   begin(environment, BENS, { ...BENS, participantId: 'cid', leaf: 2, key: 'other' });
   vi.advanceTimersByTime(3000);
   vi.useRealTimers();
-  await rendered();
+  await element.rendered();
 
   expect(text('.status')).toBe('2 others are here.');
   expect(notices()).toEqual([expect.stringMatching(/^Somebody who is not shown/)]);
@@ -396,10 +359,10 @@ test('who speaks has a mark on the tile', async () => {
   environment.socket.say({ type: 'participant-updated', participant: microphone });
 
   environment.socket.say({ type: 'speakers', participantIds: ['ben'] });
-  await rendered();
+  await element.rendered();
   expect(find('[data-participant=ben]')?.hasAttribute('speaking')).toBe(true);
   environment.socket.say({ type: 'speakers', participantIds: [] });
-  await rendered();
+  await element.rendered();
 
   expect(find('[data-participant=ben]')?.hasAttribute('speaking')).toBe(false);
 });
@@ -415,10 +378,10 @@ test('a connection that is not good is told of beside the name, with its cause',
     level: 'poor',
     cause: 'slow-downlink',
   });
-  await rendered();
+  await element.rendered();
   expect(sign()?.getAttribute('aria-label')).toBe('Poor connection: too slow for all video');
   environment.socket.say({ type: 'quality', participantId: 'ben', level: 'good' });
-  await rendered();
+  await element.rendered();
 
   expect(sign()).toBeNull();
 });

@@ -1,51 +1,23 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OWN_ID, FakeEnvironment, stubGlobals } from '../room/fake-environment';
-import type { RoomOptions } from '../room/options';
-import { Room } from '../room/room';
+import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Role } from '../signaling/protocol/Role';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
-import { QuietRoomElement } from './quiet-room';
-
-class RoomWithRules extends QuietRoomElement {
-  readonly environment = new FakeEnvironment();
-
-  override createRoom(options: RoomOptions): Room {
-    return new Room(options, this.environment);
-  }
-}
-customElements.define('room-with-rules', RoomWithRules);
+import { FakeElement, stubMedia } from './fake-element';
 
 const ORDINARY: Permission[] = ['microphone', 'camera', 'screen', 'receive', 'chat'];
 const ALL: Permission[] = [...ORDINARY, 'admit', 'mute', 'remove', 'lock', 'end'];
 
-let element: RoomWithRules;
+let element: FakeElement;
 let environment: FakeEnvironment;
 
 beforeEach(async () => {
-  stubGlobals();
-  vi.stubGlobal(
-    'MediaStream',
-    class {
-      constructor(readonly tracks: unknown[]) {}
-      getTracks = () => this.tracks;
-    },
-  );
-  vi.spyOn(HTMLMediaElement.prototype, 'play').mockResolvedValue();
-  Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
-    configurable: true,
-    writable: true,
-    value: null,
-  });
-  element = new RoomWithRules();
+  stubMedia();
+  element = new FakeElement();
+  await element.begin();
   ({ environment } = element);
-  element.token = 'the token';
-  document.body.append(element);
-  await rendered();
-  environment.socket.accept();
-  environment.startTransforms();
 });
 
 afterEach(() => {
@@ -54,14 +26,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function rendered(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-  await element.updateComplete;
-}
-
 async function say(message: ServerMessage): Promise<void> {
   environment.socket.say(message);
-  await rendered();
+  await element.rendered();
 }
 
 async function enter(role: Role, permissions: readonly Permission[]): Promise<void> {
@@ -88,24 +55,20 @@ async function enter(role: Role, permissions: readonly Permission[]): Promise<vo
     return { participantId, leaf, room: 'room', role: theirs, key: participantId };
   });
   environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode: '1'.repeat(30), members });
-  await rendered();
-}
-
-function find(selector: string): HTMLElement | null {
-  return element.renderRoot.querySelector<HTMLElement>(selector);
+  await element.rendered();
 }
 
 function text(selector: string): string {
-  return find(selector)?.textContent.replace(/\s+/g, ' ').trim() ?? '';
+  return element.find(selector)?.textContent.replace(/\s+/g, ' ').trim() ?? '';
 }
 
 function inside(selector: string, inner: string): HTMLElement[] {
-  return [...(find(selector)?.shadowRoot?.querySelectorAll<HTMLElement>(inner) ?? [])];
+  return [...(element.find(selector)?.shadowRoot?.querySelectorAll<HTMLElement>(inner) ?? [])];
 }
 
 async function press(button: HTMLElement | null | undefined): Promise<void> {
   button!.click();
-  await rendered();
+  await element.rendered();
 }
 
 /** What was said since the room was entered, `type` only. */
@@ -121,20 +84,20 @@ test('a text to accept is shown before all else, and accepting it is said at onc
   await say({ type: 'consent-required', version: '7', text: 'I agree to this.', hash: 'h' });
   expect(text('.consent .text')).toBe('I agree to this.');
   expect(text('.consent .version')).toBe('Version 7');
-  expect(find('.grid')).toBeNull();
+  expect(element.find('.grid')).toBeNull();
   expect(sent('accept-consent')).toEqual([]);
 
-  await press(find('.accept'));
+  await press(element.find('.accept'));
 
   expect(sent('accept-consent')).toEqual([{ type: 'accept-consent', hash: 'h' }]);
   await enter('client', ORDINARY);
-  expect(find('.consent')).toBeNull();
+  expect(element.find('.consent')).toBeNull();
 });
 
 test('who does not agree leaves', async () => {
   await say({ type: 'consent-required', version: '7', text: 'I agree to this.', hash: 'h' });
 
-  await press(find('.decline'));
+  await press(element.find('.decline'));
 
   expect(text('.ended h2')).toBe('You have left');
   expect(sent('accept-consent')).toEqual([]);
@@ -148,7 +111,7 @@ test('who waits is told what for', async () => {
   expect(text('.waiting .why')).toBe('The therapist will let you in.');
 
   await enter('client', ORDINARY);
-  expect(find('.waiting')).toBeNull();
+  expect(element.find('.waiting')).toBeNull();
 });
 
 test.each([
@@ -162,7 +125,7 @@ test.each([
   await say({ type: 'error', code, message: '', fatal: true });
 
   expect(text('.ended h2')).toBe(title);
-  expect(find('.rejoin') !== null).toBe(mayRejoin);
+  expect(element.find('.rejoin') !== null).toBe(mayRejoin);
 });
 
 test('a waiting room survives a socket that breaks', async () => {
@@ -192,9 +155,9 @@ test('a host sees who waits, and lets them in or not', async () => {
     ],
   });
   expect(text('.prompt p')).toBe('2 people are waiting to be let in.');
-  expect(find('.people-toggle')?.getAttribute('aria-label')).toBe('People, 2 waiting');
+  expect(element.find('.people-toggle')?.getAttribute('aria-label')).toBe('People, 2 waiting');
 
-  await press(find('.prompt button'));
+  await press(element.find('.prompt button'));
   const list = 'quiet-room-session-controls';
   expect(inside(list, '.name').map(({ textContent }) => textContent)).toEqual([
     'Participant 1',
@@ -214,12 +177,12 @@ test('a host sees who waits, and lets them in or not', async () => {
     { type: 'mute-all' },
   ]);
   await say({ type: 'waiting-list', people: [] });
-  expect(find('.prompt')).toBeNull();
+  expect(element.find('.prompt')).toBeNull();
 });
 
 test('what cannot be taken back is asked about first', async () => {
   await enter('host', ALL);
-  await press(find('.people-toggle'));
+  await press(element.find('.people-toggle'));
   await press(inside('quiet-room-people', '.remove')[0]);
   expect(sent('remove')).toEqual([]);
   await press(inside('quiet-room-confirmation', '.cancel')[0]);
@@ -237,7 +200,7 @@ test('what cannot be taken back is asked about first', async () => {
 
 test('each has the buttons of the own role, and no power over hosts', async () => {
   await enter('co-host', ALL);
-  await press(find('.people-toggle'));
+  await press(element.find('.people-toggle'));
   const actions = inside('quiet-room-people', 'li').map((entry) =>
     [...entry.querySelectorAll('.actions button')].map(({ className }) => className),
   );
@@ -245,14 +208,14 @@ test('each has the buttons of the own role, and no power over hosts', async () =
 
   await say({ type: 'permissions', permissions: ORDINARY });
   expect(inside('quiet-room-people', '.actions')).toEqual([]);
-  expect(find('quiet-room-session-controls')).toBeNull();
+  expect(element.find('quiet-room-session-controls')).toBeNull();
 });
 
 test('an observer has nothing to send with, and everybody sees who observes', async () => {
   await enter('observer', ['receive', 'chat']);
 
-  expect(find('.microphone')).toBeNull();
-  expect(find('.controls .camera')).toBeNull();
+  expect(element.find('.microphone')).toBeNull();
+  expect(element.find('.controls .camera')).toBeNull();
   expect(text('.observing')).toContain('You observe');
   expect(environment.camera.readyState).toBe('ended');
   environment.worker.report({
@@ -261,7 +224,7 @@ test('an observer has nothing to send with, and everybody sees who observes', as
     key: 'kim',
     message: { type: 'profile', name: 'Kim', handRaised: false },
   });
-  await rendered();
+  await element.rendered();
   expect(inside('[data-participant=kim]', '.note')[0]?.textContent).toBe('Observer');
 });
 
@@ -275,24 +238,24 @@ test('who is muted or asked decides alone what is turned on', async () => {
   expect(text('.prompt p')).toBe('Therapist asks you to turn on your microphone.');
   expect(text('.microphone')).toBe('Unmute');
 
-  await press(find('.prompt .primary'));
+  await press(element.find('.prompt .primary'));
   expect(text('.microphone')).toBe('Mute');
-  expect(find('.prompt')).toBeNull();
+  expect(element.find('.prompt')).toBeNull();
 });
 
 test('the end and a log-off are announced, and a press shows that somebody is here', async () => {
   await enter('client', ORDINARY);
   await say({ type: 'session-ending', seconds: 6 });
   expect(text('.prompt p')).toBe('The session ends for all in one minute.');
-  await press(find('.prompt button'));
+  await press(element.find('.prompt button'));
 
   await say({ type: 'inactivity-warning', seconds: 60 });
   expect(text('.prompt p')).toContain('logged off in 60 seconds');
   const before = sent('active').length;
-  await press(find('.prompt button'));
+  await press(element.find('.prompt button'));
 
   expect(sent('active')).toHaveLength(before + 1);
-  expect(find('.prompt')).toBeNull();
+  expect(element.find('.prompt')).toBeNull();
 });
 
 test('who stands in for the host is told, until the host is back', async () => {
@@ -302,7 +265,7 @@ test('who stands in for the host is told, until the host is back', async () => {
   expect(text('.prompt p')).toContain('You lead the session');
 
   await say({ type: 'hosting', participantId: null });
-  expect(find('.prompt')).toBeNull();
+  expect(element.find('.prompt')).toBeNull();
 });
 
 test('a locked room is called so', async () => {
@@ -321,20 +284,20 @@ test('what a client tells for an emergency is shown to the therapist only', asyn
     });
   };
   await enter('host', ALL);
-  await press(find('.people-toggle'));
+  await press(element.find('.people-toggle'));
   tell();
-  await rendered();
+  await element.rendered();
   const shown = inside('quiet-room-people', '.emergency dd').map(({ textContent }) => textContent);
   expect(shown).toEqual(['Mill Lane 5', 'Zoë, 555 0100']);
-  expect(find('quiet-room-emergency')).toBeNull();
+  expect(element.find('quiet-room-emergency')).toBeNull();
 });
 
 test('a client says where they are, and nobody else is shown it', async () => {
   await enter('client', ORDINARY);
-  await press(find('.people-toggle'));
+  await press(element.find('.people-toggle'));
   const message = { type: 'emergency', place: 'x', contact: 'y' } as const;
   environment.worker.report({ type: 'told', participantId: 'ben', key: 'ben', message });
-  await rendered();
+  await element.rendered();
   expect(inside('quiet-room-people', '.emergency')).toEqual([]);
 
   const [place, contact] = inside('quiet-room-emergency', 'input') as HTMLInputElement[];

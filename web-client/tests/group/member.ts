@@ -1,6 +1,7 @@
 import { createCredential } from '../../src/e2ee/credential';
 import type { Entrance, GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
+import type { GroupServerMessage } from '../../src/e2ee/worker/mls/session-messages';
 import { toHex } from '../../src/e2ee/worker/sframe/hex';
 import { Rejoin } from '../../src/room/rejoin';
 import { SignalingConnection, SUBPROTOCOL } from '../../src/signaling/connection';
@@ -118,15 +119,7 @@ export class Member {
       case 'entrance':
         this.#join(report.entrance);
         break;
-      case 'identity':
-      case 'join-proof':
-      case 'ready':
-      case 'transform-ready':
-      case 'transform-failed':
-      case 'sender':
-      case 'undecryptable':
-      case 'unsent':
-      case 'frame-counts':
+      default:
         break;
     }
   }
@@ -152,43 +145,8 @@ export class Member {
         if (message.fatal && !this.#hasLeft) this.#rejoin.plan();
         this.refusals.push(message.message);
         break;
-      case 'answer':
-      case 'audio-codecs':
-      case 'video-codecs':
-      case 'challenge':
-      case 'consent-required':
-      case 'waiting':
-      case 'waiting-message':
-      case 'waiting-list':
-      case 'permissions':
-      case 'hosting':
-      case 'locked':
-      case 'muted':
-      case 'asked':
-      case 'share-stopped':
-      case 'session-ending':
-      case 'inactivity-warning':
-      case 'resumed':
-      case 'ack':
-      case 'participant-updated':
-      case 'paused':
-      case 'watched':
-      case 'quality':
-      case 'speakers':
-      case 'unpaused':
-      case 'slots':
-      case 'screens':
-        break;
-      case 'mls-create':
-      case 'mls-key-package':
-      case 'mls-key-package-wanted':
-      case 'mls-welcome':
-      case 'mls-commit':
-      case 'mls-accepted':
-      case 'mls-refused':
-      case 'mls-message':
-      case 'mls-group-info':
-        this.#worker.handle({ type: 'group-message', message });
+      default:
+        if (isGroupMessage(message)) this.#worker.handle({ type: 'group-message', message });
     }
   }
 
@@ -204,6 +162,10 @@ export class Member {
   #send(message: ClientMessage): void {
     this.#connection.send(message);
   }
+}
+
+function isGroupMessage(message: ServerMessage): message is GroupServerMessage {
+  return message.type.startsWith('mls-');
 }
 
 /** In ms. */

@@ -1,15 +1,4 @@
-import { fileURLToPath } from 'node:url';
-
 import { defineConfig } from 'vitest/config';
+import { wholeBrowsers } from '../whole-browsers.ts';
 
-export default defineConfig({
-  test: {
-    root: fileURLToPath(new URL('.', import.meta.url)),
-    include: ['*.test.ts'],
-    // Each participant is a whole browser: two files at once would starve one another on two cores.
-    fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
-    teardownTimeout: 20_000,
-  },
-});
+export default defineConfig({ test: wholeBrowsers(import.meta.dirname, 120_000) });

@@ -182,39 +182,7 @@ function joinPlain(
       case 'error':
         fail(new Error(message.message));
         break;
-      case 'ack':
-      case 'mls-accepted':
-      case 'mls-commit':
-      case 'mls-create':
-      case 'mls-group-info':
-      case 'mls-key-package-wanted':
-      case 'mls-key-package':
-      case 'mls-message':
-      case 'mls-refused':
-      case 'mls-welcome':
-      case 'participant-updated':
-      case 'paused':
-      case 'quality':
-      case 'speakers':
-      case 'unpaused':
-      case 'watched':
-      case 'challenge':
-      case 'consent-required':
-      case 'waiting':
-      case 'waiting-message':
-      case 'waiting-list':
-      case 'permissions':
-      case 'hosting':
-      case 'locked':
-      case 'muted':
-      case 'asked':
-      case 'share-stopped':
-      case 'session-ending':
-      case 'inactivity-warning':
-      case 'resumed':
-      case 'screens':
-      case 'audio-codecs':
-      case 'video-codecs':
+      default:
         break;
     }
   });
