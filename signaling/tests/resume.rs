@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use server::{Client, PATIENCE, Server};
 use sfu::worker::command::Command;
 use sfu::worker::event::{DisconnectReason, Event};
+use signaling::access::ParticipantSalt;
 use signaling::limits::{Limits, Rate};
 use signaling::socket::{JoinOutcome, Timing};
 use tokio::time::{sleep, timeout};
@@ -200,9 +201,7 @@ async fn numbers_that_cannot_be_end_the_stay_so_that_its_client_can_join_again()
 
         let mut again = server.connect().await;
         let token = server.token("r");
-        again
-            .send(&json!({"type": "join", "token": token, "participantId": away.id}))
-            .await;
+        again.send(&again_as(&token, &away.id, away.salt)).await;
         again.expect("joined").await;
     }
 }
@@ -211,15 +210,13 @@ async fn numbers_that_cannot_be_end_the_stay_so_that_its_client_can_join_again()
 async fn who_may_not_have_heard_that_it_is_in_finds_its_place_free() {
     let server = start(WINDOW).await;
     let client = server.join("r").await;
-    let id = client.id().to_owned();
+    let (id, salt) = (client.id().to_owned(), client.salt);
     drop(client);
     settle().await;
 
     let mut again = server.connect().await;
     let token = server.token("r");
-    again
-        .send(&json!({"type": "join", "token": token, "participantId": id}))
-        .await;
+    again.send(&again_as(&token, &id, salt)).await;
 
     again.expect("joined").await;
 }
@@ -293,8 +290,15 @@ async fn a_stay_that_nobody_takes_up_is_ended_at_the_worker_too() {
 }
 
 /// What a client remembers of a stay.
+/// `join`, under the id of a former stay.
+fn again_as(token: &str, id: &str, salt: ParticipantSalt) -> Value {
+    let salt = salt.to_string();
+    json!({"type": "join", "token": token, "participantId": id, "participantSalt": salt})
+}
+
 struct Away {
     id: String,
+    salt: ParticipantSalt,
     secret: String,
 }
 
@@ -303,6 +307,7 @@ impl Away {
         let secret = client.joined["resume"]["secret"].as_str();
         Self {
             id: client.id().to_owned(),
+            salt: client.salt,
             secret: secret.expect("joined has a secret").to_owned(),
         }
     }
@@ -317,6 +322,7 @@ impl Away {
     fn with_id(&self, id: &str) -> Self {
         Self {
             id: id.to_owned(),
+            salt: self.salt,
             secret: self.secret.clone(),
         }
     }
@@ -324,13 +330,14 @@ impl Away {
     fn with_secret(&self, secret: &str) -> Self {
         Self {
             id: self.id.clone(),
+            salt: self.salt,
             secret: secret.to_owned(),
         }
     }
 
     async fn attempt(&self, server: &Server, received: u32) -> Client {
         let mut client = server.connect().await;
-        let Self { id, secret } = self;
+        let Self { id, secret, .. } = self;
         client
             .send(&json!({
                 "type": "resume",

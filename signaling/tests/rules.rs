@@ -13,7 +13,9 @@ use server::role::{barrier, barrier_or_end, claims, come, join, sign};
 use server::{Client, Server};
 use sfu::identity::Source;
 use sfu::worker::command::Command;
-use signaling::access::{AccessPolicy, Nonce, Permissions, Thumbprint, UnixTime, signed_content};
+use signaling::access::{
+    AccessPolicy, Nonce, ParticipantSalt, Permissions, Thumbprint, UnixTime, signed_content,
+};
 use signaling::limits::Limits;
 use signaling::protocol::{Permission, Role};
 use signaling::room::{Consent, SessionPolicy};
@@ -435,6 +437,62 @@ async fn a_bound_token_opens_only_with_its_key_on_this_socket() {
 }
 
 #[tokio::test]
+async fn nobody_comes_back_as_somebody_else() {
+    let server = start(AccessPolicy::default(), SessionPolicy::default()).await;
+    let mut member = join(&server, "room", "client", "m").await;
+    member.send(&json!({"type": "leave"})).await;
+    barrier_or_end(&mut member).await;
+    let (id, salt) = (member.id().to_owned(), member.salt.to_string());
+    let as_member = |sub: &str| {
+        let token = sign(&server, &claims("room", "client", sub));
+        json!({
+            "type": "join", "token": token, "participantId": id, "participantSalt": salt,
+            "group": {"epoch": 1, "transcriptHash": "aGFzaA", "leaf": 0},
+        })
+    };
+    let mut bare = as_member("m");
+    bare["participantSalt"] = Value::Null;
+    let mut otherwise_salted = as_member("m");
+    otherwise_salted["participantSalt"] = "BwcHBwcHBwcHBwcHBwcHBw".into();
+    for join in [as_member("another"), bare, otherwise_salted] {
+        let mut other = server.connect().await;
+        other.send(&join).await;
+        other.expect_fatal("invalid-message").await;
+    }
+
+    let mut again = server.connect().await;
+    again.send(&as_member("m")).await;
+
+    assert_eq!(again.expect("joined").await["participantId"], id);
+}
+
+#[tokio::test]
+async fn an_id_of_a_bound_token_is_of_its_key() {
+    let server = start(AccessPolicy::default(), SessionPolicy::default()).await;
+    let (key, other) = (Key::new(), Key::new());
+    let salt = ParticipantSalt::new([7; 16]);
+    let id = salt.participant_id(Some(&key.thumbprint()), "").to_string();
+    for (whose, sub, code) in [
+        (&other, "thief", Some("invalid-message")),
+        (&key, "c", None),
+    ] {
+        let mut client = server.connect().await;
+        let token = sign(&server, &whose.bind(claims("room", "client", sub)));
+        let proof = whose.prove(&client.nonce, "room", &token);
+        client
+            .send(&json!({
+                "type": "join", "token": token, "proof": proof,
+                "participantId": id, "participantSalt": salt.to_string(),
+            }))
+            .await;
+        match code {
+            Some(code) => client.expect_fatal(code).await,
+            None => drop(client.expect("joined").await),
+        }
+    }
+}
+
+#[tokio::test]
 async fn tokens_that_are_not_for_here_are_refused() {
     let mut access = AccessPolicy {
         issuer: Some("https://clinic.example".into()),
@@ -549,10 +607,13 @@ impl Key {
     }
 
     fn bind(&self, mut claims: Value) -> Value {
-        let public = self.0.public_key().as_ref().try_into().expect("32 bytes");
-        let thumbprint = Thumbprint::of_ed25519(&public);
-        claims["cnf"] = json!({"jkt": thumbprint.to_string()});
+        claims["cnf"] = json!({"jkt": self.thumbprint().to_string()});
         claims
+    }
+
+    fn thumbprint(&self) -> Thumbprint {
+        let public = self.0.public_key().as_ref().try_into().expect("32 bytes");
+        Thumbprint::of_ed25519(&public)
     }
 
     fn prove(&self, nonce: &str, room: &str, token: &str) -> Value {

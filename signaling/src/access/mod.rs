@@ -10,6 +10,8 @@ mod key_cache;
 mod key_source;
 mod keys;
 mod ledger;
+mod participant_salt;
+
 mod policy;
 mod proof;
 mod role;
@@ -21,6 +23,7 @@ pub use key_cache::KeyTiming;
 pub use key_source::{KeySource, KeySourceError, NoCertificates};
 pub use keys::Keys;
 pub use ledger::TokenLedger;
+pub use participant_salt::ParticipantSalt;
 pub use policy::{AccessPolicy, RolePolicies, RolePolicy};
 pub use proof::{Nonce, ProofError, Thumbprint, signed_content, verify_proof};
 pub use role::Permissions;

@@ -15,7 +15,7 @@ use super::secret;
 use super::service::{Encryption, Service};
 use super::statistics::JoinOutcome;
 use super::stay::Stay;
-use crate::access::{Admission, Nonce, UnixTime};
+use crate::access::{Admission, Nonce, ParticipantSalt, UnixTime};
 use crate::limits::{MessageRate, Verdict};
 use crate::protocol::{
     ClientMessage, ErrorCode, ResumeSecret, ServerMessage, parse_participant_id,
@@ -164,6 +164,7 @@ async fn await_first(
         Ok(ClientMessage::Join {
             token,
             participant_id,
+            participant_salt,
             key_package,
             key_package_follows,
             group,
@@ -193,6 +194,14 @@ async fn await_first(
                 ));
             }
             let id = participant_id.map(|id| parse_id(&id)).transpose()?;
+            let salt = participant_salt.and_then(|salt| ParticipantSalt::parse(&salt));
+            let is_own = |id| salt.is_some_and(|salt| admission.owns(id, &salt));
+            if !id.is_none_or(is_own) {
+                return Err(Refusal::new(
+                    ErrorCode::InvalidMessage,
+                    "participantId does not follow from the token and participantSalt",
+                ));
+            }
             bind(service, &admission).await?;
             Ok(First::Join(Box::new(Newcomer {
                 bearer: Bearer {

@@ -5,6 +5,7 @@
 pub mod role;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,9 @@ use sfu::identity::ParticipantId;
 use sfu::transport::Fingerprint;
 use sfu::worker::command::{Command, WorkerAddress};
 use signaling::MediaPlane;
-use signaling::access::{AccessPolicy, DevelopmentKey, KeySet, NewToken, UnixTime};
+use signaling::access::{
+    AccessPolicy, DevelopmentKey, KeySet, NewToken, ParticipantSalt, UnixTime,
+};
 use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{Limits, TrustedProxies};
@@ -180,6 +183,7 @@ impl Server {
             joined: Value::Null,
             nonce: String::new(),
             chosen: String::new(),
+            salt: fresh_salt(),
         }
     }
 
@@ -199,7 +203,8 @@ impl Server {
 
     pub async fn admit(&self, mut client: Client, room: &str) -> Client {
         let token = self.token(room);
-        client.send(&json!({"type": "join", "token": token})).await;
+        let join = client.join(&token, "t");
+        client.send(&join).await;
         client.joined = client.expect("joined").await;
         client
     }
@@ -251,11 +256,22 @@ pub struct Client {
     pub joined: Value,
     /// What a proof of possession on this socket must sign.
     pub nonce: String,
-    /// The id it asked for, if it did.
+    /// The id it asked for, if it did, and what that was made with.
     pub chosen: String,
+    pub salt: ParticipantSalt,
 }
 
 impl Client {
+    /// `join` under an id that the test knows.
+    pub fn join(&mut self, token: &str, token_id: &str) -> Value {
+        self.chosen = self.salt.participant_id(None, token_id).to_string();
+        let salt = self.salt.to_string();
+        json!({
+            "type": "join", "token": token,
+            "participantId": self.chosen, "participantSalt": salt,
+        })
+    }
+
     pub fn id(&self) -> &str {
         self.joined["participantId"]
             .as_str()
@@ -398,6 +414,13 @@ fn offer() -> Value {
             .expect("the fixture is JSON");
     offer["type"] = "offer".into();
     offer
+}
+
+/// Another one each time.
+fn fresh_salt() -> ParticipantSalt {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    ParticipantSalt::new(u128::from(count).to_be_bytes())
 }
 
 pub fn new_token(room: &str, issued_at: UnixTime) -> NewToken<'_> {

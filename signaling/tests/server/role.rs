@@ -38,20 +38,10 @@ async fn collect(client: &mut Client) -> (Vec<Value>, bool) {
 /// Sends `join`, under an id that the test knows.
 pub async fn come(server: &Server, room: &str, role: &str, sub: &str) -> Client {
     let mut client = server.connect().await;
-    let token = sign(server, &claims(room, role, sub));
-    let id = format!(
-        "{:016x}",
-        client
-            .stream
-            .get_ref()
-            .local_addr()
-            .expect("it is bound")
-            .port()
-    );
-    client
-        .send(&json!({"type": "join", "token": token, "participantId": id}))
-        .await;
-    client.chosen = id;
+    let claims = claims(room, role, sub);
+    let token_id = claims["jti"].as_str().expect("text");
+    let join = client.join(&sign(server, &claims), token_id);
+    client.send(&join).await;
     client
 }
 

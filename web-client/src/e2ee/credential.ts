@@ -1,21 +1,52 @@
+import { sha256 } from '@noble/hashes/sha2.js';
 import type { Role } from '../signaling/protocol/Role';
+import { toBase64url } from './worker/mls/base64url';
 import type { Credential } from './worker/mls/credential';
+
+/** An id and what it was made with, for `join`. */
+export interface ParticipantName {
+  readonly participantId: string;
+  readonly participantSalt: string;
+}
 
 /**
  * Who this client is to the group: what its token says, under an id that is
  * new for each stay. The token is checked by the server and not here; of one
  * that cannot be read the server says so when it is shown to it.
  */
-export function createCredential(token: string): Credential {
-  const { room, role, sub } = readClaims(token);
-  const bytes = crypto.getRandomValues(new Uint8Array(8));
-  const participantId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return {
+export function createCredential(token: string): {
+  readonly credential: Credential;
+  readonly name: ParticipantName;
+} {
+  const { room, role, sub, cnf, jti } = readClaims(token);
+  const salt = crypto.getRandomValues(new Uint8Array(16));
+  const participantId = participantIdOf(salt, owner(cnf, jti));
+  const credential = {
     participantId,
     room: typeof room === 'string' ? room : '',
     role: typeof role === 'string' ? (role as Role) : 'client',
     ...(typeof sub === 'string' ? { sub } : {}),
   };
+  return { credential, name: { participantId, participantSalt: toBase64url(salt) } };
+}
+
+/**
+ * The server takes no other id from the bearer of a token, so that nobody comes
+ * back as somebody else: the first 64 bits of a hash over whose it is.
+ */
+export function participantIdOf(salt: Uint8Array, owner: string): string {
+  const encoder = new TextEncoder();
+  const parts = [encoder.encode(LABEL), salt, encoder.encode(owner)];
+  const hash = sha256.create();
+  for (const part of parts) hash.update(part);
+  const first = hash.digest().subarray(0, 8);
+  return Array.from(first, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function owner(cnf: unknown, jti: unknown): string {
+  const { jkt } = typeof cnf === 'object' && cnf !== null ? (cnf as { jkt?: unknown }) : {};
+  if (typeof jkt === 'string') return `jkt ${jkt}`;
+  return `jti ${typeof jti === 'string' ? jti : ''}`;
 }
 
 function readClaims(token: string): Record<string, unknown> {
@@ -28,3 +59,5 @@ function readClaims(token: string): Record<string, unknown> {
     return {};
   }
 }
+
+const LABEL = 'Quietroom 1.0 Participant';

@@ -1,5 +1,5 @@
 import { GroupChannel } from '../e2ee/group-channel';
-import { createCredential } from '../e2ee/credential';
+import { createCredential, type ParticipantName } from '../e2ee/credential';
 import type { Entrance, GroupEpoch } from '../e2ee/messages';
 import { Transforms, type TransformWorker } from '../e2ee/transforms';
 import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
@@ -42,7 +42,7 @@ export class Encryption extends Emitter<EncryptionEvents> {
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #membership: Membership | undefined;
   #emergency: EmergencyInformation | undefined;
-  #participantId = '';
+  #name: ParticipantName = { participantId: '', participantSalt: '' };
   #token = '';
   /** What the token names. */
   #tokenRoom = '';
@@ -77,7 +77,12 @@ export class Encryption extends Emitter<EncryptionEvents> {
 
   /** By which the group knows us. */
   get participantId(): string {
-    return this.#participantId;
+    return this.#name.participantId;
+  }
+
+  /** What `join` says of that id. */
+  get participantName(): ParticipantName {
+    return this.#name;
   }
 
   get membership(): Membership | undefined {
@@ -108,11 +113,11 @@ export class Encryption extends Emitter<EncryptionEvents> {
    * server. Throws when the token cannot be read.
    */
   open(token: string, wantedName: string): Promise<string> {
-    const credential = createCredential(token);
+    const { credential, name: participantName } = createCredential(token);
     const name = wantedName.trim().slice(0, MAX_NAME_LENGTH);
     const { participantId } = credential;
     this.#token = token;
-    this.#participantId = participantId;
+    this.#name = participantName;
     this.#tokenRoom = credential.room;
     const { local, roster } = this.#context;
     const own = { participantId, name };

@@ -86,7 +86,7 @@ export class FakeEnvironment implements Environment {
 }
 
 /** The id of everybody's stay, as {@link stubGlobals} has it chosen. */
-export const OWN_ID = '11'.repeat(8);
+export const OWN_ID = '7854bdd8ddc00b91';
 
 /** What the browser's global scope must have for a peer to be built. */
 export function stubGlobals(): void {

@@ -226,7 +226,13 @@ test('media that no restart brings back is found again by joining again', async 
   await settle();
 
   expect(environment.socket.sent).toEqual([
-    { type: 'join', token: 'the token', participantId: OWN_ID, keyPackage: 'new' },
+    {
+      type: 'join',
+      token: 'the token',
+      participantId: OWN_ID,
+      participantSalt: 'EREREREREREREREREREREQ',
+      keyPackage: 'new',
+    },
   ]);
   await findAgain();
   expect(room.state).toBe('connected');

@@ -90,7 +90,8 @@ test('a join goes through token, offer, answer and media, in this order', async 
     {
       type: 'join',
       token: 'the token',
-      participantId: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+      participantId: OWN_ID,
+      participantSalt: 'EREREREREREREREREREREQ',
       keyPackageFollows: true,
     },
   ]);

@@ -322,8 +322,8 @@ export class Stay {
     const connection = this.#connection;
     const encryption = this.#encryption;
     if (encryption === undefined) return;
-    const { participantId } = encryption;
-    const join = { type: 'join', token: this.#token, participantId, ...entrance } as const;
+    const { participantName } = encryption;
+    const join = { type: 'join', token: this.#token, ...participantName, ...entrance } as const;
     if (!encryption.isBound) {
       connection?.send(join);
       return;

@@ -1,6 +1,7 @@
-import { createCredential } from '../../src/e2ee/credential';
+import { createCredential, type ParticipantName } from '../../src/e2ee/credential';
 import type { Entrance, GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
+import type { Credential } from '../../src/e2ee/worker/mls/credential';
 import type { GroupServerMessage } from '../../src/e2ee/worker/mls/session-messages';
 import { toHex } from '../../src/e2ee/worker/sframe/hex';
 import { Rejoin } from '../../src/room/rejoin';
@@ -10,7 +11,7 @@ import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
 
 /** A participant without a browser: the worker's own group code on a real websocket. */
 export class Member {
-  readonly credential;
+  readonly credential: Credential;
   readonly told: [participantId: string, text: string][] = [];
   readonly refusals: string[] = [];
   epoch: GroupEpoch | undefined;
@@ -19,6 +20,7 @@ export class Member {
   readonly #worker: GroupWorker;
   readonly #connected = new Set<string>();
   readonly #token: string;
+  readonly #name: ParticipantName;
   readonly #address: string;
   readonly #rejoin = new Rejoin(() => {
     this.#connection = this.#connect();
@@ -33,7 +35,9 @@ export class Member {
 
   constructor(origin: string, token: string) {
     this.#token = token;
-    this.credential = createCredential(token);
+    const { credential, name } = createCredential(token);
+    this.credential = credential;
+    this.#name = name;
     this.#worker = new GroupWorker(
       {
         install: ({ baseKey }) => {
@@ -151,8 +155,7 @@ export class Member {
   }
 
   #join(entrance: Entrance): void {
-    const { participantId } = this.credential;
-    this.#send({ type: 'join', token: this.#token, participantId, ...entrance });
+    this.#send({ type: 'join', token: this.#token, ...this.#name, ...entrance });
   }
 
   #announce(): void {

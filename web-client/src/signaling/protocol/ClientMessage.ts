@@ -18,12 +18,18 @@ export type ClientMessage = { "type": "join",
  */
 token: string, 
 /**
- * The id to be known by: 16 lower-case hexadecimal digits that nobody
- * else here has. The credential in the key package names it, so that
- * the group and not the server says who is who. Absent: the server
- * chooses one.
+ * The id to be known by, 16 lower-case hexadecimal digits. The
+ * credential in the key package names it, so that the group and not
+ * the server says who is who. It is the first 8 bytes of the SHA-256
+ * hash of "Quietroom 1.0 Participant", the salt, and "jkt " with the
+ * token's `cnf.jkt` or else "jti " with its `jti`: so it is nobody
+ * else's. Absent: the server chooses one.
  */
 participantId?: string, 
+/**
+ * What `participantId` was made with: 16 random bytes in base64url.
+ */
+participantSalt?: string, 
 /**
  * What a member of the group adds the newcomer by (RFC 9420 §10).
  */
