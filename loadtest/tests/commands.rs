@@ -134,6 +134,8 @@ fn saturation_ends_with_a_verdict() {
     let said = text(&output);
     assert!(said.contains("carried: "), "{said}");
     assert!(said.contains("gave in"), "{said}");
+    let is_carried = !said.contains("not even the first step");
+    assert_eq!(said.contains("at half of that: "), is_carried, "{said}");
 }
 
 #[test]

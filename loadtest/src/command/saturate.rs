@@ -118,6 +118,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
             busy(outcome)
         ),
     }
+    if let Some((outcome, _)) = best
+        && Target::from(arguments.target) != Target::Floor
+    {
+        let rate = frame_rate(outcome) / 2.0;
+        println!(
+            "{}",
+            block_on(delays(arguments, &scenario, rate, &machine, &mut live))??
+        );
+    }
     let shown = steps.iter().map(|(outcome, _)| outcome);
     arguments.report.write(&records, shown)?;
     let outcomes = steps.iter().map(|(outcome, _)| outcome);
@@ -125,6 +134,36 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         println!("{warning}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How long packets take through the floor and through the target at a frame
+/// rate, in words.
+async fn delays(
+    arguments: &Arguments,
+    scenario: &Scenario,
+    rate: f64,
+    machine: &Machine,
+    live: &mut Live,
+) -> Result<String, TrialError> {
+    let step = at_rate(scenario, rate);
+    let floor = trial::run(Target::Floor, &step, machine, live).await?;
+    let own = trial::run(arguments.target.into(), &step, machine, live).await?;
+    Ok(format!(
+        "at half of that: {:.0} packets a second, delay {}; the floor's {}; {}",
+        own.packets_a_second(),
+        table::delay(&own.tally.findings.delays),
+        table::delay(&floor.tally.findings.delays),
+        busy(&own)
+    ))
+}
+
+/// The same frames, `rate` of them a second.
+fn at_rate(scenario: &Scenario, rate: f64) -> Scenario {
+    let mut step = scenario.clone();
+    step.video.frames_a_second = rate;
+    let factor = rate / scenario.video.frames_a_second;
+    step.video.bitrate = (scenario.video.bitrate as f64 * factor) as u64;
+    step
 }
 
 /// Doubles the rate while it goes well, then halves the step between what
@@ -139,11 +178,7 @@ async fn raise(
     let (mut good, mut bad) = (None, None);
     let mut rate = scenario.video.frames_a_second;
     for _ in 0..arguments.steps {
-        let mut step = scenario.clone();
-        step.video.frames_a_second = rate;
-        // Frames keep their size.
-        let factor = rate / scenario.video.frames_a_second;
-        step.video.bitrate = (scenario.video.bitrate as f64 * factor) as u64;
+        let step = at_rate(scenario, rate);
         let target = arguments.target.into();
         let mut outcome = trial::run(target, &step, machine, live).await?;
         if judge(&outcome) != Verdict::Good {

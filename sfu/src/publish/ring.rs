@@ -3,7 +3,7 @@
 
 use crate::rtp::picture_id::PictureNumbers;
 use crate::rtp::sequence::ExtendedSequence;
-use crate::rtp::{Codec, Timestamp};
+use crate::rtp::{Codec, Timestamp, clock_rate};
 
 /// What forwarding must know of a packet beside its payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,30 +32,46 @@ pub struct Kept<'a> {
     pub descriptor: &'a [u8],
 }
 
-/// A ring of the newest packets.
+/// A ring of the newest packets. It is as long as the stream needs: memory that
+/// is used again soon is still in the processor's cache.
 #[derive(Debug)]
 pub struct Ring {
-    packets: Box<[Option<Packet>]>,
+    /// A power of two of them.
+    packets: Vec<Option<Packet>>,
+    /// Room for as many as there may ever be, which the system gives only as it
+    /// is used.
     payloads: Box<[u8]>,
+    longest: usize,
 }
 
 impl Ring {
-    /// A ring of `capacity` packets, a power of two.
-    pub fn new(capacity: usize) -> Self {
-        debug_assert!(capacity.is_power_of_two());
+    /// A ring that grows from `capacity` packets to `longest`, both powers of
+    /// two, to hold those of the last two seconds.
+    pub fn new(capacity: usize, longest: usize) -> Self {
+        debug_assert!(capacity.is_power_of_two() && longest.is_power_of_two());
+        let mut packets = Vec::with_capacity(longest);
+        packets.resize(capacity, None);
         Self {
-            packets: vec![None; capacity].into_boxed_slice(),
-            payloads: vec![0; capacity * MAX_PAYLOAD].into_boxed_slice(),
+            packets,
+            payloads: vec![0; longest * MAX_PAYLOAD].into_boxed_slice(),
+            longest,
         }
     }
 
     /// Keeps a packet. Gives `false` if its payload and descriptor are larger
     /// than any that fit a datagram here, or a newer packet has its place.
     pub fn insert(&mut self, packet: Packet, payload: &[u8], descriptor: &[u8]) -> bool {
-        let at = self.position(packet.sequence);
-        if payload.len() + descriptor.len() > MAX_PAYLOAD
-            || self.packets[at].is_some_and(|old| old.sequence >= packet.sequence)
+        if payload.len() + descriptor.len() > MAX_PAYLOAD {
+            return false;
+        }
+        while self.packets.len() < self.longest
+            && self.packets[self.position(packet.sequence)]
+                .is_some_and(|old| old.sequence != packet.sequence && is_of_use(&old, &packet))
         {
+            self.grow();
+        }
+        let at = self.position(packet.sequence);
+        if self.packets[at].is_some_and(|old| old.sequence >= packet.sequence) {
             return false;
         }
         self.packets[at] = Some(packet);
@@ -82,11 +98,31 @@ impl Ring {
         })
     }
 
+    fn grow(&mut self) {
+        let before = self.packets.len();
+        self.packets.resize(2 * before, None);
+        for at in 0..before {
+            if let Some(packet) = self.packets[at] {
+                let moved = self.position(packet.sequence);
+                self.packets.swap(at, moved);
+                let payload = at * MAX_PAYLOAD..(at + 1) * MAX_PAYLOAD;
+                self.payloads.copy_within(payload, moved * MAX_PAYLOAD);
+            }
+        }
+    }
+
     fn position(&self, sequence: ExtendedSequence) -> usize {
         usize::from(sequence.number()) & (self.packets.len() - 1)
     }
 }
 
+/// Whether a receiver may still ask for the packet `old` when `new` comes.
+fn is_of_use(old: &Packet, new: &Packet) -> bool {
+    let ticks = new.timestamp.since(old.timestamp).cast_signed();
+    ticks.unsigned_abs() < KEPT_SECONDS * clock_rate(new.codec.kind())
+}
+
+const KEPT_SECONDS: u32 = 2;
 /// The largest payload kept, with its descriptor, in bytes: an Ethernet frame less the IP, UDP and
 /// RTP headers.
 pub const MAX_PAYLOAD: usize = 1460;
@@ -111,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_packet_is_found_until_a_newer_one_takes_its_place() {
-        let mut ring = Ring::new(4);
+        let mut ring = Ring::new(4, 4);
 
         assert!(ring.insert(packet(1, 2), &[1, 2], &[]));
         assert!(ring.insert(packet(4, 1), &[9], &[]));
@@ -125,9 +161,50 @@ mod tests {
         assert!(!ring.insert(packet(1, 2), &[1, 2], &[]));
     }
 
+    /// Puts in a packet each `interval` ticks, and gives how many of the last
+    /// are still there.
+    fn kept(ring: &mut Ring, packets: u64, interval: u32) -> usize {
+        for sequence in 1..=packets {
+            let timestamp = Timestamp((sequence as u32).wrapping_mul(interval));
+            let of_now = Packet {
+                timestamp,
+                ..packet(sequence, 1)
+            };
+            assert!(ring.insert(of_now, &[sequence as u8], &[]));
+        }
+        let sequences = (1..=packets).rev();
+        sequences
+            .take_while(|sequence| {
+                let kept = ring.get(ExtendedSequence(*sequence));
+                kept.is_some_and(|kept| kept.payload == [*sequence as u8])
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_ring_grows_until_it_holds_two_seconds() {
+        let fifty_a_second = 48_000 / 50;
+
+        assert_eq!(kept(&mut Ring::new(4, 256), 1000, fifty_a_second), 128);
+        assert_eq!(kept(&mut Ring::new(4, 256), 1000, 48_000), 4);
+    }
+
+    #[test]
+    fn a_ring_has_an_end_whatever_the_timestamps() {
+        assert_eq!(kept(&mut Ring::new(4, 32), 1000, 0), 32);
+        assert_eq!(kept(&mut Ring::new(4, 32), 1000, u32::MAX), 32);
+    }
+
+    #[test]
+    fn what_was_kept_is_found_after_the_ring_has_grown() {
+        let mut ring = Ring::new(4, 256);
+
+        assert_eq!(kept(&mut ring, 100, 0), 100);
+    }
+
     #[test]
     fn a_payload_too_large_is_refused() {
-        let mut ring = Ring::new(4);
+        let mut ring = Ring::new(4, 4);
 
         assert!(!ring.insert(packet(0, 1461), &[0; MAX_PAYLOAD + 1], &[]));
         assert!(!ring.insert(packet(0, 1460), &[0; MAX_PAYLOAD], &[0]));
@@ -136,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_descriptor_is_kept_beside_its_payload() {
-        let mut ring = Ring::new(4);
+        let mut ring = Ring::new(4, 4);
         let with_descriptor = Packet {
             descriptor_length: 3,
             ..packet(3, 2)

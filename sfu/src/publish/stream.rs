@@ -69,16 +69,16 @@ impl Stream {
         layer: u8,
         ssrc: Ssrc,
     ) -> Self {
-        let capacity = match source.kind() {
-            MediaKind::Audio => AUDIO_RING,
-            MediaKind::Video => VIDEO_RING,
+        let longest = match source.kind() {
+            MediaKind::Audio => LONGEST_AUDIO_RING,
+            MediaKind::Video => LONGEST_VIDEO_RING,
         };
         Self {
             publisher,
             source,
             layer,
             ssrc,
-            ring: Ring::new(capacity),
+            ring: Ring::new(RING, longest),
             reception: Reception::new(clock_rate(source.kind())),
             missing: MissingPackets::default(),
             key_frames: KeyFrameRequests::default(),
@@ -115,9 +115,10 @@ impl Stream {
         gap
     }
 
-    /// Takes a decrypted packet into the ring and gives what forwarding needs
-    /// to know of it, or `None` if it isn't one of its codec. What fails the
-    /// check for end-to-end encryption is kept without its payload.
+    /// Takes a decrypted packet into the ring, if the stream has receivers, and
+    /// gives what forwarding needs to know of it, or `None` if it isn't one of
+    /// its codec. What fails the check for end-to-end encryption is kept without
+    /// its payload.
     pub fn receive(&mut self, incoming: &Incoming) -> Option<(Packet, FramePart)> {
         let Incoming {
             header, sequence, ..
@@ -170,9 +171,8 @@ impl Stream {
             payload_length: u16::try_from(payload.len()).ok()?,
             descriptor_length: u8::try_from(descriptor.len()).ok()?,
         };
-        self.ring
-            .insert(packet, payload, descriptor)
-            .then_some((packet, frame))
+        let is_taken = self.subscribers.is_empty() || self.ring.insert(packet, payload, descriptor);
+        is_taken.then_some((packet, frame))
     }
 
     /// The structure that the newest key frame attached, and which of its
@@ -234,7 +234,8 @@ struct Attached {
     active: u32,
 }
 
-/// More than come between two sendings, even after the network held them up.
-const AUDIO_RING: usize = 256;
+/// As many as come between two sendings, even after the network held them up.
+const RING: usize = 128;
+const LONGEST_AUDIO_RING: usize = 256;
 /// About two seconds of 720p at 2.5 Mbit/s.
-const VIDEO_RING: usize = 512;
+const LONGEST_VIDEO_RING: usize = 512;

@@ -241,13 +241,15 @@ impl Worker {
             let layer = usize::from(self.streams[stream].layer);
             self.statistics.layers[layer.min(LAYERS - 1)].received += 1;
         }
-        self.arrived.push(Arrival {
-            stream,
-            order: self.arrived.len(),
-            sequence: incoming.sequence,
-            frame,
-            at: now,
-        });
+        if !self.streams[stream].subscribers.is_empty() {
+            self.arrived.push(Arrival {
+                stream,
+                order: self.arrived.len(),
+                sequence: incoming.sequence,
+                frame,
+                at: now,
+            });
+        }
         self.ask_publisher(now, stream, gap);
     }
 
