@@ -26,6 +26,9 @@ pub struct Arguments {
     /// The part of packets lost, such as 5%; TCP gets them later instead
     #[arg(long, value_name = "PART", default_value = "0%", value_parser = percentage)]
     loss: f64,
+    /// How many packets in a row are lost at a time, a mean; 1: each by itself
+    #[arg(long, value_name = "PACKETS", default_value = "1", value_parser = burst)]
+    burst: f64,
     /// From one end to the other
     #[arg(long, value_name = "TIME", default_value = "0ms", value_parser = duration)]
     delay: Duration,
@@ -49,6 +52,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let quality = Quality {
         loss: arguments.loss,
+        burst: arguments.burst,
         delay: arguments.delay,
         jitter: arguments.jitter,
         rate: arguments.rate,
@@ -80,6 +84,14 @@ fn percentage(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "write a part such as 5% or 0.05".into())
 }
 
+/// From 1 to 1000.
+fn burst(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|packets| (1.0..=1000.0).contains(packets))
+        .ok_or_else(|| "write a number from 1 to 1000".into())
+}
+
 /// As [`bitrate`], and with `tc`'s words.
 fn link_rate(text: &str) -> Result<u64, String> {
     bitrate(text.strip_suffix("bit").unwrap_or(text))
@@ -95,6 +107,8 @@ mod tests {
         assert_eq!(percentage("0.5"), Ok(0.5));
         assert!(percentage("101%").is_err());
         assert!(percentage("-1%").is_err());
+        assert_eq!(burst("2.5"), Ok(2.5));
+        assert!(burst("0").is_err());
         assert_eq!(link_rate("1mbit"), Ok(1_000_000));
         assert_eq!(link_rate("300k"), Ok(300_000));
     }

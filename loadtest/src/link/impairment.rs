@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Quality {
     /// The part of packets that is lost, whatever the load.
     pub loss: f64,
+    /// How many packets in a row are lost at a time; a mean. One: each is lost
+    /// or not by itself. More: by the model of Gilbert and Elliott, whose bad
+    /// state loses all and whose good one nothing.
+    pub burst: f64,
     /// From one end to the other.
     pub delay: Duration,
     /// The most that delays differ from `delay`, either way.
@@ -23,6 +27,8 @@ pub struct Quality {
 pub struct Direction {
     quality: Quality,
     random: u64,
+    /// Packets are being lost.
+    is_bad: bool,
     /// When the last packet will be through the bottleneck.
     busy_until: Duration,
     last_delivery: Duration,
@@ -33,6 +39,7 @@ impl Direction {
         Self {
             quality,
             random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            is_bad: false,
             busy_until: Duration::ZERO,
             last_delivery: Duration::ZERO,
         }
@@ -41,7 +48,7 @@ impl Direction {
     /// When a packet that comes at `now` is delivered; `None` if it is lost.
     /// Times count from any one moment.
     pub fn admit(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
-        let is_lost = self.next_random() < self.quality.loss;
+        let is_lost = self.next_is_lost();
         let position = self.next_random();
         let through = self.through_bottleneck(now, bytes)?;
         (!is_lost).then(|| self.deliver(through, position))
@@ -50,7 +57,7 @@ impl Direction {
     /// When a part of a reliable stream is delivered. What would be lost
     /// comes later, and holds up what is behind it.
     pub fn admit_reliably(&mut self, now: Duration, bytes: usize) -> Duration {
-        let is_lost = self.next_random() < self.quality.loss;
+        let is_lost = self.next_is_lost();
         let position = self.next_random();
         let through = self
             .through_bottleneck(now, bytes)
@@ -61,6 +68,18 @@ impl Direction {
             Duration::ZERO
         };
         self.deliver(through + again, position)
+    }
+
+    fn next_is_lost(&mut self) -> bool {
+        let Quality { loss, burst, .. } = self.quality;
+        let chance = self.next_random();
+        self.is_bad = match self.is_bad {
+            true if burst > 1.0 => chance >= 1.0 / burst,
+            // As often as makes the mean what is asked for.
+            false if burst > 1.0 => chance < loss / (burst * (1.0 - loss)),
+            _ => chance < loss,
+        };
+        self.is_bad
     }
 
     fn through_bottleneck(&mut self, now: Duration, bytes: usize) -> Option<Duration> {
@@ -101,6 +120,7 @@ mod tests {
 
     const GOOD: Quality = Quality {
         loss: 0.0,
+        burst: 1.0,
         delay: Duration::ZERO,
         jitter: Duration::ZERO,
         rate: None,
@@ -141,6 +161,26 @@ mod tests {
             .count();
 
         assert!((900..1100).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn losses_come_in_bursts_of_the_length_that_was_asked_for() {
+        let quality = Quality {
+            loss: 0.1,
+            burst: 4.0,
+            ..GOOD
+        };
+
+        let fates = fates(quality, 1, 40_000);
+
+        let lost = fates.iter().filter(|fate| fate.is_none()).count();
+        let bursts = fates
+            .windows(2)
+            .filter(|pair| pair[0].is_some() && pair[1].is_none())
+            .count();
+        assert!((3600..4400).contains(&lost), "{lost}");
+        let length = lost as f64 / bursts as f64;
+        assert!((3.6..4.4).contains(&length), "{length}");
     }
 
     #[test]

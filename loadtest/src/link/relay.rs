@@ -216,6 +216,7 @@ mod tests {
 
     const QUALITY: Quality = Quality {
         loss: 0.0,
+        burst: 1.0,
         delay: Duration::from_millis(30),
         jitter: Duration::ZERO,
         rate: None,
