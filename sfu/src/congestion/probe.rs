@@ -38,6 +38,9 @@ struct Cluster {
     sent: Span,
     arrived_packets: u32,
     arrived: Span,
+    /// What arrived after the first half: a shaper lets the beginning of a
+    /// burst through at once.
+    tail: Span,
     is_measured: bool,
     ended: Option<Instant>,
 }
@@ -162,6 +165,9 @@ impl Probing {
             && cluster.id == id
         {
             cluster.arrived_packets += 1;
+            if cluster.arrived.bytes >= cluster.sent.bytes / 2 {
+                cluster.tail.add(at, bytes);
+            }
             cluster.arrived.add(at, bytes);
         }
     }
@@ -210,6 +216,7 @@ impl Probing {
             sent: Span::default(),
             arrived_packets: 0,
             arrived: Span::default(),
+            tail: Span::default(),
             is_measured: false,
             ended: None,
         });
@@ -240,6 +247,13 @@ impl Cluster {
         let sent = self.sent.rate(End::Last).unwrap_or(self.target);
         let sent = sent.min(self.target.scaled(OVERSHOOT));
         let arrived = self.arrived.rate(End::First);
+        // Otherwise a burst trembles on its way.
+        let tail = self.tail.rate(End::First);
+        let is_shaped = |whole: &Bitrate, tail: &Bitrate| *tail < whole.scaled(SHAPED);
+        let arrived = match (arrived, tail) {
+            (Some(whole), Some(tail)) if is_shaped(&whole, &tail) => Some(tail),
+            _ => arrived,
+        };
         let arrived = arrived.map_or(sent, |rate| rate.scaled(1.0 / reach));
         Some(if arrived < sent.scaled(SATURATED) {
             // A full pipe: all of it would leave a queue standing.
@@ -300,7 +314,8 @@ const CLUSTERS: usize = 4;
 const DURATION: Duration = Duration::from_millis(20);
 const MOST_DOUBLINGS: u32 = 2;
 const RELEASE: Duration = Duration::from_millis(5);
-const LEAST_BYTES: u64 = 1500;
+/// More than most shapers let through at once.
+const LEAST_BYTES: u64 = 5000;
 const LEAST_PACKETS: u32 = 4;
 /// The first bursts, times the first estimate.
 const FIRST: f64 = 3.0;
@@ -315,6 +330,9 @@ const MOST_ARRIVE: f64 = 0.75;
 const OVERSHOOT: f64 = 1.2;
 const SATURATED: f64 = 0.9;
 const HEADROOM: f64 = 0.95;
+/// Of the whole burst's rate at arrival, its later half has at least as much on
+/// a path without a shaper.
+const SHAPED: f64 = 0.8;
 /// A burst spread over more says nothing.
 const LONGEST: Duration = Duration::from_secs(1);
 
@@ -362,6 +380,35 @@ mod tests {
             let rate = result.expect("a result").rate.as_bits_per_second() / 1000;
             assert!((least..=most).contains(&rate), "{rate} of {capacity}");
         }
+    }
+
+    #[test]
+    fn what_a_shaper_lets_through_at_once_is_not_taken_for_its_rate() {
+        let start = Instant::now();
+        let mut probing = Probing::new();
+        probing.has_started = true;
+        probing.next = Some(start);
+        let most = Bitrate::kilobits_per_second(5000);
+        probing.start_due(start, Bitrate::kilobits_per_second(400), most);
+        let (id, sent) = send(&mut probing, start);
+        let serialization = 8000;
+        let bucket = 2000;
+
+        // 300 kbit/s, and as much at once as the bucket holds.
+        let (mut tokens, mut free) = (bucket, 0);
+        for at in sent {
+            tokens = (tokens + (at.max(free) - free) * 300 / 8000).min(bucket) - 300;
+            free = at.max(free);
+            if tokens < 0 {
+                free += serialization * -tokens / 300;
+                tokens = 0;
+            }
+            probing.arrived(id, free, 300);
+        }
+
+        let result = probing.measure(start + Duration::from_secs(1), 0.0);
+        let rate = result.expect("a result").rate.as_bits_per_second() / 1000;
+        assert!((240..=315).contains(&rate), "{rate}");
     }
 
     #[test]
