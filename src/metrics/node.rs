@@ -98,6 +98,17 @@ fn encode_media(page: &mut Page, workers: &[Statistics]) -> fmt::Result {
         "Participants with a media transport",
         sum(|of| of.participants),
     )?;
+    page.gauge(
+        "quietroom_narrow_paths",
+        "Receivers whose path takes less than all that they show could use",
+        sum(|of| of.narrow_paths),
+    )?;
+    let narrowest = workers.iter().filter_map(|of| of.narrowest_path).min();
+    page.gauge(
+        "quietroom_narrowest_path_bytes_per_second",
+        "What the narrowest path to a receiver takes, of those whose limit has shown; 0: none",
+        narrowest.map_or(0, |bits| bits / 8),
+    )?;
     for (name, help, count) in [
         (
             "quietroom_media_packets_received",

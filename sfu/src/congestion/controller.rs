@@ -101,6 +101,19 @@ impl Controller {
         is_settled.then(|| estimate.max(self.flowing))
     }
 
+    /// Whether the path has shown where it ends.
+    pub fn has_met_limit(&self) -> bool {
+        self.has_met_limit
+    }
+
+    /// Whether packets are lost though no queue is full: what is sent again may
+    /// be lost too, and to send it twice does no harm.
+    pub fn is_lossy(&self) -> bool {
+        self.loss.recent() > LOSSY
+            && self.delay.usage() == Usage::Normal
+            && !self.delay.has_long_queue()
+    }
+
     /// Begins anew, as the receiver is elsewhere: what its former path was
     /// like, and how long it had been dead, says nothing of this one. Numbers
     /// go on.
@@ -371,6 +384,8 @@ const SENT_WINDOW: Duration = Duration::from_millis(500);
 const PROVEN: f64 = 0.9;
 /// A picture takes more in one second than in another.
 const ROOM_TO_WAVER: f64 = 1.2;
+/// A share of packets: less is repaired well enough.
+const LOSSY: f64 = 0.03;
 /// Less than this share of the estimate says nothing of the path.
 const APPLICATION_LIMITED: f64 = 0.85;
 /// A receiver that gives feedback has given some by then.

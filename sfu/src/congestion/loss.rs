@@ -15,6 +15,8 @@ pub(super) struct LossControl {
     bound: Option<Bitrate>,
     /// The share that is lost whatever is sent.
     inherent: f64,
+    /// The share lost of late, whoever's it is.
+    recent: f64,
     window_started: Option<Instant>,
     arrived: u32,
     lost: u32,
@@ -34,6 +36,7 @@ impl LossControl {
         Self {
             bound: None,
             inherent: 0.0,
+            recent: 0.0,
             window_started: None,
             arrived: 0,
             lost: 0,
@@ -49,6 +52,11 @@ impl LossControl {
     /// The share of packets that the path itself loses.
     pub(super) fn inherent(&self) -> f64 {
         self.inherent
+    }
+
+    /// The share of packets lost of late.
+    pub(super) fn recent(&self) -> f64 {
+        self.recent
     }
 
     pub(super) fn note_arrival(&mut self, was_lost: bool) {
@@ -102,6 +110,7 @@ impl LossControl {
     }
 
     fn judge(&mut self, now: Instant, loss: f64, estimate: Bitrate, arriving: Option<Bitrate>) {
+        self.recent += SMOOTHING * (loss - self.recent);
         let excess = loss - self.inherent;
         let arriving = arriving.unwrap_or_else(|| estimate.scaled(1.0 - loss));
         if excess > CONGESTED {
@@ -161,6 +170,7 @@ const CUT_MEMORY: Duration = Duration::from_secs(5);
 const LEARNING: f64 = 0.5;
 const DRIFT: f64 = 0.1;
 const FORGETTING: f64 = 0.1;
+const SMOOTHING: f64 = 0.3;
 const MOST_INHERENT: f64 = 0.3;
 /// A second's increase.
 const GROWTH: f64 = 1.2;

@@ -7,6 +7,7 @@ use super::{
     PayloadDescription, Ring, StreamBitrate,
 };
 use crate::audio::Voice;
+use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
 use crate::rtp::dependency_descriptor::{DependencyDescriptor, Structure};
@@ -39,6 +40,8 @@ pub struct Stream {
     /// Of a microphone: what is known of who speaks into it.
     pub voice: Voice,
     pub bitrate: StreamBitrate,
+    /// The part of it that is of the temporal layers up to 0, and up to 1.
+    thinner: [StreamBitrate; 2],
     structure: Option<Attached>,
 }
 
@@ -90,8 +93,32 @@ impl Stream {
             is_stalled: false,
             voice: Voice::default(),
             bitrate: StreamBitrate::new(now),
+            thinner: [StreamBitrate::new(now); 2],
             structure: None,
         }
+    }
+
+    /// Takes what was counted into the bitrates.
+    pub fn measure(&mut self, now: Instant) {
+        self.bitrate.measure(now);
+        for bitrate in &mut self.thinner {
+            bitrate.measure(now);
+        }
+    }
+
+    /// The bitrates without upper temporal layers, the least first: each worth
+    /// less than the next.
+    pub fn thinner_bitrates(&self) -> impl Iterator<Item = Bitrate> {
+        let [least, more] = self.thinner.map(|part| part.get());
+        let most = self.bitrate.get();
+        let is_less = |part: Bitrate, whole: Bitrate| {
+            part > Bitrate::ZERO && part < whole.scaled(WORTH_LEAVING_OUT)
+        };
+        let layers = [(least, more), (more, most)];
+        layers
+            .into_iter()
+            .take_while(move |(part, whole)| is_less(*part, *whole))
+            .map(|(part, _)| part)
     }
 
     /// Adds a receiver, which needs a key frame if this is video.
@@ -156,6 +183,11 @@ impl Stream {
             payload = &[];
         }
         self.bitrate.count(payload.len());
+        for (temporal, bitrate) in (0..).zip(&mut self.thinner) {
+            if frame.layer.temporal <= temporal {
+                bitrate.count(payload.len());
+            }
+        }
         let descriptor = match frame.dependencies {
             Some(_) if !payload.is_empty() => incoming.descriptor,
             _ => &[],
@@ -234,6 +266,8 @@ struct Attached {
     active: u32,
 }
 
+/// More than this share of a bitrate is not worth fewer frames.
+const WORTH_LEAVING_OUT: f64 = 0.85;
 /// As many as come between two sendings, even after the network held them up.
 const RING: usize = 128;
 const LONGEST_AUDIO_RING: usize = 256;

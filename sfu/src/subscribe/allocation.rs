@@ -12,6 +12,8 @@ pub struct Candidate<'a> {
     pub shown: Option<Size>,
     /// The bitrate of each of its layers, the least first; at least one.
     pub layers: &'a [Bitrate],
+    /// How many of these, the first, are the least layer with fewer frames.
+    pub thin: usize,
     pub ladder: &'a Ladder,
 }
 
@@ -82,6 +84,7 @@ pub struct Ladder {
     held_until: Option<Instant>,
     hold: Duration,
     climbed: Option<Instant>,
+    fell: Option<Instant>,
 }
 
 impl Default for Ladder {
@@ -91,6 +94,7 @@ impl Default for Ladder {
             held_until: None,
             hold: FIRST_HOLD,
             climbed: None,
+            fell: None,
         }
     }
 }
@@ -111,20 +115,26 @@ impl Ladder {
         if grant > before {
             self.climbed = Some(now);
         } else if grant < before && !is_full {
-            let was_vain = self
-                .climbed
-                .is_some_and(|at| now.saturating_duration_since(at) < VAIN);
-            self.hold = if was_vain {
-                (self.hold * 2).min(LONGEST_HOLD)
-            } else {
-                FIRST_HOLD
-            };
+            let since = |at: Instant| now.saturating_duration_since(at);
+            let was_vain = self.climbed.take().is_some_and(|at| since(at) < VAIN);
+            // A fall of several steps is one.
+            let goes_on = self.fell.replace(now).is_some_and(|at| since(at) < VAIN);
+            if was_vain {
+                self.hold = (self.hold * 2).min(LONGEST_HOLD);
+            } else if !goes_on {
+                self.hold = FIRST_HOLD;
+            }
             self.held_until = Some(now + self.hold);
         }
     }
 
+    /// No picture is worse than one that may have to go again soon.
     fn may_climb(&self, now: Instant) -> bool {
-        self.held_until.is_none_or(|until| now >= until)
+        let has_waited = || {
+            self.present == Some(Grant::Nothing)
+                && self.fell.is_some_and(|at| now >= at + LONGEST_PAUSE)
+        };
+        self.held_until.is_none_or(|until| now >= until) || has_waited()
     }
 }
 
@@ -162,7 +172,7 @@ pub fn allot(
         let candidate = &candidates[at];
         let highest = match candidate.urgency {
             Urgency::Screen => candidate.highest(),
-            _ => 0,
+            _ => candidate.thin,
         };
         grants[at] = share.raise(candidate, Grant::Nothing, highest);
     }
@@ -243,7 +253,11 @@ impl Candidate<'_> {
     /// The least layer that looks as sharp as any at the size it is shown.
     /// Layers halve in height from one to the next.
     fn highest(&self) -> usize {
-        let last = self.layers.len().saturating_sub(1);
+        let last = self.layers.len().saturating_sub(1 + self.thin);
+        self.thin + self.highest_of(last)
+    }
+
+    fn highest_of(&self, last: usize) -> usize {
         let height = self.shown.unwrap_or_default().height;
         if self.urgency == Urgency::Screen {
             return last;
@@ -273,6 +287,8 @@ const CLIMB: f64 = 0.9;
 /// After a step down.
 const FIRST_HOLD: Duration = Duration::from_secs(2);
 const LONGEST_HOLD: Duration = Duration::from_secs(16);
+/// After so long a pause there need only be enough.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// A step up that lasted less was a mistake.
 const VAIN: Duration = Duration::from_secs(5);
 /// Of what a camera is asked for.
@@ -304,7 +320,16 @@ mod tests {
             urgency: Urgency::Camera,
             shown: STAGE,
             layers,
+            thin: 0,
             ladder,
+        }
+    }
+
+    fn thin<'a>(layers: &'a [Bitrate], ladder: &'a Ladder) -> Candidate<'a> {
+        Candidate {
+            thin: 2,
+            shown: TILE,
+            ..camera(layers, ladder)
         }
     }
 
@@ -420,6 +445,38 @@ mod tests {
         }
         let pauses: Vec<_> = climbs.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses, [21, 41, 81, 161]);
+    }
+
+    #[test]
+    fn fewer_frames_come_before_none_and_after_everyone_is_seen() {
+        let layers = rates(&[70, 100, 150, 500]);
+        let mut ladder = Ladder::default();
+        let now = Instant::now();
+
+        for (estimate, grant) in [(120, None), (150, Some(0)), (190, Some(1)), (300, Some(2))] {
+            assert_eq!(grants(now, estimate, &[thin(&layers, &ladder)]), [grant]);
+        }
+        let two = vec![thin(&layers, &ladder); 2];
+        assert_eq!(grants(now, 320, &two), [Some(2), Some(0)]);
+        ladder.step(now, Grant::Layer(3), true);
+        assert_eq!(grants(now, 150, &[thin(&layers, &ladder)]), [Some(1)]);
+    }
+
+    #[test]
+    fn a_fall_in_several_steps_holds_the_next_climb_up_once() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut ladder = Ladder::default();
+        ladder.step(at(0), Grant::Layer(0), false);
+        ladder.step(at(100), Grant::Layer(2), true);
+
+        for (time, grant) in [(1000, 1), (1200, 0)] {
+            ladder.step(at(time), Grant::Layer(grant), false);
+        }
+        ladder.step(at(1400), Grant::Nothing, false);
+
+        assert!(!ladder.may_climb(at(5300)));
+        assert!(ladder.may_climb(at(5400)));
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub enum Allowed {
     All,
     /// This one of its simulcast layers and those below.
     UpTo(u8),
+    /// This one, with frames up to this temporal layer only.
+    Thin(u8, u8),
     Nothing,
 }
 
@@ -156,13 +158,18 @@ impl SlotState {
         }
     }
 
-    /// Follows a change of what is wanted in the slot, or of how it is shown.
+    /// Follows a change of what is wanted in the slot or allowed, or of how it
+    /// is shown.
     pub fn update_admitted(&mut self) {
         let is_camera = matches!(self.wanted, Some((_, Source::Camera)));
         let of_size = self.shown.filter(|_| is_camera).map(Shown::highest_layer);
+        let temporal = match self.allowed {
+            Allowed::Thin(_, temporal) => temporal,
+            Allowed::All | Allowed::UpTo(_) | Allowed::Nothing => u8::MAX,
+        };
         self.admitted = Layer {
             spatial: self.limit.spatial.min(of_size.unwrap_or(u8::MAX)),
-            ..self.limit
+            temporal: self.limit.temporal.min(temporal),
         };
     }
 
@@ -385,6 +392,14 @@ impl SlotState {
             can_pad: packet.codec.kind() == MediaKind::Video,
             original: Some(sent.number()),
         })
+    }
+
+    /// The same retransmission once more.
+    pub fn repeat(&mut self, repair: Forward) -> Forward {
+        Forward {
+            sequence: self.repair.next_sequence(),
+            ..repair
+        }
     }
 
     /// Whether [`SlotState::padding`] gives something.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::event::{Event, PauseReason};
 use crate::congestion::Bitrate;
-use crate::identity::{MediaKind, ParticipantId, Source};
+use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::subscribe::Allowed;
 use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot};
 
@@ -13,9 +13,11 @@ use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot};
 struct Wish {
     slot: usize,
     urgency: Urgency,
-    /// The layers that are there, the least first, and their bitrates.
-    layers: Vec<u8>,
+    /// What can be sent, the least first, and its bitrate. The first `thin`
+    /// are the least layer with fewer frames.
+    steps: Vec<Allowed>,
     bitrates: Vec<Bitrate>,
+    thin: usize,
 }
 
 impl Worker {
@@ -58,6 +60,7 @@ impl Worker {
                     urgency: wish.urgency,
                     shown: slot.shown.map(|shown| shown.size),
                     layers: &wish.bitrates,
+                    thin: wish.thin,
                     ladder: &slot.ladder,
                 }
             })
@@ -70,6 +73,7 @@ impl Worker {
         outbound.congestion.set_wanted(wanted);
         let estimate = outbound.congestion.settled_estimate(now);
         outbound.is_narrow = estimate.is_some_and(|estimate| estimate < wanted);
+        outbound.limit = estimate.filter(|_| outbound.congestion.has_met_limit());
         outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
         let mut grants = Vec::new();
         allot(
@@ -116,12 +120,13 @@ impl Worker {
         }
         let allowed = match grant {
             Grant::Nothing => Allowed::Nothing,
-            Grant::Layer(layer) if layer + 1 == wish.layers.len() => Allowed::All,
-            Grant::Layer(layer) => Allowed::UpTo(wish.layers[layer]),
+            Grant::Layer(step) if step + 1 == wish.steps.len() => Allowed::All,
+            Grant::Layer(step) => wish.steps[step],
         };
         if std::mem::replace(&mut state.allowed, allowed) == allowed {
             return;
         }
+        state.update_admitted();
         self.bind_slot(now, key, wish.slot);
         self.request_key_frames_for(now, key, wish.slot);
     }
@@ -148,7 +153,16 @@ impl Worker {
             if source.kind() == MediaKind::Audio {
                 let bitrate = layers.last().map(|(_, bitrate)| *bitrate);
                 sound = sound.plus(bitrate.unwrap_or_default());
-            } else if !layers.is_empty() {
+            } else if let Some((least, _)) = layers.first().copied() {
+                let mut steps: Vec<_> = self
+                    .thinner(participant.room, publisher, source, least)
+                    .collect();
+                let thin = steps.len();
+                steps.extend(
+                    layers
+                        .iter()
+                        .map(|(layer, bitrate)| (Allowed::UpTo(*layer), *bitrate)),
+                );
                 let is_pinned = slot.shown.is_some_and(|shown| shown.is_pinned);
                 wishes.push(Wish {
                     slot: index,
@@ -158,12 +172,32 @@ impl Worker {
                         _ if self.speaks(now, participant.room, publisher) => Urgency::Speaking,
                         _ => Urgency::Camera,
                     },
-                    layers: layers.iter().map(|(layer, _)| *layer).collect(),
-                    bitrates: layers.iter().map(|(_, bitrate)| *bitrate).collect(),
+                    bitrates: steps.iter().map(|(_, bitrate)| *bitrate).collect(),
+                    steps: steps.into_iter().map(|(step, _)| step).collect(),
+                    thin,
                 });
             }
         }
         (wishes, sound)
+    }
+
+    /// How the least layer of a source can be sent with fewer frames, and at
+    /// what bitrates, the least first. A shared screen has few anyway.
+    fn thinner(
+        &self,
+        room: RoomId,
+        publisher: ParticipantId,
+        source: Source,
+        least: u8,
+    ) -> impl Iterator<Item = (Allowed, Bitrate)> + '_ {
+        self.streams_of(room, publisher, source)
+            .map(|stream| &self.streams[stream])
+            .filter(move |stream| source == Source::Camera && stream.layer == least)
+            .flat_map(move |stream| {
+                (0_u8..)
+                    .zip(stream.thinner_bitrates())
+                    .map(move |(temporal, bitrate)| (Allowed::Thin(least, temporal), bitrate))
+            })
     }
 }
 

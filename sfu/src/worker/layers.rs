@@ -41,9 +41,9 @@ impl Worker {
         let slot = &mut participant.slots[index];
         if slot.wanted != source {
             let before = std::mem::replace(&mut slot.wanted, source);
-            slot.update_admitted();
             slot.ladder = Ladder::default();
             slot.allowed = Allowed::All;
+            slot.update_admitted();
             if let Some((publisher, source)) = before
                 && std::mem::take(&mut slot.is_paused)
             {
@@ -218,7 +218,7 @@ impl Worker {
         }
         let highest = match slot.allowed {
             Allowed::All => slot.limit.spatial,
-            Allowed::UpTo(layer) => layer.min(slot.limit.spatial),
+            Allowed::UpTo(layer) | Allowed::Thin(layer, _) => layer.min(slot.limit.spatial),
             Allowed::Nothing => return None,
         };
         let layer = |stream: &usize| self.streams[*stream].layer;

@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::congestion::Bitrate;
 use crate::identity::{ParticipantId, RoomId};
 use crate::publish::{Stream, Subscriber};
 use crate::rtcp::WallClock;
@@ -42,7 +43,7 @@ use budget::Budget;
 use command::{Command, MediaParameters, TransportParameters};
 use event::{DisconnectReason, Event};
 use media::Arrival;
-use outbound::{Scratch, Turn};
+use outbound::{Outbound, Scratch, Turn};
 use participant::Participant;
 use routes::Routes;
 use speech::Told;
@@ -324,8 +325,18 @@ impl Worker {
         Statistics {
             rooms: self.rooms.len() as u64,
             participants: self.participants.len() as u64,
+            narrow_paths: self.paths().filter(|path| path.is_narrow).count() as u64,
+            narrowest_path: self
+                .paths()
+                .filter_map(|path| path.limit)
+                .min()
+                .map(Bitrate::as_bits_per_second),
             ..self.statistics
         }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Outbound> {
+        self.participants.iter().map(|(_, one)| &one.outbound)
     }
 
     fn join(

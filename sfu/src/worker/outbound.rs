@@ -7,7 +7,7 @@ use slab::Slab;
 use super::batch::TransmitBatch;
 use super::statistics::Statistics;
 use super::writer::Writer;
-use crate::congestion::{Controller, Pacer};
+use crate::congestion::{Bitrate, Controller, Pacer};
 use crate::publish::Stream;
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::Path;
@@ -24,6 +24,8 @@ pub(super) struct Outbound {
     pub(super) is_constrained: bool,
     /// It takes less than all that is shown could use.
     pub(super) is_narrow: bool,
+    /// What it was last found to take, once a limit has shown.
+    pub(super) limit: Option<Bitrate>,
     /// The worker has it on its list of those that wait for their time.
     pub(super) is_listed: bool,
 }
@@ -67,6 +69,7 @@ impl Outbound {
             last_allocation: None,
             is_constrained: false,
             is_narrow: false,
+            limit: None,
             is_listed: false,
         }
     }

@@ -55,6 +55,8 @@ pub(super) struct Participant {
     /// Of its camera and its screen.
     pub(super) watching: [Watching; PICTURES.len()],
     pub(super) quality: Quality,
+    /// The share of what it sends that is lost on the way here, smoothed.
+    pub(super) uplink_loss: f32,
     /// What is sent to this participant, and how fast.
     pub(super) outbound: Outbound,
 }
@@ -101,6 +103,7 @@ impl Participant {
             repair: Repair::new(now),
             watching: Default::default(),
             quality: Quality::default(),
+            uplink_loss: 0.0,
             outbound: Outbound::new(now),
         }
     }

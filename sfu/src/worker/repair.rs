@@ -40,7 +40,8 @@ impl Repair {
 }
 
 impl Worker {
-    /// Sends a packet again to a receiver that misses it.
+    /// Sends a packet again to a receiver that misses it; twice, where that
+    /// may well be lost too: a picture waits for a round trip otherwise.
     pub(super) fn handle_nack(&mut self, now: Instant, key: usize, ssrc: Ssrc, number: u16) {
         self.statistics.nacks_received += 1;
         let participant = &mut self.participants[key];
@@ -58,7 +59,13 @@ impl Worker {
         let forward = slot.repair(now, number, round_trip, |published| {
             stream.ring.get(published).map(|kept| *kept.packet)
         });
-        if let Some(forward) = forward {
+        let Some(forward) = forward else {
+            return;
+        };
+        let copy = (participant.outbound.congestion.is_lossy()
+            && participant.repair.budget.spend(now))
+        .then(|| slot.repeat(forward));
+        for forward in [Some(forward), copy].into_iter().flatten() {
             self.statistics.retransmitted += 1;
             if participant.outbound.queue(forward, Urgency::Repair) {
                 self.pending.push_back(key);
@@ -88,7 +95,12 @@ impl Worker {
         if !numbers.is_empty() {
             self.statistics.nacks_sent += numbers.len() as u64;
             let ssrc = published.ssrc;
-            self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &numbers));
+            // Where much is lost the request may be too. Browsers answer only
+            // one of two within a round trip.
+            let is_lossy = self.participants[key].uplink_loss > LOSSY;
+            for _ in 0..=u32::from(is_lossy) {
+                self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &numbers));
+            }
         }
     }
 
@@ -135,6 +147,8 @@ const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// One a millisecond is some 9 Mbit/s.
 const REPAIRS_A_MILLISECOND: u32 = 1;
 const MOST_REPAIRS: u32 = 500;
+/// A share of packets.
+const LOSSY: f32 = 0.03;
 /// As long as a browser is between two reports, and then some.
 const LOSS_MEMORY: Duration = Duration::from_secs(6);
 /// A fifth: what one receiver says must not cost all others their quality.

@@ -9,6 +9,12 @@ pub struct Statistics {
     pub rooms: u64,
     /// Participants at present.
     pub participants: u64,
+    /// Receivers at present whose path takes less than all that they show
+    /// could use.
+    pub narrow_paths: u64,
+    /// What the narrowest path takes at present, in bits per second, of those
+    /// whose limit has shown.
+    pub narrowest_path: Option<u64>,
     /// Authentic RTP packets.
     pub packets_received: u64,
     /// Bytes of these as they came, without UDP and IP headers.

@@ -57,7 +57,7 @@ impl Worker {
         self.tend_speech(now);
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
-            self.streams[stream].bitrate.measure(now);
+            self.streams[stream].measure(now);
             self.request_missing(now, stream);
             self.request_key_frame(now, stream);
         }
@@ -110,6 +110,7 @@ impl Worker {
     /// was lost on the way here.
     fn rate(&mut self, now: Instant, key: usize, uplink_loss: f32) {
         let participant = &mut self.participants[key];
+        participant.uplink_loss += (uplink_loss - participant.uplink_loss) / 2.0;
         let slots = || participant.slots.iter();
         let (sum, count) = slots()
             .filter_map(|slot| slot.reported_loss)

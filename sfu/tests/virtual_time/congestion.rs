@@ -250,6 +250,33 @@ fn the_best_layer_that_fits_is_chosen_within_four_seconds_and_stays() {
 }
 
 #[test]
+fn a_least_layer_that_does_not_fit_loses_frames_before_it_is_paused() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(210, 100));
+        camera.has_temporal_layers = true;
+        camera.run(&mut session, Duration::from_secs(10));
+        let before = session.peers[&B].received.len();
+
+        camera.run(&mut session, Duration::from_secs(20));
+
+        let received = session.peers[&B].received[before..].iter();
+        let video: Vec<_> = received
+            .filter(|packet| packet.ssrc == slot_ssrc(B, video_slot(0)) && !packet.is_repair)
+            .collect();
+        let longest = video.windows(2).map(|pair| pair[1].at - pair[0].at).max();
+        let seen = shown(&video);
+        let top = seen.iter().filter(|packet| packet.temporal == 2).count();
+        println!(
+            "seed {seed}: {} packets, {top} of the top temporal layer, longest freeze {longest:?}",
+            seen.len()
+        );
+        assert!(seen.iter().all(|packet| packet.layer == 0));
+        assert!(top * 5 < seen.len(), "seed {seed}: {top}");
+        assert!(longest < Some(Duration::from_millis(400)), "{longest:?}");
+    }
+}
+
+#[test]
 fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
     let (mut session, mut camera) = layered_call(1, narrow(120, 100));
     camera.run(&mut session, Duration::from_secs(10));

@@ -194,3 +194,34 @@ fn a_publisher_hears_what_was_lost_and_the_way_there_and_back_is_measured() {
     assert!(statistics.nacks_sent > 50, "{statistics:?}");
     assert!(statistics.packets_lost > 50, "{statistics:?}");
 }
+
+#[test]
+fn where_much_is_lost_requests_and_repairs_go_out_twice() {
+    let lossy = Link {
+        delay: Duration::from_millis(30),
+        loss: Loss::Random(0.1),
+        ..Link::good()
+    };
+    for (links, downlink, uplink) in [
+        ([Link::good(), lossy], true, false),
+        ([lossy, Link::good()], false, true),
+        (
+            [Link {
+                loss: Loss::Random(0.01),
+                ..lossy
+            }; 2],
+            false,
+            false,
+        ),
+    ] {
+        let mut session = Session::new(7);
+        let sent = send(&mut session, links, Duration::from_secs(20)).expected;
+
+        let counted = session.worker.statistics();
+        let asked = session.peers[&A].nacks as f64 / counted.nacks_sent.max(1) as f64;
+        let repaired = counted.retransmitted as f64 / (sent as f64 / 10.0);
+        println!("requests came {asked:.2} times, of a tenth {repaired:.2} was sent again");
+        assert_eq!(asked > 1.4, uplink, "{asked}");
+        assert_eq!(repaired > 1.6, downlink, "{repaired}");
+    }
+}

@@ -49,6 +49,8 @@ pub struct Peer {
     pub fingerprint: Fingerprint,
     pub received: Vec<ReceivedPacket>,
     pub control: Vec<rtcp::Received>,
+    /// Packets that it was asked for again.
+    pub nacks: u64,
     /// Of all packets it sends (RFC 6464).
     pub audio_level: u8,
     /// The first datagram of the handshake.
@@ -101,6 +103,7 @@ impl Peer {
             fingerprint,
             received: Vec::new(),
             control: Vec::new(),
+            nacks: 0,
             audio_level: AUDIO_LEVEL,
             first_hello: Vec::new(),
             repairs_within: None,
@@ -372,6 +375,7 @@ impl Peer {
                 other => self.control.push(other),
             });
             self.reports.push(compound);
+            self.nacks += asked.len() as u64;
             for (ssrc, number) in asked {
                 self.repair(ssrc, number);
             }
