@@ -18,6 +18,7 @@ import {
 import { peerConfiguration } from './configuration';
 import { Descriptions } from './descriptions';
 import { chooseAudioCodec } from './redundancy';
+import { RepairDelay } from './repair-delay';
 import { SilenceWatch } from './silence';
 
 /** The `offer` message. */
@@ -76,6 +77,10 @@ export class Peer extends Emitter<PeerEvents> {
     () => {
       this.emit('silent');
     },
+  );
+  readonly #repairDelay = new RepairDelay(
+    () => this.statistics(),
+    () => [...this.#slots.people, ...this.#slots.screens].map(({ video }) => video.receiver),
   );
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
@@ -239,6 +244,7 @@ export class Peer extends Emitter<PeerEvents> {
   close(): void {
     this.#isClosed = true;
     this.#silence.stop();
+    this.#repairDelay.stop();
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
   }
@@ -261,7 +267,10 @@ export class Peer extends Emitter<PeerEvents> {
 
   readonly #handleConnectionState = (): void => {
     const state = this.#connection.connectionState;
-    if (state === 'connected') this.#silence.start();
+    if (state === 'connected') {
+      this.#silence.start();
+      this.#repairDelay.start();
+    }
     this.emit('connectionState', state);
   };
 

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Report } from '../room/statistics';
+import { RepairDelay } from './repair-delay';
+
+const receiver = { track: { id: 'picture' }, jitterBufferTarget: null as number | null };
+let reports: Report[];
+let delay: RepairDelay;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  receiver.jitterBufferTarget = null;
+  reports = [];
+  delay = new RepairDelay(
+    () => Promise.resolve(reports),
+    () => [receiver as unknown as RTCRtpReceiver],
+  );
+  delay.start();
+});
+
+afterEach(() => {
+  delay.stop();
+  vi.useRealTimers();
+});
+
+let [packets, requests] = [0, 0];
+
+/** Lets seconds pass in which so many packets come, and so many are asked for again. */
+async function receive(seconds: number, came: number, asked: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    packets += came;
+    requests += asked;
+    reports = [
+      { type: 'candidate-pair', currentRoundTripTime: 0.06 },
+      {
+        ...{ type: 'inbound-rtp', kind: 'video', trackIdentifier: 'picture' },
+        ...{ packetsReceived: packets, nackCount: requests },
+      },
+    ];
+    await vi.advanceTimersByTimeAsync(1_000);
+  }
+}
+
+test('a picture of which much is lost gets time for two repairs, until it is long over', async () => {
+  await receive(5, 100, 1);
+  expect(receiver.jitterBufferTarget).toBeNull();
+  await receive(3, 100, 10);
+  expect(receiver.jitterBufferTarget).toBe(260);
+  await receive(10, 100, 0);
+  expect(receiver.jitterBufferTarget).toBe(260);
+  await receive(6, 100, 0);
+  expect(receiver.jitterBufferTarget).toBeNull();
+});
+
+test('a single bad second, and a picture that is hardly sent, change nothing', async () => {
+  await receive(3, 100, 0);
+  await receive(1, 100, 30);
+  await receive(3, 100, 0);
+  await receive(5, 3, 3);
+  expect(receiver.jitterBufferTarget).toBeNull();
+});
+
+test('browsers that cannot wait longer are left alone', async () => {
+  Reflect.deleteProperty(receiver, 'jitterBufferTarget');
+  await receive(5, 100, 20);
+  expect('jitterBufferTarget' in receiver).toBe(false);
+});

@@ -1,0 +1,108 @@
+import type { Report } from '../room/statistics';
+
+/**
+ * Gives pictures time for what is lost to be sent again, and that once more,
+ * where much is lost. By itself a browser waits for about one round trip, and
+ * a picture then stands still whenever a request or its answer is lost too.
+ * Sound goes along, as browsers keep lips and voices together. Elsewhere
+ * nothing waits.
+ */
+export class RepairDelay {
+  readonly #reports: () => Promise<readonly Report[]>;
+  readonly #receivers: () => readonly RTCRtpReceiver[];
+  readonly #pictures = new Map<string, Picture>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** `receivers`: of pictures. */
+  constructor(
+    reports: () => Promise<readonly Report[]>,
+    receivers: () => readonly RTCRtpReceiver[],
+  ) {
+    this.#reports = reports;
+    this.#receivers = receivers;
+  }
+
+  /** Idempotent. */
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#reports().then(
+        (reports) => {
+          if (this.#timer !== undefined) this.#adapt(reports);
+        },
+        () => undefined,
+      );
+    }, INTERVAL);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #adapt(reports: readonly Report[]): void {
+    const target = repairTime(reports);
+    for (const report of reports) {
+      if (report['type'] !== 'inbound-rtp' || report['kind'] !== 'video') continue;
+      const track = String(report['trackIdentifier']);
+      const receiver = this.#receivers().find((one) => one.track.id === track);
+      if (receiver === undefined || !('jitterBufferTarget' in receiver)) continue;
+      const before = this.#pictures.get(track);
+      const after = judged(before, count(report['packetsReceived']), count(report['nackCount']));
+      this.#pictures.set(track, after);
+      // What is set already would only make the browser begin anew.
+      if (after.isLossy !== (before?.isLossy ?? false)) {
+        receiver.jitterBufferTarget = after.isLossy ? target : null;
+      }
+    }
+  }
+}
+
+/** What is known of one picture. */
+interface Picture {
+  readonly packets: number;
+  /** How often packets were asked for again. */
+  readonly requests: number;
+  readonly isLossy: boolean;
+  /** Looks in a row that say otherwise. */
+  readonly doubts: number;
+}
+
+function judged(before: Picture | undefined, packets: number, requests: number): Picture {
+  const { isLossy = false, doubts = 0 } = before ?? {};
+  const came = packets - (before?.packets ?? 0);
+  const asked = requests - (before?.requests ?? 0);
+  if (before === undefined || came < LEAST_PACKETS) return { packets, requests, isLossy, doubts };
+  const says = isLossy ? asked > QUIET * came : asked > LOSSY * came;
+  if (says === isLossy) return { packets, requests, isLossy, doubts: 0 };
+  const enough = isLossy ? CALM_LOOKS : LOSSY_LOOKS;
+  return doubts + 1 < enough
+    ? { packets, requests, isLossy, doubts: doubts + 1 }
+    : { packets, requests, isLossy: says, doubts: 0 };
+}
+
+/** How long two repairs take, in ms; the publisher's part of the way may be the longer one. */
+function repairTime(reports: readonly Report[]): number {
+  const pairs = reports.filter(({ type }) => type === 'candidate-pair');
+  const roundTrips = pairs.map((pair) => count(pair['currentRoundTripTime']) * 1_000);
+  const time = 2 * (Math.max(0, ...roundTrips) + ASKING);
+  return Math.round(Math.min(MOST, Math.max(LEAST, time)));
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+// In ms.
+const INTERVAL = 1_000;
+/** From a packet's loss to its repair, beyond the round trip: it is noticed at a later one, and asked for at intervals. */
+const ASKING = 70;
+const LEAST = 250;
+/** More would be heard in a conversation. */
+const MOST = 350;
+/** Fewer say nothing. */
+const LEAST_PACKETS = 10;
+/** Requests by packets that came. */
+const LOSSY = 0.05;
+const QUIET = 0.02;
+const LOSSY_LOOKS = 2;
+const CALM_LOOKS = 15;
