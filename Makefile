@@ -110,7 +110,7 @@ client-test: $(NODE_MODULES) chromium
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client server hostile-server chromium ffmpeg
+browser-test: client server hostile-server link-simulator chromium ffmpeg nftables
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
@@ -127,7 +127,7 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
+soak: client server link-simulator chromium nftables ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
 	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
 	@echo "A session's rules against a model of them, $$(($(SOAK_SEEDS) * 50)) orders of events"
@@ -139,6 +139,8 @@ soak: client server chromium ## The long forms: many seeds, floods, and SOAK_ROU
 	@echo "Five thousand people at once, and how long a therapist's click takes"
 	@ulimit -n 20000; QUIETROOM_CROWD=5000 cargo test --release --locked --test crowd -- --nocapture --test-threads=1
 	@QUIETROOM_ADMISSIONS=40 $(NPM) run --silent test:browser -- admit-time
+	@echo "Chromium on bad links, for minutes"
+	@QUIETROOM_LINKS=long $(NPM) run --silent test:network -- bad-links
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Round $$round of $(SOAK_ROUNDS)"; \
 		cargo test --workspace --locked --quiet; \
@@ -180,6 +182,11 @@ server: rust-version ## Build the server
 hostile-server: rust-version
 	@echo "Building the server that the browser tests are deceived by"
 	+@cargo build --locked -p hostile-server
+
+.PHONY: link-simulator
+link-simulator: rust-version
+	@echo "Building the link simulator"
+	+@cargo build --locked -p loadtest
 
 $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 	@echo "Building the web client"
@@ -253,6 +260,20 @@ firefox:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firefox-esr iproute2 </dev/null; \
 		else \
 			echo "The browser tests need Firefox: install it, or set FIREFOX to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+# Browser tests narrow cables with tc and lose packets with nft.
+.PHONY: nftables
+nftables:
+	@if ! command -v nft >/dev/null || ! command -v tc >/dev/null; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing nftables and iproute2"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nftables iproute2 </dev/null; \
+		else \
+			echo "The browser tests need nft (nftables) and tc (iproute2): install them" >&2; \
 			exit 1; \
 		fi; \
 	fi

@@ -12,6 +12,8 @@ import { type Tone, writeTone } from './tone';
 export interface Person extends Tone {
   readonly name: string;
   readonly colour: Colour;
+  /** Writes what the microphone gives, to a file; the tone when absent. */
+  readonly voice?: (path: string) => Promise<void>;
   /** What the camera shows; the plain colour when absent. */
   readonly painter?: Painter;
 }
@@ -72,7 +74,7 @@ export class Participant {
       const microphone = join(folder, 'microphone.wav');
       const camera = join(folder, 'camera.y4m');
       await Promise.all([
-        writeTone(microphone, person),
+        person.voice?.(microphone) ?? writeTone(microphone, person),
         writePicture(camera, size, person.painter ?? plain(person.colour)),
       ]);
       const browser = await chromium.launch({

@@ -38,6 +38,17 @@ export function plain(colour: Colour): Painter {
   return (x, y, turn) => (y > 0.85 && Math.abs(x - turn) < 0.1 ? [30, 30, 30] : colour);
 }
 
+/** One colour with a grain that changes with each frame: costs about as many bits as a camera's picture. */
+export function lively(colour: Colour): Painter {
+  return (x, y, turn) => {
+    const place = Math.floor(x * GRAINS) * 374_761_393 + Math.floor(y * GRAINS) * 668_265_263;
+    let hash = (place + Math.round(turn * 1_000) * 2_147_483) | 0;
+    hash = Math.imul(hash ^ (hash >>> 13), 1_274_126_177);
+    const grain = (((hash >>> 16) & 255) / 255 - 0.5) * GRAIN;
+    return [colour[0] + grain, colour[1] + grain, colour[2] + grain];
+  };
+}
+
 /** The colours of a {@link portrait}, and how far the hair reaches: 0.2 is short, 0.34 to the shoulders. */
 export interface Sitter {
   readonly wall: Colour;
@@ -108,4 +119,8 @@ function smooth(low: number, high: number, value: number): number {
   return share * share * (3 - 2 * share);
 }
 
+/** In a row and in a column. */
+const GRAINS = 240;
+/** From the darkest to the brightest, of 255. */
+const GRAIN = 24;
 const FRAMES_A_SECOND = 15;

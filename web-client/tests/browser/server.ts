@@ -39,6 +39,8 @@ export class Server {
   readonly origin: string;
   /** The link that the server printed; absent when it trusts the clinic's keys. */
   readonly printedLink: string | undefined;
+  /** Where media goes to, of a server with one worker; only with {@link Server.startAt}. */
+  readonly mediaPort: number;
   /** Both output streams, as they came. */
   readonly output: string[];
   #process: ChildProcess;
@@ -48,12 +50,14 @@ export class Server {
   private constructor(
     origin: string,
     printedLink: string | undefined,
+    mediaPort: number,
     output: string[],
     process: ChildProcess,
     folder: string,
   ) {
     this.origin = origin;
     this.printedLink = printedLink;
+    this.mediaPort = mediaPort;
     this.output = output;
     this.#process = process;
     this.#folder = folder;
@@ -86,12 +90,15 @@ export class Server {
     let process: ChildProcess | undefined;
     try {
       const port = await freePort();
+      // A free port for TCP is mostly one for UDP too.
+      const mediaPort = address === undefined ? 0 : await freePort();
       const origin = `http://${address ?? 'localhost'}:${port}`;
       const config = [`[http]`, `listen = "${address ?? '127.0.0.1'}:${port}"`];
       if (address !== undefined) config.push(`behind_tls_proxy = true`);
-      config.push(`[media]`, `port = 0`);
-      if (address !== undefined) config.push(`addresses = ["${address}"]`);
-      config.push(`[metrics]`, `listen = ""`);
+      config.push(`[media]`, `port = ${mediaPort}`);
+      if (address !== undefined) config.push(`addresses = ["${address}"]`, `workers = 1`);
+      const metrics = address === undefined ? '' : `127.0.0.1:${METRICS_PORT}`;
+      config.push(`[metrics]`, `listen = "${metrics}"`);
       config.push(`[rooms]`);
       const { encryption, capacity } = rooms;
       if (encryption !== undefined) config.push(`encryption = "${encryption}"`);
@@ -117,7 +124,7 @@ export class Server {
       ended.catch(() => undefined);
       const ready = withKeys ? healthy(origin) : linkIn(output);
       const link = await Promise.race([ready, ended]);
-      return new Server(origin, link, output, running, folder);
+      return new Server(origin, link, mediaPort, output, running, folder);
     } catch (error) {
       process?.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
@@ -128,6 +135,14 @@ export class Server {
   /** A token of the clinic's for `room`; only with {@link Server.startWithKeys}. */
   token(room: string, role: Role = 'client'): Promise<string> {
     return mint(this.#folder, room, role);
+  }
+
+  /** A figure that the server gives; only with {@link Server.startAt}. */
+  async figure(name: string): Promise<number> {
+    const page = await (await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).text();
+    const line = page.split('\n').find((one) => one.startsWith(`${name} `));
+    if (line === undefined) throw new Error(`no figure ${name}`);
+    return Number(line.slice(name.length));
   }
 
   /** Opens a session by the API; only with {@link Server.startWithSessions}. */
@@ -274,6 +289,8 @@ export function built(profile: string, name: string): string {
 }
 
 const BINARY = binary();
+/** In a network namespace it is always free. */
+const METRICS_PORT = 9464;
 const START_MS = 20_000;
 /** The server promises to be gone within five seconds. */
 const STOP_MS = 6_000;

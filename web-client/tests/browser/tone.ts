@@ -23,6 +23,11 @@ export async function writeTone(path: string, tone: Tone): Promise<void> {
     const loudness = seconds < (tone.turn ?? LOOP_SECONDS) ? burst(seconds) : 0;
     samples[index] = Math.round(AMPLITUDE * loudness * wave);
   }
+  await writeWave(path, samples);
+}
+
+/** Writes one channel of 48,000 samples a second. */
+export async function writeWave(path: string, samples: Int16Array): Promise<void> {
   await writeFile(path, wave(samples));
 }
 

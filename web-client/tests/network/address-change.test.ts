@@ -20,7 +20,7 @@ describe('somebody whose network changes', () => {
     await machine.connect(1);
     await machine.connect(2);
     [red, green] = await Promise.all([
-      Participant.start(RED, undefined, machine.surroundings(server.origin)),
+      Participant.start(RED, undefined, await machine.surroundings(server.origin)),
       Participant.start(GREEN, undefined, {
         flags: [`--unsafely-treat-insecure-origin-as-secure=${server.origin}`],
       }),

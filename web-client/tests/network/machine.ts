@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { CHROMIUM, type OtherBrowser } from '../browser/participant';
@@ -31,18 +31,23 @@ export class Machine {
     const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
     const machine = new Machine(holder, folder, name);
     await machine.#isApart();
-    const program = join(folder, 'chromium');
-    const script = `#!/bin/sh\nexec nsenter --net=/proc/${machine.#pid}/ns/net ${CHROMIUM} "$@"\n`;
-    await writeFile(program, script);
-    await chmod(program, 0o755);
     await machine.run('ip', 'link', 'set', 'lo', 'up');
     return machine;
   }
 
+  /** A program that starts `browser` there. */
+  async program(browser: string): Promise<string> {
+    const path = join(this.#folder, basename(browser));
+    const script = `#!/bin/sh\nexec nsenter --net=/proc/${this.#pid}/ns/net ${browser} "$@"\n`;
+    await writeFile(path, script);
+    await chmod(path, 0o755);
+    return path;
+  }
+
   /** For {@link Participant.start}: there, with the server's pages trusted as if they came by TLS. */
-  surroundings(origin: string): OtherBrowser {
+  async surroundings(origin: string): Promise<OtherBrowser> {
     return {
-      program: join(this.#folder, 'chromium'),
+      program: await this.program(CHROMIUM),
       flags: [`--unsafely-treat-insecure-origin-as-secure=${origin}`],
     };
   }
@@ -74,9 +79,9 @@ export class Machine {
     return `${this.#name}${cable}`;
   }
 
-  /** Runs a command there. */
-  async run(...command: string[]): Promise<void> {
-    await execute('nsenter', [`--net=/proc/${this.#pid}/ns/net`, ...command]);
+  /** Runs a command there, and gives what it prints. */
+  async run(...command: string[]): Promise<string> {
+    return (await execute('nsenter', [`--net=/proc/${this.#pid}/ns/net`, ...command])).stdout;
   }
 
   /** Ends it, with its cables; browsers there must be closed before. */
