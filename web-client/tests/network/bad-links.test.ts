@@ -125,7 +125,8 @@ describe('somebody behind a bad link, and somebody behind a good one', () => {
         `the layer that fits ${percent(fitting)} of the time`,
     );
     expect(knownMs).toBeLessThan(SLACK * 4_000);
-    expect(within).toBeGreaterThan(0.7);
+    // A busy machine reads feedback late, and its probes are uneven.
+    expect(traffic.estimatedWithin(settled, 650_000, 1_200_000)).toBeGreaterThan(0.8);
     expect(queueMs).toBeLessThan(SLACK * 150);
     expect(dropped).toBeLessThan(SLACK * 0.02);
     expect(fitting).toBeGreaterThan(0.7);
