@@ -516,6 +516,77 @@ fn whatever_is_said_there_is_one_commit_an_epoch_and_one_reader_a_key_package() 
     }
 }
 
+#[test]
+fn whom_the_group_never_had_is_added_like_anybody_else_whatever_it_says() {
+    let start = Instant::now();
+    let mut delivery = group_of(&[A, B], start);
+    delivery.introduce(B, "ben");
+    let now = start + Duration::from_mins(1);
+
+    let told = delivery.rejoin(D, asking(1), now);
+
+    assert_eq!(told, Ok(vec![(D, ServerMessage::MlsKeyPackageWanted {})]));
+    assert_eq!(delivery.place(D), None);
+    let by_stranger = delivery.commit(D, commit(1, &[]), Some(&[]), now);
+    assert_eq!(by_stranger, Err(Invalid::NotAMember));
+    assert_eq!(delivery.report(D, asking(1), now), Ok(Vec::new()));
+    assert_eq!(delivery.resync(D, now), []);
+    assert_eq!(delivery.place(D), None);
+    let by_member = delivery.commit(A, commit(1, &[]), Some(&[]), now);
+    let told = by_member.expect("it is valid");
+    assert!(told.iter().all(|(to, _)| *to != D), "{told:?}");
+
+    delivery.leave(B, now);
+    delivery.introduce(B, "mallory");
+    let told = delivery.rejoin(B, asking(2), now);
+    assert_eq!(told, Ok(vec![(B, ServerMessage::MlsKeyPackageWanted {})]));
+}
+
+#[test]
+fn a_member_that_lost_its_place_in_the_room_comes_back_by_its_word() {
+    let start = Instant::now();
+    let mut delivery = group_of(&[A, B], start);
+    delivery.introduce(B, "ben");
+    let now = start + Duration::from_mins(1);
+    delivery.leave(B, now);
+
+    delivery.introduce(B, "ben");
+    let told = delivery.rejoin(B, asking(1), now + Duration::from_mins(2));
+
+    assert_eq!(told, Ok(Vec::new()));
+    assert_eq!(place(&delivery, B), Some((Some(0), 1)));
+
+    delivery.leave(B, now);
+    delivery.introduce(B, "ben");
+    let told = delivery.rejoin(B, asking(1), now + Duration::from_mins(4));
+    assert_eq!(told, Ok(vec![(B, ServerMessage::MlsKeyPackageWanted {})]));
+}
+
+#[test]
+fn who_comes_back_long_after_a_restart_is_brought_to_a_member_at_once() {
+    let now = Instant::now();
+    let mut delivery = Delivery::default();
+    delivery.rejoin(A, asking(7), now).expect("it is valid");
+    let later = now + Duration::from_secs(30);
+
+    let told = delivery.rejoin(B, asking(7), later);
+
+    assert_eq!(told, Ok(vec![(B, ServerMessage::MlsKeyPackageWanted {})]));
+    let handed = delivery.key_package(B, key_package(B), later);
+    let message = ServerMessage::MlsKeyPackage {
+        participant_id: B.to_string(),
+        key_package: key_package(B),
+    };
+    assert_eq!(handed, Ok(vec![(A, message)]));
+    let added = delivery.commit(A, commit(7, &[B]), Some(&[B]), later);
+    assert!(
+        added
+            .expect("it is valid")
+            .iter()
+            .any(|(to, message)| *to == B && matches!(message, ServerMessage::MlsWelcome { .. }))
+    );
+}
+
 fn group_of_one(now: Instant) -> Delivery {
     let mut delivery = Delivery::default();
     join(&mut delivery, A, now);

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::commits::Commits;
 use super::dispute::{Changes, People, State, person};
 use super::enrolment::{Claim, Enrolment, Standing};
+use super::former::FormerMembers;
 use crate::limits::{Rate, TokenBucket};
 use crate::protocol::{ErrorCode, GroupCommit, Opaque, ServerMessage};
 
@@ -25,7 +26,8 @@ pub struct Delivery {
     /// Whose socket is gone, and since when.
     away: BTreeMap<ParticipantId, Instant>,
     /// Whose seats are whose; a seat that is not here is a person of its own.
-    people: People,
+    pub(super) people: People,
+    pub(super) former: FormerMembers,
     /// How many commits each may make.
     paces: BTreeMap<ParticipantId, TokenBucket>,
     /// Whose commits are not taken for a while, by person.
@@ -103,6 +105,10 @@ impl Delivery {
     /// Somebody left. The members see to it that the group's next epoch is
     /// without it.
     pub fn leave(&mut self, id: ParticipantId, now: Instant) -> Vec<Told> {
+        if self.is_in_the_group(id) {
+            let person = person(&self.people, id);
+            self.former.note(id, person, now);
+        }
         self.participants.remove(&id);
         self.away.remove(&id);
         self.people.remove(&id);
@@ -518,6 +524,12 @@ impl Delivery {
 
     fn is_waiting(&self, id: ParticipantId) -> bool {
         matches!(self.participants.get(&id), Some(Standing::Waiting(_)))
+    }
+
+    /// Whether somebody has shown to be in.
+    pub(super) fn is_in_the_group(&self, id: ParticipantId) -> bool {
+        let standing = self.participants.get(&id);
+        matches!(standing, Some(Standing::Member { epoch: Some(_), .. }))
     }
 
     /// Those who have shown to be in.

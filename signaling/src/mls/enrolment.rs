@@ -33,11 +33,22 @@ pub(super) struct Enrolment {
     asked_at: Option<Instant>,
     /// Who got one unasked, last.
     sponsor: Option<ParticipantId>,
-    /// It was in the group, or was asked to make one: members may not see that
-    /// it must be added, and it may know more of the group than the server.
-    is_former: bool,
+    past: Past,
     /// When it first waited in vain.
     overdue_since: Option<Instant>,
+}
+
+/// What a newcomer had to do with the group.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Past {
+    #[default]
+    Nothing,
+    /// It says to have been inside, and may have been: members may not see
+    /// that it must be added.
+    Claimed,
+    /// It was in the group, or was asked to make one: it may know more of the
+    /// group than the server, too.
+    Former,
 }
 
 /// What a claim leads to.
@@ -61,18 +72,30 @@ impl Enrolment {
     /// For somebody who was in the group, or was asked to make one.
     pub(super) fn of_former(key_package: Option<Opaque>) -> Self {
         Self {
-            is_former: true,
+            past: Past::Former,
             ..Self::new(key_package)
         }
     }
 
+    /// For somebody who says to have been in the group, which nobody else knows.
+    pub(super) fn of_claimant() -> Self {
+        Self {
+            past: Past::Claimed,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn is_former(&self) -> bool {
-        self.is_former
+        self.past == Past::Former
+    }
+
+    pub(super) fn is_claimant(&self) -> bool {
+        self.past == Past::Claimed
     }
 
     /// Notes that it is asked to make the group.
     pub(super) fn ask_to_create(&mut self) {
-        self.is_former = true;
+        self.past = Past::Former;
     }
 
     /// Notes that it waits in vain.
@@ -129,7 +152,8 @@ impl Enrolment {
     /// Whether the newcomer has given a key package or was inside, nobody asks
     /// for another, and it still waits.
     pub(super) fn is_overdue(&self) -> bool {
-        let is_known = self.is_former || self.key_package.is_some() || self.holder.is_some();
+        let has_past = self.past != Past::Nothing;
+        let is_known = has_past || self.key_package.is_some() || self.holder.is_some();
         self.next.is_none() && is_known
     }
 

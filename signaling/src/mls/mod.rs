@@ -9,6 +9,7 @@ mod commits;
 mod delivery;
 mod dispute;
 mod enrolment;
+mod former;
 mod recovery;
 
 pub use delivery::{Delivery, Invalid, Place, Told};

@@ -9,13 +9,14 @@ use super::commits::Commits;
 use super::delivery::{
     Delivery, Group, Invalid, MAX_COMMIT, MAX_GROUP_INFO, MAX_HASH, Told, limit,
 };
-use super::dispute::{Changes, State};
+use super::dispute::{Changes, State, person};
 use super::enrolment::{Enrolment, Standing};
 use crate::protocol::{GroupReport, Opaque, ServerMessage};
 
 impl Delivery {
     /// Somebody comes in who says to be in the group already, as after a
-    /// restart of the server.
+    /// restart of the server. If none of the others can know, it is to be added
+    /// like anybody else.
     ///
     /// # Errors
     /// A part of its report is too large; nothing has changed.
@@ -26,6 +27,11 @@ impl Delivery {
         now: Instant,
     ) -> Result<Vec<Told>, Invalid> {
         validate(&report)?;
+        if self.is_stranger(id, now) {
+            let claimant = Standing::Waiting(Enrolment::of_claimant());
+            self.participants.insert(id, claimant);
+            return Ok(vec![(id, ServerMessage::MlsKeyPackageWanted {})]);
+        }
         Ok(self.stand(id, report, true, now))
     }
 
@@ -45,6 +51,8 @@ impl Delivery {
         match self.participants.get(&id) {
             Some(Standing::Member { .. }) => {}
             Some(Standing::Waiting(enrolment)) if enrolment.is_former() => {}
+            // It may well be inside, but who can tell?
+            Some(Standing::Waiting(enrolment)) if enrolment.is_claimant() => return Ok(Vec::new()),
             Some(Standing::Waiting(_)) | None => return Err(Invalid::NotAMember),
         }
         Ok(self.stand(id, report, false, now))
@@ -83,6 +91,17 @@ impl Delivery {
     pub(super) fn are_returning(&self, now: Instant) -> bool {
         self.recovering_until
             .is_some_and(|until| now < until + RETURNING)
+    }
+
+    /// Whether somebody who says to be in the group was not known to be, at a
+    /// time when who was inside is known.
+    fn is_stranger(&self, id: ParticipantId, now: Instant) -> bool {
+        let Some(group) = &self.group else {
+            return false;
+        };
+        let is_settled = !self.are_returning(now) && !group.is_new(now);
+        let person = person(&self.people, id);
+        is_settled && !self.is_in_the_group(id) && !self.former.has(id, &person, now)
     }
 
     /// Forgets welcomes that nobody will ask for.
@@ -250,12 +269,18 @@ impl Delivery {
         };
         let present = group.state.epoch;
         // A group that was made as if nobody had been here gives way.
-        let is_new = present == 0 && now < group.made_at + RECOVERY + RETURNING;
-        if self.is_recovering(now) || (rejoins && is_new) {
+        if self.is_recovering(now) || (rejoins && group.is_new(now)) {
             return true;
         }
         let lacking = usize::try_from(report.epoch - present).unwrap_or(usize::MAX);
         self.are_returning(now) && lacking <= report.commits.len().min(MAX_BROUGHT)
+    }
+}
+
+impl Group {
+    /// Whether it may have been made because the server forgot another one.
+    fn is_new(&self, now: Instant) -> bool {
+        self.state.epoch == 0 && now < self.made_at + RECOVERY + RETURNING
     }
 }
 
