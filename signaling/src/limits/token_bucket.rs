@@ -78,6 +78,8 @@ impl TokenBucket {
 pub(crate) struct SourceBuckets {
     rate: Rate,
     buckets: HashMap<Source, TokenBucket>,
+    /// When it was last looked which accounts are full.
+    swept: Option<Instant>,
 }
 
 impl SourceBuckets {
@@ -85,6 +87,7 @@ impl SourceBuckets {
         Self {
             rate,
             buckets: HashMap::new(),
+            swept: None,
         }
     }
 
@@ -94,8 +97,7 @@ impl SourceBuckets {
     /// It is empty for as long as is said.
     pub(crate) fn take(&mut self, source: Source, now: Instant) -> Result<(), Duration> {
         if self.buckets.len() >= MAX_SOURCES && !self.buckets.contains_key(&source) {
-            // A full account is as good as none.
-            self.buckets.retain(|_, bucket| !bucket.is_full(now));
+            self.sweep(now);
             if self.buckets.len() >= MAX_SOURCES {
                 // So many at once are no single source's doing: what bounds
                 // all together must hold.
@@ -112,10 +114,22 @@ impl SourceBuckets {
             Err(bucket.wait(1, now))
         }
     }
+
+    /// Forgets full accounts, which are as good as none. Not each time: a flood
+    /// from ever new sources must not have all accounts looked at for each.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now < swept + SWEEP) {
+            return;
+        }
+        self.swept = Some(now);
+        self.buckets.retain(|_, bucket| !bucket.is_full(now));
+    }
 }
 
 /// About 1 MB.
 const MAX_SOURCES: usize = 10_000;
+
+const SWEEP: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +200,24 @@ mod tests {
         assert_eq!(buckets.buckets.len(), MAX_SOURCES);
 
         let later = now + Duration::from_secs(10);
+        assert_eq!(buckets.take(source(50_000), later), Ok(()));
+        assert_eq!(buckets.buckets.len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_new_sources_has_the_others_looked_at_once_a_second() {
+        let start = Instant::now();
+        let mut buckets = SourceBuckets::new(RATE);
+        let sources = u32::try_from(MAX_SOURCES).expect("it is small");
+        for number in 0..=sources {
+            assert_eq!(buckets.take(source(number), start), Ok(()));
+        }
+
+        // By now all accounts are full again, but they were just looked at.
+        let soon = start + Duration::from_millis(600);
+        assert_eq!(buckets.take(source(50_000), soon), Ok(()));
+        assert_eq!(buckets.buckets.len(), MAX_SOURCES);
+        let later = start + Duration::from_millis(1_100);
         assert_eq!(buckets.take(source(50_000), later), Ok(()));
         assert_eq!(buckets.buckets.len(), 1);
     }
