@@ -15,8 +15,6 @@ interface GroupChannelEvents {
   told: [participantId: string, key: string, message: ApplicationMessage];
   /** This client is in the group no more, and may be in another later. */
   lost: [];
-  /** The worker did not believe the server. */
-  refused: [reason: string];
   failed: [error: QuietroomError];
 }
 
@@ -112,12 +110,11 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
       case 'told':
         this.emit('told', report.participantId, report.key, report.message);
         break;
-      case 'group-refused':
-        this.emit('refused', report.reason);
-        break;
       case 'group-failed':
         this.emit('failed', new QuietroomError('encryption-failed', report.reason));
         break;
+      // Nothing came of it: it was late, or the server lied.
+      case 'group-refused':
       case 'identity':
       case 'ready':
       case 'transform-ready':
