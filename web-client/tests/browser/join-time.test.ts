@@ -60,5 +60,5 @@ function milliseconds(value: number): string {
   return `${value.toFixed(0)} ms`;
 }
 
-const JOINS = 7;
+const JOINS = 5;
 const JOIN_MS = 1_000;

@@ -23,7 +23,7 @@ describe('three people who take redundant sound, and one who does not', () => {
 
   test('send it while all take it, and plain sound as long as one does not', async () => {
     gathering.explainFailure();
-    for (const participant of three) await enter(participant);
+    await Promise.all(three.map(enter));
     await Promise.all(three.map((participant) => participant.meets(2)));
     await expect.poll(() => kinds(three), POLL).toEqual(['red', 'red', 'red']);
     await everybodyHears(three, ['red', 'green', 'blue']);
@@ -70,12 +70,14 @@ async function everybodyHears(
   people: readonly Participant[],
   names: readonly string[],
 ): Promise<void> {
-  for (const participant of people) {
-    const others = names.filter((name) => name !== participant.person.name).sort();
-    await expect
-      .poll(async () => (await participant.tiles()).map(({ heard }) => heard).sort(), POLL)
-      .toEqual(others);
-  }
+  await Promise.all(
+    people.map((participant) => {
+      const others = names.filter((name) => name !== participant.person.name).sort();
+      return expect
+        .poll(async () => (await participant.tiles()).map(({ heard }) => heard).sort(), POLL)
+        .toEqual(others);
+    }),
+  );
 }
 
 function offers(participant: Participant | undefined): Promise<string> | undefined {
