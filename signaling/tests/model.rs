@@ -54,7 +54,7 @@ type Who = u8;
 type Token = u8;
 
 /// The stays. Some come with the token of another.
-const STAYS: [(Role, Token); 10] = [
+const STAYS: [(Role, Token); 11] = [
     (Role::Host, 0),
     (Role::CoHost, 1),
     (Role::CoHost, 2),
@@ -62,6 +62,7 @@ const STAYS: [(Role, Token); 10] = [
     (Role::Client, 4),
     (Role::Observer, 5),
     (Role::Interpreter, 6),
+    (Role::Client, 3),
     (Role::Client, 3),
     (Role::Client, 3),
     (Role::CoHost, 1),
@@ -175,7 +176,32 @@ impl Model {
         self.is_here(who) || self.seen.contains(&who)
     }
 
+    /// The oldest of a person's stays that are too many with one more.
+    fn surplus(stays: impl Iterator<Item = Who>, who: Who) -> Option<Who> {
+        let own: Vec<_> = stays.filter(|stay| token(*stay) == token(who)).collect();
+        (own.len() >= MOST_DEVICES).then(|| own[0])
+    }
+
+    /// The last seat is a host's while none is there.
+    fn has_seat(&self, who: Who, policy: &SessionPolicy) -> bool {
+        let hosts = self.inside.iter().filter(|who| role(**who) == Role::Host);
+        let kept = usize::from(role(who) != Role::Host && hosts.count() == 0);
+        let leaving = usize::from(Self::surplus(self.inside.iter().copied(), who).is_some());
+        self.inside.len() - leaving + kept < capacity(policy)
+    }
+
+    fn wait(&mut self, who: Who, has_agreed: bool) {
+        let door = self.door.iter().map(|(who, _)| *who);
+        if let Some(oldest) = Self::surplus(door, who) {
+            self.go(oldest);
+        }
+        self.door.push((who, has_agreed));
+    }
+
     fn enter(&mut self, who: Who) {
+        if let Some(oldest) = Self::surplus(self.inside.iter().copied(), who) {
+            self.go(oldest);
+        }
         self.let_in.insert(token(who));
         self.inside.push(who);
     }
@@ -198,9 +224,11 @@ impl Model {
         let may_admit = Permissions::of(role(who)).allow(Permission::Admit);
         let is_free = may_admit || self.let_in.contains(&token(who));
         if policy.waiting_room && !is_free {
-            self.door.push((who, true));
-        } else if self.inside.len() < capacity(policy) && (!self.locked || is_free) {
+            self.wait(who, true);
+        } else if self.has_seat(who, policy) && (!self.locked || is_free) {
             self.enter(who);
+        } else {
+            self.seen.insert(who);
         }
     }
 
@@ -213,12 +241,12 @@ impl Model {
                     || self.is_here(who)
                     || self.removed.contains(&token(who))
                     || is_shut
-                    || self.inside.len() >= capacity(policy)
+                    || !self.has_seat(who, policy)
                 {
                     return;
                 }
                 if policy.consent.is_some() && !self.agreed.contains(&token(who)) {
-                    self.door.push((who, false));
+                    self.wait(who, false);
                 } else {
                     self.pass(who, policy);
                 }
@@ -231,20 +259,20 @@ impl Model {
                 }
             }
             Action::Admit(by, who) if self.may(by, Permission::Admit) => {
-                if self.door.contains(&(who, true)) && self.inside.len() < capacity(policy) {
+                if self.door.contains(&(who, true)) && self.has_seat(who, policy) {
                     self.door.retain(|(other, _)| *other != who);
                     self.enter(who);
                 }
             }
             Action::AdmitAll(by) if self.may(by, Permission::Admit) => {
                 for (who, has_agreed) in self.door.clone() {
-                    if has_agreed && self.inside.len() < capacity(policy) {
+                    if has_agreed && self.has_seat(who, policy) {
                         self.door.retain(|(other, _)| *other != who);
                         self.enter(who);
                     }
                 }
             }
-            Action::Refuse(by, who) if self.may(by, Permission::Admit) => {
+            Action::Refuse(by, who) if self.may_over(by, who, Permission::Admit) => {
                 if !self.inside.contains(&who) {
                     self.go(who);
                 }
@@ -488,9 +516,11 @@ impl Trial {
         assert!(accepted.is_subset(&after.agreed));
         assert_eq!(removed, new(&before.removed, &after.removed));
         assert_eq!((locked, ended), (after.locked, after.ended));
+        // What turns out not to be done is taken back.
         for admitted in admitted {
-            let mut inside = after.inside.iter();
-            assert!(inside.any(|who| token(*who) == admitted), "{admitted}");
+            let mut door = before.door.iter();
+            let is_at_door = door.any(|(who, agreed)| token(*who) == admitted && *agreed);
+            assert!(is_at_door, "{admitted}");
         }
     }
 
@@ -623,6 +653,8 @@ const SOURCES: [(Source, Permission); 4] = [
 ];
 
 const TEXT: &str = "I agree.";
+
+const MOST_DEVICES: usize = 3;
 
 const SIZE: RoomSize = RoomSize {
     people: 6,

@@ -169,11 +169,11 @@ async fn the_older_device_wins_where_a_second_one_is_refused() {
 }
 
 #[tokio::test]
-async fn the_rule_holds_for_devices_that_wait_too() {
-    for (rule, expected) in [
-        (SecondDevice::Allow, 2),
-        (SecondDevice::Replace, 1),
-        (SecondDevice::Refuse, 1),
+async fn the_rule_holds_once_somebody_comes_in_and_not_at_the_door() {
+    for (rule, outcome) in [
+        (SecondDevice::Allow, None),
+        (SecondDevice::Replace, Some("joined-elsewhere")),
+        (SecondDevice::Refuse, Some("second-device")),
     ] {
         let policy = SessionPolicy {
             waiting_room: true,
@@ -184,33 +184,28 @@ async fn the_rule_holds_for_devices_that_wait_too() {
         let mut first = come(&server, "room", "client", "c").await;
         first.expect("waiting").await;
         let mut second = come(&server, "room", "client", "c").await;
-        match rule {
-            SecondDevice::Refuse => second.expect_fatal("second-device").await,
-            _ => {
-                second.expect("waiting").await;
-            }
-        }
-        if rule == SecondDevice::Replace {
-            first.expect_fatal("joined-elsewhere").await;
-        }
+        second.expect("waiting").await;
+        let admit = |id: &str| json!({"type": "admit", "participantIds": [id]});
+        host.send(&admit(&first.chosen)).await;
+        first.expect("joined").await;
+        barrier(&mut second).await;
 
-        let told = barrier(&mut host).await;
-        let last = told
-            .iter()
-            .rfind(|message| message["type"] == "waiting-list");
-        let people = last.expect("it was told")["people"].as_array().cloned();
-        let ids: Vec<_> = people
-            .expect("a list")
-            .iter()
-            .map(|one| one["id"].clone())
-            .collect();
-        let stays = if rule == SecondDevice::Replace {
-            &second
-        } else {
-            &first
+        host.send(&admit(&second.chosen)).await;
+
+        let (goes, stays) = match rule {
+            SecondDevice::Replace => (&mut first, &mut second),
+            _ => (&mut second, &mut first),
         };
-        assert_eq!(ids.len(), expected, "{rule:?}");
-        assert!(ids.contains(&json!(stays.chosen)), "{rule:?}");
+        let told = match outcome {
+            Some(code) => {
+                let told = keep(goes, &[], PATIENCE).await;
+                assert_eq!(told.last().expect("it was told").1["code"], code);
+                barrier(stays).await
+            }
+            None => barrier(goes).await,
+        };
+        let is_in = told.iter().any(|message| message["type"] == "joined");
+        assert_eq!(is_in, rule != SecondDevice::Refuse, "{rule:?}");
     }
 }
 

@@ -55,12 +55,16 @@ async fn each_role_does_what_it_may_and_nothing_else() {
             barrier(&mut actor).await;
             // Whoever acts for an absent host may do more; not here.
             let acts_as_host = role == Role::CoHost;
-            let mut waiting = come(&server, &room, "client", "w").await;
-            barrier(&mut waiting).await;
-            barrier(&mut client).await;
-
             let is_at_door = permission == Permission::Admit;
-            let target = if is_at_door { &waiting } else { &client };
+            let mut target = if is_at_door {
+                // One seat is a host's.
+                client.send(&json!({"type": "leave"})).await;
+                barrier_or_end(&mut client).await;
+                come(&server, &room, "client", "w").await
+            } else {
+                client
+            };
+            barrier(&mut target).await;
             let message = action(kind, &target.chosen);
             actor.send(&message).await;
 
@@ -69,12 +73,7 @@ async fn each_role_does_what_it_may_and_nothing_else() {
             let said = barrier_or_end(&mut actor).await;
             let is_refused = said.iter().any(|message| message["code"] == "not-allowed");
             assert_eq!(is_refused, !allowed, "{name} {kind}: {said:?}");
-            let witness = if is_at_door {
-                &mut waiting
-            } else {
-                &mut client
-            };
-            let seen = barrier_or_end(witness).await;
+            let seen = barrier_or_end(&mut target).await;
             let effect = effect(kind);
             let is_seen = seen
                 .iter()

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::ParticipantId;
 use thiserror::Error;
 
-use super::state::{Room, RoomFull, tell_error};
+use super::state::{Member, Room, RoomFull, tell_error};
 use super::{Effect, SessionPolicy, Standing};
 use crate::access::Permissions;
 use crate::audit::Action;
@@ -30,7 +30,7 @@ pub struct Rules {
 /// What happens when somebody who is there comes again on another device.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum SecondDevice {
-    /// Both stay.
+    /// Both stay, up to three; then the oldest goes.
     #[default]
     Allow,
     /// The new one takes the old one's place.
@@ -124,31 +124,21 @@ impl Room {
             remember(&mut self.admitted, &arrival.token_id);
         }
         let is_known = self.admitted.contains(&arrival.token_id);
-        let is_host = arrival.permissions.allow(Permission::Admit);
+        let may_admit = arrival.permissions.allow(Permission::Admit);
         if self.has_ended {
             return Err(NotAdmitted::Ended);
         }
-        if self.is_locked && !is_known && !is_host {
+        if self.is_locked && !is_known && !may_admit {
             return Err(NotAdmitted::Locked);
         }
-        let others = self.devices_of(&arrival.subject);
-        if !others.is_empty() && self.rules.second_device == SecondDevice::Refuse {
+        if self.is_here_elsewhere(&arrival) {
             return Err(NotAdmitted::SecondDevice);
         }
-        let is_replacing = self.rules.second_device == SecondDevice::Replace;
-        let leaving = others.iter().filter(|id| self.position(**id).is_some());
-        let leaving = if is_replacing { leaving.count() } else { 0 };
-        if self.members.len() - leaving >= self.capacity() || self.callers.len() >= MOST_CALLERS {
+        let is_crowded = self.callers.len() >= MOST_CALLERS && !is_known && !may_admit;
+        if is_crowded || !self.has_seat(&arrival) {
             return Err(RoomFull.into());
         }
         let mut effects = vec![Effect::by(arrival.id, Action::Arrive)];
-        if is_replacing {
-            for id in others {
-                effects.push(Effect::by(id, Action::Replace));
-                let why = "the same person has come in on another device";
-                effects.extend(self.expel(id, ErrorCode::JoinedElsewhere, why, now));
-            }
-        }
         let consent = self.rules.policy.consent.as_ref();
         let consent = consent.filter(|consent| {
             arrival.standing.accepted != Some(consent.hash())
@@ -163,7 +153,7 @@ impl Room {
                     hash: URL_SAFE_NO_PAD.encode(consent.hash()),
                 },
             ));
-            self.callers.push(Caller::new(arrival, false));
+            effects.extend(self.keep_waiting(Caller::new(arrival, false), now));
             return Ok(effects);
         }
         effects.extend(self.wait_or_enter(Caller::new(arrival, true), now));
@@ -252,11 +242,15 @@ impl Room {
             let Some(index) = self.caller(*id).filter(|i| self.callers[*i].has_consented) else {
                 continue;
             };
-            if self.members.len() >= self.capacity() {
+            if !self.has_seat(&self.callers[index].arrival) {
                 effects.push(tell_error(by, ErrorCode::RoomFull, "the room is full"));
-                break;
+                continue;
             }
             let caller = self.callers.remove(index);
+            if self.is_here_elsewhere(&caller.arrival) {
+                effects.extend(self.turn_away(caller, NotAdmitted::SecondDevice, now));
+                continue;
+            }
             effects.push(Effect::done(by, *id, Action::Admit));
             effects.extend(self.enter(caller.arrival, now));
         }
@@ -275,7 +269,7 @@ impl Room {
 
     /// Turns somebody away who waits. The token stays good.
     pub fn refuse(&mut self, by: ParticipantId, id: ParticipantId, now: Instant) -> Vec<Effect> {
-        if let Err(refusal) = self.require(by, Permission::Admit) {
+        if let Err(refusal) = self.require_over(by, id, Permission::Admit) {
             return refusal;
         }
         if self.caller(id).is_none() {
@@ -347,8 +341,30 @@ impl Room {
             .collect()
     }
 
-    /// Tells those who may let people in who waits.
-    pub(super) fn tell_waiting_list(&self) -> Vec<Effect> {
+    /// Tells those who may let people in who waits; if that was said often just
+    /// now, a little later, so that people at the door cannot drown a host.
+    pub(super) fn tell_waiting_list(&mut self) -> Vec<Effect> {
+        self.door_news.is_due = true;
+        if self.door_news.allowance == 0 {
+            return Vec::new();
+        }
+        self.door_news.allowance -= 1;
+        self.tell_door_news()
+    }
+
+    /// Allows for one more list, and sends the one that is due. To be called
+    /// every second or so.
+    pub(super) fn refill_door_news(&mut self) -> Vec<Effect> {
+        let news = self.tell_door_news();
+        let refilled = self.door_news.allowance + 1;
+        self.door_news.allowance = refilled.min(DoorNews::BURST);
+        news
+    }
+
+    fn tell_door_news(&mut self) -> Vec<Effect> {
+        if !std::mem::take(&mut self.door_news.is_due) {
+            return Vec::new();
+        }
         self.members
             .iter()
             .filter(|member| self.permissions(member).allow(Permission::Admit))
@@ -404,51 +420,120 @@ impl Room {
             && !permissions.allow(Permission::Admit)
             && !self.admitted.contains(token_id);
         if waits {
-            self.callers.push(caller);
-            let mut effects = vec![Effect::Tell(id, self.waiting())];
+            let mut effects = self.keep_waiting(caller, now);
+            effects.push(Effect::Tell(id, self.waiting()));
             effects.extend(self.tell_waiting_list());
             return effects;
         }
         // Others may have come in while the text was being read.
-        let refusal = if self.members.len() >= self.capacity() {
-            Some((ErrorCode::RoomFull, "the room is full"))
-        } else if self.is_locked
+        let is_shut = self.is_locked
             && !permissions.allow(Permission::Admit)
-            && !self.admitted.contains(token_id)
-        {
-            Some((ErrorCode::RoomLocked, "the room is locked"))
+            && !self.admitted.contains(token_id);
+        if self.is_here_elsewhere(&caller.arrival) {
+            self.turn_away(caller, NotAdmitted::SecondDevice, now)
+        } else if !self.has_seat(&caller.arrival) {
+            self.turn_away(caller, RoomFull.into(), now)
+        } else if is_shut {
+            self.turn_away(caller, NotAdmitted::Locked, now)
         } else {
-            None
-        };
-        match refusal {
-            Some((code, why)) => {
-                self.callers.push(caller);
-                self.expel(id, code, why, now)
-            }
-            None => self.enter(caller.arrival, now),
+            self.enter(caller.arrival, now)
         }
+    }
+
+    /// Gives somebody a place at the door. Of one person's many, the oldest
+    /// goes.
+    fn keep_waiting(&mut self, caller: Caller, now: Instant) -> Vec<Effect> {
+        let subject = &caller.arrival.subject;
+        let own = self.callers.iter().map(|caller| &caller.arrival);
+        let own: Vec<_> = own
+            .filter(|arrival| arrival.subject == *subject)
+            .map(|arrival| arrival.id)
+            .collect();
+        self.callers.push(caller);
+        let surplus = (own.len() + 1).saturating_sub(MOST_DEVICES);
+        self.replace(&own[..surplus], now)
+    }
+
+    fn turn_away(&mut self, caller: Caller, why: NotAdmitted, now: Instant) -> Vec<Effect> {
+        let id = caller.arrival.id;
+        self.callers.push(caller);
+        self.expel(id, why.code(), &why.to_string(), now)
+    }
+
+    fn replace(&mut self, ids: &[ParticipantId], now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for id in ids {
+            effects.push(Effect::by(*id, Action::Replace));
+            let why = "the same person has come in on another device";
+            effects.extend(self.expel(*id, ErrorCode::JoinedElsewhere, why, now));
+        }
+        effects
     }
 
     fn enter(&mut self, arrival: Arrival, now: Instant) -> Vec<Effect> {
         remember(&mut self.admitted, &arrival.token_id);
         let id = arrival.id;
-        let mut effects = self.seat(arrival, now);
+        // Not before it is in itself: a bare token at the door moves nobody.
+        let mut effects = self.replace(&self.displaced_by(&arrival), now);
+        effects.extend(self.seat(arrival, now));
         effects.push(Effect::by(id, Action::Enter));
         effects
     }
 
-    /// The stays of a person, in the room and at the door.
-    fn devices_of(&self, subject: &str) -> Vec<ParticipantId> {
-        let members = self
-            .members
-            .iter()
-            .map(|member| (member.id, &member.subject));
-        let callers = self.callers.iter().map(|caller| &caller.arrival);
-        members
-            .chain(callers.map(|arrival| (arrival.id, &arrival.subject)))
-            .filter(|(_, whose)| *whose == subject)
-            .map(|(id, _)| id)
-            .collect()
+    /// Whether there is a seat for somebody. The last one is kept for a host
+    /// while none is there.
+    fn has_seat(&self, arrival: &Arrival) -> bool {
+        let taken = self.members.len() - self.displaced_by(arrival).len();
+        let is_for_all = arrival.role == Role::Host
+            || self.capacity() == 1
+            || self.members.iter().any(|member| member.role == Role::Host);
+        taken + usize::from(!is_for_all) < self.capacity()
+    }
+
+    /// Whether the person is in the room already, where only one device may be.
+    /// One whose socket is gone does not count.
+    fn is_here_elsewhere(&self, arrival: &Arrival) -> bool {
+        self.rules.second_device == SecondDevice::Refuse
+            && self.devices_of(arrival).any(|member| !member.reconnecting)
+    }
+
+    /// Whose place somebody takes by coming in: the same person's.
+    fn displaced_by(&self, arrival: &Arrival) -> Vec<ParticipantId> {
+        let mut devices: Vec<_> = self.devices_of(arrival).collect();
+        // The first to go are those that may be gone already.
+        devices.sort_by_key(|member| !member.reconnecting);
+        let most = match self.rules.second_device {
+            SecondDevice::Allow => MOST_DEVICES - 1,
+            SecondDevice::Replace | SecondDevice::Refuse => 0,
+        };
+        let surplus = devices.len().saturating_sub(most);
+        devices[..surplus].iter().map(|member| member.id).collect()
+    }
+
+    fn devices_of(&self, arrival: &Arrival) -> impl Iterator<Item = &Member> {
+        let members = self.members.iter();
+        members.filter(|member| member.subject == arrival.subject)
+    }
+}
+
+/// How often hosts may be told who waits.
+#[derive(Debug)]
+pub(super) struct DoorNews {
+    allowance: u8,
+    is_due: bool,
+}
+
+impl DoorNews {
+    /// A full list is some 40 KB, and what waits for a host is bounded.
+    const BURST: u8 = 4;
+}
+
+impl Default for DoorNews {
+    fn default() -> Self {
+        Self {
+            allowance: Self::BURST,
+            is_due: false,
+        }
     }
 }
 
@@ -470,8 +555,11 @@ fn remember(tokens: &mut std::collections::HashSet<String>, token_id: &str) {
     }
 }
 
-/// At the door of one room.
+/// At the door of one room. Those who may let people in pass it.
 const MOST_CALLERS: usize = 32;
+
+/// Of one person, in the room, and as many again at its door.
+const MOST_DEVICES: usize = 3;
 
 /// A person may rename itself a few times, and hosts may change.
 const MOST_KNOCKS: u8 = 16;

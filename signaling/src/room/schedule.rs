@@ -24,6 +24,7 @@ impl Room {
         if let Some(limit) = self.rules.policy.inactivity_limit {
             effects.extend(self.watch_inactivity(limit, now));
         }
+        effects.extend(self.refill_door_news());
         effects
     }
 

@@ -8,7 +8,7 @@ use sfu::quality::Rating;
 use thiserror::Error;
 
 use super::Effect;
-use super::admission::{Caller, Rules};
+use super::admission::{Caller, DoorNews, Rules};
 use super::authority::Muting;
 use super::codecs::Common;
 use super::frames::Frames;
@@ -36,6 +36,7 @@ pub struct Room {
     /// Tokens whose bearers accepted the session's text.
     pub(super) consented: HashSet<String>,
     pub(super) removals: Removals,
+    pub(super) door_news: DoorNews,
     pub(super) is_locked: bool,
     /// Who acts as host while no host is there.
     pub(super) hosting: Option<ParticipantId>,
@@ -135,6 +136,7 @@ impl Room {
             admitted: HashSet::new(),
             consented: HashSet::new(),
             removals: Removals::default(),
+            door_news: DoorNews::default(),
             hosting: None,
             warnings: 0,
             has_ended: false,
