@@ -360,7 +360,14 @@ impl Model {
     fn may_be_heard(&self, who: Who) -> bool {
         self.connected.contains(&who)
             && Permissions::of(role(who)).allow(Permission::Microphone)
+            && self.on.contains(&who)
             && !self.muted.contains_key(&who)
+    }
+
+    fn may_be_seen(&self, who: Who) -> bool {
+        self.connected.contains(&who)
+            && Permissions::of(role(who)).allow(Permission::Camera)
+            && self.filming.contains(&who)
     }
 }
 
@@ -425,20 +432,26 @@ impl Trial {
             let who = person(*source);
             match half {
                 Source::Microphone => assert!(self.model.may_be_heard(who), "{who} is heard"),
-                Source::Camera => assert!(self.model.connected.contains(&who)),
+                Source::Camera => assert!(self.model.may_be_seen(who), "{who} is seen"),
                 Source::Screen | Source::ScreenAudio => {
                     assert!(self.model.sharing.contains(&who), "{who} shows a screen");
                 }
             }
         }
-        // And nobody is kept from being heard who may be.
+        // And nobody is kept from being heard or seen who may be.
         for listener in self.model.connected.iter().copied() {
             for speaker in self.model.connected.iter().copied() {
-                if speaker != listener && self.model.may_be_heard(speaker) {
-                    let heard = self.fed.iter().any(|((subscriber, _), fed)| {
-                        *subscriber == id(listener) && *fed == (id(speaker), Source::Microphone)
+                for (source, may) in [
+                    (Source::Microphone, self.model.may_be_heard(speaker)),
+                    (Source::Camera, self.model.may_be_seen(speaker)),
+                ] {
+                    let is_fed = self.fed.iter().any(|((subscriber, _), fed)| {
+                        *subscriber == id(listener) && *fed == (id(speaker), source)
                     });
-                    assert!(heard, "{listener} does not hear {speaker}");
+                    assert!(
+                        is_fed || !may || speaker == listener,
+                        "{listener} gets no {source:?} of {speaker}"
+                    );
                 }
             }
         }

@@ -27,8 +27,7 @@ const C: ParticipantId = ParticipantId(0xC);
 fn a_newcomer_learns_who_is_there_and_in_which_slot() {
     let mut room = room(3);
     join(&mut room, A);
-    room.set_devices(A, on());
-    join(&mut room, B);
+    room.join(B, Role::Client).expect("there is space");
 
     let effects = join(&mut room, C);
 
@@ -446,7 +445,7 @@ fn lost_media_ends_the_stay_with_its_reason() {
 #[test]
 fn devices_are_told_to_others_when_they_change() {
     let mut room = room(3);
-    join(&mut room, A);
+    room.join(A, Role::Client).expect("there is space");
     join(&mut room, B);
 
     let effects = room.set_devices(A, on());
@@ -457,6 +456,31 @@ fn devices_are_told_to_others_when_they_change() {
     };
     assert!(participant.microphone && participant.camera);
     assert!(room.set_devices(A, on()).is_empty());
+}
+
+#[test]
+fn what_is_off_is_passed_on_to_nobody_whatever_comes() {
+    let mut room = full_of_negotiated(&[A, B]);
+    let sources = |effects: &[Effect]| {
+        let fed = effects.iter().filter_map(|effect| match effect {
+            Effect::Media(Command::Assign {
+                subscriber: B,
+                slot,
+                source,
+            }) => Some((slot.0, source.is_some())),
+            _ => None,
+        });
+        fed.collect::<Vec<_>>()
+    };
+    let devices = |microphone, camera| Devices { microphone, camera };
+
+    let quiet = room.set_devices(A, devices(false, true));
+    let dark = room.set_devices(A, devices(false, false));
+    let both = room.set_devices(A, devices(true, true));
+
+    assert_eq!(sources(&quiet), [(0, false)]);
+    assert_eq!(sources(&dark), [(1, false)]);
+    assert_eq!(sources(&both), [(0, true), (1, true)]);
 }
 
 /// Random joins, offers, leaves and losses, seen as a client and as a worker
@@ -480,6 +504,7 @@ fn everyone_is_in_one_slot_of_everyone_else() {
                             reference.seen.insert(id, BTreeMap::new());
                             reference.screens.insert(id, BTreeMap::new());
                             reference.follow(&effects);
+                            room.set_devices(id, on());
                         }
                         Err(RoomFull) => {
                             assert_eq!(reference.seen.len(), usize::from(capacity));
@@ -683,7 +708,9 @@ fn full_of_negotiated(people: &[ParticipantId]) -> Room {
 }
 
 fn join(room: &mut Room, id: ParticipantId) -> Vec<Effect> {
-    room.join(id, Role::Client).expect("there is space")
+    let effects = room.join(id, Role::Client).expect("there is space");
+    room.set_devices(id, on());
+    effects
 }
 
 fn on() -> Devices {
@@ -877,7 +904,7 @@ fn expected(effects: &[Effect]) -> Vec<(ParticipantId, ExpectedFrames)> {
 fn arrival(id: ParticipantId, entrance: Option<Entrance>) -> Arrival {
     Arrival {
         id,
-        role: Role::Client,
+        role: Role::Host,
         permissions: Permissions::of(Role::Client),
         subject: id.to_string(),
         token_id: id.to_string(),

@@ -78,7 +78,8 @@ pub enum ClientMessage {
         #[serde(default)]
         screen_slots: Vec<SlotSections>,
     },
-    /// Which devices are on. Both are off until said otherwise.
+    /// Which devices are on. Both are off until said otherwise, and what is off
+    /// is not passed on.
     Media { microphone: bool, camera: bool },
     /// Asks for a screen slot, to show everyone what `screen` and
     /// `screen-audio` carry. The answer is `screens` with the client's own id,

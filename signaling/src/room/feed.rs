@@ -5,7 +5,7 @@ use sfu::worker::command::Command;
 
 use super::Effect;
 use super::authority::Muting;
-use super::state::{Member, Muted, Room};
+use super::state::{Devices, Member, Muted, Room};
 use crate::access::Permissions;
 use crate::protocol::Permission;
 use crate::slot::{SlotsBy, slot_id};
@@ -16,6 +16,7 @@ pub(super) struct Occupant {
     id: ParticipantId,
     permissions: Permissions,
     muted: Muted,
+    devices: Devices,
 }
 
 impl Room {
@@ -96,6 +97,7 @@ impl Member {
             id: self.id,
             permissions: self.permissions,
             muted: self.muted,
+            devices: self.devices,
         }
     }
 
@@ -127,14 +129,15 @@ impl Member {
 }
 
 impl Occupant {
-    /// Whether others may get this of it.
+    /// Whether others may get this of it: what its owner says is off is not
+    /// passed on, whatever comes.
     pub(super) fn sends(self, source: Source) -> bool {
-        let muting = match source {
-            Source::Microphone => self.muted.microphone,
-            Source::Camera => self.muted.camera,
-            Source::Screen | Source::ScreenAudio => Muting::No,
+        let (is_on, muting) = match source {
+            Source::Microphone => (self.devices.microphone, self.muted.microphone),
+            Source::Camera => (self.devices.camera, self.muted.camera),
+            Source::Screen | Source::ScreenAudio => (true, Muting::No),
         };
-        muting == Muting::No && self.permissions.allow(permission(source))
+        is_on && muting == Muting::No && self.permissions.allow(permission(source))
     }
 }
 

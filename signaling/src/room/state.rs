@@ -165,20 +165,16 @@ impl Room {
         if member.devices == devices {
             return Vec::new();
         }
+        let before = member.occupant();
         member.devices = devices;
-        let before = member.muted;
         member.muted = Muted {
-            microphone: before.microphone.heard(devices.microphone),
-            camera: before.camera.heard(devices.camera),
+            microphone: member.muted.microphone.heard(devices.microphone),
+            camera: member.muted.camera.heard(devices.camera),
         };
-        let after = member.muted;
         let mut effects = Vec::new();
         let member = &self.members[index];
-        for (source, before, after) in [
-            (Source::Microphone, before.microphone, after.microphone),
-            (Source::Camera, before.camera, after.camera),
-        ] {
-            if before != Muting::No && after == Muting::No {
+        for source in [Source::Microphone, Source::Camera] {
+            if before.sends(source) != member.occupant().sends(source) {
                 self.feed_source(member, source, &mut effects);
             }
         }
@@ -285,8 +281,8 @@ impl Member {
         Participant {
             id: self.id.to_string(),
             role: self.role,
-            microphone: self.devices.microphone && self.occupant().sends(Source::Microphone),
-            camera: self.devices.camera && self.occupant().sends(Source::Camera),
+            microphone: self.occupant().sends(Source::Microphone),
+            camera: self.occupant().sends(Source::Camera),
             reconnecting: self.reconnecting,
         }
     }

@@ -158,6 +158,7 @@ function joinPlain(
     switch (message.type) {
       case 'joined': {
         mark('signaled');
+        signaling.send({ type: 'media', microphone: true, camera: true });
         roster.handleSlotTracks(
           peer.addSlots({ people: message.slots, screens: message.screenSlots }),
         );
