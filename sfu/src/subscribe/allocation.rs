@@ -468,15 +468,32 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut ladder = Ladder::default();
         ladder.step(at(0), Grant::Layer(0), false);
-        ladder.step(at(100), Grant::Layer(2), true);
+        ladder.step(at(100), Grant::Layer(3), true);
 
-        for (time, grant) in [(1000, 1), (1200, 0)] {
-            ladder.step(at(time), Grant::Layer(grant), false);
+        for (time, layer) in [(1000, 2), (1200, 1), (1400, 0)] {
+            ladder.step(at(time), Grant::Layer(layer), false);
         }
-        ladder.step(at(1400), Grant::Nothing, false);
 
+        // Once in vain is four seconds.
         assert!(!ladder.may_climb(at(5300)));
         assert!(ladder.may_climb(at(5400)));
+    }
+
+    #[test]
+    fn however_vain_it_was_nobody_waits_long_without_a_picture() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut ladder = Ladder::default();
+        for second in 0..5 {
+            ladder.step(at(2 * second), Grant::Layer(1), true);
+            ladder.step(at(2 * second + 1), Grant::Layer(0), false);
+        }
+        assert!(!ladder.may_climb(at(20)));
+
+        ladder.step(at(10), Grant::Nothing, false);
+
+        assert!(!ladder.may_climb(at(13)));
+        assert!(ladder.may_climb(at(14)));
     }
 
     #[test]
