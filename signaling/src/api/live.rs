@@ -21,6 +21,10 @@ pub trait LiveRooms: Send + Sync + std::fmt::Debug {
     /// Ends all stays of a token in a room and at its door.
     fn remove(&self, room: &str, token_id: &str);
 
+    /// Ends the stays of all who are in a room for another session than this, or
+    /// for none.
+    fn open(&self, room: &str, session: &str);
+
     /// Ends everybody's stay: the session is over.
     fn end(&self, room: &str);
 }

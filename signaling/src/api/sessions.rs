@@ -184,6 +184,7 @@ pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Res
                 // Another one was opened when the request came first.
                 let location = kept.location.as_deref().unwrap_or_default();
                 if location.ends_with(opened.id.as_str()) {
+                    api.rooms().open(&opened.room, opened.id.as_str());
                     api.audit(&caller, &opened, None, Action::Open);
                 }
             },

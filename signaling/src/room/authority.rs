@@ -103,6 +103,17 @@ impl Room {
 
     /// Ends the session for all: its time is over, or the clinic says so.
     pub fn end(&mut self) -> Vec<Effect> {
+        self.close(ErrorCode::SessionEnded, "the session is over")
+    }
+
+    /// Sends all away who came before the clinic opened a session here, so that
+    /// they come in anew, by its rules.
+    pub fn make_way(&mut self) -> Vec<Effect> {
+        let why = "a session was opened here: join again";
+        self.close(ErrorCode::ResumeRefused, why)
+    }
+
+    fn close(&mut self, code: ErrorCode, why: &str) -> Vec<Effect> {
         if self.has_ended {
             return Vec::new();
         }
@@ -122,8 +133,8 @@ impl Room {
                 Effect::Tell(
                     id,
                     ServerMessage::Error {
-                        code: ErrorCode::SessionEnded,
-                        message: "the session is over".into(),
+                        code,
+                        message: why.to_owned(),
                         fatal: true,
                     },
                 ),

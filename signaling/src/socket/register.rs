@@ -20,8 +20,8 @@ use crate::audit::{Actor, AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
 use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{
-    self, Arrival, Decision, Effect, Entrance, Entry, NotAdmitted, Recorded, Room, RoomSize, Rules,
-    SecondDevice, Sessions,
+    self, Arrival, Decision, Effect, Entrance, Entry, NoEntry, NotAdmitted, Recorded, Room,
+    RoomSize, Rules, SecondDevice, Sessions,
 };
 
 /// Rooms come with their first participant and go with their last. A room
@@ -55,13 +55,13 @@ pub(super) struct RegisterSettings {
 pub(super) struct Bearer {
     pub(super) admission: Admission,
     pub(super) permissions: Permissions,
-    /// The rules of the session it comes to.
-    pub(super) entry: Entry,
     pub(super) entrance: Option<Entrance>,
 }
 
 struct OpenRoom {
     room: Room,
+    /// Whose room it is, if the clinic opened a session.
+    session: Option<String>,
     id: RoomId,
     worker: usize,
 }
@@ -95,6 +95,8 @@ pub(super) struct Seat {
 pub(super) enum NoSeat {
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
+    #[error(transparent)]
+    NoEntry(#[from] NoEntry),
     #[error("this server is full")]
     ServerFull,
 }
@@ -104,6 +106,7 @@ impl NoSeat {
     pub(super) fn code(self) -> ErrorCode {
         match self {
             Self::NotAdmitted(why) => why.code(),
+            Self::NoEntry(why) => why.code(),
             Self::ServerFull => ErrorCode::ServerFull,
         }
     }
@@ -141,8 +144,16 @@ impl Register {
             return Err(NoSeat::ServerFull);
         }
         let admission = bearer.admission;
+        // Under the lock that an end or a revocation takes to send people away:
+        // it is either known here already, or finds this one.
+        let Entry {
+            policy,
+            session,
+            standing,
+        } = self.sessions.enter(&admission, UnixTime::now())?;
+        self.supersede(&admission.room, session.as_deref());
         let rules = Rules {
-            policy: bearer.entry.policy,
+            policy,
             host_permissions: self.settings.host_permissions,
             second_device: self.settings.second_device,
         };
@@ -165,6 +176,7 @@ impl Register {
                 self.names.insert(room, admission.room.clone());
                 entry.insert(OpenRoom {
                     room: Room::with_rules(room, self.settings.size, rules),
+                    session: session.clone(),
                     id: room,
                     worker,
                 })
@@ -176,7 +188,7 @@ impl Register {
             permissions: bearer.permissions,
             subject: admission.subject.clone(),
             token_id: admission.token_id.clone(),
-            standing: bearer.entry.standing,
+            standing,
             entrance: bearer.entrance,
         };
         let (room, worker) = (open.id, open.worker);
@@ -194,7 +206,7 @@ impl Register {
         self.loads[worker] += 1;
         let stay = Stay {
             room: admission.room,
-            session: bearer.entry.session,
+            session,
             id: room,
             worker,
             outbox,
@@ -382,6 +394,28 @@ impl Register {
         self.rooms.get(room)?.room.bearer(id)
     }
 
+    /// Ends a room that is not this session's: of one that is over, or of none.
+    pub(super) fn supersede(&mut self, room: &str, session: Option<&str>) {
+        let Some(open) = self.rooms.get_mut(room) else {
+            return;
+        };
+        if open.session.as_deref() == session {
+            return;
+        }
+        let somebody = open.room.somebody();
+        let effects = match open.session {
+            None => open.room.make_way(),
+            Some(_) => open.room.end(),
+        };
+        let worker = open.worker;
+        if let Some(somebody) = somebody {
+            self.apply(somebody, worker, effects);
+        }
+        if let Some(open) = self.rooms.remove(room) {
+            self.names.remove(&open.id);
+        }
+    }
+
     /// Ends all stays of a token in a room and at its door.
     pub(super) fn remove(&mut self, room: &str, token_id: &str) {
         let Some(open) = self.rooms.get_mut(room) else {
@@ -511,7 +545,7 @@ mod tests {
 
     use super::*;
     use crate::audit::AuditLog;
-    use crate::clinic::{Clinic, ClinicSettings};
+    use crate::clinic::{Clinic, ClinicSettings, Session, SessionId, sessions};
     use crate::protocol::Role;
     use crate::room::SessionPolicy;
     use crate::store::Store;
@@ -577,6 +611,45 @@ mod tests {
         assert_eq!(register.participants(), 0);
     }
 
+    #[test]
+    fn who_came_before_a_session_was_opened_comes_in_by_its_rules() {
+        for is_told in [true, false] {
+            let (mut register, clinic) = register_of_clinic();
+            join(&mut register, ANN, "r");
+            let session = session("r");
+            let now = UnixTime::now();
+            let opened = clinic.store().write(|w| sessions::open(w, &session, now));
+            opened.expect("the store takes it");
+
+            if is_told {
+                register.supersede("r", Some(session.id.as_str()));
+                assert!(register.live("r").is_empty());
+            }
+            join(&mut register, BEN, "r");
+
+            assert!(register.stays[&ANN].outbox.is_closed());
+            assert!(register.live("r").is_empty(), "Ben waits");
+            assert_eq!(register.waiting("r")[0].id, BEN);
+            register.leave(ANN);
+            assert_eq!(register.rooms(), 1);
+        }
+    }
+
+    fn session(room: &str) -> Session {
+        Session {
+            id: SessionId::generate(UnixTime::now(), 0),
+            room: room.to_owned(),
+            created: 0,
+            ended: None,
+            window: None,
+            capacity: None,
+            waiting_room: true,
+            locked: false,
+            consent: None,
+            inactivity_limit_seconds: None,
+        }
+    }
+
     struct TwoWorkers(WorkerAddress);
 
     impl MediaPlane for TwoWorkers {
@@ -592,6 +665,10 @@ mod tests {
     }
 
     fn register() -> Register {
+        register_of_clinic().0
+    }
+
+    fn register_of_clinic() -> (Register, Arc<Clinic>) {
         let plane = TwoWorkers(WorkerAddress {
             candidates: Vec::new(),
             fingerprint: Fingerprint([7; 32]),
@@ -613,7 +690,9 @@ mod tests {
             retention: Duration::from_hours(1),
         };
         let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
-        Register::new(Arc::new(plane), sessions, Arc::new(AuditLog), settings)
+        let plane = Arc::new(plane);
+        let register = Register::new(plane, sessions.clone(), Arc::new(AuditLog), settings);
+        (register, sessions)
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {
@@ -632,7 +711,6 @@ mod tests {
         let bearer = Bearer {
             admission,
             permissions: Permissions::of(Role::Client),
-            entry: Entry::default(),
             entrance: None,
         };
         register

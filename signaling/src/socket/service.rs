@@ -350,6 +350,10 @@ impl LiveRooms for Service {
         self.register().remove(room, token_id);
     }
 
+    fn open(&self, room: &str, session: &str) {
+        self.register().supersede(room, Some(session));
+    }
+
     fn end(&self, room: &str) {
         self.register().end(room);
     }

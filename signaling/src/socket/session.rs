@@ -174,7 +174,8 @@ async fn await_first(
                 .admit(&token, proof.as_ref(), &nonce)
                 .await
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-            let entry = service
+            // It is asked again when it comes in: this may take a while.
+            service
                 .sessions()
                 .enter(&admission, UnixTime::now())
                 .map_err(Refusal::no_entry)?;
@@ -207,7 +208,6 @@ async fn await_first(
                 bearer: Bearer {
                     admission,
                     permissions,
-                    entry,
                     entrance,
                 },
                 id,

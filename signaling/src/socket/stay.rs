@@ -19,7 +19,6 @@ use super::service::Service;
 use super::session::{Newcomer, Refusal};
 use super::statistics::{GivenUp, JoinOutcome};
 use crate::SlotsBy;
-use crate::access::UnixTime;
 use crate::limits::{MessageRate, Rate, TokenBucket, Verdict};
 use crate::protocol::{ClientMessage, ErrorCode, PublicationSection, ServerMessage, SlotSections};
 use crate::room::{Devices, Session};
@@ -64,7 +63,6 @@ impl Stay {
     ) -> Result<Self, Refusal> {
         let id = newcomer.id.unwrap_or_else(secret::participant_id);
         let outbox = Outbox::new();
-        let admission = newcomer.bearer.admission.clone();
         let (seat, returns) = {
             let mut register = service.register();
             if service.is_going_down() {
@@ -80,12 +78,6 @@ impl Stay {
                 .join(id, newcomer.bearer, outbox.clone())
                 .map_err(|none| Refusal::new(none.code(), none.to_string()))?
         };
-        // Whoever ended the session or took the token back since it was looked
-        // up found nobody here to send away.
-        if let Err(why) = service.sessions().enter(&admission, UnixTime::now()) {
-            service.register().leave(id);
-            return Err(Refusal::no_entry(why));
-        }
         tracing::info!(room = %seat.room, participant = %id, "joined");
         let local = LocalTransport {
             credentials: secret::ice_credentials(),

@@ -185,6 +185,8 @@ impl LiveRooms for Rooms {
         self.note(format!("remove {room} {token_id}"));
     }
 
+    fn open(&self, _room: &str, _session: &str) {}
+
     fn end(&self, room: &str) {
         self.note(format!("end {room}"));
     }
