@@ -138,7 +138,8 @@ impl Comparison {
             Err(error) => {
                 live.say(&format!("{target}, {}: {error}", self.scenario.name()));
                 let failures = self.failures.entry(target).or_default();
-                failures.push(error.to_string());
+                let reason = error.to_string();
+                failures.push(reason.lines().next().unwrap_or_default().to_owned());
             }
         }
         true
