@@ -41,7 +41,8 @@ fn against_others(own: &Record, others: &[&Record]) -> String {
     parts.extend(delays.map(|(own, floor)| format!("p99 delay {:+.2} ms", own - floor)));
     let best_peer = others
         .iter()
-        .filter(|other| !is_ours(other))
+        // What was overwhelmed spent its time on what did not arrive.
+        .filter(|other| !is_ours(other) && other.loss <= MOST_LOST)
         .min_by(|a, b| {
             let cost = |record: &Record| record.cpu_ns_per_forwarded_packet;
             cost(a).total_cmp(&cost(b))
@@ -72,6 +73,8 @@ fn is_ours(record: &Record) -> bool {
         .iter()
         .any(|target| record.target == target.to_string())
 }
+
+const MOST_LOST: f64 = 0.01;
 
 #[cfg(test)]
 mod tests {
@@ -113,5 +116,14 @@ mod tests {
             "a packet in 1x500 costs 1.10 times what it does in 1x50"
         );
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn a_peer_that_lost_much_is_not_shown_as_slow() {
+        let mut peer = record(Target::Janus, "1x500", 198_000.0, 9.0);
+        peer.loss = 0.95;
+        let records = [record(Target::Quietroom, "1x500", 1800.0, 2.5), peer];
+
+        assert!(!lines(&records)[0].contains("janus"));
     }
 }
