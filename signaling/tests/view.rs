@@ -9,7 +9,7 @@ use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
 use sfu::quality::{Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::worker::command::{Command, Shown, Size};
-use sfu::worker::event::PauseReason;
+use sfu::worker::event::{PauseReason, Wanted};
 use signaling::SlotsBy;
 use signaling::protocol::{
     self, ClientMessage, PublicationSource, QualityCause, QualityLevel, Role, ServerMessage, View,
@@ -127,6 +127,20 @@ fn who_does_not_get_a_picture_is_told_why_while_both_are_there() {
     );
     assert_eq!(room.resumed(A, B, Source::Camera), []);
     assert_eq!(room.resumed(B, A, Source::Camera), []);
+}
+
+#[test]
+fn a_publisher_hears_how_much_of_its_picture_is_wanted() {
+    let room = room_with(&[A]);
+    let told = |wanted| match room.watched(A, Source::Camera, wanted).as_slice() {
+        [Effect::Tell(A, ServerMessage::Watched { watched, layer, .. })] => (*watched, *layer),
+        other => panic!("{other:?}"),
+    };
+
+    assert_eq!(told(Wanted::Nothing), (false, None));
+    assert_eq!(told(Wanted::UpTo(1)), (true, Some(1)));
+    assert_eq!(told(Wanted::All), (true, None));
+    assert_eq!(room.watched(B, Source::Camera, Wanted::All), []);
 }
 
 #[test]

@@ -26,6 +26,12 @@ impl StreamBitrate {
         self.bytes += bytes as u64 + OVERHEAD;
     }
 
+    /// Goes on from here, after a time that does not count.
+    pub fn restart(&mut self, now: Instant) {
+        self.since = now;
+        self.bytes = 0;
+    }
+
     /// Takes what was counted into the measure, once enough time has passed.
     pub fn measure(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.since);

@@ -72,6 +72,8 @@ pub struct PayloadDescription {
     /// Where in a frame's first packet its ciphertext begins, if that can be
     /// told.
     pub ciphertext: Option<usize>,
+    /// The picture's height in pixels, where the packet tells.
+    pub height: Option<u16>,
 }
 
 impl PayloadDescription {
@@ -104,6 +106,7 @@ fn of_vp8(descriptor: &vp8::Descriptor, marker: bool) -> PayloadDescription {
         },
         numbers: descriptor.numbers,
         ciphertext: Some(usize::from(descriptor.length) + clear),
+        height: descriptor.height,
     }
 }
 
@@ -119,6 +122,7 @@ fn of_vp9(descriptor: &vp9::Descriptor) -> PayloadDescription {
         },
         numbers: descriptor.numbers,
         ciphertext: Some(usize::from(descriptor.length)),
+        height: None,
     }
 }
 
@@ -136,6 +140,7 @@ fn of_av1(header: av1::AggregationHeader, marker: bool) -> PayloadDescription {
         },
         numbers: PictureNumbers::default(),
         ciphertext: header.content.map(usize::from),
+        height: None,
     }
 }
 

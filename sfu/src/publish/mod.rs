@@ -14,4 +14,4 @@ pub use keyframe::KeyFrameRequests;
 pub use nack::{Gap, MissingPackets};
 pub use ring::{Packet, Ring};
 pub use sframe_check::{ExpectedFrames, ExpectedKeys, FrameCheck, FrameId};
-pub use stream::{Incoming, SenderReportReceived, Stream, Subscriber};
+pub use stream::{Incoming, Rest, SenderReportReceived, Stream, Subscriber};

@@ -37,12 +37,28 @@ pub struct Stream {
     pub last_media: Instant,
     /// It has fallen silent while other layers of its source go on.
     pub is_stalled: bool,
+    pub rest: Rest,
+    /// The height of its picture in pixels, if it tells.
+    pub height: Option<u16>,
     /// Of a microphone: what is known of who speaks into it.
     pub voice: Voice,
     pub bitrate: StreamBitrate,
     /// The part of it that is of the temporal layers up to 0, and up to 1.
     thinner: [StreamBitrate; 2],
     structure: Option<Attached>,
+}
+
+/// Whether a layer is not sent because its publisher was told that nobody
+/// takes it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Rest {
+    /// It is sent, as far as its publisher can.
+    #[default]
+    No,
+    /// It is not sent, and would be if somebody took it.
+    Asked,
+    /// Its publisher was told that somebody does, and has until then.
+    Ending(Instant),
 }
 
 /// Where a stream goes.
@@ -91,10 +107,21 @@ impl Stream {
             frame_check: FrameCheck::default(),
             last_media: now,
             is_stalled: false,
+            rest: Rest::No,
+            height: None,
             voice: Voice::default(),
             bitrate: StreamBitrate::new(now),
             thinner: [StreamBitrate::new(now); 2],
             structure: None,
+        }
+    }
+
+    /// Goes on with measuring after a rest.
+    pub fn end_rest(&mut self, now: Instant) {
+        self.rest = Rest::No;
+        self.bitrate.restart(now);
+        for bitrate in &mut self.thinner {
+            bitrate.restart(now);
         }
     }
 
@@ -126,6 +153,17 @@ impl Stream {
         self.subscribers.push(Subscriber { participant, slot });
         if self.source.kind() == MediaKind::Video {
             self.key_frames.want();
+        }
+    }
+
+    /// Whether a receiver can count on it: it comes, or would if it were asked
+    /// for.
+    pub fn is_to_be_had(&self, now: Instant) -> bool {
+        match self.rest {
+            _ if !self.is_stalled => true,
+            Rest::No => false,
+            Rest::Asked => true,
+            Rest::Ending(until) => now < until,
         }
     }
 
@@ -174,6 +212,7 @@ impl Stream {
             if is_admitted {
                 numbers = description.numbers;
                 if frame.starts_key_frame {
+                    self.height = description.height.or(self.height);
                     self.key_frames.satisfy();
                 }
             } else {

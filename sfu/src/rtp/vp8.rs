@@ -17,6 +17,9 @@ pub struct Descriptor {
     pub is_layer_sync: bool,
     /// How many bytes the descriptor takes; the frame's own follow.
     pub length: u8,
+    /// Of a key frame's picture, in pixels, if the packet holds its header,
+    /// which stays in the clear too (RFC 6386 §9.1).
+    pub height: Option<u16>,
 }
 
 impl Descriptor {
@@ -52,15 +55,27 @@ impl Descriptor {
             }
         }
         let frame_tag = *payload.get(offset)?;
+        let starts_key_frame = starts_frame && frame_tag & INTER_FRAME == 0;
         Some(Self {
             starts_frame,
-            starts_key_frame: starts_frame && frame_tag & INTER_FRAME == 0,
+            starts_key_frame,
             numbers,
             layer,
             is_layer_sync,
             length: u8::try_from(offset).ok()?,
+            height: starts_key_frame
+                .then(|| height(&payload[offset..]))
+                .flatten(),
         })
     }
+}
+
+/// What the header of a key frame says of its height; the two bits above are
+/// how it is to be scaled.
+fn height(frame: &[u8]) -> Option<u16> {
+    let header: &[u8; 10] = frame.first_chunk()?;
+    let height = u16::from_le_bytes([header[8], header[9]]) & 0x3FFF;
+    (header[3..6] == START_CODE && height > 0).then_some(height)
 }
 
 const EXTENDED: u8 = 0x80;
@@ -74,6 +89,7 @@ const TEMPORAL_ID_SHIFT: u8 = 6;
 const LAYER_SYNC: u8 = 0x20;
 /// The first bit of a VP8 frame (RFC 6386 §9.1).
 const INTER_FRAME: u8 = 0x01;
+const START_CODE: [u8; 3] = [0x9D, 0x01, 0x2A];
 
 #[cfg(test)]
 mod tests {
@@ -94,6 +110,22 @@ mod tests {
             assert!(Descriptor::parse(&key).is_some_and(|d| d.starts_key_frame));
             assert!(Descriptor::parse(&inter).is_some_and(|d| !d.starts_key_frame));
         }
+    }
+
+    #[test]
+    fn a_key_frame_tells_its_height() {
+        let of = |frame: &[u8]| {
+            let payload = [&[0x90, 0x80, 0x05], frame].concat();
+            Descriptor::parse(&payload).expect("a descriptor").height
+        };
+        // 1280 by 720, to be scaled up by the least factor.
+        let key = [0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x00, 0x45, 0xD0, 0x42, 0xEE];
+
+        assert_eq!(of(&key), Some(720));
+        assert_eq!(of(&key[..9]), None, "cut short");
+        assert_eq!(of(&[&[0x11], &key[1..]].concat()), None, "no key frame");
+        assert_eq!(of(&[&key[..3], &[0; 8]].concat()), None, "no start code");
+        assert_eq!(of(&[&key[..8], &[0; 3]].concat()), None, "no height");
     }
 
     #[test]

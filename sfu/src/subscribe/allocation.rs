@@ -14,6 +14,8 @@ pub struct Candidate<'a> {
     pub layers: &'a [Bitrate],
     /// How many of these, the first, are the least layer with fewer frames.
     pub thin: usize,
+    /// The height in pixels of each of the others.
+    pub heights: &'a [u16],
     pub ladder: &'a Ladder,
 }
 
@@ -184,6 +186,22 @@ pub fn allot(
     }
 }
 
+/// Of layers with these heights, the least first, the least one that looks as
+/// sharp as any at the size it is shown.
+pub fn highest_of_use(shown: Size, heights: &[u16]) -> usize {
+    let last = heights.len().saturating_sub(1);
+    (0..last)
+        .find(|layer| is_enough(heights[*layer], shown.height))
+        .unwrap_or(last)
+}
+
+/// The height of a camera's layer before it was seen, by its place among
+/// `count` of them: each is half of the one above.
+pub fn usual_height(layer: u8, count: usize) -> u16 {
+    let below = count.saturating_sub(1 + usize::from(layer));
+    FULL_HEIGHT >> below.min(15)
+}
+
 /// What is left to be shared out.
 struct Share {
     now: Instant,
@@ -250,21 +268,11 @@ impl Candidate<'_> {
         self.shown.is_none() || grant >= Grant::Layer(self.highest())
     }
 
-    /// The least layer that looks as sharp as any at the size it is shown.
-    /// Layers halve in height from one to the next.
     fn highest(&self) -> usize {
-        let last = self.layers.len().saturating_sub(1 + self.thin);
-        self.thin + self.highest_of(last)
-    }
-
-    fn highest_of(&self, last: usize) -> usize {
-        let height = self.shown.unwrap_or_default().height;
         if self.urgency == Urgency::Screen {
-            return last;
+            return self.layers.len().saturating_sub(1);
         }
-        (0..last)
-            .find(|layer| is_enough(FULL_HEIGHT >> (last - layer).min(15), height))
-            .unwrap_or(last)
+        self.thin + highest_of_use(self.shown.unwrap_or_default(), self.heights)
     }
 }
 
@@ -305,6 +313,7 @@ mod tests {
         width: 640,
         height: 360,
     });
+    const HEIGHTS: [u16; 3] = [180, 360, 720];
     const STAGE: Option<Size> = Some(Size {
         width: 1280,
         height: 720,
@@ -321,6 +330,7 @@ mod tests {
             shown: STAGE,
             layers,
             thin: 0,
+            heights: &HEIGHTS[HEIGHTS.len().saturating_sub(layers.len())..],
             ladder,
         }
     }
@@ -328,6 +338,7 @@ mod tests {
     fn thin<'a>(layers: &'a [Bitrate], ladder: &'a Ladder) -> Candidate<'a> {
         Candidate {
             thin: 2,
+            heights: &HEIGHTS[HEIGHTS.len() + 2 - layers.len()..],
             shown: TILE,
             ..camera(layers, ladder)
         }
@@ -395,6 +406,28 @@ mod tests {
         two[1].shown = None;
 
         assert_eq!(grants(Instant::now(), 9000, &two), [Some(1), None]);
+    }
+
+    #[test]
+    fn what_is_of_use_follows_from_how_large_the_layers_are() {
+        let of_use = |height, heights: &[u16]| highest_of_use(Size { width: 1, height }, heights);
+
+        assert_eq!(
+            [180, 360, 720].map(|shown| of_use(shown, &HEIGHTS)),
+            [0, 1, 2]
+        );
+        assert_eq!(
+            [0, 225, 450, 451].map(|shown| of_use(shown, &HEIGHTS)),
+            [0, 0, 1, 2]
+        );
+        // A smaller camera, and one that is seen in two layers so far.
+        assert_eq!(
+            [90, 180, 360].map(|shown| of_use(shown, &[90, 180, 360])),
+            [0, 1, 2]
+        );
+        assert_eq!(of_use(300, &HEIGHTS[..2]), 1);
+        assert_eq!([0, 1, 2].map(|layer| usual_height(layer, 3)), HEIGHTS);
+        assert_eq!(usual_height(0, 1), 720);
     }
 
     #[test]

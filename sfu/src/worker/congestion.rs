@@ -7,7 +7,7 @@ use super::event::{Event, PauseReason};
 use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::subscribe::Allowed;
-use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot};
+use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot, usual_height};
 
 /// A slot that a picture is meant for.
 struct Wish {
@@ -18,6 +18,8 @@ struct Wish {
     steps: Vec<Allowed>,
     bitrates: Vec<Bitrate>,
     thin: usize,
+    /// Of the others, in pixels.
+    heights: Vec<u16>,
 }
 
 impl Worker {
@@ -61,6 +63,7 @@ impl Worker {
                     shown: slot.shown.map(|shown| shown.size),
                     layers: &wish.bitrates,
                     thin: wish.thin,
+                    heights: &wish.heights,
                     ladder: &slot.ladder,
                 }
             })
@@ -127,6 +130,8 @@ impl Worker {
             return;
         }
         state.update_admitted();
+        let room = self.participants[key].room;
+        self.note_unreviewed(room);
         self.bind_slot(now, key, wish.slot);
         self.request_key_frames_for(now, key, wish.slot);
     }
@@ -144,16 +149,16 @@ impl Worker {
             let mut layers: Vec<_> = self
                 .streams_of(participant.room, publisher, source)
                 .map(|stream| &self.streams[stream])
-                .filter(|stream| !stream.is_stalled)
-                .map(|stream| (stream.layer, stream.bitrate.get()))
+                .filter(|stream| stream.is_to_be_had(now))
                 .collect();
-            layers.sort_unstable();
-            let most = layers.partition_point(|(layer, _)| *layer <= slot.limit.spatial);
+            layers.sort_unstable_by_key(|stream| stream.layer);
+            let most = layers.partition_point(|stream| stream.layer <= slot.limit.spatial);
             layers.truncate(most.max(1));
             if source.kind() == MediaKind::Audio {
-                let bitrate = layers.last().map(|(_, bitrate)| *bitrate);
+                let bitrate = layers.last().map(|stream| stream.bitrate.get());
                 sound = sound.plus(bitrate.unwrap_or_default());
-            } else if let Some((least, _)) = layers.first().copied() {
+            } else if let Some(least) = layers.first().map(|stream| stream.layer) {
+                let count = self.layer_count(publisher, source);
                 let mut steps: Vec<_> = self
                     .thinner(participant.room, publisher, source, least)
                     .collect();
@@ -161,7 +166,7 @@ impl Worker {
                 steps.extend(
                     layers
                         .iter()
-                        .map(|(layer, bitrate)| (Allowed::UpTo(*layer), *bitrate)),
+                        .map(|stream| (Allowed::UpTo(stream.layer), stream.bitrate.get())),
                 );
                 let is_pinned = slot.shown.is_some_and(|shown| shown.is_pinned);
                 wishes.push(Wish {
@@ -175,6 +180,13 @@ impl Worker {
                     bitrates: steps.iter().map(|(_, bitrate)| *bitrate).collect(),
                     steps: steps.into_iter().map(|(step, _)| step).collect(),
                     thin,
+                    heights: layers
+                        .iter()
+                        .map(|stream| {
+                            let usual = || usual_height(stream.layer, count);
+                            stream.height.unwrap_or_else(usual)
+                        })
+                        .collect(),
                 });
             }
         }

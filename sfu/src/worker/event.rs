@@ -31,12 +31,12 @@ pub enum Event {
         publisher: ParticipantId,
         source: Source,
     },
-    /// Nobody has seen a participant's picture for a while, as all to whom it is
-    /// meant have hidden it; or somebody sees it again.
+    /// Less of a participant's picture than before has been taken by anybody for
+    /// a while, or more is. At first all of it is wanted.
     Watched {
         publisher: ParticipantId,
         source: Source,
-        is_watched: bool,
+        wanted: Wanted,
     },
     /// A participant's connection is better or worse than it was.
     Rated {
@@ -45,6 +45,16 @@ pub enum Event {
     },
     /// Others than before speak in a room, or in another order.
     Speaking { room: RoomId, speakers: Speakers },
+}
+
+/// How much of a picture somebody takes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Wanted {
+    /// All to whom it is meant have hidden it.
+    Nothing,
+    /// This one of its simulcast layers and those below; 0 is the least.
+    UpTo(u8),
+    All,
 }
 
 /// Why a picture is not sent.

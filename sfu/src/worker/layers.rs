@@ -55,9 +55,7 @@ impl Worker {
             }
             self.allocate(now, key);
             let room = self.participants[key].room;
-            for changed in [before, source].into_iter().flatten() {
-                self.review_watching(now, room, changed);
-            }
+            self.note_unreviewed(room);
         }
         self.bind_slot(now, key, index);
         self.request_key_frames_for(now, key, index);

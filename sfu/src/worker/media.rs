@@ -6,10 +6,11 @@ use super::batch::TransmitBatch;
 use super::outbound::{Turn, Urgency};
 use super::participant::{Inbound, remembered};
 use super::statistics::LAYERS;
+use super::watching::PROBING;
 use super::{Worker, list};
 use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, Source};
-use crate::publish::{FramePart, Gap, Incoming, SenderReportReceived, Stream};
+use crate::publish::{FramePart, Gap, Incoming, Rest, SenderReportReceived, Stream};
 use crate::rtcp;
 use crate::rtp::header::Header;
 use crate::rtp::sequence::ExtendedSequence;
@@ -228,8 +229,14 @@ impl Worker {
         };
         if packet.payload_length > 0 {
             published.last_media = now;
+            if let Rest::Ending(_) = published.rest {
+                published.end_rest(now);
+            }
             if published.is_stalled {
                 self.revive(now, stream);
+                if frame.starts_key_frame {
+                    self.streams[stream].key_frames.satisfy();
+                }
             }
             if self.streams[stream].source == Source::Microphone {
                 self.note_voice(now, stream, packet.audio_level);
@@ -553,6 +560,10 @@ impl Worker {
             srtp,
         });
         if !is_repair {
+            if source.kind() == MediaKind::Video {
+                participant.probes_until = now + PROBING;
+                self.hurry(now);
+            }
             self.bind_source(now, room, (id, source));
         }
         Some((stream, is_repair, codec.codec))

@@ -76,6 +76,10 @@ pub struct Worker {
     speakers: HashMap<RoomId, Told>,
     /// Rooms whose speakers may be others by now.
     restless: Vec<RoomId>,
+    /// Rooms where other pictures may be wanted by now.
+    unreviewed: Vec<RoomId>,
+    /// When all rooms were last looked at for that.
+    last_review: Instant,
     control: Control,
     events: VecDeque<Event>,
     statistics: Statistics,
@@ -104,6 +108,8 @@ impl Worker {
             left: Vec::new(),
             speakers: HashMap::new(),
             restless: Vec::with_capacity(RESTLESS),
+            unreviewed: Vec::new(),
+            last_review: now,
             control: Control::default(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
@@ -193,9 +199,12 @@ impl Worker {
                 if let Some(&key) = self.by_id.get(&subscriber)
                     && let Some(index) = self.participants[key].slot_index(slot)
                 {
-                    let slot = &mut self.participants[key].slots[index];
+                    let participant = &mut self.participants[key];
+                    let slot = &mut participant.slots[index];
                     if std::mem::replace(&mut slot.limit, limit) != limit {
                         slot.update_admitted();
+                        let room = participant.room;
+                        self.note_unreviewed(room);
                         self.bind_slot(now, key, index);
                         self.request_key_frames_for(now, key, index);
                     }
@@ -215,10 +224,8 @@ impl Worker {
                         slot.update_admitted();
                         // With what is told of other slots, at the next look.
                         participant.outbound.last_allocation = None;
-                        let (room, watched) = (participant.room, slot.wanted);
-                        if let Some(watched) = watched {
-                            self.review_watching(now, room, watched);
-                        }
+                        let room = participant.room;
+                        self.note_unreviewed(room);
                     }
                 }
             }
@@ -365,6 +372,7 @@ impl Worker {
 
     fn negotiate(&mut self, key: usize, media: MediaParameters) {
         let participant = &mut self.participants[key];
+        let room = participant.room;
         participant.extensions = media.extensions;
         participant.publications = media.publications;
         let gone: Vec<_> = participant
@@ -412,6 +420,7 @@ impl Worker {
             });
         }
         self.participants[key].slots = slots;
+        self.note_unreviewed(room);
         for (_, stream) in &mut self.streams {
             stream.subscribers.retain_mut(|subscriber| {
                 if subscriber.participant != key {
@@ -501,11 +510,8 @@ impl Worker {
                 self.forget_speech(participant.room);
             }
         }
-        for slot in &participant.slots {
-            if let Some(watched) = slot.wanted {
-                self.review_watching(now, participant.room, watched);
-            }
-        }
+        self.note_unreviewed(participant.room);
+        self.hurry(now);
     }
 
     fn disconnect(&mut self, now: Instant, key: usize, reason: DisconnectReason) {

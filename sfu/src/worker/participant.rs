@@ -42,6 +42,8 @@ pub(super) struct Participant {
     pub(super) slots: Vec<SlotState>,
     pub(super) arrivals: ArrivalRecorder,
     pub(super) last_feedback: Instant,
+    /// It has begun to send more, and measures its path until then.
+    pub(super) probes_until: Instant,
     pub(super) last_report: Instant,
     /// Of those on all slots.
     pub(super) last_sender_reports: Instant,
@@ -95,6 +97,7 @@ impl Participant {
             slots: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
             last_feedback: now,
+            probes_until: now,
             last_report: now,
             last_sender_reports: now,
             next_sender_reports: now,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Worker;
 use super::event::{DisconnectReason, Event};
+use crate::publish::Rest;
 use crate::quality::{Downlink, Evidence};
 use crate::rtcp::{self, ReportBlock};
 
@@ -37,7 +38,12 @@ impl Worker {
             if let Some(deadline) = participant.dtls.deadline() {
                 next = next.min(deadline.max(now + TICK));
             }
-            if now >= participant.last_feedback + FEEDBACK {
+            let is_probing = now < participant.probes_until;
+            if is_probing {
+                next = next.min(now + TICK);
+            }
+            let between = if is_probing { SWIFT_FEEDBACK } else { FEEDBACK };
+            if now >= participant.last_feedback + between {
                 participant.last_feedback = now;
                 self.send_feedback(key);
             }
@@ -54,10 +60,14 @@ impl Worker {
         }
         self.next_tick = next;
         self.tend_layers(now);
+        self.review_watching(now);
         self.tend_speech(now);
         let streams: Vec<_> = self.streams.iter().map(|(stream, _)| stream).collect();
         for stream in streams {
-            self.streams[stream].measure(now);
+            let published = &mut self.streams[stream];
+            if published.rest != Rest::Asked {
+                published.measure(now);
+            }
             self.request_missing(now, stream);
             self.request_key_frame(now, stream);
         }
@@ -146,6 +156,9 @@ const TICK: Duration = Duration::from_millis(20);
 const QUIET_TICK: Duration = Duration::from_millis(70);
 /// How often publishers hear what came.
 const FEEDBACK: Duration = Duration::from_millis(60);
+/// How often while they probe: each step of theirs waits for the last one's
+/// outcome.
+const SWIFT_FEEDBACK: Duration = Duration::from_millis(15);
 /// Later than any load makes a tick.
 const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);

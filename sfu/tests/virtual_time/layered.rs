@@ -9,6 +9,7 @@ use sfu::rtp::header::Outgoing;
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{Ssrc, Timestamp};
 use sfu::worker::command::Command;
+use sfu::worker::event::{Event, Wanted};
 
 use crate::link::Link;
 use crate::peer::{DESCRIPTOR_ID, MID_ID, REPAIRED_STREAM_ID, ReceivedPacket, STREAM_ID};
@@ -24,6 +25,11 @@ pub struct Layered {
     pub has_temporal_layers: bool,
     /// Bytes of a packet of each layer.
     pub sizes: [usize; 3],
+    /// How long after the worker's word it sends only what is wanted; never,
+    /// if it does not listen.
+    pub obeys_after: Option<Duration>,
+    obeyed: usize,
+    orders: Vec<(u64, Wanted)>,
     elapsed: u64,
     pictures: u64,
 }
@@ -39,7 +45,7 @@ pub struct Layer {
     /// Takes the first packets of this many key frames away.
     pub lost_key_frames: u32,
     pub picture_id: u16,
-    base_layer_index: u8,
+    pub base_layer_index: u8,
     needs_key_frame: bool,
 }
 
@@ -63,6 +69,9 @@ impl Layered {
             has_reports: true,
             has_temporal_layers: false,
             sizes: [400, 700, 1000],
+            obeys_after: None,
+            obeyed: 0,
+            orders: Vec::new(),
             elapsed: 0,
             pictures: 0,
         }
@@ -72,6 +81,7 @@ impl Layered {
     pub fn run(&mut self, session: &mut Session, duration: Duration) {
         for _ in 0..duration.as_millis() {
             self.note_requests(session);
+            self.obey(session);
             if self.elapsed.is_multiple_of(33) {
                 self.send_picture(session);
             }
@@ -90,6 +100,38 @@ impl Layered {
                 ssrc: layer_ssrc(self.publisher, at),
             };
             layer.needs_key_frame |= asked.contains(&request);
+        }
+    }
+
+    /// Sends what is wanted and no more, each layer from a key frame on.
+    fn obey(&mut self, session: &Session) {
+        let Some(delay) = self.obeys_after else {
+            return;
+        };
+        let due = self.elapsed + delay.as_millis() as u64;
+        for event in &session.events[self.obeyed..] {
+            if let Event::Watched {
+                publisher, wanted, ..
+            } = event
+                && *publisher == self.publisher
+            {
+                self.orders.push((due, *wanted));
+            }
+        }
+        self.obeyed = session.events.len();
+        while let Some((at, wanted)) = self.orders.first().copied()
+            && at <= self.elapsed
+        {
+            self.orders.remove(0);
+            for (at, layer) in (0..).zip(&mut self.layers) {
+                let is_on = match wanted {
+                    Wanted::Nothing => false,
+                    Wanted::UpTo(highest) => at <= highest,
+                    Wanted::All => true,
+                };
+                layer.needs_key_frame |= is_on && !layer.is_on;
+                layer.is_on = is_on;
+            }
         }
     }
 

@@ -37,4 +37,5 @@ mod speech;
 mod svc;
 mod transport;
 mod transport_feedback;
+mod unwanted_layers;
 mod watching;

@@ -64,6 +64,8 @@ fn assert_unbroken(packets: &[Shown]) {
         assert!(ticks >= 0, "{before:?} {after:?}");
         let ids = after.picture_id.wrapping_sub(before.picture_id) & 0x7FFF;
         assert_eq!(ids, u16::from(!is_same), "{before:?} {after:?}");
+        let bases = after.base_layer_index.wrapping_sub(before.base_layer_index);
+        assert_eq!(bases, u8::from(!is_same), "{before:?} {after:?}");
         if before.layer != after.layer {
             assert!(after.is_key && after.part == 0, "{before:?} {after:?}");
         }

@@ -60,6 +60,11 @@ mod vp8 {
             let is_same = before.picture == after.picture;
             let ids = after.picture_id.wrapping_sub(before.picture_id) & 0x7FFF;
             assert_eq!(ids, u16::from(!is_same), "{before:?} {after:?}");
+            // The index of the base layer's picture that this one builds on, or
+            // is (RFC 7741 §4.2).
+            let bases = after.base_layer_index.wrapping_sub(before.base_layer_index);
+            let is_base = !is_same && after.temporal == 0;
+            assert_eq!(bases, u8::from(is_base), "{before:?} {after:?}");
         }
     }
 
@@ -72,6 +77,7 @@ mod vp8 {
         let (mut session, mut camera) = call();
         camera.layers[0].picture_id = 0x7FF0;
         camera.layers[0].sequence = 65_500;
+        camera.layers[0].base_layer_index = 250;
         camera.run(&mut session, Duration::from_secs(1));
         let all = seen(&session);
         limit(&mut session, B, 9, 1);

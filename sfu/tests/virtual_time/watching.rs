@@ -1,10 +1,11 @@
-//! Publishers hear of pictures that nobody sees.
+//! Publishers hear of pictures that nobody sees, and of layers that nobody
+//! takes.
 
 use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId, Source};
 use sfu::worker::command::{Command, Shown};
-use sfu::worker::event::Event;
+use sfu::worker::event::{Event, Wanted};
 
 use crate::link::Link;
 use crate::session::{Session, video_slot};
@@ -37,15 +38,15 @@ fn show(session: &mut Session, subscriber: ParticipantId, shown: Option<Shown>) 
 }
 
 /// What A was told of its camera, oldest first.
-fn told(session: &Session) -> Vec<bool> {
+fn told(session: &Session) -> Vec<Wanted> {
     let events = session.events.iter();
     events
         .filter_map(|event| match event {
             Event::Watched {
                 publisher: A,
                 source: Source::Camera,
-                is_watched,
-            } => Some(*is_watched),
+                wanted,
+            } => Some(*wanted),
             Event::Watched { .. } => panic!("{event:?}"),
             _ => None,
         })
@@ -63,12 +64,13 @@ fn a_picture_that_all_have_hidden_for_a_while_is_not_wanted() {
     session.run(Duration::from_millis(1900));
     assert_eq!(told(&session), []);
     session.run(Duration::from_millis(300));
-    assert_eq!(told(&session), [false]);
+    assert_eq!(told(&session), [Wanted::Nothing]);
     session.run(Duration::from_secs(10));
-    assert_eq!(told(&session), [false]);
+    assert_eq!(told(&session), [Wanted::Nothing]);
 
     show(&mut session, B, Some(Shown::default()));
-    assert_eq!(told(&session), [false, true], "at once");
+    session.run(AT_ONCE);
+    assert_eq!(told(&session), [Wanted::Nothing, Wanted::All]);
 }
 
 #[test]
@@ -91,13 +93,14 @@ fn a_newcomer_sees_what_all_others_have_hidden() {
     show(&mut session, B, None);
     show(&mut session, C, None);
     session.run(Duration::from_secs(3));
-    assert_eq!(told(&session), [false]);
+    assert_eq!(told(&session), [Wanted::Nothing]);
 
     let newcomer = ParticipantId(4);
     session.join(ROOM, newcomer, 2, Link::good());
     session.watch(newcomer, 0, A);
 
-    assert_eq!(told(&session), [false, true]);
+    session.run(AT_ONCE);
+    assert_eq!(told(&session), [Wanted::Nothing, Wanted::All]);
 }
 
 #[test]
@@ -107,11 +110,12 @@ fn whoever_saw_it_last_leaves_it_unseen() {
 
     session.leave(C);
     session.run(Duration::from_secs(3));
-    assert_eq!(told(&session), [false]);
+    assert_eq!(told(&session), [Wanted::Nothing]);
 
     // Nobody is left who could see it; who comes next does.
     session.leave(B);
-    assert_eq!(told(&session), [false, true]);
+    session.run(AT_ONCE);
+    assert_eq!(told(&session), [Wanted::Nothing, Wanted::All]);
 }
 
 #[test]
@@ -128,5 +132,8 @@ fn sound_is_always_wanted() {
     }
     session.run(Duration::from_secs(3));
 
-    assert_eq!(told(&session), [false], "of the camera only");
+    assert_eq!(told(&session), [Wanted::Nothing], "of the camera only");
 }
+
+/// How soon a worker looks at what it was told.
+const AT_ONCE: Duration = Duration::from_millis(25);

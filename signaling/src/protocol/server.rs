@@ -150,6 +150,12 @@ pub enum ServerMessage {
     Watched {
         source: PublicationSource,
         watched: bool,
+        /// The highest simulcast layer that anybody takes, in the order of the
+        /// offer, from 0; absent where it is the highest of all. Those above
+        /// need not be sent either.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        layer: Option<u8>,
     },
     /// There is no group yet: make it, alone, and report it.
     MlsCreate {},

@@ -4,7 +4,7 @@ use sfu::identity::{MediaKind, ParticipantId, Source};
 use sfu::quality::{Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::worker::command::{Command, Shown, Size};
-use sfu::worker::event::PauseReason;
+use sfu::worker::event::{PauseReason, Wanted};
 
 use super::{Effect, Room};
 use crate::protocol::{self, QualityCause, QualityLevel, ServerMessage, View};
@@ -70,19 +70,18 @@ impl Room {
         )
     }
 
-    /// Tells somebody whether anybody sees a picture of its own.
-    pub fn watched(
-        &self,
-        publisher: ParticipantId,
-        source: Source,
-        is_watched: bool,
-    ) -> Vec<Effect> {
+    /// Tells somebody how much of a picture of its own anybody takes.
+    pub fn watched(&self, publisher: ParticipantId, source: Source, wanted: Wanted) -> Vec<Effect> {
         if !self.is_in(publisher) {
             return Vec::new();
         }
         let message = ServerMessage::Watched {
             source: source.into(),
-            watched: is_watched,
+            watched: wanted != Wanted::Nothing,
+            layer: match wanted {
+                Wanted::UpTo(layer) => Some(layer),
+                Wanted::Nothing | Wanted::All => None,
+            },
         };
         vec![Effect::Tell(publisher, message)]
     }

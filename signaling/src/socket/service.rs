@@ -207,12 +207,11 @@ impl Service {
             Event::Watched {
                 publisher,
                 source,
-                is_watched,
+                wanted,
             } => {
-                tracing::debug!(%publisher, ?source, is_watched, "picture watched");
-                self.register().update(publisher, |room| {
-                    room.watched(publisher, source, is_watched)
-                });
+                tracing::debug!(%publisher, ?source, ?wanted, "picture wanted");
+                self.register()
+                    .update(publisher, |room| room.watched(publisher, source, wanted));
             }
             Event::Rated {
                 participant,

@@ -119,7 +119,7 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
         this.#applyVideoCodecs();
         break;
       case 'watched':
-        this.#peer?.setWatched(message.source, message.watched);
+        this.#peer?.setWatched(message.source, message.watched, message.layer);
         break;
     }
   }

@@ -531,6 +531,20 @@ describe('the group', () => {
     expect(camera?.setParameters.mock.calls).toEqual([[sent(false)], [sent(true)]]);
   });
 
+  test('sends no layer that nobody takes', async () => {
+    await connect();
+    const camera = environment.connection.transceivers[1]?.sender;
+
+    environment.socket.say({ type: 'watched', source: 'camera', watched: true, layer: 0 });
+    environment.socket.say({ type: 'watched', source: 'camera', watched: true });
+    await settle();
+
+    expect(camera?.setParameters.mock.calls).toEqual([
+      [{ encodings: [{ active: true }, { active: false }] }],
+      [{ encodings: [{ active: true }, { active: true }] }],
+    ]);
+  });
+
   test('is not spoken to before it is there', async () => {
     const { room } = await connect();
 

@@ -150,12 +150,15 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         ? { type, ...picture, reason: 'slow-connection' }
         : { type, ...picture };
     }
-    case 'watched':
+    case 'watched': {
+      const layer = message['layer'];
       return {
         type,
         source: source(message['source']),
         watched: flag(message['watched'], 'watched'),
+        ...(layer !== undefined && { layer: count(layer, 'layer', MAX_LAYER) }),
       };
+    }
     case 'mls-create':
     case 'mls-key-package-wanted':
       return { type };
@@ -322,6 +325,8 @@ function count(value: unknown, field: string, limit: number): number {
 const MAX_EPOCH = 2 ** 32 - 1;
 const MAX_COUNT = 2 ** 32 - 1;
 const MAX_SECONDS = 2 ** 16 - 1;
+
+const MAX_LAYER = 2 ** 8 - 1;
 
 /** Far above any room; a browser asked for more transceivers would hang. */
 const MAX_SLOTS = 256;

@@ -203,10 +203,16 @@ export class Peer extends Emitter<PeerEvents> {
     });
   }
 
-  /** Sends nothing of a picture that nobody sees, and starts it anew when somebody does. */
-  setWatched(source: PublicationSource, isWatched: boolean): void {
+  /**
+   * Sends nothing of a picture that nobody sees, nor of its layers above the
+   * `highest` that somebody takes, counted from 0; and starts it anew when
+   * somebody does.
+   */
+  setWatched(source: PublicationSource, isWatched: boolean, highest = Infinity): void {
     void this.#configure(source, ({ encodings }) => {
-      for (const encoding of encodings) encoding.active = isWatched;
+      encodings.forEach((encoding, layer) => {
+        encoding.active = isWatched && layer <= highest;
+      });
       return undefined;
     });
   }

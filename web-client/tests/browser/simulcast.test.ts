@@ -40,13 +40,14 @@ describe('a camera in layers, seen by two', () => {
   });
 
   test('each has the size it asked for, at the same time', async () => {
+    for (const viewer of [green, blue]) await limit(viewer, await ownId(red), 2);
+    // The browser sends the top layer once its own estimate allows it.
+    await expect.poll(() => layersSent(red), POLL).toEqual(['f', 'h', 'q']);
     await limit(green, await ownId(red), 0);
     await limit(blue, await ownId(red), 1);
 
     await expect.poll(() => width(green, red), POLL).toBe(320);
     await expect.poll(() => width(blue, red), POLL).toBe(640);
-    // The browser sends the top layer once its own estimate allows it.
-    await expect.poll(() => layersSent(red), POLL).toEqual(['f', 'h', 'q']);
     await showsGoingOn([green, blue]);
   });
 
@@ -70,7 +71,85 @@ describe('a camera in layers, seen by two', () => {
     });
     expect(await errors([red, green, blue])).toEqual([]);
   });
+
+  test('a layer that nobody shows large enough for is not sent, and is back at once', async () => {
+    const id = await ownId(red);
+    await show(blue, id, 180);
+    const times: number[] = [];
+    for (const { small, unwanted } of [
+      { small: 180, unwanted: ['f', 'h'] },
+      { small: 360, unwanted: ['f'] },
+    ]) {
+      await show(green, id, small);
+      await expect.poll(() => restingLayers(red), POLL).toEqual(unwanted);
+      await red.page.waitForTimeout(1_000);
+      const before = await bytesSent(red);
+      await red.page.waitForTimeout(2_000);
+      const after = await bytesSent(red);
+      for (const layer of unwanted) expect(after[layer]).toBe(before[layer]);
+      expect(after['q']).toBeGreaterThan(before['q'] ?? 0);
+
+      const start = Date.now();
+      await show(green, id, 720);
+      await expect.poll(() => width(green, red), RETURN).toBe(1280);
+      times.push(Date.now() - start);
+      const { freezes } = await figures(green, red);
+      console.log(`from ${small} lines to 720 in ${times.at(-1)} ms, ${freezes} freezes so far`);
+    }
+    // Half a second, but for a busy machine.
+    expect(Math.min(...times)).toBeLessThan(1_000);
+    expect((await figures(blue, red)).frameWidth).toBe(320);
+    expect(await errors([red, green, blue])).toEqual([]);
+  });
 });
+
+/** Has a page show somebody's camera so many lines high. */
+function show(viewer: Participant, id: string, height: number): Promise<void> {
+  return viewer.page.evaluate(
+    ([publisher, lines]) => {
+      const room = document.querySelector('quiet-room')?.room;
+      const participant = room?.participants.find((one) => one.id === publisher);
+      const track = participant?.videoTrack;
+      if (track === undefined) throw new Error('nobody has this id');
+      track.limitLayers({});
+      track.show({ width: (lines * 16) / 9, height: lines });
+    },
+    [id, height] as const,
+  );
+}
+
+/** The layers that a page's browser was told not to send. */
+async function restingLayers(participant: Participant): Promise<string[]> {
+  const layers = await sent(participant);
+  return layers.flatMap(({ rid, active }) => (active ? [] : [rid])).sort();
+}
+
+async function bytesSent(participant: Participant): Promise<Record<string, number>> {
+  const layers = await sent(participant);
+  return Object.fromEntries(layers.map(({ rid, bytes }) => [rid, bytes]));
+}
+
+interface SentLayer {
+  readonly rid: string;
+  readonly active: boolean;
+  readonly bytes: number;
+}
+
+function sent(participant: Participant): Promise<SentLayer[]> {
+  return participant.page.evaluate(async () => {
+    const layers: SentLayer[] = [];
+    for (const connection of (globalThis as unknown as Kept).connections) {
+      for (const report of (await connection.getStats()).values()) {
+        const stats = report as RTCOutboundRtpStreamStats & { active?: boolean };
+        const { type, rid, active = true, bytesSent = 0 } = stats;
+        if (type === 'outbound-rtp' && rid !== undefined) {
+          layers.push({ rid, active, bytes: bytesSent });
+        }
+      }
+    }
+    return layers;
+  });
+}
 
 /** Asks a page for no layer above this of somebody's camera. */
 function limit(viewer: Participant, id: string, spatial: number): Promise<void> {
@@ -98,6 +177,7 @@ interface Figures {
   readonly frameWidth: number;
   readonly framesDecoded: number;
   readonly framesDropped: number;
+  readonly freezes: number;
 }
 
 /** What a page's browser says of the picture it gets of `publisher`. */
@@ -111,10 +191,11 @@ async function figures(viewer: Participant, publisher: Participant): Promise<Fig
         const stats = report as RTCInboundRtpStreamStats;
         if (stats.type !== 'inbound-rtp') continue;
         const { frameWidth = 0, framesDecoded = 0, framesDropped = 0 } = stats;
-        return { frameWidth, framesDecoded, framesDropped };
+        const { freezeCount: freezes = 0 } = stats as { freezeCount?: number };
+        return { frameWidth, framesDecoded, framesDropped, freezes };
       }
     }
-    return { frameWidth: 0, framesDecoded: 0, framesDropped: 0 };
+    return { frameWidth: 0, framesDecoded: 0, framesDropped: 0, freezes: 0 };
   }, id);
 }
 
@@ -157,3 +238,5 @@ async function errors(participants: readonly Participant[]): Promise<string[]> {
 }
 
 const POLL = { timeout: 15_000 };
+/** Where a machine is too busy for the browser's probes, its estimate takes its time. */
+const RETURN = { timeout: 30_000, interval: 10 };

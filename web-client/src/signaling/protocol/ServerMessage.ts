@@ -86,7 +86,13 @@ doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | {
 /**
  * What is worst; absent where all is good.
  */
-cause?: QualityCause, } | { "type": "speakers", participantIds: Array<string>, } | { "type": "paused", participantId: string, source: PublicationSource, reason: PauseReason, } | { "type": "unpaused", participantId: string, source: PublicationSource, } | { "type": "watched", source: PublicationSource, watched: boolean, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
+cause?: QualityCause, } | { "type": "speakers", participantIds: Array<string>, } | { "type": "paused", participantId: string, source: PublicationSource, reason: PauseReason, } | { "type": "unpaused", participantId: string, source: PublicationSource, } | { "type": "watched", source: PublicationSource, watched: boolean, 
+/**
+ * The highest simulcast layer that anybody takes, in the order of the
+ * offer, from 0; absent where it is the highest of all. Those above
+ * need not be sent either.
+ */
+layer?: number, } | { "type": "mls-create", } | { "type": "mls-key-package", participantId: string, keyPackage: Opaque, } | { "type": "mls-key-package-wanted", } | { "type": "mls-welcome", welcome: Opaque, } | { "type": "mls-commit", epoch: number, commit: Opaque, } | { "type": "mls-accepted", epoch: number, } | { "type": "mls-refused", epoch: number, } | { "type": "mls-message", message: Opaque, } | { "type": "mls-group-info", epoch: number, groupInfo: Opaque, } | { "type": "error", code: ErrorCode, 
 /**
  * For a developer's console, in English.
  */
