@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use node::{Node, call};
 use serde_json::{Value, json};
+use signaling::protocol::Role;
 
 #[test]
 fn no_acknowledged_change_is_lost_or_half_done_by_a_kill() {
@@ -77,8 +78,8 @@ fn no_acknowledged_change_is_lost_or_half_done_by_a_kill() {
     assert!(asked > kills, "{asked}");
 }
 
-#[test]
-fn neither_store_nor_log_shows_what_was_said() {
+#[tokio::test]
+async fn neither_store_nor_log_shows_what_was_said() {
     let clinic = Clinic::new("bytes");
     let key = clinic.api_key();
     let node = clinic.serve("trace");
@@ -114,6 +115,7 @@ fn neither_store_nor_log_shows_what_was_said() {
         let revoked = call(node.clients, "POST", &path, &auth, &body.to_string());
         assert_eq!(revoked.expect("it answers").0, 201);
     }
+    let passed_on = pass_through_the_door(&node, words[0]).await;
     let log = node.log();
     drop(node);
 
@@ -121,15 +123,75 @@ fn neither_store_nor_log_shows_what_was_said() {
     let secret = key.rsplit('_').next().expect("it has a secret");
     let searched = words
         .into_iter()
+        .chain(passed_on.iter().map(String::as_str))
         .chain([secret, sealing.trim(), &sealing[..32]]);
     let store = fs::read(clinic.folder.join("store")).expect("it is there");
     assert!(log.contains("action=\"open\"") && store.len() > 4_096);
+    assert!(log.contains("action=\"admit\""), "{log}");
     for word in searched {
         let found = store
             .windows(word.len())
             .any(|window| window == word.as_bytes());
         assert!(!found && !log.contains(word), "{word}");
     }
+}
+
+/// Somebody waits, is written to and let in, and writes in turn. Gives what
+/// went through the server, names and tokens among it.
+async fn pass_through_the_door(node: &Node, room: &str) -> Vec<String> {
+    let tokens = [Role::Host, Role::Client].map(|role| {
+        let id = format!("{role:?}-at-the-door");
+        node.token_of(room, role, &id, None)
+    });
+    let [mut host, mut client] = [node.connect().await, node.connect().await];
+    let [key, name, told, words] = [
+        "key-of-the-door",
+        "sealed-name-of-somebody",
+        "sealed-note-of-a-host",
+        "sealed-words-for-an-emergency",
+    ];
+    for (somebody, token) in [(&mut host, &tokens[0]), (&mut client, &tokens[1])] {
+        somebody.ask_to_join(token).await;
+        let consent = somebody.expect("consent-required").await;
+        somebody
+            .send(&json!({"type": "accept-consent", "hash": consent["hash"]}))
+            .await;
+        if token == &tokens[0] {
+            somebody.expect("joined").await;
+            somebody
+                .send(&json!({"type": "door-key", "key": key}))
+                .await;
+        }
+    }
+    while client.expect("waiting").await["doorKeys"] != json!([key]) {}
+    client
+        .send(&json!({"type": "knock", "sealedName": name}))
+        .await;
+    let person = loop {
+        let person = host.expect("waiting-list").await["people"][0].clone();
+        if person["sealedName"] == name {
+            break person;
+        }
+    };
+    host.send(&json!({"type": "tell-waiting", "participantId": person["id"], "message": told}))
+        .await;
+    assert_eq!(client.expect("waiting-message").await["message"], told);
+    host.send(&json!({"type": "admit", "participantIds": [person["id"]]}))
+        .await;
+    client.expect("joined").await;
+    client
+        .send(&json!({"type": "mls-message", "message": words}))
+        .await;
+    client.send(&json!({"type": "leave"})).await;
+    client.expect_end().await;
+    let mut passed_on: Vec<_> = [key, name, told, words].map(str::to_owned).into();
+    passed_on.extend(tokens.iter().flat_map(|token| {
+        let parts = token.split('.').skip(1);
+        parts.map(str::to_owned).collect::<Vec<_>>()
+    }));
+    passed_on.extend(["Host", "Client"].map(|role| format!("subject-{role}-at-the-door")));
+    passed_on.extend(["Host", "Client"].map(|role| format!("token-id-{role}-at-the-door")));
+    passed_on
 }
 
 #[test]

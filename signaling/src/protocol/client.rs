@@ -113,11 +113,11 @@ pub enum ClientMessage {
     MlsResync {},
     /// Accepts the text of `consent-required`, by its hash.
     AcceptConsent { hash: String },
-    /// From somebody who waits: the name, sealed to those who may let people in
-    /// by the keys of `waiting`.
+    /// From somebody who waits: the name, and a key to be answered by, sealed
+    /// to those who may let people in by the keys of `waiting` (RFC 9180).
     Knock { sealed_name: Opaque },
-    /// The key that those who wait may seal to. Needs `admit`, as do the next
-    /// four.
+    /// The key that those who wait may seal to: a key package (RFC 9420 §10),
+    /// which is for nothing else. Needs `admit`, as do the next four.
     DoorKey { key: Opaque },
     /// Lets these people in.
     Admit { participant_ids: Vec<String> },

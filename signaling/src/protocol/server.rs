@@ -69,10 +69,11 @@ pub enum ServerMessage {
     /// The client waits. Comes again when something of it changes.
     Waiting {
         reason: WaitingReason,
-        /// The keys that a name may be sealed to.
+        /// The keys that a name may be sealed to, one of each host.
         door_keys: Vec<Opaque>,
     },
-    /// What somebody who may let people in tells this client, which waits.
+    /// What somebody who may let people in tells this client, which waits,
+    /// sealed to the key that came with the name.
     WaitingMessage { message: Opaque },
     /// Who waits, for those who may let people in. Replaces the list before.
     WaitingList { people: Vec<WaitingPerson> },

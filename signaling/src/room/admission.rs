@@ -210,6 +210,9 @@ impl Room {
         }
         caller.knocks += 1;
         caller.sealed_name = Some(sealed_name);
+        if !caller.has_consented {
+            return Vec::new();
+        }
         self.tell_waiting_list()
     }
 
@@ -375,13 +378,7 @@ impl Room {
     pub(super) fn waiting_list(&self) -> ServerMessage {
         let waiting = self.callers.iter().filter(|caller| caller.has_consented);
         ServerMessage::WaitingList {
-            people: waiting
-                .map(|caller| WaitingPerson {
-                    id: caller.arrival.id.to_string(),
-                    role: caller.arrival.role,
-                    sealed_name: caller.sealed_name.clone(),
-                })
-                .collect(),
+            people: waiting.map(Caller::person).collect(),
         }
     }
 
@@ -524,8 +521,8 @@ pub(super) struct DoorNews {
 }
 
 impl DoorNews {
-    /// A full list is some 40 KB, and what waits for a host is bounded.
-    const BURST: u8 = 4;
+    /// A full list has up to 70 KB, and what waits for a host is bounded.
+    const BURST: u8 = 3;
 }
 
 impl Default for DoorNews {
@@ -546,6 +543,14 @@ impl Caller {
             knocks: 0,
         }
     }
+
+    fn person(&self) -> WaitingPerson {
+        WaitingPerson {
+            id: self.arrival.id.to_string(),
+            role: self.arrival.role,
+            sealed_name: self.sealed_name.clone(),
+        }
+    }
 }
 
 /// Whoever is not remembered waits and consents again, no more.
@@ -561,14 +566,15 @@ const MOST_CALLERS: usize = 32;
 /// Of one person, in the room, and as many again at its door.
 const MOST_DEVICES: usize = 3;
 
-/// A person may rename itself a few times, and hosts may change.
-const MOST_KNOCKS: u8 = 16;
+/// With each host that comes, the name is sealed anew.
+const MOST_KNOCKS: u8 = 64;
 
 const MOST_REMEMBERED: usize = 4_096;
 
 const MOST_KEYS: usize = 8;
 
-// In characters of base64url.
-const LONGEST_NAME: usize = 1_024;
-const LONGEST_KEY: usize = 512;
+// In characters of base64url. A name for as many keys as are given out has
+// 1,600, a key package with the longest ids 1,300.
+const LONGEST_NAME: usize = 2_048;
+const LONGEST_KEY: usize = 2_048;
 const LONGEST_MESSAGE: usize = 4_096;

@@ -3,16 +3,21 @@ import { Emitter } from '../events';
 import type { JoinProof } from '../signaling/protocol/JoinProof';
 import type { Entrance, GroupEpoch, Occupant, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
-import { encodeApplicationMessage, type ApplicationMessage } from './worker/mls/application';
+import { encodeApplicationMessage, type PersonMessage } from './worker/mls/application';
+import type { DoorClientMessage, DoorServerMessage } from './worker/door';
 import type { Credential } from './worker/mls/credential';
 import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session-messages';
 
 interface GroupChannelEvents {
   /** To be sent to the server as it is. */
-  send: [message: GroupClientMessage];
+  send: [message: GroupClientMessage | DoorClientMessage];
+  /** Somebody who waits to be let in is called so, by its own word. */
+  caller: [participantId: string, name: string];
+  /** Somebody who may let us in says this. */
+  note: [from: string, text: string];
   epoch: [epoch: GroupEpoch];
   /** `key` is the public signature key of whoever says it. */
-  told: [participantId: string, key: string, message: ApplicationMessage];
+  told: [participantId: string, key: string, message: PersonMessage];
   /** This client is in the group no more, and may be in another later. */
   lost: [];
   failed: [error: QuietroomError];
@@ -32,11 +37,14 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     this.#worker.addEventListener('message', this.#handleReport);
   }
 
-  /** Takes part as `credential` says, once; resolves with the key package for the `join` message. */
-  open(credential: Credential): Promise<string> {
+  /**
+   * Takes part as `credential` says, once; resolves with the key package for
+   * the `join` message. `name` is for those at whose door we wait.
+   */
+  open(credential: Credential, name: string): Promise<string> {
     return new Promise((resolve) => {
       this.#opened = resolve;
-      this.#request({ type: 'open-group', credential });
+      this.#request({ type: 'open-group', credential, name });
     });
   }
 
@@ -64,6 +72,25 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
     this.#request({ type: 'connected', participantIds });
   }
 
+  /** Who leads the session by the server's word. */
+  setLeaders(participantIds: readonly string[]): void {
+    this.#request({ type: 'leaders', participantIds });
+  }
+
+  /** This client may let people in. */
+  openDoor(): void {
+    this.#request({ type: 'open-door' });
+  }
+
+  handleDoorMessage(message: DoorServerMessage): void {
+    this.#request({ type: 'door-message', message });
+  }
+
+  /** Tells somebody who waits; `from` is what we are called. */
+  tellWaiting(participantId: string, from: string, text: string): void {
+    this.#request({ type: 'tell-waiting', participantId, from, text });
+  }
+
   handleServerMessage(message: GroupServerMessage): void {
     // The first one is on its way.
     if (message.type === 'mls-key-package-wanted' && !this.#isOpen) return;
@@ -71,7 +98,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
   }
 
   /** Throws a `RangeError` when a text is longer than members take. */
-  tell(message: ApplicationMessage): void {
+  tell(message: PersonMessage): void {
     encodeApplicationMessage(message);
     this.#request({ type: 'tell', message });
   }
@@ -100,6 +127,12 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
         break;
       case 'group-send':
         this.emit('send', report.message);
+        break;
+      case 'caller':
+        this.emit('caller', report.participantId, report.name);
+        break;
+      case 'note':
+        this.emit('note', report.from, report.text);
         break;
       case 'epoch':
         this.emit('epoch', report);

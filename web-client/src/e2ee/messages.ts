@@ -2,7 +2,8 @@ import type { JoinProof } from '../signaling/protocol/JoinProof';
 import type { GroupReport } from '../signaling/protocol/GroupReport';
 import type { FrameSender, UndecryptableReason } from './worker/decryptor';
 import type { UnsentReason } from './worker/encryptor';
-import type { ApplicationMessage } from './worker/mls/application';
+import type { DoorClientMessage, DoorServerMessage } from './worker/door';
+import type { PersonMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
 import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session-messages';
 import type { CONTEXTS } from './worker/sframe/key-id';
@@ -75,6 +76,8 @@ export type WorkerRequest =
       /** Once: who is to take part. Asks for a `key-package`. */
       readonly type: 'open-group';
       readonly credential: Credential;
+      /** What those at whose door we wait may call us. */
+      readonly name: string;
     }
   | {
       /** The server may have forgotten us. Asks for an `entrance`. */
@@ -91,9 +94,31 @@ export type WorkerRequest =
       readonly message: GroupServerMessage;
     }
   | {
+      /** Who leads the session by signaling's word. */
+      readonly type: 'leaders';
+      readonly participantIds: readonly string[];
+    }
+  | {
+      /** This client may let people in. */
+      readonly type: 'open-door';
+    }
+  | {
+      /** What the server said at the door. */
+      readonly type: 'door-message';
+      readonly message: DoorServerMessage;
+    }
+  | {
+      /** Something for somebody who waits. */
+      readonly type: 'tell-waiting';
+      readonly participantId: string;
+      /** What we are called. */
+      readonly from: string;
+      readonly text: string;
+    }
+  | {
       /** Something for all members. */
       readonly type: 'tell';
-      readonly message: ApplicationMessage;
+      readonly message: PersonMessage;
     };
 
 /** From the worker to the page. */
@@ -154,7 +179,19 @@ export type WorkerReport =
   | {
       /** What is to be said to the server about the group. */
       readonly type: 'group-send';
-      readonly message: GroupClientMessage;
+      readonly message: GroupClientMessage | DoorClientMessage;
+    }
+  | {
+      /** Somebody who waits to be let in is called so, by its own word. */
+      readonly type: 'caller';
+      readonly participantId: string;
+      readonly name: string;
+    }
+  | {
+      /** Somebody who may let us in says this. */
+      readonly type: 'note';
+      readonly from: string;
+      readonly text: string;
     }
   | ({
       /** Another epoch has begun; comes before any `sender` of it. */
@@ -170,7 +207,7 @@ export type WorkerReport =
       readonly participantId: string;
       /** The public signature key that it bears, in base64url. */
       readonly key: string;
-      readonly message: ApplicationMessage;
+      readonly message: PersonMessage;
     }
   | {
       /** Something from the server was not believed, and nothing came of it. */

@@ -141,6 +141,8 @@ export class Transforms extends Emitter<TransformsEvents> {
       case 'epoch':
       case 'group-lost':
       case 'told':
+      case 'caller':
+      case 'note':
       case 'group-refused':
       case 'group-failed':
         break;

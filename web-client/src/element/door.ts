@@ -1,4 +1,4 @@
-import { html, type TemplateResult } from 'lit';
+import { html, nothing, type TemplateResult } from 'lit';
 import type { Room } from '../room/room';
 import { renderCamera, renderMicrophone } from './controls';
 import type { Messages } from './i18n';
@@ -51,6 +51,13 @@ function renderWaiting(room: Room, actions: DoorActions, messages: Messages): Te
       <h2 id="door-title" tabindex="-1">${messages.waitingRoom}</h2>
       <div role="status" aria-live="polite">
         <p class="why">${state === 'reconnecting' ? messages.reconnecting : why}</p>
+        ${
+          rules.note === undefined
+            ? nothing
+            : html`<p class="note" dir="auto">
+                ${messages.noted(rules.note.from, rules.note.text)}
+              </p>`
+        }
       </div>
       <quiet-room-tile
         mirrored

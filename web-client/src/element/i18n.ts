@@ -94,13 +94,18 @@ export interface Messages {
   readonly disagree: string;
   /** What can be done with the session as a whole. */
   readonly session: string;
-  readonly somebodyWaits: (count: number) => string;
+  /** `name`: of the first; empty if it is not known. */
+  readonly somebodyWaits: (count: number, name: string) => string;
   readonly showWaiting: string;
   readonly admit: string;
   readonly admitPerson: (name: string) => string;
   readonly admitAll: string;
   readonly refuse: string;
   readonly refusePerson: (name: string) => string;
+  readonly tellWaiting: string;
+  readonly toldWaiting: string;
+  /** To somebody who waits; `name` is empty if it is not known. */
+  readonly noted: (name: string, text: string) => string;
   readonly lock: string;
   readonly unlock: string;
   readonly locked: string;
@@ -253,14 +258,19 @@ export const english: Messages = {
   agree: 'I agree',
   disagree: 'I do not agree',
   session: 'Session',
-  somebodyWaits: (count) =>
-    count === 1 ? 'Somebody is waiting to be let in.' : `${count} people are waiting to be let in.`,
+  somebodyWaits: (count, name) =>
+    count === 1
+      ? `${name === '' ? 'Somebody' : name} is waiting to be let in.`
+      : `${count} people are waiting to be let in.`,
   showWaiting: 'Show',
   admit: 'Let in',
   admitPerson: (name) => `Let in ${name}`,
   admitAll: 'Let all in',
   refuse: 'Refuse',
   refusePerson: (name) => `Refuse ${name}`,
+  tellWaiting: 'Write to those who wait',
+  toldWaiting: 'Sent.',
+  noted: (name, text) => `${name === '' ? ROLES.host : name}: ${text}`,
   lock: 'Lock the room',
   unlock: 'Unlock the room',
   locked: 'The room is locked: nobody new can come in.',
@@ -295,11 +305,11 @@ export const english: Messages = {
   hosting: 'The therapist is not here. You lead the session until the therapist is back.',
   emergency: 'In an emergency',
   emergencyAdvice:
-    'Tell the therapist where you are and whom to call. It is encrypted for the people in the session, and shown to the therapist only.',
+    'Tell the therapist where you are and whom to call. It is encrypted for the therapist: nobody else in the session can read it.',
   emergencyPlace: 'Where I am',
   emergencyContact: 'Whom to call',
   emergencyTell: 'Tell the therapist',
-  emergencyTold: 'Sent.',
+  emergencyTold: 'Sent. A therapist who comes later gets it too.',
   emergencyWhere: 'Where this person is',
   emergencyOf: (name) => `In an emergency: ${name}`,
   observes: 'Observer',

@@ -1,7 +1,13 @@
 import { nameKey } from '../room/name';
-import type { RemoteParticipant } from '../room/participant';
 import type { Role } from '../signaling/protocol/Role';
 import type { Messages } from './i18n';
+
+/** Somebody who may have given a name. */
+export interface Named {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
 
 /**
  * What to call somebody: the name it gave, or else the role, and a number if
@@ -10,13 +16,13 @@ import type { Messages } from './i18n';
  * the word for a role is told apart by what the server says.
  */
 export function participantName(
-  participant: RemoteParticipant,
-  others: readonly RemoteParticipant[],
+  participant: Named,
+  others: readonly Named[],
   ownName: string,
   messages: Messages,
 ): string {
   const { id, name, role } = participant;
-  const isAlone = (is: (other: RemoteParticipant) => boolean): boolean =>
+  const isAlone = (is: (other: Named) => boolean): boolean =>
     !others.some((other) => other.id !== id && is(other));
   const whoElse = messages.participant(
     role,

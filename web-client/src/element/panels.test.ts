@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ApplicationMessage } from '../e2ee/worker/mls/application';
+import type { PersonMessage } from '../e2ee/worker/mls/application';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import { FakeElement, stubMedia } from './fake-element';
 
@@ -49,12 +49,12 @@ async function begin(epoch: bigint, key: string): Promise<void> {
   await element.rendered();
 }
 
-async function tell(message: ApplicationMessage): Promise<void> {
+async function tell(message: PersonMessage): Promise<void> {
   environment.worker.report({ type: 'told', participantId: 'ben', key: bensKey, message });
   await element.rendered();
 }
 
-function told(): ApplicationMessage[] {
+function told(): PersonMessage[] {
   return environment.worker.requests.flatMap((request) =>
     request.type === 'tell' ? [request.message] : [],
   );

@@ -79,6 +79,9 @@ export function actOnSession(
     case 'refuse':
       rules.refuse(request.participantId);
       break;
+    case 'tell-waiting':
+      rules.tellWaiting(request.text);
+      break;
     case 'admit-all':
       rules.admitAll();
       break;

@@ -1,29 +1,39 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Permission } from '../signaling/protocol/Permission';
-import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
+import type { Room } from '../room/room';
 import type { Messages } from './i18n';
 import * as icons from './icons';
+import { participantName } from './names';
 
 /** Somebody who waits to be let in, as it is called. */
 export interface WaitingEntry {
   readonly id: string;
   readonly label: string;
+  /** Beside a name, which is the person's own word. */
+  readonly role: string | undefined;
 }
 
 /** What somebody with power asks for. */
 export type PowerRequest =
   | { readonly action: 'admit' | 'refuse'; readonly participantId: string }
+  | { readonly action: 'tell-waiting'; readonly text: string }
   | { readonly action: 'admit-all' | 'lock' | 'unlock' | 'mute-all' | 'end' };
 
 /** Who waits, numbered where nothing else tells them apart. */
 export function waitingEntries(
-  people: readonly WaitingPerson[],
+  { rules: { waitingList }, participants, localParticipant }: Room,
   messages: Messages,
 ): WaitingEntry[] {
-  return people.map(({ id, role }, index) => ({
-    id,
-    label: messages.participant(role, people.length > 1 ? index + 1 : undefined),
-  }));
+  const others = [...waitingList, ...participants];
+  return waitingList.map((caller, index) => {
+    const { id, role, name } = caller;
+    if (name === '') {
+      const number = waitingList.length > 1 ? index + 1 : undefined;
+      return { id, label: messages.participant(role, number), role: undefined };
+    }
+    const label = participantName(caller, others, localParticipant.name, messages);
+    return { id, label, role: messages.participant(role, undefined) };
+  });
 }
 
 declare global {
@@ -40,15 +50,19 @@ export class SessionControlsElement extends LitElement {
     permissions: { attribute: false },
     waiting: { attribute: false },
     locked: { type: Boolean },
+    isTold: { state: true },
   };
 
   declare messages: Messages;
   declare permissions: ReadonlySet<Permission>;
   declare waiting: readonly WaitingEntry[];
   declare locked: boolean;
+  /** What was written last has been sent to those who wait. */
+  declare isTold: boolean;
 
   constructor() {
     super();
+    this.isTold = false;
     this.permissions = new Set();
     this.waiting = [];
     this.locked = false;
@@ -103,9 +117,12 @@ export class SessionControlsElement extends LitElement {
       </header>
       <ul>
         ${waiting.map(
-          ({ id, label }) =>
+          ({ id, label, role }) =>
             html`<li data-waiting=${id}>
-              <span class="name" dir="auto">${label}</span>
+              <span class="who">
+                <span class="name" dir="auto">${label}</span>
+                ${role === undefined ? nothing : html`<span class="role">${role}</span>`}
+              </span>
               <button
                 class="admit primary"
                 aria-label=${messages.admitPerson(label)}
@@ -123,8 +140,33 @@ export class SessionControlsElement extends LitElement {
             </li>`,
         )}
       </ul>
+      <form class="tell" @submit=${this.#handleTell}>
+        <label for="tell">${messages.tellWaiting}</label>
+        <input
+          id="tell"
+          maxlength=${MAX_LENGTH}
+          autocomplete="off"
+          dir="auto"
+          @input=${() => {
+            this.isTold = false;
+          }}
+        />
+        <button type="submit">${messages.chatSend}</button>
+        <div role="status">${this.isTold ? messages.toldWaiting : nothing}</div>
+      </form>
     </section>`;
   }
+
+  readonly #handleTell = (event: Event): void => {
+    event.preventDefault();
+    const input = this.renderRoot.querySelector<HTMLInputElement>('#tell');
+    const text = input?.value.trim() ?? '';
+    if (input === null || text === '') return;
+    input.value = '';
+    this.isTold = true;
+    const detail: PowerRequest = { action: 'tell-waiting', text };
+    this.dispatchEvent(new CustomEvent('power-request', { detail }));
+  };
 
   #request(detail: PowerRequest): () => void {
     return () => {
@@ -168,11 +210,39 @@ export class SessionControlsElement extends LitElement {
     li {
       padding: 6px 0;
     }
-    .name {
+    .who {
       flex: 1 1 7rem;
+      display: grid;
       min-width: 0;
+    }
+    .name {
       overflow-wrap: anywhere;
       font-weight: 600;
+    }
+    .role,
+    .tell {
+      font-size: 0.875rem;
+    }
+    .tell {
+      display: grid;
+      grid-template-columns: 1fr auto;
+      gap: 4px 8px;
+    }
+    .tell label,
+    .tell [role='status'] {
+      grid-column: 1 / -1;
+    }
+    input {
+      box-sizing: border-box;
+      width: 100%;
+      min-width: 0;
+      min-height: 44px;
+      padding: 6px 12px;
+      border: 1px solid #7d9496;
+      border-radius: 10px;
+      background: #1c2b2e;
+      color: #f3f7f6;
+      font: inherit;
     }
     button {
       display: inline-flex;
@@ -191,6 +261,7 @@ export class SessionControlsElement extends LitElement {
     button:hover {
       background: #324a4e;
     }
+    input:focus-visible,
     button:focus-visible {
       outline: 3px solid #ffd27a;
       outline-offset: 2px;
@@ -217,5 +288,8 @@ export class SessionControlsElement extends LitElement {
     }
   `;
 }
+
+/** As {@link SessionRules.tellWaiting} takes it. */
+const MAX_LENGTH = 500;
 
 customElements.define('quiet-room-session-controls', SessionControlsElement);

@@ -83,7 +83,7 @@ export function promptByRules(room: Room, prompts: Prompts, context: PromptConte
     }
     prompts.show({
       subject: 'waiting',
-      text: messages.somebodyWaits(people.length),
+      text: messages.somebodyWaits(people.length, people[0]?.name ?? ''),
       answers: [{ label: messages.showWaiting, act: context.showPeople }],
     });
   });

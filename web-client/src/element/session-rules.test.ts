@@ -180,6 +180,81 @@ test('a host sees who waits, and lets them in or not', async () => {
   expect(element.find('.prompt')).toBeNull();
 });
 
+test('who waits is called by its own name, where that tells it apart', async () => {
+  await enter('host', ALL);
+  const waiting = (...ids: string[]): Promise<void> =>
+    say({
+      type: 'waiting-list',
+      people: ids.map((id) => ({ id, role: 'client', sealedName: `of ${id}` })),
+    });
+  await waiting('cat');
+  const { worker } = environment;
+  const doorMessages = worker.requests.filter(({ type }) => type === 'door-message');
+  expect(doorMessages).toHaveLength(1);
+  expect(worker.requests.filter(({ type }) => type === 'open-door')).toHaveLength(1);
+  worker.report({ type: 'caller', participantId: 'cat', name: 'Cat\u202e' });
+  await element.rendered();
+  expect(text('.prompt p')).toBe('Cat is waiting to be let in.');
+
+  await press(element.find('.prompt button'));
+  await waiting('cat', 'dan', 'eve');
+  worker.report({ type: 'caller', participantId: 'dan', name: 'THERAPIST' });
+  worker.report({ type: 'caller', participantId: 'nobody', name: 'Nobody' });
+  await element.rendered();
+
+  const list = 'quiet-room-session-controls';
+  const [cat, dan, eve] = inside(list, '.name').map(({ textContent }) => textContent);
+  expect(cat).toBe('Cat');
+  expect(dan).toMatch(/^THERAPIST \(Participant \d+\)$/);
+  expect(eve).toBe('Participant 3');
+  expect(inside(list, '.role')).toHaveLength(2);
+  expect(inside(list, '.admit')[0]?.getAttribute('aria-label')).toBe('Let in Cat');
+});
+
+test('a host writes to all who wait, and what it says is not sent as it is', async () => {
+  await enter('host', ALL);
+  const people = (['cat', 'dan'] as const).map((id) => ({ id, role: 'client' }) as const);
+  await say({ type: 'waiting-list', people });
+  await press(element.find('.people-toggle'));
+  const list = 'quiet-room-session-controls';
+  const [input] = inside(list, '#tell') as HTMLInputElement[];
+  const [send] = inside(list, '.tell button');
+  await press(send);
+  expect(environment.worker.requests.filter(({ type }) => type === 'tell-waiting')).toEqual([]);
+
+  input!.value = ' Five minutes more. ';
+  await press(send);
+
+  expect(environment.worker.requests.filter(({ type }) => type === 'tell-waiting')).toEqual(
+    people.map(({ id: participantId }) => {
+      return { type: 'tell-waiting', participantId, from: '', text: 'Five minutes more.' };
+    }),
+  );
+  expect(sent('tell-waiting')).toEqual([]);
+  expect(inside(list, '.tell [role=status]')[0]?.textContent).toBe('Sent.');
+  expect(input!.value).toBe('');
+});
+
+test('who waits is shown what the host says, and by whom', async () => {
+  const note = async (from: string): Promise<void> => {
+    environment.worker.report({ type: 'note', from, text: 'Five minutes <b>more</b>.' });
+    await element.rendered();
+  };
+  await say({ type: 'waiting', reason: 'admission', doorKeys: ['key'] });
+  expect(environment.worker.requests).toContainEqual({
+    type: 'door-message',
+    message: { type: 'waiting', reason: 'admission', doorKeys: ['key'] },
+  });
+  await note('Ada');
+  expect(text('.waiting [role=status] .note')).toBe('Ada: Five minutes <b>more</b>.');
+  await note('');
+  expect(text('.waiting .note')).toBe('Therapist: Five minutes <b>more</b>.');
+
+  await enter('client', ORDINARY);
+  await note('Ada');
+  expect(element.find('.note')).toBeNull();
+});
+
 test('what cannot be taken back is asked about first', async () => {
   await enter('host', ALL);
   await press(element.find('.people-toggle'));

@@ -218,6 +218,7 @@ export class Session extends Emitter<SessionEvents> {
       this.emit('consentRequired');
     });
     rules.on('waiting', this.#update);
+    rules.on('noted', this.#update);
     rules.on('permissionsChanged', this.#update);
     rules.on('lockedChanged', this.#update);
     rules.on('waitingListChanged', this.#update);

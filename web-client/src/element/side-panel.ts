@@ -76,15 +76,16 @@ function renderEmergency(
 }
 
 function renderSessionControls(
-  { rules }: Room,
+  room: Room,
   messages: Messages,
   { handlePowerRequest }: SidePanelActions,
 ): TemplateResult | typeof nothing {
+  const { rules } = room;
   if (!POWERS.some((power) => rules.permissions.has(power))) return nothing;
   return html`<quiet-room-session-controls
     .messages=${messages}
     .permissions=${rules.permissions}
-    .waiting=${waitingEntries(rules.waitingList, messages)}
+    .waiting=${waitingEntries(room, messages)}
     ?locked=${rules.locked}
     @power-request=${handlePowerRequest}
   ></quiet-room-session-controls>`;

@@ -205,6 +205,13 @@ export const roomStyles = css`
     color: #f3f7f6;
     font-size: 1.125rem;
   }
+  .door .note {
+    padding: 8px 14px;
+    border-radius: 12px;
+    background: #43351a;
+    color: #ffe7b8;
+    overflow-wrap: anywhere;
+  }
   .door .answers {
     justify-content: center;
   }

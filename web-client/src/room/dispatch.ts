@@ -44,12 +44,23 @@ export function dispatch(message: ServerMessage, to: Receivers): void {
     case 'ack':
       break; // The connection's own.
     case 'consent-required':
-    case 'waiting':
       to.stay.handleAtDoor(message);
       break;
+    case 'waiting':
+      to.stay.handleAtDoor(message);
+      to.encryption.handleDoorMessage(message);
+      break;
     case 'waiting-message':
+      to.encryption.handleDoorMessage(message);
+      break;
     case 'waiting-list':
+      to.rules.handle(message);
+      to.encryption.handleDoorMessage(message);
+      break;
     case 'permissions':
+      to.rules.handle(message);
+      if (to.rules.permissions.has('admit')) to.encryption.openDoor();
+      break;
     case 'hosting':
     case 'locked':
     case 'asked':

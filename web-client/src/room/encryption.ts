@@ -3,19 +3,26 @@ import { createCredential, type ParticipantName } from '../e2ee/credential';
 import type { Entrance, GroupEpoch } from '../e2ee/messages';
 import { Transforms, type TransformWorker } from '../e2ee/transforms';
 import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
+import type { DoorClientMessage, DoorServerMessage } from '../e2ee/worker/door';
 import type { GroupClientMessage, GroupServerMessage } from '../e2ee/worker/mls/session-messages';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import type { JoinProof } from '../signaling/protocol/JoinProof';
+import type { Role } from '../signaling/protocol/Role';
 import type { Tell } from './events';
 import { Membership } from './membership';
+import { shownName } from './name';
 import type { EmergencyInformation, LocalParticipant } from './participant';
 import type { Warning } from './protection';
 import type { Roster } from './roster';
 
 interface EncryptionEvents {
   /** To be sent to the server as it is. */
-  send: [message: GroupClientMessage];
+  send: [message: GroupClientMessage | DoorClientMessage];
+  /** Somebody who waits to be let in is called so, by its own word. */
+  caller: [participantId: string, name: string];
+  /** Somebody who may let us in says this. */
+  note: [from: string, text: string];
   /** The group has other members, or the first. */
   changed: [epoch: GroupEpoch];
   /** Somebody is in the group who can decrypt no picture that began before. */
@@ -65,6 +72,12 @@ export class Encryption extends Emitter<EncryptionEvents> {
     this.#channel.on('failed', fail);
     this.#channel.on('send', (message) => {
       this.emit('send', message);
+    });
+    this.#channel.on('caller', (participantId, name) => {
+      this.emit('caller', participantId, shownName(name));
+    });
+    this.#channel.on('note', (from, text) => {
+      this.emit('note', shownName(from), text);
     });
     this.#start = setTimeout(() => {
       fail(new QuietroomError('encryption-failed', 'the worker did not start'));
@@ -125,7 +138,7 @@ export class Encryption extends Emitter<EncryptionEvents> {
     this.#membership = membership;
     local.handleProfile(name, false);
     this.#listen(membership);
-    return this.#channel.open(credential);
+    return this.#channel.open(credential, name);
   }
 
   /** That the token is ours; `nonce` is the server's. */
@@ -159,10 +172,27 @@ export class Encryption extends Emitter<EncryptionEvents> {
 
   /** Tells the group who is here by the server's word. */
   announceConnected(): void {
-    this.#channel.setConnected(this.#context.roster.present.map(({ id }) => id));
+    const { present } = this.#context.roster;
+    this.#channel.setConnected(present.map(({ id }) => id));
+    this.#channel.setLeaders(present.filter(({ role }) => leads(role)).map(({ id }) => id));
   }
 
-  /** Tells all members. Throws `encryption-pending` before the join, or a `RangeError`. */
+  /** This client may let people in. */
+  openDoor(): void {
+    this.#channel.openDoor();
+  }
+
+  /** What is said at the door, of which names and notes are sealed. */
+  handleDoorMessage(message: DoorServerMessage): void {
+    this.#channel.handleDoorMessage(message);
+  }
+
+  /** Tells somebody who waits to be let in. */
+  tellWaiting(participantId: string, text: string): void {
+    this.#channel.tellWaiting(participantId, this.#context.local.name, text);
+  }
+
+  /** Tells those who lead the session. Throws `encryption-pending` before the join, or a `RangeError`. */
   setEmergencyInformation({ place, contact }: EmergencyInformation): void {
     if (this.#membership === undefined) throw new QuietroomError('encryption-pending');
     this.#membership.tell({ type: 'emergency', place, contact });
@@ -190,11 +220,9 @@ export class Encryption extends Emitter<EncryptionEvents> {
     });
     membership.on('newcomers', () => {
       this.emit('newcomers');
-      if (this.#emergency !== undefined) this.setEmergencyInformation(this.#emergency);
     });
     membership.on('emergency', (participant, information) => {
-      // It comes to all members, and is for those who lead the session.
-      if (local.role !== 'host' && local.role !== 'co-host') return;
+      if (!leads(local.role)) return;
       participant.handleEmergency(information);
       tell('participantUpdated', participant);
     });
@@ -211,6 +239,11 @@ export class Encryption extends Emitter<EncryptionEvents> {
       tell('error', error);
     });
   }
+}
+
+/** Whether this one is told of emergencies. */
+function leads(role: Role | undefined): boolean {
+  return role === 'host' || role === 'co-host';
 }
 
 /** From the server's word that we are in until the group says so too, in ms. */

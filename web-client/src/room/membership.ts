@@ -1,7 +1,7 @@
 import type { GroupChannel } from '../e2ee/group-channel';
 import type { GroupEpoch, GroupMember } from '../e2ee/messages';
 import type { Transforms } from '../e2ee/transforms';
-import type { ApplicationMessage } from '../e2ee/worker/mls/application';
+import type { PersonMessage } from '../e2ee/worker/mls/application';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import { shownName } from './name';
@@ -102,7 +102,7 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 
   /** Throws `encryption-pending` before this client is in the group, or a `RangeError`. */
-  tell(message: Exclude<ApplicationMessage, { type: 'profile' }>): void {
+  tell(message: Exclude<PersonMessage, { type: 'profile' }>): void {
     if (this.epoch === undefined) throw new QuietroomError('encryption-pending');
     this.#channel.tell(message);
   }
@@ -124,7 +124,7 @@ export class Membership extends Emitter<MembershipEvents> {
     this.emit('changed', epoch);
   }
 
-  #handleTold(participantId: string, key: string, message: ApplicationMessage): void {
+  #handleTold(participantId: string, key: string, message: PersonMessage): void {
     if (message.type === 'profile') this.#keep(key, message);
     const participant = this.#roster.find(participantId);
     // What somebody said who is gone from the group by now still counts.
@@ -171,7 +171,7 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 }
 
-type Profile = Extract<ApplicationMessage, { type: 'profile' }>;
+type Profile = Extract<PersonMessage, { type: 'profile' }>;
 
 /** Keys are chosen by others, so those of whoever is gone are not kept for ever. */
 const MAX_PROFILES = 200;

@@ -19,7 +19,7 @@ export interface ConnectionQuality {
 /** Somebody in the room: another one, or the one this client is for. */
 export type Participant = RemoteParticipant | LocalParticipant;
 
-/** Where somebody is, and whom to call for them. Members of the group alone can read it. */
+/** Where somebody is, and whom to call for them. Those who lead the session alone can read it. */
 export interface EmergencyInformation {
   readonly place: string;
   readonly contact: string;

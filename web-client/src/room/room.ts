@@ -43,7 +43,10 @@ export class Room extends Emitter<RoomEvents> {
     const { microphone, camera, screen } = localMedia;
     const local = new LocalParticipant(microphone, camera, screen);
     const people = new People(local, send, tell);
-    const rules = new SessionRules(send, () => environment.now());
+    const tellCaller = (participantId: string, text: string): void => {
+      this.#stay.encryption?.tellWaiting(participantId, text);
+    };
+    const rules = new SessionRules(send, tellCaller, () => environment.now());
     this.localParticipant = local;
     this.rules = rules;
     this.#localMedia = localMedia;

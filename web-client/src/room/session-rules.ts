@@ -2,6 +2,8 @@ import { Emitter } from '../events';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { MAX_NOTE_LENGTH } from '../e2ee/worker/door';
+import type { Role } from '../signaling/protocol/Role';
 import type { WaitingPerson } from '../signaling/protocol/WaitingPerson';
 import type { WaitingReason } from '../signaling/protocol/WaitingReason';
 import type { DeviceSource } from '../media/devices';
@@ -15,14 +17,31 @@ export interface ConsentRequest {
   readonly hash: string;
 }
 
+/** Somebody who waits to be let in. */
+export interface Caller {
+  readonly id: string;
+  readonly role: Role;
+  /** As the person wants to be called; empty if it did not say, or it cannot be read. Comes encrypted. */
+  readonly name: string;
+}
+
+/** What somebody who may let this client in tells it. Comes encrypted. */
+export interface WaitingNote {
+  /** What the one who says it is called; empty if it did not say. */
+  readonly from: string;
+  readonly text: string;
+}
+
 /** What {@link SessionRules} tells of; {@link Room} passes it on. */
 export interface SessionRulesEvents {
   /** The session's text is to be accepted by {@link SessionRules.acceptConsent}. */
   consentRequired: [consent: ConsentRequest];
   /** This client waits to be let in; again when the reason changes. */
   waiting: [reason: WaitingReason];
+  /** Somebody who may let this client in tells it something. */
+  noted: [note: WaitingNote];
   /** Others wait to be let in: those who do now. */
-  waitingListChanged: [people: readonly WaitingPerson[]];
+  waitingListChanged: [callers: readonly Caller[]];
   permissionsChanged: [permissions: ReadonlySet<Permission>];
   /** Who stands in for a host who is not there, if anybody does. */
   hostingChanged: [participantId: string | undefined];
@@ -41,21 +60,28 @@ export interface SessionRulesEvents {
 /** What the server says of a session's rules, and what can be asked of it. */
 export class SessionRules extends Emitter<SessionRulesEvents> {
   readonly #send: (message: ClientMessage) => void;
+  readonly #tellCaller: (participantId: string, text: string) => void;
   readonly #now: () => number;
   #consent: ConsentRequest | undefined;
   #acceptedHash: string | undefined;
   #waiting: WaitingReason | undefined;
-  #waitingList: readonly WaitingPerson[] = [];
+  #note: WaitingNote | undefined;
+  #waitingList: readonly Caller[] = [];
   #permissions: ReadonlySet<Permission> = new Set();
   #hosting: string | undefined;
   #locked = false;
   #activityAt = -Infinity;
   #isWarned = false;
 
-  /** `now` gives ms. */
-  constructor(send: (message: ClientMessage) => void, now: () => number) {
+  /** `tellCaller` tells one who waits, by id; `now` gives ms. */
+  constructor(
+    send: (message: ClientMessage) => void,
+    tellCaller: (participantId: string, text: string) => void,
+    now: () => number,
+  ) {
     super();
     this.#send = send;
+    this.#tellCaller = tellCaller;
     this.#now = now;
   }
 
@@ -74,7 +100,12 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     return (this.#consent ?? this.#waiting) !== undefined;
   }
 
-  get waitingList(): readonly WaitingPerson[] {
+  /** What was said last to this client while it waits. */
+  get note(): WaitingNote | undefined {
+    return this.#note;
+  }
+
+  get waitingList(): readonly Caller[] {
     return this.#waitingList;
   }
 
@@ -107,6 +138,12 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   refuse(participantId: string): void {
     this.#send({ type: 'refuse', participantId });
+  }
+
+  /** Tells all who wait now. Throws a `RangeError` above 500 characters. */
+  tellWaiting(text: string): void {
+    if (text.length > MAX_NOTE_LENGTH) throw new RangeError('the text is too long');
+    for (const { id } of this.#waitingList) this.#tellCaller(id, text);
   }
 
   lock(locked: boolean): void {
@@ -146,9 +183,26 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.#send({ type: 'active' });
   }
 
+  /** @internal */
+  handleCaller(participantId: string, name: string): void {
+    const caller = this.#waitingList.find(({ id }) => id === participantId);
+    if (caller === undefined || caller.name === name) return;
+    this.#setWaitingList(
+      this.#waitingList.map((one) => (one === caller ? { ...caller, name } : one)),
+    );
+  }
+
+  /** @internal */
+  handleNote(note: WaitingNote): void {
+    if (this.#waiting === undefined) return;
+    this.#note = note;
+    this.emit('noted', note);
+  }
+
   handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
     this.#consent = undefined;
     this.#waiting = undefined;
+    this.#note = undefined;
     // Who waits now, if anybody does, is said next.
     this.#setWaitingList([]);
     this.#hosting = undefined;
@@ -172,10 +226,8 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
         this.#waiting = message.reason;
         this.emit('waiting', message.reason);
         break;
-      case 'waiting-message':
-        break; // Nobody seals any yet.
       case 'waiting-list':
-        this.#setWaitingList(message.people);
+        this.#setWaitingList(message.people.map((person) => this.#describe(person)));
         break;
       case 'permissions':
         this.#permissions = new Set(message.permissions);
@@ -209,10 +261,16 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     }
   }
 
-  #setWaitingList(people: readonly WaitingPerson[]): void {
-    if (people.length === 0 && this.#waitingList.length === 0) return;
-    this.#waitingList = people;
-    this.emit('waitingListChanged', people);
+  /** What somebody is called is known apart from the list. */
+  #describe({ id, role }: WaitingPerson): Caller {
+    const known = this.#waitingList.find((caller) => caller.id === id);
+    return { id, role, name: known?.name ?? '' };
+  }
+
+  #setWaitingList(callers: readonly Caller[]): void {
+    if (callers.length === 0 && this.#waitingList.length === 0) return;
+    this.#waitingList = callers;
+    this.emit('waitingListChanged', callers);
   }
 }
 
@@ -223,7 +281,6 @@ export type RulesMessage = Extract<
     type:
       | 'consent-required'
       | 'waiting'
-      | 'waiting-message'
       | 'waiting-list'
       | 'permissions'
       | 'hosting'

@@ -208,7 +208,7 @@ export class Stay {
     transformInterface: TransformInterface,
     isBound: boolean,
   ): Encryption {
-    const { local, people, tell } = this.#context;
+    const { local, people, rules, tell } = this.#context;
     const context = { local, roster: people.roster, tell };
     const encryption = new Encryption(worker, transformInterface, isBound, context);
     this.#encryption = encryption;
@@ -217,6 +217,12 @@ export class Stay {
     });
     encryption.on('send', (message) => {
       this.send(message);
+    });
+    encryption.on('caller', (participantId, name) => {
+      rules.handleCaller(participantId, name);
+    });
+    encryption.on('note', (from, text) => {
+      rules.handleNote({ from, text });
     });
     encryption.on('changed', () => {
       this.timings.encrypted ??= this.#now();
@@ -367,6 +373,7 @@ export class Stay {
     rules.handleJoined(message);
     local.handleJoined(message.participantId, message.role);
     localMedia.hold(rules.permissions);
+    if (rules.permissions.has('admit')) this.#encryption.openDoor();
     try {
       const slots = { people: message.slots, screens: message.screenSlots };
       people.roster.handleSlotTracks(peer.addSlots(slots));

@@ -22,6 +22,7 @@ export interface SessionRequest {
   readonly waitingRoom?: boolean;
   readonly window?: { readonly opensAt: string; readonly closesAt: string };
   readonly consent?: { readonly version: string; readonly text: string };
+  readonly inactivityLimitSeconds?: number;
 }
 
 /** Who can reach a server, and what it knows. */

@@ -14,6 +14,10 @@ const CONSENT = {
 describe('a therapist, a client and an observer in a session of the clinic', () => {
   const gathering = Gathering.bySessions();
   let therapist: Page;
+  /** Of somebody who does nothing, while the other tests run. */
+  let idle: Page;
+  let idleSince: number;
+  let warned: Promise<boolean>;
   let client: Page;
   let observer: Page;
 
@@ -23,6 +27,19 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
       ({ page }) => page,
     ) as [Page, Page, Page];
     await gathering.server.openSession({ room: ROOM, waitingRoom: true, consent: CONSENT });
+    await gathering.server.openSession({
+      room: 'idle',
+      waitingRoom: false,
+      inactivityLimitSeconds: 60,
+    });
+    idle = await people[0]!.newPage();
+    idleSince = Date.now();
+    await idle.goto(gathering.server.link(await gathering.server.token('idle', 'client')));
+    const warning = idle.locator('.prompt[data-subject=inactivity]', { hasText: 'still here' });
+    warned = warning.waitFor({ timeout: 60_000 }).then(
+      () => true,
+      () => false,
+    );
     const links = await Promise.all(
       (['host', 'client', 'observer'] as const).map(async (role) =>
         gathering.server.link(await gathering.server.token(ROOM, role)),
@@ -62,13 +79,20 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
 
     await therapist.goto(`${therapistLink}&name=Dr.%20Ada%20Okafor`);
     await therapist.locator('.accept').click();
-    await therapist.locator('.prompt[data-subject=waiting]').waitFor();
+    await therapist.locator('.prompt[data-subject=waiting]', { hasText: 'Ben' }).waitFor();
     await client.locator('.waiting .why', { hasText: 'will let you in' }).waitFor();
     expect(await therapist.evaluate(() => window.observer.ids())).toEqual([]);
 
     await therapist.locator('.prompt[data-subject=waiting] button').click();
     await therapist.locator('quiet-room-session-controls .admit').waitFor();
+    const controls = therapist.locator('quiet-room-session-controls');
+    expect(await controls.locator('.name').textContent()).toBe('Ben');
+    await therapist.getByLabel('Write to those who wait').fill('Five minutes, please.');
+    await controls.getByRole('button', { name: 'Send' }).click();
+    await client.locator('.waiting .note', { hasText: 'Okafor: Five minutes, please.' }).waitFor();
+    await expectNothingInTheWay(client, 'waiting-note');
     await expectNothingInTheWay(therapist, 'waiting-list');
+    expect(gathering.server.output.join('')).not.toMatch(/Ben|Okafor|Five minutes/);
     await therapist.locator('quiet-room-session-controls .admit').click();
 
     await client.locator('[data-participant][has-picture]').waitFor();
@@ -128,6 +152,7 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
   test('an observer is seen to observe, by all', async () => {
     await observer.locator('.rejoin').click();
     await observer.locator('.accept').click();
+    await therapist.locator('quiet-room-session-controls .name', { hasText: 'Kim' }).waitFor();
     await therapist.locator('quiet-room-session-controls .admit').click();
     await observer.locator('.observing').waitFor();
 
@@ -156,6 +181,13 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     await observer.reload();
     await observer.locator('.ended', { hasText: 'opens the room no more' }).waitFor();
   });
+
+  test('nobody is logged off but who has done nothing, after a warning', async () => {
+    await idle.locator('.ended', { hasText: 'You were logged off' }).waitFor({ timeout: 70_000 });
+
+    expect(Date.now() - idleSince).toBeGreaterThan(60_000);
+    expect(await warned).toBe(true);
+  }, 80_000);
 
   test('an end for all is one, and stays one when the server is started again', async () => {
     await therapist.locator('quiet-room-session-controls .end').click();

@@ -54,7 +54,7 @@ export class Member {
     );
     this.#address = `${origin.replace('http', 'ws')}/v1/signal`;
     this.#connection = this.#connect();
-    this.#worker.handle({ type: 'open-group', credential: this.credential });
+    this.#worker.handle({ type: 'open-group', credential: this.credential, name: '' });
   }
 
   say(text: string): void {

@@ -11,7 +11,7 @@ test('whoever is put out of the group sends nothing more, and says so', async ()
   const keyRing = new KeyRing();
   const reports: WorkerReport[] = [];
   const worker = new GroupWorker(keyRing, (report) => reports.push(report));
-  worker.handle({ type: 'open-group', credential: credential(1) });
+  worker.handle({ type: 'open-group', credential: credential(1), name: '' });
   const { keyPackage } = await reported(reports, 'key-package');
   const group = await found(await anybody(credential(2)), [fromBase64url(keyPackage)]);
   const welcome = toBase64url(group.welcome);
@@ -38,7 +38,7 @@ test('a text that is too long is refused, and the session goes on', async () => 
     reports.push(report);
   });
   const credential = { participantId: '0000000000000001', room: 'r', role: 'client' } as const;
-  worker.handle({ type: 'open-group', credential });
+  worker.handle({ type: 'open-group', credential, name: '' });
   worker.handle({ type: 'group-message', message: { type: 'mls-create' } });
 
   worker.handle({ type: 'tell', message: { type: 'chat', text: '\u0001'.repeat(4000) } });

@@ -1,8 +1,17 @@
 import type { WorkerReport, WorkerRequest } from '../messages';
 import type { JoinProof } from '../../signaling/protocol/JoinProof';
+import { Door, type DoorEvent } from './door';
+import { Emergency } from './emergency';
+import type { ApplicationMessage, PersonMessage } from './mls/application';
 import { fromBase64url, toBase64url } from './mls/base64url';
 import { joinProofContent } from './mls/join-proof';
-import type { Group, GroupPolicy, SignatureKey } from './mls/mls';
+import {
+  RefusedError,
+  type Group,
+  type GroupPolicy,
+  type Member,
+  type SignatureKey,
+} from './mls/mls';
 import { safetyCode } from './mls/safety-code';
 import { GroupSession } from './mls/session';
 import type { SessionEvent } from './mls/session-messages';
@@ -26,7 +35,11 @@ export type GroupRequest = Extract<
       | 'open-group'
       | 'rejoin-group'
       | 'connected'
+      | 'leaders'
       | 'group-message'
+      | 'open-door'
+      | 'door-message'
+      | 'tell-waiting'
       | 'tell';
   }
 >;
@@ -37,7 +50,7 @@ export class GroupWorker {
   readonly #report: (report: WorkerReport) => void;
   readonly #mls = loadTsMls();
   #key: SignatureKey | undefined;
-  #session: GroupSession | undefined;
+  #stay: Stay | undefined;
   #turn = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -64,16 +77,22 @@ export class GroupWorker {
     if (request.type === 'open-group') {
       const mls = await this.#mls;
       const identity = await mls.createIdentity(request.credential, this.#key);
-      this.#session = new GroupSession(mls, identity, POLICY);
-      const keyPackage = await this.#session.createKeyPackage(performance.now());
+      const session = new GroupSession(mls, identity, POLICY);
+      this.#stay = {
+        session,
+        door: new Door(mls, identity, POLICY, request.name),
+        emergency: new Emergency(mls, identity),
+      };
+      const keyPackage = await session.createKeyPackage(performance.now());
       this.#report({ type: 'key-package', keyPackage });
       return;
     }
-    const session = this.#session;
-    if (session === undefined) throw new Error(`${request.type} before open-group`);
+    if (this.#stay === undefined) throw new Error(`${request.type} before open-group`);
+    const { session, door, emergency } = this.#stay;
     const now = performance.now();
     switch (request.type) {
       case 'rejoin-group': {
+        door.forget();
         const group = await session.rejoin(now);
         const entrance =
           group === undefined ? { keyPackage: await session.createKeyPackage(now) } : { group };
@@ -82,24 +101,66 @@ export class GroupWorker {
         break;
       }
       case 'connected':
-        await this.#perform(session, await session.handleConnected(request.participantIds, now));
+        await this.#perform(await session.handleConnected(request.participantIds, now));
         break;
+      case 'leaders':
+        await this.#tell(await emergency.setLeaders(request.participantIds));
+        break;
+      case 'open-door':
+        this.#performAtDoor(await door.open());
+        break;
+      case 'door-message':
+        this.#performAtDoor(await door.handle(request.message));
+        break;
+      case 'tell-waiting': {
+        const { participantId, from, text } = request;
+        this.#performAtDoor(await door.tell(participantId, from, text));
+        break;
+      }
       case 'group-message':
-        await this.#perform(session, await session.handleMessage(request.message, now));
+        await this.#perform(await session.handleMessage(request.message, now));
         break;
-      case 'tell':
+      case 'tell': {
+        const { message } = request;
         try {
-          await this.#perform(session, await session.send(request.message, now));
+          await this.#tell(
+            message.type === 'emergency' ? await emergency.tell(message) : [message],
+          );
         } catch (reason) {
           // What a person wrote must not end the session.
           if (!(reason instanceof RangeError)) throw reason;
           this.#report({ type: 'group-refused', reason: `tell: ${reason.message}` });
         }
         break;
+      }
     }
   }
 
-  async #perform(session: GroupSession, events: readonly SessionEvent[]): Promise<void> {
+  async #tell(messages: readonly ApplicationMessage[]): Promise<void> {
+    for (const message of messages) {
+      const events = await this.#stay?.session.send(message, performance.now());
+      if (events !== undefined) await this.#perform(events);
+    }
+  }
+
+  #performAtDoor(events: readonly DoorEvent[]): void {
+    for (const event of events) {
+      switch (event.type) {
+        case 'send':
+          this.#report({ type: 'group-send', message: event.message });
+          break;
+        case 'caller':
+        case 'note':
+          this.#report(event);
+          break;
+        case 'refused':
+          this.#report({ type: 'group-refused', reason: `${event.what}: ${event.reason}` });
+          break;
+      }
+    }
+  }
+
+  async #perform(events: readonly SessionEvent[]): Promise<void> {
     for (const event of events) {
       switch (event.type) {
         case 'send':
@@ -112,19 +173,50 @@ export class GroupWorker {
         case 'epoch':
           await this.#begin(event.group);
           break;
-        case 'application': {
-          const { credential, signatureKey } = event.sender;
-          const { participantId } = credential;
-          const key = toBase64url(signatureKey);
-          this.#report({ type: 'told', participantId, key, message: event.message });
+        case 'application':
+          await this.#hear(event.sender, event.message);
           break;
-        }
         case 'refused':
           this.#report({ type: 'group-refused', reason: `${event.what}: ${event.reason}` });
           break;
       }
     }
-    this.#setTimer(session);
+    if (this.#stay !== undefined) this.#setTimer(this.#stay.session);
+  }
+
+  async #hear(sender: Member, message: ApplicationMessage): Promise<void> {
+    const emergency = this.#stay?.emergency;
+    if (emergency === undefined) return;
+    switch (message.type) {
+      case 'profile':
+      case 'chat':
+      case 'reaction':
+        this.#reportTold(sender, message);
+        break;
+      case 'sealing-key':
+      case 'sealed-emergency':
+      case 'emergency':
+        try {
+          if (message.type === 'sealing-key') {
+            await this.#tell(await emergency.handleKey(sender, message.key));
+          } else if (message.type === 'sealed-emergency') {
+            const information = await emergency.open(sender, message.sealed);
+            if (information !== undefined) this.#reportTold(sender, information);
+          } else {
+            throw new RefusedError('not sealed');
+          }
+        } catch (error) {
+          if (!(error instanceof RefusedError || error instanceof TypeError)) throw error;
+          this.#report({ type: 'group-refused', reason: `${message.type}: ${error.message}` });
+        }
+        break;
+    }
+  }
+
+  #reportTold(sender: Member, message: PersonMessage): void {
+    const { credential, signatureKey } = sender;
+    const { participantId } = credential;
+    this.#report({ type: 'told', participantId, key: toBase64url(signatureKey), message });
   }
 
   async #begin(group: Group): Promise<void> {
@@ -146,6 +238,8 @@ export class GroupWorker {
       group.members.map(({ leaf, credential }) => [leaf, credential.participantId]),
     );
     await this.#keys.install({ epoch, baseKey, ownLeaf, leafCount, members });
+    const told = await this.#stay?.emergency.handleMembers(group.members);
+    if (told !== undefined) await this.#tell(told);
   }
 
   #setTimer(session: GroupSession): void {
@@ -154,7 +248,7 @@ export class GroupWorker {
     if (due === undefined) return;
     const wake = (): void => {
       this.#inTurn(async () => {
-        await this.#perform(session, await session.handleTimeout(performance.now()));
+        await this.#perform(await session.handleTimeout(performance.now()));
       });
     };
     this.#timer = setTimeout(wake, Math.max(1, due - performance.now()));
@@ -166,6 +260,13 @@ export class GroupWorker {
       this.#report({ type: 'group-failed', reason: String(reason) });
     });
   }
+}
+
+/** What a stay is made of. */
+interface Stay {
+  readonly session: GroupSession;
+  readonly door: Door;
+  readonly emergency: Emergency;
 }
 
 async function prove(

@@ -37,7 +37,11 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
     case 'open-group':
     case 'rejoin-group':
     case 'connected':
+    case 'leaders':
     case 'group-message':
+    case 'open-door':
+    case 'door-message':
+    case 'tell-waiting':
     case 'tell':
       group.handle(request);
       break;

@@ -80,7 +80,7 @@ received: number, } | { "type": "consent-required", version: string, text: strin
  */
 hash: string, } | { "type": "waiting", reason: WaitingReason, 
 /**
- * The keys that a name may be sealed to.
+ * The keys that a name may be sealed to, one of each host.
  */
 doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | { "type": "waiting-list", people: Array<WaitingPerson>, } | { "type": "permissions", permissions: Array<Permission>, } | { "type": "hosting", participantId: string | null, } | { "type": "locked", locked: boolean, by: string, } | { "type": "muted", source: PublicationSource, by: string, } | { "type": "asked", source: PublicationSource, by: string, } | { "type": "share-stopped", by: string, } | { "type": "session-ending", seconds: number, } | { "type": "inactivity-warning", seconds: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "quality", participantId: string, level: QualityLevel, 
 /**

@@ -47,7 +47,11 @@ self.addEventListener('message', (event: MessageEvent<Request>) => {
     case 'open-group':
     case 'rejoin-group':
     case 'connected':
+    case 'leaders':
     case 'group-message':
+    case 'open-door':
+    case 'door-message':
+    case 'tell-waiting':
     case 'tell':
       // The test is the group here.
       break;

@@ -17,13 +17,29 @@ export type ApplicationMessage =
       readonly reaction: string;
     }
   | {
-      /** For those who lead the session; the last one holds. */
+      /** For those who lead the session; the last one holds. Other members are sent it sealed only. */
       readonly type: 'emergency';
       /** Where the sender is. */
       readonly place: string;
       /** Whom to call for the sender. */
       readonly contact: string;
+    }
+  | {
+      /** An `emergency`, sealed to those who lead the session, in base64url. */
+      readonly type: 'sealed-emergency';
+      readonly sealed: string;
+    }
+  | {
+      /** From somebody who leads the session: what others seal to, in base64url. */
+      readonly type: 'sealing-key';
+      readonly key: string;
     };
+
+/** What a person says, as the page has it. */
+export type PersonMessage = Exclude<
+  ApplicationMessage,
+  { type: 'sealed-emergency' | 'sealing-key' }
+>;
 
 /** Throws a `RangeError` when a text is longer than members take. */
 export function encodeApplicationMessage(message: ApplicationMessage): Uint8Array {
@@ -67,6 +83,14 @@ export function decodeApplicationMessage(bytes: Uint8Array): ApplicationMessage 
       }
       return { type: 'emergency', place, contact };
     }
+    case 'sealed-emergency': {
+      const { sealed } = fields;
+      return isText(sealed, MAX_SEALED_LENGTH) ? { type: 'sealed-emergency', sealed } : undefined;
+    }
+    case 'sealing-key': {
+      const { key } = fields;
+      return isText(key, MAX_KEY_LENGTH) ? { type: 'sealing-key', key } : undefined;
+    }
     default:
       return undefined;
   }
@@ -81,6 +105,12 @@ export const MAX_NAME_LENGTH = 80;
 export const MAX_CHAT_LENGTH = 4000;
 const MAX_REACTION_LENGTH = 32;
 const MAX_EMERGENCY_LENGTH = 200;
+
+/** An emergency of control characters, for as many as are sealed to, has 5,000. */
+const MAX_SEALED_LENGTH = 8_192;
+
+/** X25519's have 43. */
+const MAX_KEY_LENGTH = 128;
 
 /**
  * A chat in any script that has no control characters, which take six bytes

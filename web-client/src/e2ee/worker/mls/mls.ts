@@ -9,13 +9,21 @@ export interface Mls {
    * `credential` holds.
    */
   createIdentity(credential: Credential, key?: SignatureKey): Promise<Identity>;
+  /** A new key to be sealed to, for one stay. */
+  createSealingKey(): Promise<SealingKey>;
+  /**
+   * Seals to whoever has `key` (RFC 9180 §6.1, base mode): `SealingKey.open`
+   * takes it with the same `info` only. Rejects with a {@link RefusedError} if
+   * `key` is none.
+   */
+  seal(key: Uint8Array, info: Uint8Array, content: Uint8Array): Promise<Uint8Array>;
   /** A group of one, in epoch 0. */
   createGroup(identity: Identity, policy: GroupPolicy): Promise<Group>;
   /**
    * Who would be added by `keyPackage`. Rejects with a {@link RefusedError}
    * when it is malformed, forged, too old or not for this cipher suite.
    */
-  inspectKeyPackage(keyPackage: Uint8Array): Promise<Person>;
+  inspectKeyPackage(keyPackage: Uint8Array): Promise<KeyPackageOwner>;
   /**
    * Enters the group that `welcome` is of, as the one who holds one of `keyPackages`.
    * Rejects with a {@link RefusedError}; nothing is used up then.
@@ -59,6 +67,15 @@ export interface Identity {
 /** A key package with its private half inside. */
 export interface OwnKeyPackage {
   readonly message: Uint8Array;
+  /** Its `init_key` (RFC 9420 §10). */
+  readonly initKey: SealingKey;
+}
+
+/** A key that others seal to. The private half stays inside. */
+export interface SealingKey {
+  readonly publicKey: Uint8Array;
+  /** Rejects with a {@link RefusedError} what was not sealed to it, or with another `info`. */
+  open(sealed: Uint8Array, info: Uint8Array): Promise<Uint8Array>;
 }
 
 /** What decides, beyond MLS itself, who may be in and who may change the group. */
@@ -80,6 +97,11 @@ export interface Change {
 export interface Person {
   readonly credential: Credential;
   readonly signatureKey: Uint8Array;
+}
+
+/** Who made a key package, by its own signed word, and the key in it that others may seal to. */
+export interface KeyPackageOwner extends Person {
+  readonly initKey: Uint8Array;
 }
 
 /** Somebody in a group. */

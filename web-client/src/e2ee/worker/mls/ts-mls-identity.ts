@@ -9,8 +9,8 @@ import {
   type PrivateKeyPackage,
 } from 'ts-mls';
 import { encodeCredential, type Credential } from './credential';
-import type { Identity, OwnKeyPackage, SignatureKey } from './mls';
-import { encode } from './ts-mls-encoding';
+import type { Identity, OwnKeyPackage, SealingKey, SignatureKey } from './mls';
+import { encode, refusing } from './ts-mls-encoding';
 
 export class TsMlsKey implements SignatureKey {
   constructor(
@@ -40,7 +40,7 @@ export class TsMlsIdentity implements Identity {
 
   async createKeyPackage(): Promise<OwnKeyPackage> {
     const { publicPackage, privatePackage } = await this.generate();
-    return new TsMlsKeyPackage(publicPackage, privatePackage);
+    return new TsMlsKeyPackage(this.#suite, publicPackage, privatePackage);
   }
 
   generate(): Promise<{ publicPackage: KeyPackage; privatePackage: PrivateKeyPackage }> {
@@ -57,15 +57,43 @@ export class TsMlsIdentity implements Identity {
 
 export class TsMlsKeyPackage implements OwnKeyPackage {
   readonly message: Uint8Array;
+  readonly initKey: SealingKey;
 
   constructor(
+    suite: CiphersuiteImpl,
     readonly publicPackage: KeyPackage,
     readonly privatePackage: PrivateKeyPackage,
   ) {
+    const { initPrivateKey } = privatePackage;
+    this.initKey = new TsMlsSealingKey(suite, publicPackage.initKey, initPrivateKey);
     this.message = encode({
       version: 'mls10',
       wireformat: 'mls_key_package',
       keyPackage: publicPackage,
+    });
+  }
+}
+
+export class TsMlsSealingKey implements SealingKey {
+  readonly #suite: CiphersuiteImpl;
+  readonly #privateKey: Uint8Array;
+
+  constructor(
+    suite: CiphersuiteImpl,
+    readonly publicKey: Uint8Array,
+    privateKey: Uint8Array,
+  ) {
+    this.#suite = suite;
+    this.#privateKey = privateKey;
+  }
+
+  open(sealed: Uint8Array, info: Uint8Array): Promise<Uint8Array> {
+    return refusing(async () => {
+      const { hpke } = this.#suite;
+      // With Diffie-Hellman an encapsulated key is as long as a public one (RFC 9180 §7.1).
+      const { length } = this.publicKey;
+      const privateKey = await hpke.importPrivateKey(this.#privateKey);
+      return hpke.open(privateKey, sealed.slice(0, length), sealed.slice(length), info);
     });
   }
 }

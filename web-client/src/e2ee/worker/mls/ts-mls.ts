@@ -20,15 +20,22 @@ import {
   type Group,
   type GroupPolicy,
   type Identity,
+  type KeyPackageOwner,
   type Mls,
   type OwnKeyPackage,
-  type Person,
+  type SealingKey,
   type SignatureKey,
   type StagedReturn,
 } from './mls';
 import { decode, decodeKeyPackage, encode, refusing } from './ts-mls-encoding';
 import { RETENTION, TsMlsGroup } from './ts-mls-group';
-import { isCurrent, TsMlsIdentity, TsMlsKey, TsMlsKeyPackage } from './ts-mls-identity';
+import {
+  isCurrent,
+  TsMlsIdentity,
+  TsMlsKey,
+  TsMlsKeyPackage,
+  TsMlsSealingKey,
+} from './ts-mls-identity';
 import { fromMlsCredential, requireSound } from './ts-mls-rules';
 
 /**
@@ -56,6 +63,24 @@ class TsMls implements Mls {
     return new TsMlsIdentity(this.suite, credential, own.publicKey, own.signKey);
   }
 
+  async createSealingKey(): Promise<SealingKey> {
+    const { hpke } = this.suite;
+    const { publicKey, privateKey } = await hpke.generateKeyPair();
+    return new TsMlsSealingKey(
+      this.suite,
+      await hpke.exportPublicKey(publicKey),
+      await hpke.exportPrivateKey(privateKey),
+    );
+  }
+
+  seal(key: Uint8Array, info: Uint8Array, content: Uint8Array): Promise<Uint8Array> {
+    return refusing(async () => {
+      const { hpke } = this.suite;
+      const { enc, ct } = await hpke.seal(await hpke.importPublicKey(key), content, info);
+      return Uint8Array.from([...enc, ...ct]);
+    });
+  }
+
   async createGroup(identity: Identity, policy: GroupPolicy): Promise<Group> {
     const { publicPackage, privatePackage } = await own(identity).generate();
     const state = await createGroup(
@@ -69,7 +94,7 @@ class TsMls implements Mls {
     return new TsMlsGroup(this.suite, policy, state);
   }
 
-  inspectKeyPackage(keyPackage: Uint8Array): Promise<Person> {
+  inspectKeyPackage(keyPackage: Uint8Array): Promise<KeyPackageOwner> {
     return refusing(async () => {
       const decoded = decodeKeyPackage(keyPackage);
       const credential = fromMlsCredential(decoded.leafNode.credential);
@@ -79,7 +104,8 @@ class TsMls implements Mls {
         throw new RefusedError('forged key package');
       }
       if (!isCurrent(decoded.leafNode)) throw new RefusedError('a key package of another day');
-      return { credential, signatureKey: decoded.leafNode.signaturePublicKey };
+      const { leafNode, initKey } = decoded;
+      return { credential, signatureKey: leafNode.signaturePublicKey, initKey };
     });
   }
 
