@@ -272,7 +272,12 @@ async fn clinic_keys(access: &config::Access) -> Result<Keys, StartError> {
         ..KeyTiming::default()
     };
     let keys = Keys::from_source(source, timing);
-    match keys.refresh().await {
+    let read = keys.refresh().await;
+    tokio::spawn({
+        let keys = keys.clone();
+        async move { keys.keep_fresh().await }
+    });
+    match read {
         Ok(()) => Ok(keys),
         Err(error) if is_site => {
             tracing::warn!(%error, "access.jwks {place} cannot be read; nobody can join until it can");

@@ -3,6 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -15,9 +16,11 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use signaling::access::{
-    DevelopmentKey, KeySet, KeySource, KeySourceError, KeyTiming, Keys, NewToken, UnixTime,
+    DevelopmentKey, KeySet, KeySource, KeySourceError, KeyTiming, Keys, NewToken, TokenError,
+    UnixTime,
 };
 use signaling::protocol::Role;
+use tokio::time::{sleep, timeout};
 
 #[test]
 fn keys_come_from_a_site_that_the_given_authority_vouches_for() {
@@ -136,8 +139,7 @@ async fn a_token_by_a_new_key_makes_the_site_be_asked_and_a_site_that_is_down_is
         pause: Duration::ZERO,
         ..KeyTiming::default()
     };
-    let source = KeySource::url(site.url("/turning"), Some(site.authority.as_bytes()));
-    let keys = Keys::from_source(source.expect("it is PEM"), timing);
+    let keys = site.keys("/turning", timing);
     keys.refresh().await.expect("it answers");
     assert_eq!(site.requests(), 1);
 
@@ -148,6 +150,105 @@ async fn a_token_by_a_new_key_makes_the_site_be_asked_and_a_site_that_is_down_is
     assert!(keys.refresh().await.is_err());
 
     assert!(keys.verify(&site.token(), NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_away_is_good_no_longer_than_keys_are_fresh() {
+    let site = Site::start();
+    let timing = KeyTiming {
+        fresh: Duration::from_millis(100),
+        pause: Duration::ZERO,
+        ..KeyTiming::default()
+    };
+    let keys = site.keys("/taken-away", timing);
+    keys.refresh().await.expect("it answers");
+    assert!(keys.verify(&site.token(), NOW).await.is_ok());
+    sleep(timing.fresh).await;
+
+    let (first, beside) = tokio::join!(async { keys.verify(&site.token(), NOW).await }, async {
+        keys.verify(&site.token(), NOW).await
+    },);
+
+    for outcome in [first, beside] {
+        assert_eq!(outcome, Err(TokenError::UnknownKey));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_renewed_though_nobody_joins() {
+    let site = Site::start();
+    let timing = KeyTiming {
+        fresh: Duration::from_millis(1_100),
+        pause: Duration::ZERO,
+        ..KeyTiming::default()
+    };
+    let keys = site.keys("/keys", timing);
+    keys.refresh().await.expect("it answers");
+
+    let _ = timeout(Duration::from_millis(1_700), keys.keep_fresh()).await;
+
+    assert_eq!(site.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_new_key_under_an_old_name_makes_the_site_be_asked() {
+    let site = Site::start();
+    let timing = KeyTiming {
+        pause: Duration::ZERO,
+        ..KeyTiming::default()
+    };
+    let keys = site.keys("/renamed", timing);
+    keys.refresh().await.expect("it answers");
+
+    assert!(keys.verify(&site.token(), NOW).await.is_ok());
+    assert_eq!(site.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_token_by_an_unknown_key_is_not_condemned_while_the_site_may_not_be_asked() {
+    let site = Site::start();
+    let stranger = DevelopmentKey::generate();
+    let keys = site.keys(
+        "/keys",
+        KeyTiming {
+            pause: Duration::from_millis(300),
+            ..KeyTiming::default()
+        },
+    );
+    keys.refresh().await.expect("it answers");
+
+    let held_back = keys.verify(&token(&stranger), NOW).await;
+    sleep(Duration::from_millis(300)).await;
+    let looked_up = keys.verify(&token(&stranger), NOW).await;
+
+    assert_eq!(held_back, Err(TokenError::NoKeys));
+    assert_eq!(looked_up, Err(TokenError::UnknownKey));
+    assert_eq!(site.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_was_changed_is_read_again() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("changed-jwks.json");
+    let (old, new) = (DevelopmentKey::generate(), DevelopmentKey::generate());
+    std::fs::write(&path, old.to_jwks()).expect("it is written");
+    let timing = KeyTiming {
+        fresh: Duration::from_millis(50),
+        pause: Duration::ZERO,
+        ..KeyTiming::default()
+    };
+    let keys = Keys::from_source(KeySource::file(path.clone()), timing);
+    assert!(keys.verify(&token(&old), NOW).await.is_ok());
+
+    std::fs::write(&path, new.to_jwks()).expect("it is written");
+
+    assert!(keys.verify(&token(&new), NOW).await.is_ok());
+    let gone = keys.verify(&token(&old), NOW).await;
+    assert_eq!(gone, Err(TokenError::UnknownKey));
+
+    // Half a file, or none, is as good as a site that is down.
+    std::fs::write(&path, "{").expect("it is written");
+    sleep(timing.fresh).await;
+    assert!(keys.verify(&token(&new), NOW).await.is_ok());
 }
 
 /// A web site with a certificate of an authority of its own.
@@ -196,22 +297,31 @@ impl Site {
         fetch(&self.url(path), authorities)
     }
 
+    fn keys(&self, path: &str, timing: KeyTiming) -> Keys {
+        let source = KeySource::url(self.url(path), Some(self.authority.as_bytes()));
+        Keys::from_source(source.expect("it is PEM"), timing)
+    }
+
     /// Those that came through TLS.
     fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
     fn token(&self) -> String {
-        self.key.mint(&NewToken {
-            subject: "s",
-            room: "r",
-            role: Role::Client,
-            issued_at: NOW,
-            lifetime_seconds: 60,
-            token_id: "t",
-            key: None,
-        })
+        token(&self.key)
     }
+}
+
+fn token(key: &DevelopmentKey) -> String {
+    key.mint(&NewToken {
+        subject: "s",
+        room: "r",
+        role: Role::Client,
+        issued_at: NOW,
+        lifetime_seconds: 60,
+        token_id: "t",
+        key: None,
+    })
 }
 
 fn fetch(url: &str, authorities: Option<&str>) -> Result<KeySet, KeySourceError> {
@@ -277,6 +387,14 @@ fn serve(
             1 => ok(&key.to_jwks()),
             _ => ok("{}"),
         },
+        "taken-away" => match count {
+            0 => ok(&key.to_jwks()),
+            _ => ok(&DevelopmentKey::generate().to_jwks()),
+        },
+        "renamed" => match count {
+            0 => ok(&under_its_name(key)),
+            _ => ok(&key.to_jwks()),
+        },
         "garbage" => ok("{\"keys\": [nonsense"),
         "no-keys" => ok("{\"keys\": []}"),
         "bytes" => with_bytes(&vec![0xff; 40_000]),
@@ -308,6 +426,14 @@ fn serve(
     stream.write_all(&answer)?;
     stream.conn.send_close_notify();
     stream.flush()
+}
+
+/// Another key under the name of this one.
+fn under_its_name(key: &DevelopmentKey) -> String {
+    let read = |jwks: String| -> serde_json::Value { serde_json::from_str(&jwks).expect("JSON") };
+    let mut other = read(DevelopmentKey::generate().to_jwks());
+    other["keys"][0]["kid"] = read(key.to_jwks())["keys"][0]["kid"].clone();
+    other.to_string()
 }
 
 fn port(path: &str) -> &str {

@@ -38,6 +38,7 @@ impl Default for KeyTiming {
 #[derive(Debug)]
 struct Fetched {
     keys: Arc<KeySet>,
+    /// When they were asked for.
     at: Instant,
 }
 
@@ -57,13 +58,24 @@ impl KeyCache {
         (age < self.timing.stale).then(|| fetched.keys.clone())
     }
 
-    /// Whether they are due to be fetched by their age.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        let is_fresh = self
-            .keys
+    /// Whether there are keys, and young enough to be used without a look.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        self.due_in(now) > Duration::ZERO
+    }
+
+    /// How long they are fresh for.
+    pub(super) fn due_in(&self, now: Instant) -> Duration {
+        self.keys.as_ref().map_or(Duration::ZERO, |fetched| {
+            let age = now.saturating_duration_since(fetched.at);
+            self.timing.fresh.saturating_sub(age)
+        })
+    }
+
+    /// Whether they were asked for at this moment or after it.
+    pub(super) fn is_as_of(&self, moment: Instant) -> bool {
+        self.keys
             .as_ref()
-            .is_some_and(|fetched| now.saturating_duration_since(fetched.at) < self.timing.fresh);
-        !is_fresh && self.may_attempt(now)
+            .is_some_and(|fetched| fetched.at >= moment)
     }
 
     /// Whether they may be fetched: the last attempt is long enough ago.
@@ -77,9 +89,10 @@ impl KeyCache {
         self.attempted_at = Some(now);
     }
 
-    pub(super) fn fetched(&mut self, keys: KeySet, now: Instant) {
+    /// Takes what an attempt brought that began at `at`.
+    pub(super) fn fetched(&mut self, keys: KeySet, at: Instant) {
         let keys = Arc::new(keys);
-        self.keys = Some(Fetched { keys, at: now });
+        self.keys = Some(Fetched { keys, at });
     }
 }
 
@@ -100,13 +113,14 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut cache = KeyCache::new(TIMING);
         assert!(cache.keys(start).is_none());
-        assert!(cache.is_due(start));
+        assert!(!cache.is_fresh(start));
 
         cache.attempt(start);
         cache.fetched(keys(), start);
 
-        assert!(!cache.is_due(at(99)));
-        assert!(cache.is_due(at(100)));
+        assert!(cache.is_fresh(at(99)));
+        assert!(!cache.is_fresh(at(100)));
+        assert_eq!(cache.due_in(at(40)), Duration::from_mins(1));
         assert!(cache.keys(at(999)).is_some());
         assert!(cache.keys(at(1_000)).is_none());
     }
@@ -119,9 +133,7 @@ mod tests {
         cache.attempt(start);
 
         assert!(!cache.may_attempt(start + Duration::from_secs(9)));
-        assert!(!cache.is_due(start + Duration::from_secs(9)));
         assert!(cache.may_attempt(start + Duration::from_secs(10)));
-        assert!(cache.is_due(start + Duration::from_secs(10)));
     }
 
     fn keys() -> KeySet {

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::key_cache::KeyCache;
 use super::token::{Admission, TokenError, UnixTime};
 use super::{KeySet, KeySource, KeySourceError, KeyTiming};
 
 /// Checks tokens with the keys of a source that is read again when they grow
-/// old, and when a token names one that is not there. Clones share them.
+/// old, and when none of them has signed a token. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Keys {
     shared: Arc<Shared>,
@@ -62,37 +63,68 @@ impl Keys {
         self.fetch().await
     }
 
-    /// Checks a token's signature, times and claims, as [`KeySet::verify`]
-    /// does, after the source was read if that is due.
-    pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Admission, TokenError> {
-        let verify = |keys: Option<Arc<KeySet>>| match keys {
-            Some(keys) => keys.verify(token, now),
-            None => Err(TokenError::NoKeys),
-        };
-        let (keys, is_due) = {
-            let cache = self.cache();
-            let now = Instant::now();
-            (cache.keys(now), cache.is_due(now))
-        };
-        if is_due && keys.is_some() {
-            // The old keys will do meanwhile.
-            let this = self.clone();
-            tokio::spawn(async move { this.fetch_unless(KeyCache::is_due).await });
+    /// Reads the source whenever the keys grow old, so that who joins seldom
+    /// waits for it. Runs for as long as it is awaited.
+    pub async fn keep_fresh(&self) {
+        loop {
+            let due = self.cache().due_in(Instant::now());
+            sleep(due.max(Duration::from_secs(1))).await;
+            self.renew().await;
         }
-        match verify(keys) {
-            Err(TokenError::UnknownKey | TokenError::NoKeys) => {
-                self.fetch_unless(KeyCache::may_attempt).await;
-                verify(self.cache().keys(Instant::now()))
+    }
+
+    /// Checks a token's signature, times and claims, as [`KeySet::verify`]
+    /// does, with the keys of a source that was read within the time that they
+    /// are fresh, or else cannot be read now. Waits for it up to 5 s.
+    pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Admission, TokenError> {
+        let asked_at = Instant::now();
+        self.renew().await;
+        let outcome = self.verify_now(token, now);
+        if !is_for_want_of_a_key(&outcome) {
+            return outcome;
+        }
+        self.fetch_unless_held_back().await;
+        match self.verify_now(token, now) {
+            // The clinic may have put this key there since.
+            outcome if is_for_want_of_a_key(&outcome) && !self.is_as_of(asked_at) => {
+                Err(TokenError::NoKeys)
             }
             outcome => outcome,
         }
     }
 
-    /// Reads the source if that is called for once nobody else does.
-    async fn fetch_unless(&self, is_called_for: impl Fn(&KeyCache, Instant) -> bool) {
+    fn verify_now(&self, token: &str, now: UnixTime) -> Result<Admission, TokenError> {
+        let keys = self.cache().keys(Instant::now());
+        keys.ok_or(TokenError::NoKeys)?.verify(token, now)
+    }
+
+    /// Whether no later keys than these can be had than those of a moment.
+    fn is_as_of(&self, moment: Instant) -> bool {
+        self.shared.source.is_none() || self.cache().is_as_of(moment)
+    }
+
+    /// Reads the source if the keys are old. Whoever comes while somebody else
+    /// does so waits for the same answer.
+    async fn renew(&self) {
+        if self.cache().is_fresh(Instant::now()) {
+            return;
+        }
         let _fetching = self.shared.fetching.lock().await;
-        let is_called_for = is_called_for(&self.cache(), Instant::now());
-        if is_called_for && let Err(error) = self.fetch().await {
+        if !self.cache().is_fresh(Instant::now()) {
+            self.attempt().await;
+        }
+    }
+
+    /// Reads the source if it was not just read by somebody else.
+    async fn fetch_unless_held_back(&self) {
+        let _fetching = self.shared.fetching.lock().await;
+        self.attempt().await;
+    }
+
+    /// Reads the source, unless the last attempt is too short ago.
+    async fn attempt(&self) {
+        let may_attempt = self.cache().may_attempt(Instant::now());
+        if may_attempt && let Err(error) = self.fetch().await {
             tracing::warn!(%error, "access.jwks cannot be read; the keys from before are used");
         }
     }
@@ -101,10 +133,11 @@ impl Keys {
         let Some(source) = self.shared.source.clone() else {
             return Ok(());
         };
-        self.cache().attempt(Instant::now());
+        let attempted_at = Instant::now();
+        self.cache().attempt(attempted_at);
         let fetched = spawn_blocking(move || source.fetch()).await;
         let keys = fetched.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))?;
-        self.cache().fetched(keys, Instant::now());
+        self.cache().fetched(keys, attempted_at);
         Ok(())
     }
 
@@ -112,6 +145,14 @@ impl Keys {
         let cache = self.shared.cache.lock();
         cache.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A key that is not there, or another one under the same name.
+fn is_for_want_of_a_key(outcome: &Result<Admission, TokenError>) -> bool {
+    matches!(
+        outcome,
+        Err(TokenError::UnknownKey | TokenError::Signature | TokenError::NoKeys)
+    )
 }
 
 impl From<KeySet> for Keys {
