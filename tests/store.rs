@@ -5,7 +5,7 @@ mod node;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -295,6 +295,29 @@ fn a_rotation_that_is_killed_leaves_a_store_that_opens() {
     clinic.refuses("sealed with the key", "give that key");
 }
 
+#[test]
+fn a_rotation_leaves_files_to_their_owner() {
+    let clinic = Clinic::new("owner");
+    clinic.api_key();
+    let (key, store) = (clinic.folder.join("key"), clinic.folder.join("store"));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).expect("it is ours");
+    // Only an administrator can give files away.
+    let is_given = chown(&store, Some(SOMEBODY), Some(SOMEBODY)).is_ok();
+    for lock in ["store.lock", "store.visitors"] {
+        let _ = fs::remove_file(clinic.folder.join(lock));
+    }
+
+    let output = quietroom(&["store-key", "rotate", "--config", clinic.config()]);
+
+    assert!(output.status.success(), "{output:?}");
+    let about = |path: &Path| fs::metadata(path).expect("it is there");
+    assert_eq!(about(&key).mode() & 0o777, 0o400);
+    for file in ["store", "store.lock", "store.visitors"] {
+        let owner = about(&clinic.folder.join(file)).uid();
+        assert_eq!(owner == SOMEBODY, is_given, "{file}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_opened_by_the_clinic_rules_who_comes_in() {
     let clinic = Clinic::new("entering");
@@ -554,3 +577,6 @@ impl Random {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound.max(1)
     }
 }
+
+/// No user that the machine has.
+const SOMEBODY: u32 = 64_321;

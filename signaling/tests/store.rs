@@ -54,6 +54,27 @@ fn one_owner_keeps_others_out_but_no_visitors() {
 }
 
 #[test]
+fn nobody_who_has_the_old_key_is_beside_a_rotation() {
+    let (path, keys) = (fresh("beside"), KeyRing::new(StoreKey::generate()));
+    filled(&path, &keys);
+    let open = |user| Store::open(&path, keys.clone(), user);
+
+    for user in [User::Visitor, User::Owner, User::Rotation] {
+        let first = open(user).expect("it opens");
+        let second = open(User::Rotation);
+        assert!(matches!(second, Err(OpenError::InUse(_))), "{user:?}");
+        drop(first);
+    }
+    let rotation = open(User::Rotation).expect("it opens");
+    for user in [User::Visitor, User::Owner] {
+        assert!(matches!(open(user), Err(OpenError::InUse(_))), "{user:?}");
+    }
+    drop(rotation);
+    let _first = open(User::Visitor).expect("it opens");
+    assert!(open(User::Visitor).is_ok());
+}
+
+#[test]
 fn old_keys_open_until_all_is_sealed_anew() {
     let path = fresh("rotated");
     let (old, new) = (StoreKey::generate(), StoreKey::generate());

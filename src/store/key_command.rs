@@ -61,8 +61,10 @@ fn rotate(config: &config::Store) -> Result<(), Box<dyn std::error::Error>> {
     }
     let source = KeySource::of(config).map_err(StoreFailure::from)?;
     let mut keys = source.read().map_err(StoreFailure::from)?;
-    // Nobody else may rotate or serve meanwhile, and these keys must be right.
-    let store = Store::open(&config.path, keys.clone(), User::Owner).map_err(StoreFailure::from)?;
+    // Nobody else may rotate, serve or seal with these keys meanwhile, and they
+    // must be right.
+    let store =
+        Store::open(&config.path, keys.clone(), User::Rotation).map_err(StoreFailure::from)?;
     let resealed = match &source {
         KeySource::File(path) => {
             let failed = |error| format!("store.key_file {}: {error}", path.display());
@@ -72,6 +74,9 @@ fn rotate(config: &config::Store) -> Result<(), Box<dyn std::error::Error>> {
             key_source::write_file(path, &keys).map_err(failed)?;
             let store = store.with_keys(keys.clone());
             let resealed = store.reseal()?;
+            if store.has_old_seals()? {
+                return Err("some records are under an old key still, which is kept; try again".into());
+            }
             key_source::write_file(path, &keys.without_old()).map_err(failed)?;
             resealed
         }

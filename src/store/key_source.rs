@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -109,7 +109,7 @@ impl KeySource {
 }
 
 /// Writes keys into a file that only its owner can read, in place of the one
-/// that is there: as a whole, or not at all.
+/// that is there: as a whole, or not at all. Owner and mode stay as they were.
 pub(super) fn write_file(path: &Path, keys: &KeyRing) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
@@ -120,6 +120,13 @@ pub(super) fn write_file(path: &Path, keys: &KeyRing) -> io::Result<()> {
         .create_new(true)
         .mode(0o600)
         .open(&unfinished)?;
+    if let Ok(before) = fs::metadata(path) {
+        let made = file.metadata()?;
+        if (made.uid(), made.gid()) != (before.uid(), before.gid()) {
+            fchown(&file, Some(before.uid()), Some(before.gid()))?;
+        }
+        file.set_permissions(before.permissions())?;
+    }
     file.write_all(keys.to_text().as_bytes())?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;

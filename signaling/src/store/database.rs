@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -28,15 +28,18 @@ pub struct Store {
     keys: KeyRing,
     /// Turns what others named into keys of records.
     names: hmac::Key,
-    /// Held for as long as this is the one that owns the file.
-    _owner: Option<File>,
+    /// Held for as long as it is open, against those who must not be beside it.
+    _locks: Vec<File>,
 }
 
 /// Who opens the store.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum User {
-    /// The one that no other owner may be beside: a server, or a rotation.
+    /// The one that no other owner may be beside: a server.
     Owner,
+    /// The one that takes keys away: neither an owner nor a visitor may be
+    /// beside it, who has read those keys.
+    Rotation,
     /// A command that changes a record and ends; an owner may be there.
     Visitor,
 }
@@ -71,9 +74,13 @@ impl Store {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(failed(folder))?;
         }
-        let owner = match user {
-            User::Owner => Some(own(path)?),
-            User::Visitor => None,
+        let locks = match user {
+            User::Owner => vec![lock(path, "lock", File::try_lock)?],
+            User::Rotation => vec![
+                lock(path, "lock", File::try_lock)?,
+                lock(path, "visitors", File::try_lock)?,
+            ],
+            User::Visitor => vec![lock(path, "visitors", File::try_lock_shared)?],
         };
         if !path.try_exists().map_err(failed(path))? {
             create(path, &keys)?;
@@ -83,7 +90,7 @@ impl Store {
             path: path.to_owned(),
             detail: error.to_string(),
         })?;
-        Self::unlock(database, keys, owner).map_err(|error| match error {
+        Self::unlock(database, keys, locks).map_err(|error| match error {
             Locked::NoKey(needed) => OpenError::WrongKey {
                 path: path.to_owned(),
                 needed,
@@ -107,7 +114,7 @@ impl Store {
             .create_with_backend(InMemoryBackend::new())
             .expect("memory cannot fail");
         initialize(&database, &keys).expect("memory cannot fail");
-        Self::unlock(database, keys, None).unwrap_or_else(|_| unreachable!("it was made just now"))
+        Self::unlock(database, keys, Vec::new()).unwrap_or_else(|_| unreachable!("it was made just now"))
     }
 
     /// Reads several records as they were at one moment.
@@ -244,7 +251,7 @@ impl Store {
     }
 
     /// Checks every record and takes the key for names.
-    fn unlock(database: Database, keys: KeyRing, owner: Option<File>) -> Result<Self, Locked> {
+    fn unlock(database: Database, keys: KeyRing, locks: Vec<File>) -> Result<Self, Locked> {
         let transaction = database.begin_read()?;
         let mut names = None;
         for name in TABLES {
@@ -275,7 +282,7 @@ impl Store {
             names: names.ok_or_else(|| Locked::Damaged("its key for names is gone".into()))?,
             database,
             keys,
-            _owner: owner,
+            _locks: locks,
         })
     }
 
@@ -526,20 +533,34 @@ fn open_file(path: &Path) -> Result<Database, OpenError> {
     }
 }
 
-/// Keeps other owners out for as long as the file that is given lives.
-fn own(path: &Path) -> Result<File, OpenError> {
-    let lock = beside(path, "lock");
+/// Takes a lock on a file beside the store, which holds for as long as what is
+/// given lives. The file is the one's whose store it is, whoever made it: a
+/// command that the administrator runs must not lock the server out.
+fn lock(
+    path: &Path,
+    ending: &str,
+    take: impl FnOnce(&File) -> Result<(), TryLockError>,
+) -> Result<File, OpenError> {
+    let name = beside(path, ending);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(&lock)
-        .map_err(failed(&lock))?;
-    match file.try_lock() {
+        .open(&name)
+        .map_err(failed(&name))?;
+    if let Ok(store) = fs::metadata(path) {
+        let of = |about: &fs::Metadata| (about.uid(), about.gid());
+        let made = file.metadata().map_err(failed(&name))?;
+        if of(&made) != of(&store) {
+            let given = fchown(&file, Some(store.uid()), Some(store.gid()));
+            given.map_err(failed(&name))?;
+        }
+    }
+    match take(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(&lock)(error)),
+        Err(TryLockError::Error(error)) => Err(failed(&name)(error)),
     }
 }
 
