@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::{ParticipantId, RoomId};
 
 use crate::access::UnixTime;
@@ -127,6 +129,10 @@ pub struct AuditLog;
 impl AuditSink for AuditLog {
     fn record(&self, event: &AuditEvent) {
         let target = event.target.as_ref();
+        let text = match &event.action {
+            Action::AcceptConsent { version, hash } => Some((version, hash)),
+            _ => None,
+        };
         tracing::info!(
             target: "audit",
             at = event.at.0,
@@ -135,6 +141,8 @@ impl AuditSink for AuditLog {
             actor = %event.actor,
             target = target.map(|person| tracing::field::display(person.participant)),
             action = event.action.name(),
+            version = text.map(|(version, _)| version.as_str()),
+            sha256 = text.map(|(_, hash)| tracing::field::display(URL_SAFE_NO_PAD.encode(hash))),
             "audit"
         );
     }

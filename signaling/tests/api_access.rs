@@ -59,6 +59,13 @@ fn calls() -> Vec<Call> {
             200,
         ),
         call(
+            "GET",
+            "/v1/sessions/{session}/consents",
+            Scope::ParticipantsRead,
+            None,
+            200,
+        ),
+        call(
             "DELETE",
             "/v1/sessions/{session}/participants/{participant}",
             Scope::ParticipantsWrite,

@@ -75,7 +75,9 @@ fn rotate(config: &config::Store) -> Result<(), Box<dyn std::error::Error>> {
             let store = store.with_keys(keys.clone());
             let resealed = store.reseal()?;
             if store.has_old_seals()? {
-                return Err("some records are under an old key still, which is kept; try again".into());
+                return Err(
+                    "some records are under an old key still, which is kept; try again".into(),
+                );
             }
             key_source::write_file(path, &keys.without_old()).map_err(failed)?;
             resealed

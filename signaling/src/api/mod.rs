@@ -93,6 +93,7 @@ impl Api {
             .route(session, get(sessions::read))
             .route(&format!("{session}/end"), post(sessions::end))
             .route(&format!("{session}/participants"), get(participants::list))
+            .route(&format!("{session}/consents"), get(participants::consents))
             .route(
                 &format!("{session}/participants/{{participant}}"),
                 delete(participants::remove),

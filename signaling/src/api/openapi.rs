@@ -41,6 +41,7 @@ pub(super) async fn serve() -> Response {
         sessions::list,
         sessions::end,
         participants::list,
+        participants::consents,
         participants::remove,
         participants::revoke,
     ),

@@ -4,6 +4,8 @@ use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,6 +16,7 @@ use super::sessions::{answer, check_text, find, json, ok};
 use super::{Api, LiveParticipant, timestamp};
 use crate::access::UnixTime;
 use crate::audit::{Action, Person};
+use crate::clinic::record::Consented;
 use crate::clinic::{Bearer, Kept, Scope, sessions};
 use crate::protocol::{Role, parse_participant_id};
 use crate::room;
@@ -41,6 +44,30 @@ pub(super) struct ParticipantView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ParticipantList {
     participants: Vec<ParticipantView>,
+}
+
+/// That somebody accepted a session's text.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Consent)]
+pub(super) struct ConsentView {
+    /// The token's `jti`.
+    token_id: String,
+    /// The text's.
+    version: String,
+    /// SHA-256 of the text, base64url without padding.
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
+    text_hash: String,
+    /// The first time.
+    #[schema(format = DateTime)]
+    accepted_at: String,
+}
+
+/// Who accepted the text, whoever did so first first.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConsentList {
+    consents: Vec<ConsentView>,
 }
 
 /// Whose tokens are to be good no longer in a session's room: one token's
@@ -109,6 +136,32 @@ pub(super) async fn list(
     let participants = live(&api, session).await?;
     Ok(ok(json(&ParticipantList {
         participants: participants.iter().map(ParticipantView::of).collect(),
+    })))
+}
+
+/// List who accepted the text
+///
+/// Of each token the first acceptance, for as long as the session can be looked
+/// up.
+#[utoipa::path(
+    get, path = "/v1/sessions/{session}/consents", operation_id = "listConsents",
+    tag = "participants",
+    params(("session" = String, Path, pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")),
+    responses((status = 200, description = "Who accepted it", body = ConsentList)),
+    security(("apiKey" = ["participants:read"])),
+)]
+pub(super) async fn consents(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.expect(Scope::ParticipantsRead)?;
+    let session = find(&api, &id).await?;
+    let consents = api
+        .look_up(move |clinic| Ok(clinic.consents(&session.id)?))
+        .await?;
+    Ok(ok(json(&ConsentList {
+        consents: consents.iter().map(ConsentView::of).collect(),
     })))
 }
 
@@ -288,6 +341,18 @@ impl RevocationView {
             token_id,
             subject,
             revoked_at: timestamp::format(at),
+        }
+    }
+}
+
+impl ConsentView {
+    fn of(consent: &Consented) -> Self {
+        let acceptance = &consent.acceptance;
+        Self {
+            token_id: consent.token_id.clone(),
+            version: acceptance.version.clone(),
+            text_hash: URL_SAFE_NO_PAD.encode(acceptance.hash),
+            accepted_at: timestamp::format(UnixTime(acceptance.at)),
         }
     }
 }

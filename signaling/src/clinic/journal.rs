@@ -37,15 +37,14 @@ struct Job {
 }
 
 impl Journal {
-    /// Decisions are kept for `retention` seconds at least.
-    pub(super) fn start(store: Arc<Store>, retention: u64) -> Self {
+    pub(super) fn start(store: Arc<Store>) -> Self {
         let (queue, jobs) = mpsc::channel();
         let pending = Pending::default();
         thread::Builder::new()
             .name("journal".into())
             .spawn({
                 let pending = pending.clone();
-                move || write(&store, retention, &pending, &jobs)
+                move || write(&store, &pending, &jobs)
             })
             .expect("a thread can be started");
         Self { queue, pending }
@@ -92,10 +91,10 @@ impl Pending {
 }
 
 /// Ends when the journal is dropped.
-fn write(store: &Store, retention: u64, pending: &Pending, jobs: &mpsc::Receiver<Job>) {
+fn write(store: &Store, pending: &Pending, jobs: &mpsc::Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let batch: Vec<_> = [first].into_iter().chain(jobs.try_iter()).collect();
-        if write_all(store, retention, &batch).is_ok() {
+        if write_all(store, &batch).is_ok() {
             for job in batch {
                 settle(pending, job, true);
             }
@@ -103,7 +102,7 @@ fn write(store: &Store, retention: u64, pending: &Pending, jobs: &mpsc::Receiver
         }
         // One that cannot be written keeps none of the others from it.
         for job in batch {
-            let written = write_all(store, retention, std::slice::from_ref(&job));
+            let written = write_all(store, std::slice::from_ref(&job));
             if let Err(error) = &written {
                 tracing::error!(%error, "a decision could not be stored");
             }
@@ -120,12 +119,11 @@ fn settle(pending: &Pending, job: Job, is_written: bool) {
     let _ = job.written.send(is_written);
 }
 
-fn write_all(store: &Store, retention: u64, batch: &[Job]) -> Result<(), Refused> {
+fn write_all(store: &Store, batch: &[Job]) -> Result<(), Refused> {
     let now = UnixTime::now();
-    let kept_until = now.0.saturating_add(retention);
     store.write(|writing| {
-        batch.iter().try_for_each(|job| {
-            sessions::decide(writing, &job.room, &job.decision, now, kept_until)
-        })
+        batch
+            .iter()
+            .try_for_each(|job| sessions::decide(writing, &job.room, &job.decision, now))
     })
 }

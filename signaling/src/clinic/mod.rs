@@ -29,8 +29,8 @@ pub struct ClinicSettings {
     pub require_session: bool,
     /// The rules of rooms without a session.
     pub open_rooms: SessionPolicy,
-    /// How long a session is kept after its end, and a revocation. No token
-    /// should be good for longer.
+    /// How long a session is kept after its end, with who accepted its text, and
+    /// how long a revocation at the least. No token should be good for longer.
     pub retention: Duration,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Refused {
 
 impl Clinic {
     pub fn new(store: Arc<Store>, settings: ClinicSettings) -> Self {
-        let journal = Journal::start(store.clone(), settings.retention.as_secs());
+        let journal = Journal::start(store.clone());
         Self {
             shared: Arc::new(Shared {
                 store,

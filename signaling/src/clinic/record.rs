@@ -81,7 +81,8 @@ pub(crate) struct TokenUse {
     /// What was decided of its bearer, and in which session.
     #[serde(default)]
     pub(crate) attendance: Option<Attendance>,
-    /// When it may be forgotten.
+    /// Until when its key must be known.
+    #[serde(default)]
     pub(crate) kept_until: u64,
 }
 
@@ -101,6 +102,14 @@ pub(crate) struct Acceptance {
     /// SHA-256 of the text.
     pub(crate) hash: [u8; 32],
     pub(crate) at: u64,
+}
+
+/// The first time that a token's bearer accepted a text in a session.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub(crate) struct Consented {
+    pub(crate) session: SessionId,
+    pub(crate) token_id: String,
+    pub(crate) acceptance: Acceptance,
 }
 
 /// A key of the API's, without its secret.

@@ -1,12 +1,12 @@
 //! Sessions: opened, looked up, ended; and tokens that are good no longer.
 
 use super::record::{
-    Acceptance, Attendance, Bearer, Revocation, RoomUse, Session, SessionId, TokenUse,
+    Acceptance, Attendance, Bearer, Consented, Revocation, RoomUse, Session, SessionId, TokenUse,
 };
 use super::{Clinic, Refused};
 use crate::access::{Admission, UnixTime};
 use crate::room::{Decision, Entry, NoEntry, Recorded, Sessions, Standing};
-use crate::store::tables::{REVOCATIONS, ROOMS, SESSIONS, TOKENS};
+use crate::store::tables::{CONSENTS, REVOCATIONS, ROOMS, SESSIONS, TOKENS};
 use crate::store::{Reading, Store, StoreError, Writing};
 
 impl Clinic {
@@ -24,6 +24,15 @@ impl Clinic {
         let before = before.map(|id| id.as_str().as_bytes());
         self.store()
             .read(|reading| reading.page(&SESSIONS, before, most))
+    }
+
+    /// Who accepted a session's text, whoever did so first first.
+    pub(crate) fn consents(&self, id: &SessionId) -> Result<Vec<Consented>, StoreError> {
+        let mut consents = self.store().read(|reading| {
+            reading.below(&CONSENTS, id.as_str().as_bytes(), MOST_CONSENTS_OF_ONE)
+        })?;
+        consents.sort_by_key(|consent: &Consented| consent.acceptance.at);
+        Ok(consents)
     }
 
     /// Whether a session's room is still its own: once it is over, another may
@@ -157,7 +166,6 @@ pub(super) fn decide(
     room: &str,
     decision: &Decision,
     now: UnixTime,
-    kept_until: u64,
 ) -> Result<(), Refused> {
     let session = match writing.get(&ROOMS, &writing.name(&["room", room]))? {
         Some(in_use) => writing.get(&SESSIONS, in_use.session.as_str().as_bytes())?,
@@ -194,7 +202,7 @@ pub(super) fn decide(
             Ok(())
         }
         (Decision::Admit { token_id }, Some(session)) => {
-            note_token(writing, token_id, kept_until, |token| {
+            note_token(writing, token_id, 0, |token| {
                 attend(token, &session.id).is_admitted = true;
             })
         }
@@ -206,16 +214,45 @@ pub(super) fn decide(
                 at,
             },
             Some(session),
-        ) => note_token(writing, token_id, kept_until, |token| {
-            attend(token, &session.id).acceptance = Some(Acceptance {
+        ) => {
+            let acceptance = Acceptance {
                 version: version.clone(),
                 hash: *hash,
                 at: at.0,
-            });
-        }),
+            };
+            consent(writing, &session.id, token_id, &acceptance)?;
+            note_token(writing, token_id, 0, |token| {
+                attend(token, &session.id).acceptance = Some(acceptance);
+            })
+        }
         // Rooms that nobody opened begin anew each time.
         (Decision::Lock(_) | Decision::Admit { .. } | Decision::Accept { .. }, None) => Ok(()),
     }
+}
+
+/// Keeps the first acceptance of a text. Later ones are of no account.
+fn consent(
+    writing: &mut Writing<'_>,
+    session: &SessionId,
+    token_id: &str,
+    acceptance: &Acceptance,
+) -> Result<(), Refused> {
+    let parts = ["consent", token_id, &acceptance.version];
+    let name = writing.name(&parts);
+    let key = [session.as_str().as_bytes(), &name, &acceptance.hash].concat();
+    if writing.get(&CONSENTS, &key)?.is_some() {
+        return Ok(());
+    }
+    if writing.count(&CONSENTS)? >= MOST_CONSENTS {
+        return Err(Refused::Full);
+    }
+    let consented = Consented {
+        session: session.clone(),
+        token_id: token_id.to_owned(),
+        acceptance: acceptance.clone(),
+    };
+    writing.put(&CONSENTS, &key, &consented)?;
+    Ok(())
 }
 
 fn note_token(
@@ -306,16 +343,33 @@ pub(crate) fn revoke(
     Ok(())
 }
 
-/// Removes what was over before `kept_since`.
+/// Removes sessions that were over before `kept_since`, and what nobody asks
+/// for any more: what was decided in sessions that are over, revocations of
+/// before `kept_since` of tokens that nobody can come with.
 pub(super) fn purge(store: &Store, kept_since: UnixTime, now: UnixTime) -> Result<u64, StoreError> {
+    warn_before_full(store)?;
+    // What cannot be read is kept.
+    let is_live = |id: &SessionId, since| {
+        let session = store.read(|reading| reading.get(&SESSIONS, id.as_str().as_bytes()));
+        session.map_or(true, |session: Option<Session>| {
+            session.is_some_and(|session| !session.is_over(since))
+        })
+    };
     let tokens = store.sweep(
         &TOKENS,
-        |token| token.kept_until >= now.0,
+        |token| {
+            let attended = token.attendance.as_ref();
+            token.kept_until >= now.0
+                || attended.is_some_and(|attended| is_live(&attended.session, now))
+        },
         |writing, key, _| writing.remove(&TOKENS, key),
     )?;
     let revocations = store.sweep(
         &REVOCATIONS,
-        |revocation| revocation.at >= kept_since.0,
+        |revocation| {
+            revocation.at >= kept_since.0
+                || may_matter(store, revocation, kept_since, now).unwrap_or(true)
+        },
         |writing, key, _| writing.remove(&REVOCATIONS, key),
     )?;
     let sessions = store.sweep(
@@ -330,7 +384,69 @@ pub(super) fn purge(store: &Store, kept_since: UnixTime, now: UnixTime) -> Resul
             writing.remove(&SESSIONS, key)
         },
     )?;
-    Ok(tokens + revocations + sessions)
+    let consents = store.sweep(
+        &CONSENTS,
+        |consent| {
+            let id = consent.session.as_str().as_bytes();
+            let session: Result<Option<Session>, StoreError> =
+                store.read(|reading| reading.get(&SESSIONS, id));
+            !matches!(session, Ok(None))
+        },
+        |writing, key, _| writing.remove(&CONSENTS, key),
+    )?;
+    Ok(tokens + revocations + sessions + consents)
+}
+
+/// Whether somebody could come in but for an old revocation: its room's session
+/// goes on or is young, or its token is known to be good.
+fn may_matter(
+    store: &Store,
+    revocation: &Revocation,
+    kept_since: UnixTime,
+    now: UnixTime,
+) -> Result<bool, StoreError> {
+    store.read(|reading| {
+        let session = in_room(reading, store, &revocation.room)?;
+        if session.is_some_and(|session| !session.is_over(kept_since)) {
+            return Ok(true);
+        }
+        let Bearer::Token(id) = &revocation.bearer else {
+            return Ok(false);
+        };
+        let token = reading.get(&TOKENS, &store.name(&["token", id]))?;
+        Ok(token.is_some_and(|token| token.kept_until >= now.0))
+    })
+}
+
+/// A full store takes no new session, and a full table of tokens nobody with a
+/// token that is bound to a key.
+fn warn_before_full(store: &Store) -> Result<(), StoreError> {
+    store.read(|reading| {
+        for (kind, count, most) in [
+            ("sessions", reading.count(&SESSIONS)?, MOST_SESSIONS),
+            (
+                "revocations",
+                reading.count(&REVOCATIONS)?,
+                MOST_REVOCATIONS,
+            ),
+            ("tokens", reading.count(&TOKENS)?, MOST_TOKENS),
+            ("acceptances", reading.count(&CONSENTS)?, MOST_CONSENTS),
+        ] {
+            if is_nearly_full(count, most) {
+                tracing::warn!(
+                    kind,
+                    count,
+                    most,
+                    "the store is nearly full; end sessions, or lower store.retention_days"
+                );
+            }
+        }
+        Ok(())
+    })
+}
+
+fn is_nearly_full(count: u64, most: u64) -> bool {
+    count >= most / 5 * 4
 }
 
 pub(super) fn revocation_name(store: &Store, room: &str, bearer: &Bearer) -> [u8; 32] {
@@ -367,6 +483,12 @@ const MOST_REVOCATIONS: u64 = 200_000;
 
 /// About 80 MB.
 const MOST_TOKENS: u64 = 200_000;
+
+/// About 80 MB.
+const MOST_CONSENTS: u64 = 200_000;
+
+/// More than there are people in one session, each with some devices.
+const MOST_CONSENTS_OF_ONE: usize = 1_000;
 
 /// Tokens are taken for so many seconds beyond their time.
 const LEEWAY: u64 = 10;
@@ -544,6 +666,110 @@ mod tests {
         let entry_anew = clinic.enter(&admission("r"), NOW).expect("it may");
         assert!(!entry_anew.policy.locked);
         assert_eq!(entry_anew.standing, Standing::default());
+    }
+
+    #[test]
+    fn the_first_acceptance_is_kept_for_as_long_as_its_session() {
+        let store = Arc::new(Store::in_memory());
+        let clinic = clinic_on(&store, true);
+        let (here, elsewhere) = (
+            opened(&clinic, &session("r")),
+            opened(&clinic, &session("q")),
+        );
+        for (room, at) in [("r", NOW.0 + 1), ("r", NOW.0 + 2), ("q", NOW.0 + 3)] {
+            let accept = Decision::Accept {
+                token_id: "t".into(),
+                version: "v".into(),
+                hash: [7; 32],
+                at: UnixTime(at),
+            };
+            assert!(wait_for(clinic.record(room, accept)));
+        }
+        let kept = |id: &SessionId| {
+            let consents = clinic_on(&store, true).consents(id).expect("it reads");
+            let kept = consents.into_iter().map(|kept| {
+                assert_eq!((kept.token_id.as_str(), &kept.session), ("t", id));
+                assert_eq!(kept.acceptance.version, "v");
+                (kept.acceptance.hash, kept.acceptance.at)
+            });
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&here.id), [([7; 32], NOW.0 + 1)]);
+        assert_eq!(kept(&elsewhere.id), [([7; 32], NOW.0 + 3)]);
+
+        let ended = clinic.store().write(|w| end(w, &here.id, NOW).map(|_| ()));
+        ended.expect("it ends");
+        let last = UnixTime(NOW.0 + RETENTION.as_secs());
+        clinic.purge(UnixTime(last.0 - 1)).expect("it is written");
+        assert_eq!(kept(&here.id).len(), 1);
+        clinic.purge(UnixTime(last.0 + 1)).expect("it is written");
+        assert_eq!(kept(&here.id), []);
+        assert_eq!(kept(&elsewhere.id).len(), 1);
+    }
+
+    #[test]
+    fn a_revocation_is_kept_while_its_session_goes_on_or_its_token_is_good() {
+        let clinic = clinic(false);
+        let much_later = UnixTime(NOW.0 + 10 * RETENTION.as_secs());
+        let long_lived = opened(&clinic, &session("long"));
+        let bind = Decision::Bind {
+            token_id: "t".into(),
+            key: Thumbprint([1; 32]),
+            expires_at: UnixTime(much_later.0 + 5),
+        };
+        assert!(wait_for(clinic.record("bound", bind)));
+        for (room, token) in [("long", "x"), ("bound", "t"), ("gone", "y")] {
+            let bearer = Bearer::Token(token.into());
+            let revoked = clinic.store().write(|w| revoke(w, room, &bearer, NOW));
+            revoked.expect("it is written");
+        }
+        let is_kept = |room, token: &str| {
+            let name = revocation_name(clinic.store(), room, &Bearer::Token(token.into()));
+            let kept = clinic.store().read(|r| r.get(&REVOCATIONS, &name));
+            kept.is_ok_and(|kept: Option<Revocation>| kept.is_some())
+        };
+
+        clinic.purge(much_later).expect("it is written");
+
+        assert!(is_kept("long", "x") && is_kept("bound", "t"));
+        assert!(!is_kept("gone", "y"));
+
+        let ended = clinic
+            .store()
+            .write(|w| end(w, &long_lived.id, much_later).map(|_| ()));
+        ended.expect("it ends");
+        let at_last = UnixTime(much_later.0 + 2 * RETENTION.as_secs());
+        clinic.purge(at_last).expect("it is written");
+        assert!(!is_kept("long", "x") && !is_kept("bound", "t"));
+    }
+
+    #[test]
+    fn who_attended_is_forgotten_with_the_sessions_end() {
+        let clinic = clinic(false);
+        let session = opened(&clinic, &session("r"));
+        let admit = Decision::Admit {
+            token_id: "t".into(),
+        };
+        assert!(wait_for(clinic.record("r", admit)));
+        let count = || clinic.store().read(|r| r.count(&TOKENS));
+
+        clinic
+            .purge(UnixTime(NOW.0 + 10_000_000))
+            .expect("it is written");
+        assert_eq!(count(), Ok::<_, StoreError>(1));
+
+        let ended = clinic
+            .store()
+            .write(|w| end(w, &session.id, NOW).map(|_| ()));
+        ended.expect("it ends");
+        clinic.purge(UnixTime(NOW.0 + 1)).expect("it is written");
+        assert_eq!(count(), Ok(0));
+    }
+
+    #[test]
+    fn a_warning_comes_before_the_store_is_full() {
+        assert!(!is_nearly_full(159_999, MOST_TOKENS));
+        assert!(is_nearly_full(160_000, MOST_TOKENS));
     }
 
     #[test]

@@ -114,7 +114,8 @@ impl Store {
             .create_with_backend(InMemoryBackend::new())
             .expect("memory cannot fail");
         initialize(&database, &keys).expect("memory cannot fail");
-        Self::unlock(database, keys, Vec::new()).unwrap_or_else(|_| unreachable!("it was made just now"))
+        Self::unlock(database, keys, Vec::new())
+            .unwrap_or_else(|_| unreachable!("it was made just now"))
     }
 
     /// Reads several records as they were at one moment.
@@ -347,6 +348,30 @@ impl Reading<'_> {
                 Ok((key.value().to_vec(), record))
             })
             .collect()
+    }
+
+    /// Up to `most` records whose keys begin so.
+    pub(crate) fn below<R: DeserializeOwned>(
+        &self,
+        table: &Table<R>,
+        prefix: &[u8],
+        most: usize,
+    ) -> Result<Vec<R>, StoreError> {
+        let records = self.transaction.open_table(definition(table.name))?;
+        let mut found = Vec::new();
+        for entry in records.range::<&[u8]>(prefix..)?.take(most) {
+            let (key, sealed) = entry?;
+            if !key.value().starts_with(prefix) {
+                break;
+            }
+            found.push(self.store.open_record(table, key.value(), sealed.value())?);
+        }
+        Ok(found)
+    }
+
+    /// How many records there are.
+    pub(crate) fn count<R>(&self, table: &Table<R>) -> Result<u64, StoreError> {
+        Ok(self.transaction.open_table(definition(table.name))?.len()?)
     }
 
     /// Up to `most` records with keys below `before`, the greatest key first.
@@ -585,7 +610,9 @@ pub(crate) mod tables {
     //! they are opened.
 
     use super::Table;
-    use crate::clinic::record::{Answer, ApiKey, Revocation, RoomUse, Session, TokenUse};
+    use crate::clinic::record::{
+        Answer, ApiKey, Consented, Revocation, RoomUse, Session, TokenUse,
+    };
 
     /// By id, so that later ones come later.
     pub(crate) const SESSIONS: Table<Session> = Table::new("sessions");
@@ -597,12 +624,14 @@ pub(crate) mod tables {
     pub(crate) const REVOCATIONS: Table<Revocation> = Table::new("revocations");
     /// By the token's id.
     pub(crate) const TOKENS: Table<TokenUse> = Table::new("tokens");
+    /// By session, and in it by token and text.
+    pub(crate) const CONSENTS: Table<Consented> = Table::new("consents");
     /// By API key and idempotency key.
     pub(crate) const ANSWERS: Table<Answer> = Table::new("answers");
 }
 
 /// First comes what tells whether the others can be read.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     META,
     "sessions",
     "rooms",
@@ -610,6 +639,7 @@ const TABLES: [&str; 7] = [
     "revocations",
     "answers",
     "tokens",
+    "consents",
 ];
 
 const META: &str = "meta";
