@@ -32,6 +32,8 @@ pub enum Cause {
     Delay,
     /// Not all that the participant shows can be sent to it.
     SlowDownlink,
+    /// Not all that the participant would send can be sent.
+    SlowUplink,
 }
 
 /// What was measured in one round, which is about a second.
@@ -41,12 +43,16 @@ pub struct Evidence {
     pub uplink_loss: f32,
     pub downlink_loss: f32,
     pub round_trip: Option<Duration>,
-    pub downlink: Downlink,
+    /// What the path to the participant takes of all that it shows.
+    pub downlink: Capacity,
+    /// What the path from it takes of all that it would send, by its own word.
+    pub uplink: Capacity,
 }
 
-/// What the path to a participant takes of all that it shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Downlink {
+/// How much of what is wanted a path takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum Capacity {
+    #[default]
     All,
     /// Pictures are less sharp than they could be.
     Less,
@@ -63,6 +69,8 @@ pub struct Quality {
     downlink_loss: f32,
     worse: u8,
     better: u8,
+    /// Rounds in which another cause was the worst of the same.
+    other: u8,
 }
 
 impl Quality {
@@ -82,7 +90,12 @@ impl Quality {
         } else {
             0
         };
-        let next = if self.worse >= ROUNDS_WORSE {
+        self.other = if now.level == self.told.level && now.cause != self.told.cause {
+            self.other.saturating_add(1)
+        } else {
+            0
+        };
+        let next = if self.worse >= ROUNDS_WORSE || self.other >= ROUNDS_OTHER {
             now
         } else if self.better >= ROUNDS_BETTER {
             cautious
@@ -91,6 +104,7 @@ impl Quality {
         };
         self.worse = 0;
         self.better = 0;
+        self.other = 0;
         self.told = next;
         Some(next)
     }
@@ -103,15 +117,16 @@ impl Quality {
             _ => Level::Good,
         };
         let delay = evidence.round_trip.unwrap_or_default().as_secs_f32();
-        let narrow = match evidence.downlink {
-            Downlink::All => Level::Good,
-            Downlink::Less => Level::Weak,
-            Downlink::Paused => Level::Poor,
+        let of = |capacity| match capacity {
+            Capacity::All => Level::Good,
+            Capacity::Less => Level::Weak,
+            Capacity::Paused => Level::Poor,
         };
         let all = [
+            (of(evidence.uplink), Cause::SlowUplink),
             (by(self.uplink_loss, LOSS), Cause::UplinkLoss),
             (by(self.downlink_loss, LOSS), Cause::DownlinkLoss),
-            (narrow, Cause::SlowDownlink),
+            (of(evidence.downlink), Cause::SlowDownlink),
             (by(delay, ROUND_TRIP), Cause::Delay),
         ];
         let mut worst = Rating::default();
@@ -136,6 +151,7 @@ const SMOOTHING: f32 = 0.4;
 const RELIEF: f32 = 0.7;
 const ROUNDS_WORSE: u8 = 3;
 const ROUNDS_BETTER: u8 = 5;
+const ROUNDS_OTHER: u8 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +161,8 @@ mod tests {
         uplink_loss: 0.0,
         downlink_loss: 0.0,
         round_trip: Some(Duration::from_millis(40)),
-        downlink: Downlink::All,
+        downlink: Capacity::All,
+        uplink: Capacity::All,
     };
 
     /// What is told in so many rounds, with the round.
@@ -188,10 +205,26 @@ mod tests {
             ),
             (
                 Evidence {
-                    downlink: Downlink::Paused,
+                    downlink: Capacity::Paused,
                     ..FINE
                 },
                 rating(Level::Poor, Cause::SlowDownlink),
+            ),
+            (
+                Evidence {
+                    uplink: Capacity::Less,
+                    ..FINE
+                },
+                rating(Level::Weak, Cause::SlowUplink),
+            ),
+            (
+                // The cause of what is lost then.
+                Evidence {
+                    uplink: Capacity::Paused,
+                    uplink_loss: 0.4,
+                    ..FINE
+                },
+                rating(Level::Poor, Cause::SlowUplink),
             ),
         ] {
             let mut quality = Quality::default();
@@ -211,6 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn another_cause_is_told_when_it_has_been_the_worst_for_a_while() {
+        let mut quality = Quality::default();
+        let lossy = Evidence {
+            uplink_loss: 0.4,
+            ..FINE
+        };
+        told(&mut quality, lossy, 5);
+        let paused = Evidence {
+            uplink: Capacity::Paused,
+            ..lossy
+        };
+
+        assert_eq!(told(&mut quality, paused, 4), []);
+        assert_eq!(
+            told(&mut quality, paused, 10),
+            [(1, rating(Level::Poor, Cause::SlowUplink))]
+        );
+    }
+
+    #[test]
     fn what_passes_or_trembles_is_not_told() {
         let mut quality = Quality::default();
         let lossy = Evidence {
@@ -224,9 +277,9 @@ mod tests {
             .map(|round| {
                 let narrow = Evidence {
                     downlink: if round % 4 == 0 {
-                        Downlink::All
+                        Capacity::All
                     } else {
-                        Downlink::Less
+                        Capacity::Less
                     },
                     ..FINE
                 };

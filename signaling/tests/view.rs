@@ -6,13 +6,14 @@ mod negotiated;
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
-use sfu::quality::{Cause, Level, Rating};
+use sfu::quality::{Capacity, Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::{PauseReason, Wanted};
 use signaling::SlotsBy;
 use signaling::protocol::{
-    self, ClientMessage, PublicationSource, QualityCause, QualityLevel, Role, ServerMessage, View,
+    self, ClientMessage, PublicationSource, QualityCause, QualityLevel, Role, ServerMessage,
+    UplinkCapacity, View,
 };
 use signaling::room::{Devices, Effect, Room, RoomSize, Session};
 
@@ -141,6 +142,62 @@ fn a_publisher_hears_how_much_of_its_picture_is_wanted() {
     assert_eq!(told(Wanted::UpTo(1)), (true, Some(1)));
     assert_eq!(told(Wanted::All), (true, None));
     assert_eq!(room.watched(B, Source::Camera, Wanted::All), []);
+}
+
+#[test]
+fn whose_connection_takes_sound_alone_is_told_and_nobody_else() {
+    let mut room = room_with(&[A, B]);
+
+    let begun = room.audio_only(A, true);
+    room.leave(A, Instant::now());
+
+    let message = ServerMessage::AudioOnly { audio_only: true };
+    assert_eq!(begun, [Effect::Tell(A, message)]);
+    assert_eq!(room.audio_only(A, false), []);
+}
+
+#[test]
+fn a_camera_that_its_owners_connection_does_not_take_is_called_paused_while_it_is_on() {
+    let mut room = room_with(&[A, B]);
+    let devices = |camera| Devices {
+        microphone: true,
+        camera,
+    };
+    room.set_devices(A, devices(true));
+    let told = |effects: Vec<Effect>| -> Vec<(ParticipantId, bool, bool)> {
+        let updates = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Tell(to, ServerMessage::ParticipantUpdated { participant }) => {
+                assert_eq!(participant.id, A.to_string());
+                Some((to, participant.camera, participant.camera_paused))
+            }
+            _ => None,
+        });
+        updates.collect()
+    };
+
+    let slow = room.set_uplink(A, UplinkCapacity::SoundOnly);
+    assert!(slow.contains(&Effect::Media(Command::RateUplink {
+        participant: A,
+        capacity: Capacity::Paused,
+    })));
+    assert_eq!(told(slow), [(B, true, true)]);
+    assert_eq!(room.set_uplink(A, UplinkCapacity::SoundOnly), []);
+    assert_eq!(
+        told(room.set_devices(A, devices(false))),
+        [(B, false, false)]
+    );
+    assert_eq!(told(room.set_devices(A, devices(true))), [(B, true, true)]);
+    // That it is sent less sharp is not seen by its state.
+    assert_eq!(
+        told(room.set_uplink(A, UplinkCapacity::Least)),
+        [(B, true, false)]
+    );
+    let whole = room.set_uplink(A, UplinkCapacity::All);
+    assert_eq!(told(whole), []);
+    assert_eq!(
+        room.set_uplink(ParticipantId(99), UplinkCapacity::Least),
+        []
+    );
 }
 
 #[test]

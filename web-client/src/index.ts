@@ -1,7 +1,7 @@
 export { QuietroomError, type ClientErrorCode, type QuietroomErrorCode } from './error';
 export type { Listener } from './events';
 export { Room } from './room/room';
-export type { RoomEvents, RoomState, RoomTimings } from './room/events';
+export type { AudioOnlyReason, RoomEvents, RoomState, RoomTimings } from './room/events';
 export type { JoinOptions, RoomOptions } from './room/options';
 export {
   LocalParticipant,
@@ -9,6 +9,7 @@ export {
   type ConnectionQuality,
   type EmergencyInformation,
   type Participant,
+  type VideoPause,
 } from './room/participant';
 export type {
   ConnectionStatistics,

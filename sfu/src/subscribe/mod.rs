@@ -1,6 +1,7 @@
 //! Slots: what a receiver is sent, with numbers that never break.
 
 pub mod allocation;
+pub mod fallback;
 mod numbering;
 mod repair;
 mod rewrite;

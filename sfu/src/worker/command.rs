@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::identity::{MediaKind, ParticipantId, RoomId, SlotId, Source};
 pub use crate::publish::ExpectedFrames;
+pub use crate::quality::Capacity;
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, Layer, PayloadType, Ssrc};
 pub use crate::subscribe::allocation::{Shown, Size};
@@ -64,6 +65,12 @@ pub enum Command {
     ExpectFrames {
         participant: ParticipantId,
         frames: ExpectedFrames,
+    },
+    /// Takes a participant's word on what its path takes of what it would
+    /// send, which only its own browser knows; it counts for its rating.
+    RateUplink {
+        participant: ParticipantId,
+        capacity: Capacity,
     },
     /// Ends a participant's stay and frees all that was kept for it.
     Leave { participant: ParticipantId },

@@ -8,6 +8,7 @@ use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
 use crate::subscribe::Allowed;
 use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot, usual_height};
+use crate::subscribe::fallback::Space;
 
 /// A slot that a picture is meant for.
 struct Wish {
@@ -87,6 +88,17 @@ impl Worker {
             &mut Vec::new(),
             &mut grants,
         );
+        let takes_some = grants.iter().any(|grant| *grant != Grant::Nothing);
+        let space = space(estimate, sound, &candidates, takes_some);
+        if outbound.fallback.update(now, space) {
+            self.events.push_back(Event::AudioOnly {
+                participant: participant.id,
+                is_audio_only: outbound.fallback.is_on(),
+            });
+        }
+        if outbound.fallback.is_on() {
+            grants.fill(Grant::Nothing);
+        }
         let full: Vec<_> = candidates
             .iter()
             .zip(&grants)
@@ -213,6 +225,32 @@ impl Worker {
     }
 }
 
+/// What a path takes of the pictures that are shown. What it was just found to
+/// take for one of them is little as long as it is not clearly more.
+fn space(
+    estimate: Option<Bitrate>,
+    sound: Bitrate,
+    candidates: &[Candidate],
+    takes_some: bool,
+) -> Space {
+    let shown = candidates
+        .iter()
+        .filter(|candidate| candidate.shown.is_some());
+    let least = shown.map(|candidate| candidate.layers[0]).min();
+    let (Some(estimate), Some(least)) = (estimate, least) else {
+        return Space::Unasked;
+    };
+    if estimate >= least.scaled(CLEARLY).plus(sound) {
+        Space::ForSome
+    } else if takes_some {
+        Space::ForLittle
+    } else {
+        Space::ForNone
+    }
+}
+
+/// Times what the least picture takes: enough to begin to send it again.
+const CLEARLY: f64 = 1.5;
 /// How often a path is shared out anew when there is not enough for all.
 const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often when there is.

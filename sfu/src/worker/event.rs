@@ -31,6 +31,12 @@ pub enum Event {
         publisher: ParticipantId,
         source: Source,
     },
+    /// A participant's path has taken no picture beside the sound for a while,
+    /// and none is sent to it; or it has taken enough again for a while.
+    AudioOnly {
+        participant: ParticipantId,
+        is_audio_only: bool,
+    },
     /// Less of a participant's picture than before has been taken by anybody for
     /// a while, or more is. At first all of it is wanted.
     Watched {

@@ -229,6 +229,14 @@ impl Worker {
                     }
                 }
             }
+            Command::RateUplink {
+                participant,
+                capacity,
+            } => {
+                if let Some(&key) = self.by_id.get(&participant) {
+                    self.participants[key].uplink = capacity;
+                }
+            }
             Command::ExpectFrames {
                 participant,
                 frames,

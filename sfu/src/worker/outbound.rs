@@ -9,6 +9,7 @@ use super::statistics::Statistics;
 use super::writer::Writer;
 use crate::congestion::{Bitrate, Controller, Pacer};
 use crate::publish::Stream;
+use crate::subscribe::fallback::Fallback;
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::Path;
 
@@ -22,6 +23,8 @@ pub(super) struct Outbound {
     pub(super) last_allocation: Option<Instant>,
     /// There is less than would be of use.
     pub(super) is_constrained: bool,
+    /// Whether it is left with sound alone.
+    pub(super) fallback: Fallback,
     /// It takes less than all that is shown could use.
     pub(super) is_narrow: bool,
     /// What it was last found to take, once a limit has shown.
@@ -68,6 +71,7 @@ impl Outbound {
             turn: Turn::Idle,
             last_allocation: None,
             is_constrained: false,
+            fallback: Fallback::default(),
             is_narrow: false,
             limit: None,
             is_listed: false,

@@ -13,7 +13,7 @@ use super::watching::{PICTURES, Watching};
 use super::writer::Writer;
 use crate::identity::{ParticipantId, RoomId, SlotId};
 use crate::publish::{ExpectedKeys, Stream};
-use crate::quality::Quality;
+use crate::quality::{Capacity, Quality};
 use crate::rtcp::ArrivalRecorder;
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, PayloadType, Ssrc};
@@ -59,6 +59,8 @@ pub(super) struct Participant {
     pub(super) quality: Quality,
     /// The share of what it sends that is lost on the way here, smoothed.
     pub(super) uplink_loss: f32,
+    /// What its own path takes, by its own word.
+    pub(super) uplink: Capacity,
     /// What is sent to this participant, and how fast.
     pub(super) outbound: Outbound,
 }
@@ -107,6 +109,7 @@ impl Participant {
             watching: Default::default(),
             quality: Quality::default(),
             uplink_loss: 0.0,
+            uplink: Capacity::All,
             outbound: Outbound::new(now),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::event::{DisconnectReason, Event};
 use crate::publish::Rest;
-use crate::quality::{Downlink, Evidence};
+use crate::quality::{Capacity, Evidence};
 use crate::rtcp::{self, ReportBlock};
 
 impl Worker {
@@ -133,12 +133,13 @@ impl Worker {
             downlink_loss: sum / f32::max(count, 1.0),
             round_trip: participant.repair.round_trip(),
             downlink: if slots().any(|slot| slot.is_paused) {
-                Downlink::Paused
+                Capacity::Paused
             } else if participant.outbound.is_narrow {
-                Downlink::Less
+                Capacity::Less
             } else {
-                Downlink::All
+                Capacity::All
             },
+            uplink: participant.uplink,
         };
         if let Some(rating) = participant.quality.update(&evidence) {
             self.events.push_back(Event::Rated {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sfu::congestion::Bitrate;
 use sfu::identity::{ParticipantId, RoomId, Source};
-use sfu::quality::{Cause, Level};
+use sfu::quality::{Capacity, Cause, Level};
 use sfu::rtcp;
 use sfu::rtp::Ssrc;
 use sfu::rtp::sequence::ExtendedSequence;
@@ -324,6 +324,74 @@ fn a_picture_that_does_not_fit_is_paused_with_its_reason_and_sound_goes_on() {
     assert!(ratings.iter().all(|(id, ..)| *id == B), "{ratings:?}");
     assert_eq!(*source, Source::Camera);
     assert!(told.len() <= 4, "{told:?}");
+}
+
+#[test]
+fn who_is_left_with_sound_alone_hears_of_it_once_and_gets_pictures_back() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(120, 100));
+        camera.run(&mut session, Duration::from_secs(8));
+        assert_eq!(audio_only(&session), [true], "seed {seed}");
+
+        // Now and then a picture would fit, but not for long.
+        for _ in 0..4 {
+            session.set_link(B, narrow(160, 100));
+            camera.run(&mut session, Duration::from_secs(2));
+            session.set_link(B, narrow(100, 100));
+            let seen = layers_seen(&mut session, &mut camera, 40);
+            assert!(seen.iter().all(Option::is_none), "seed {seed}: {seen:?}");
+        }
+        assert_eq!(audio_only(&session), [true], "seed {seed}");
+        session.set_link(B, narrow(2000, 100));
+        let back = layers_seen(&mut session, &mut camera, 200);
+
+        let first = back.iter().position(Option::is_some);
+        println!("seed {seed}: pictures back after {first:?} tenths");
+        assert_eq!(audio_only(&session), [true, false], "seed {seed}");
+        assert!(first.is_some_and(|tenths| tenths < 120), "seed {seed}");
+        assert_eq!(back.last(), Some(&Some(2)), "seed {seed}: {back:?}");
+    }
+}
+
+/// What B was told of pictures as a whole.
+fn audio_only(session: &Session) -> Vec<bool> {
+    let events = session.events.iter();
+    events
+        .filter_map(|event| match event {
+            Event::AudioOnly {
+                participant,
+                is_audio_only,
+            } => {
+                assert_eq!(*participant, B);
+                Some(*is_audio_only)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_slow_uplink_is_named_as_the_cause_by_its_owners_word() {
+    let (mut session, mut camera) = layered_call(1, Link::good());
+    camera.run(&mut session, Duration::from_secs(3));
+    for capacity in [Capacity::Paused, Capacity::All] {
+        session.command(Command::RateUplink {
+            participant: C,
+            capacity,
+        });
+        camera.run(&mut session, Duration::from_secs(12));
+    }
+
+    let of_c = |event: &Event| match event {
+        Event::Rated {
+            participant,
+            rating,
+        } if *participant == C => Some((rating.level, rating.cause)),
+        _ => None,
+    };
+    let ratings: Vec<_> = session.events.iter().filter_map(of_c).collect();
+    let expected = [(Level::Poor, Some(Cause::SlowUplink)), (Level::Good, None)];
+    assert_eq!(ratings, expected);
 }
 
 #[test]

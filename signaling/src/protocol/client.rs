@@ -81,6 +81,9 @@ pub enum ClientMessage {
     /// Which devices are on. Both are off until said otherwise, and what is off
     /// is not passed on.
     Media { microphone: bool, camera: bool },
+    /// What the client's path takes of what it would send, as only its browser
+    /// knows. All of it until said otherwise.
+    Uplink { capacity: UplinkCapacity },
     /// Asks for a screen slot, to show everyone what `screen` and
     /// `screen-audio` carry. The answer is `screens` with the client's own id,
     /// or the error `screens-full`.
@@ -155,6 +158,17 @@ pub enum ClientMessage {
     Active {},
     /// Ends the stay.
     Leave {},
+}
+
+/// How much of what a client would send its path takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum UplinkCapacity {
+    All,
+    /// The camera goes out in its least layer alone.
+    Least,
+    /// The camera is on, and nothing of it goes out.
+    SoundOnly,
 }
 
 /// How the picture in a slot is shown. It says nothing of the slot's sound.

@@ -15,7 +15,7 @@ mod typescript;
 
 pub use client::{
     ClientMessage, GroupCommit, GroupReport, JoinProof, ProofKey, PublicationSection,
-    PublicationSource, SlotSections, View,
+    PublicationSource, SlotSections, UplinkCapacity, View,
 };
 pub use error::ErrorCode;
 pub use opaque::{NotOpaque, Opaque};

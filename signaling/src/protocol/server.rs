@@ -146,6 +146,10 @@ pub enum ServerMessage {
         participant_id: String,
         source: PublicationSource,
     },
+    /// Whether the client's connection takes sound alone: it has taken no
+    /// picture for a while, and none comes until it has taken some for a while.
+    /// At first it is not so.
+    AudioOnly { audio_only: bool },
     /// Whether anybody sees a picture that the client sends; at first it is so.
     /// What nobody sees need not be sent.
     Watched {
@@ -192,11 +196,19 @@ pub enum ServerMessage {
 /// Somebody in the room.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of the message"
+)]
 pub struct Participant {
     pub id: String,
     pub role: Role,
     pub microphone: bool,
     pub camera: bool,
+    /// The camera is on, and its owner's connection does not take the picture.
+    #[serde(default)]
+    #[ts(optional, as = "Option<bool>")]
+    pub camera_paused: bool,
     /// Its connection to the server is gone, and may come back.
     #[serde(default)]
     pub reconnecting: bool,
@@ -221,6 +233,8 @@ pub enum QualityCause {
     DownlinkLoss,
     Delay,
     SlowDownlink,
+    /// By its owner's word.
+    SlowUplink,
 }
 
 /// Why a picture is not sent.

@@ -15,7 +15,7 @@ use super::state::{Devices, Member, Muted, Room, RoomFull, tell};
 use super::{Effect, Standing};
 use crate::access::Permissions;
 use crate::audit::Action;
-use crate::protocol::{ErrorCode, Permission, Role, ServerMessage, SlotAssignment};
+use crate::protocol::{ErrorCode, Permission, Role, ServerMessage, SlotAssignment, UplinkCapacity};
 
 impl Room {
     /// Lets somebody in with all that the role allows, past the door.
@@ -132,6 +132,7 @@ impl Room {
             subject,
             token_id,
             devices: Devices::default(),
+            uplink: UplinkCapacity::All,
             muted: Muted::default(),
             active_at: None,
             is_warned: false,

@@ -17,7 +17,7 @@ use super::slots::Slots;
 use crate::access::Permissions;
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
-    AudioCodec, ErrorCode, Opaque, Participant, Role, ServerMessage, VideoCodec,
+    AudioCodec, ErrorCode, Opaque, Participant, Role, ServerMessage, UplinkCapacity, VideoCodec,
 };
 use crate::slot::SlotsBy;
 
@@ -98,6 +98,8 @@ pub(super) struct Member {
     pub(super) is_warned: bool,
     /// What those who wait seal their names to.
     pub(super) door_key: Option<Opaque>,
+    /// What its path takes of what it would send, by its own word.
+    pub(super) uplink: UplinkCapacity,
     /// Of its connection, as members were told.
     pub(super) rating: Rating,
     /// Its socket is gone, and may come back.
@@ -278,11 +280,13 @@ impl Room {
 
 impl Member {
     pub(super) fn describe(&self) -> Participant {
+        let camera = self.occupant().sends(Source::Camera);
         Participant {
             id: self.id.to_string(),
             role: self.role,
             microphone: self.occupant().sends(Source::Microphone),
-            camera: self.occupant().sends(Source::Camera),
+            camera,
+            camera_paused: camera && self.uplink == UplinkCapacity::SoundOnly,
             reconnecting: self.reconnecting,
         }
     }

@@ -1,13 +1,13 @@
 //! What each participant shows of the others, and what it gets of that.
 
 use sfu::identity::{MediaKind, ParticipantId, Source};
-use sfu::quality::{Cause, Level, Rating};
+use sfu::quality::{Capacity, Cause, Level, Rating};
 use sfu::rtp::Layer;
 use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::{PauseReason, Wanted};
 
 use super::{Effect, Room};
-use crate::protocol::{self, QualityCause, QualityLevel, ServerMessage, View};
+use crate::protocol::{self, QualityCause, QualityLevel, ServerMessage, UplinkCapacity, View};
 use crate::slot::{SlotsBy, slot_id};
 
 impl Room {
@@ -68,6 +68,43 @@ impl Room {
                 source: source.into(),
             },
         )
+    }
+
+    /// Takes somebody's word on what its path takes, and tells the others what
+    /// that means for its camera.
+    pub fn set_uplink(&mut self, id: ParticipantId, uplink: UplinkCapacity) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let member = &mut self.members[index];
+        let before = member.describe();
+        if std::mem::replace(&mut member.uplink, uplink) == uplink {
+            return Vec::new();
+        }
+        let is_news = member.describe() != before;
+        let mut effects = vec![Effect::Media(Command::RateUplink {
+            participant: id,
+            capacity: match uplink {
+                UplinkCapacity::All => Capacity::All,
+                UplinkCapacity::Least => Capacity::Less,
+                UplinkCapacity::SoundOnly => Capacity::Paused,
+            },
+        })];
+        if is_news {
+            effects.extend(self.tell_of(index));
+        }
+        effects
+    }
+
+    /// Tells somebody whether its connection takes sound alone.
+    pub fn audio_only(&self, subscriber: ParticipantId, is_audio_only: bool) -> Vec<Effect> {
+        if !self.is_in(subscriber) {
+            return Vec::new();
+        }
+        let message = ServerMessage::AudioOnly {
+            audio_only: is_audio_only,
+        };
+        vec![Effect::Tell(subscriber, message)]
     }
 
     /// Tells somebody how much of a picture of its own anybody takes.
@@ -164,6 +201,7 @@ fn quality(id: ParticipantId, rating: Rating) -> ServerMessage {
             Cause::DownlinkLoss => QualityCause::DownlinkLoss,
             Cause::Delay => QualityCause::Delay,
             Cause::SlowDownlink => QualityCause::SlowDownlink,
+            Cause::SlowUplink => QualityCause::SlowUplink,
         }),
     }
 }

@@ -204,6 +204,15 @@ impl Service {
                     room.resumed(subscriber, publisher, source)
                 });
             }
+            Event::AudioOnly {
+                participant,
+                is_audio_only,
+            } => {
+                tracing::debug!(%participant, is_audio_only, "pictures as a whole");
+                self.register().update(participant, |room| {
+                    room.audio_only(participant, is_audio_only)
+                });
+            }
             Event::Watched {
                 publisher,
                 source,

@@ -337,6 +337,12 @@ impl Stay {
                     .register()
                     .update(id, |room| room.set_devices(id, devices));
             }
+            Ok(ClientMessage::Uplink { capacity }) => {
+                let id = self.id;
+                self.service
+                    .register()
+                    .update(id, |room| room.set_uplink(id, capacity));
+            }
             Ok(ClientMessage::ShareScreen {}) => {
                 let id = self.id;
                 self.service

@@ -19,6 +19,8 @@ export interface ControlsState {
   /** Words, hands and reactions can be sent. */
   readonly isEncrypted: boolean;
   readonly areReactionsOpen: boolean;
+  /** The person wants no pictures. */
+  readonly isAudioOnly: boolean;
   readonly panel: Panel | undefined;
   readonly unread: number;
   /** How many wait to be let in. */
@@ -30,6 +32,7 @@ export interface ControlsActions {
   readonly toggleMicrophone: () => void;
   readonly toggleCamera: () => void;
   readonly toggleScreen: () => void;
+  readonly toggleAudioOnly: () => void;
   readonly toggleHand: () => void;
   readonly toggleReactions: () => void;
   readonly react: (reaction: string) => void;
@@ -66,6 +69,13 @@ export function renderControls(
               </button>`
             : nothing
         }
+        <button
+          class=${state.isAudioOnly ? 'audio-only-toggle on' : 'audio-only-toggle'}
+          @click=${actions.toggleAudioOnly}
+        >
+          ${icons.speaker}
+          <span>${state.isAudioOnly ? messages.showPictures : messages.hidePictures}</span>
+        </button>
         <button
           class=${handRaised ? 'hand on' : 'hand'}
           ?disabled=${!state.isEncrypted}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gridLayout } from './grid';
+import { gridLayout, pinnedLayout } from './grid';
 
 const DESKTOP = [1280, 620] as const;
 const PHONE = [374, 630] as const;
@@ -30,4 +30,17 @@ test.each([1, 2, 3, 4, 5, 8, 12, 25])('%d tiles fit their area, gaps included', 
 
 test('an area that is not laid out yet gives tiles no size', () => {
   expect(gridLayout(3, 0, 0, 12)).toEqual({ columns: 1, tileWidth: 0, tileHeight: 0 });
+});
+
+test('one who is pinned is large, and the others fit below', () => {
+  for (const [width, height] of [DESKTOP, PHONE]) {
+    for (const count of [1, 2, 5, 25]) {
+      const { pinned, tile } = pinnedLayout(count, width, height, 12);
+      const rows = count === 1 ? 0 : Math.ceil((count - 1) / tile.columns);
+
+      expect(pinned.tileWidth).toBe(width);
+      expect(pinned.tileHeight).toBeGreaterThan(0.7 * height - 12);
+      expect(pinned.tileHeight + rows * (tile.tileHeight + 12)).toBeLessThanOrEqual(height + 1);
+    }
+  }
 });

@@ -26,4 +26,22 @@ export function gridLayout(count: number, width: number, height: number, gap: nu
   return best;
 }
 
+/** The layout with one of `count` tiles large, and the others in rows below it. */
+export function pinnedLayout(
+  count: number,
+  width: number,
+  height: number,
+  gap: number,
+): { readonly pinned: GridLayout; readonly tile: GridLayout } {
+  const others = Math.max(0, count - 1);
+  const below = others === 0 ? 0 : Math.round(height * SHARE_BELOW);
+  const pinnedHeight = Math.max(0, height - below - (others === 0 ? 0 : gap));
+  return {
+    pinned: { columns: 1, tileWidth: width, tileHeight: pinnedHeight },
+    tile: gridLayout(others, width, below, gap),
+  };
+}
+
 const WIDEST = 16 / 9;
+/** Of the height, for those who are not shown large. */
+const SHARE_BELOW = 0.25;

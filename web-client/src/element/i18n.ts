@@ -1,5 +1,6 @@
 import type { QuietroomErrorCode } from '../error';
 import type { DeviceSource } from '../media/devices';
+import type { AudioOnlyReason } from '../room/events';
 import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
 import type { PersonAction } from './powers';
@@ -32,6 +33,17 @@ export interface Messages {
   readonly quality: (level: 'weak' | 'poor', cause: QualityCause | undefined) => string;
   /** On a tile whose picture the connection does not take. */
   readonly videoPaused: string;
+  /** On a tile whose picture its owner's connection does not take. */
+  readonly videoPausedThere: string;
+  /** The same on the own tile, and as a notice. */
+  readonly cameraPaused: string;
+  readonly cameraPausedNotice: string;
+  /** Why no picture comes, in the place of a word on each tile. */
+  readonly audioOnly: Record<AudioOnlyReason, string>;
+  readonly hidePictures: string;
+  readonly showPictures: string;
+  /** The name of a button that is pressed or not. */
+  readonly pin: (name: string) => string;
   /** Said when the first picture is paused, and when none is any more. */
   readonly somePaused: string;
   readonly nonePaused: string;
@@ -160,6 +172,7 @@ const CAUSES: Record<QualityCause, string> = {
   'downlink-loss': 'much of what it receives is lost',
   delay: 'long delay',
   'slow-downlink': 'too slow for all video',
+  'slow-uplink': 'too slow to send video',
 };
 
 /** English. */
@@ -191,6 +204,17 @@ export const english: Messages = {
   quality: (level, cause) =>
     `${level === 'weak' ? 'Weak' : 'Poor'} connection${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
   videoPaused: 'Video paused: your connection is slow',
+  videoPausedThere: 'Video paused: their connection is slow',
+  cameraPaused: 'Your camera is paused: your connection is slow',
+  cameraPausedNotice:
+    'Your camera is paused: your connection is slow. The others hear you. It comes back by itself.',
+  audioOnly: {
+    'slow-connection': 'Audio only: your connection is slow. Video comes back by itself.',
+    chosen: 'Audio only: you have turned video off. Nothing of it is sent to you.',
+  },
+  hidePictures: 'Audio only',
+  showPictures: 'Show video',
+  pin: (name) => `Show ${name} large`,
   somePaused: 'Some video is paused: your connection is slow. Sound goes on.',
   nonePaused: 'All video is back.',
   handRaised: 'Hand raised',

@@ -51,6 +51,7 @@ export const chat = icon(
 export const send = icon(
   svg`<path d="M4 12l16-7.5-5 15.5-3.2-6.3z" /><path d="M11.8 13.7L20 4.5" />`,
 );
+export const pin = icon(svg`<path d="M8.5 3.5h7l-1 6.5 3 3.5v1.5h-11v-1.5l3-3.5zM12 15v6" />`);
 export const close = icon(svg`<path d="M6 6l12 12M18 6L6 18" />`);
 export const signalWeak = icon(svg`<path stroke-width="3" d="M5 19v-4M12 19v-9" />
   <path d="M19 19V5" stroke-width="3" stroke-opacity="0.35" />`);

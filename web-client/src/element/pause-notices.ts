@@ -14,7 +14,8 @@ export class PauseNotices extends Emitter<PauseNoticesEvents> {
 
   update(participants: readonly RemoteParticipant[]): void {
     const somePaused = participants.some(
-      ({ videoPaused, screenPaused }) => videoPaused !== undefined || screenPaused !== undefined,
+      ({ videoPaused, screenPaused }) =>
+        videoPaused === 'slow-connection' || screenPaused === 'slow-connection',
     );
     if (somePaused === this.#present) return;
     this.#present = somePaused;

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Participant, RemoteParticipant } from '../room/participant';
+import type { Participant, RemoteParticipant, VideoPause } from '../room/participant';
 import type { Room } from '../room/room';
+import type { Messages } from './i18n';
 import { LOCAL, type Session } from './session';
 import './tile';
 
@@ -15,18 +16,22 @@ export function renderPictures(room: Room, session: Session): TemplateResult {
         sharing.length === 0
           ? nothing
           : html`<ul class="stage" aria-label=${messages.sharedScreens}>
-              ${sharing.map((participant) => renderScreen(participant, session))}
+              ${sharing.map((participant) => renderScreen(participant, room, session))}
             </ul>`
       }
       <ul class="grid" aria-label=${messages.everyone}>
-        ${participants.map((participant) => renderRemote(participant, session))}
+        ${participants.map((participant) => renderRemote(participant, room, session))}
         ${renderLocal(room, session)}
       </ul>
     </div>
   `;
 }
 
-function renderScreen(participant: RemoteParticipant, session: Session): TemplateResult {
+function renderScreen(
+  participant: RemoteParticipant,
+  room: Room,
+  session: Session,
+): TemplateResult {
   const { messages } = session;
   return html`<li>
     <quiet-room-tile
@@ -37,13 +42,18 @@ function renderScreen(participant: RemoteParticipant, session: Session): Templat
       .track=${participant.screenTrack}
       .camera=${true}
       .blanked=${participant.isScreenBlanked}
-      .paused=${participant.screenPaused !== undefined}
+      .pause=${pauseText(participant.screenPaused, room, messages)}
     ></quiet-room-tile>
   </li>`;
 }
 
-function renderRemote(participant: RemoteParticipant, session: Session): TemplateResult {
-  return html`<li>
+function renderRemote(
+  participant: RemoteParticipant,
+  room: Room,
+  session: Session,
+): TemplateResult {
+  const isPinned = session.pinned === participant.id;
+  return html`<li class=${isPinned ? 'pinned' : ''}>
     <quiet-room-tile
       data-participant=${participant.id}
       .messages=${session.messages}
@@ -55,10 +65,14 @@ function renderRemote(participant: RemoteParticipant, session: Session): Templat
       .quality=${participant.quality}
       .handRaised=${participant.handRaised}
       .blanked=${participant.isBlanked}
-      .paused=${participant.videoPaused !== undefined}
+      .pause=${pauseText(participant.videoPaused, room, session.messages)}
+      .pinned=${isPinned}
       .compared=${session.isCompared(participant.member)}
       .reaction=${session.reactions.of(participant.id)}
       .note=${noteOn(participant, session)}
+      @pin-toggle=${() => {
+        session.togglePin(participant.id);
+      }}
     ></quiet-room-tile>
   </li>`;
 }
@@ -76,10 +90,22 @@ function renderLocal({ localParticipant }: Room, session: Session): TemplateResu
       .speaking=${localParticipant.isSpeaking}
       .quality=${localParticipant.quality}
       .handRaised=${localParticipant.handRaised}
+      .pause=${localParticipant.cameraPaused ? session.messages.cameraPaused : undefined}
       .reaction=${session.reactions.of(LOCAL)}
       .note=${noteOn(localParticipant, session)}
     ></quiet-room-tile>
   </li>`;
+}
+
+/** One notice for all says why nothing comes at all. */
+function pauseText(
+  pause: VideoPause | undefined,
+  { audioOnly }: Room,
+  messages: Messages,
+): string | undefined {
+  if (pause === 'slow-uplink') return messages.videoPausedThere;
+  if (audioOnly !== undefined) return '';
+  return pause === undefined ? undefined : messages.videoPaused;
 }
 
 /** Whoever only observes is seen to. */

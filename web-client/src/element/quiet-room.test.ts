@@ -290,6 +290,78 @@ test('a paused picture says why, and hides the last frame until another one come
   expect(tile.shadowRoot?.querySelector('.paused')).toBeNull();
 });
 
+test('that no picture comes at all is said once, and on no tile', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  const pause = { participantId: 'ben', source: 'camera', reason: 'slow-connection' } as const;
+  environment.socket.say({ type: 'paused', ...pause });
+  environment.socket.say({ type: 'audio-only', audioOnly: true });
+  await element.rendered();
+
+  const ben = find('[data-participant=ben]')?.shadowRoot;
+  expect(notices()).toEqual(['Audio only: your connection is slow. Video comes back by itself.']);
+  expect(ben?.querySelector('.paused')).toBeNull();
+  environment.socket.say({ type: 'audio-only', audioOnly: false });
+  await element.rendered();
+  expect(notices()).toEqual([]);
+  expect(ben?.querySelector('.paused')).not.toBeNull();
+});
+
+test('who chooses to see no pictures is sent none, until the button is pressed again', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await element.rendered();
+  const button = find('.audio-only-toggle') as HTMLButtonElement;
+
+  button.click();
+  await element.rendered();
+  expect(element.room?.audioOnly).toBe('chosen');
+  expect(button.textContent).toContain('Show video');
+  expect(find('.audio-only')?.textContent).toContain('Audio only');
+  button.click();
+  await element.rendered();
+  expect(element.room?.audioOnly).toBeUndefined();
+  expect(find('p.audio-only') === null).toBe(true);
+});
+
+test('a camera that its owner cannot send is told from one that does not reach us', async () => {
+  const environment = await enter();
+  const paused = { ...BEN, cameraPaused: true };
+  environment.socket.say({ type: 'participant-updated', participant: paused });
+  await element.rendered();
+
+  const words = find('[data-participant=ben]')?.shadowRoot?.querySelector('.paused');
+  expect(words?.textContent).toBe('Video paused: their connection is slow');
+});
+
+test('somebody is pinned by a press, large, and no longer by another or by leaving', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await element.rendered();
+  const pin = (): HTMLButtonElement | null | undefined =>
+    find('[data-participant=ben]')?.shadowRoot?.querySelector<HTMLButtonElement>('.pin');
+  const isPinned = (): boolean | undefined =>
+    element.room?.participants[0]?.videoTrack?.view.isPinned;
+
+  pin()?.click();
+  await element.rendered();
+  expect(pin()?.getAttribute('aria-pressed')).toBe('true');
+  expect(pin()?.getAttribute('aria-label')).toBe('Show Participant large');
+  expect(isPinned()).toBe(true);
+  expect(find('li.pinned') === null).toBe(false);
+  expect(find('[data-local]')?.shadowRoot?.querySelector('.pin') === null).toBe(true);
+  pin()?.click();
+  await element.rendered();
+  expect(pin()?.getAttribute('aria-pressed')).toBe('false');
+  expect(isPinned()).toBe(false);
+
+  pin()?.click();
+  environment.socket.say({ type: 'participant-left', participantId: 'ben' });
+  environment.socket.say({ type: 'participant-joined', participant: BEN });
+  await element.rendered();
+  expect(find('li.pinned') === null).toBe(true);
+});
+
 test('a role that only its owner claims is not shown, and is told of', async () => {
   const environment = await enter();
   begin(environment, { ...BENS, role: 'host' });

@@ -7,7 +7,7 @@ import './confirmation';
 import type { ConfirmationElement } from './confirmation';
 import type { ControlsActions, Panel } from './controls';
 import type { DoorActions } from './door';
-import { gridLayout } from './grid';
+import { gridLayout, pinnedLayout } from './grid';
 import { english, type Messages } from './i18n';
 import { actOnPerson, actOnSession } from './powers';
 import { Session } from './session';
@@ -63,6 +63,10 @@ export class QuietRoomElement extends LitElement {
     },
     toggleScreen: () => {
       this.#handleScreen();
+    },
+    toggleAudioOnly: () => {
+      const { room } = this;
+      room?.setAudioOnly(room.audioOnly !== 'chosen');
     },
     toggleHand: () => {
       const { room } = this;
@@ -291,10 +295,20 @@ export class QuietRoomElement extends LitElement {
     const grid = this.renderRoot.querySelector<HTMLElement>('.grid');
     if (grid === null) return;
     const gap = parseFloat(getComputedStyle(grid).columnGap) || 0;
-    const { childElementCount, clientWidth, clientHeight } = grid;
-    const layout = gridLayout(childElementCount, clientWidth, clientHeight, gap);
-    grid.style.setProperty('--tile-width', `${layout.tileWidth}px`);
-    grid.style.setProperty('--tile-height', `${layout.tileHeight}px`);
+    const { childElementCount: count, clientWidth: width, clientHeight: height } = grid;
+    // Beside a shared screen nobody is shown large.
+    const isSharing = grid.parentElement?.classList.contains('sharing') === true;
+    const isPinned = !isSharing && grid.querySelector('.pinned') !== null;
+    const { tile, pinned } = isPinned
+      ? pinnedLayout(count, width, height, gap)
+      : { tile: gridLayout(count, width, height, gap), pinned: undefined };
+    const set = (name: string, value: number): void => {
+      grid.style.setProperty(name, `${value}px`);
+    };
+    set('--tile-width', tile.tileWidth);
+    set('--tile-height', tile.tileHeight);
+    set('--pinned-width', (pinned ?? tile).tileWidth);
+    set('--pinned-height', (pinned ?? tile).tileHeight);
   }
 }
 

@@ -54,6 +54,7 @@ export class Session extends Emitter<SessionEvents> {
   #room: Room | undefined;
   #announcements: readonly Announcement[] = [];
   #nextAnnouncement = 1;
+  #pinned: string | undefined;
   #panel: Panel | undefined;
   #areReactionsOpen = false;
 
@@ -80,6 +81,11 @@ export class Session extends Emitter<SessionEvents> {
   /** What a screen reader says next; nobody sees it. */
   get announcements(): readonly Announcement[] {
     return this.#announcements;
+  }
+
+  /** The id of whoever is to be seen before others. */
+  get pinned(): string | undefined {
+    return this.#pinned;
   }
 
   /** What is open beside the pictures. */
@@ -111,7 +117,15 @@ export class Session extends Emitter<SessionEvents> {
     this.#pauses.clear();
     this.#raisedHands.clear();
     this.#announcements = [];
+    this.#pinned = undefined;
     this.#areReactionsOpen = false;
+    this.#update();
+  }
+
+  /** Has somebody be seen before others, or no longer; it is one at most. */
+  togglePin(participantId: string): void {
+    this.#pinned = this.#pinned === participantId ? undefined : participantId;
+    this.#applyPin();
     this.#update();
   }
 
@@ -161,6 +175,18 @@ export class Session extends Emitter<SessionEvents> {
     this.emit('changed');
   };
 
+  #applyPin(): void {
+    for (const { id, videoTrack } of this.#room?.participants ?? []) {
+      videoTrack?.setPinned(id === this.#pinned);
+    }
+  }
+
+  #updatePauses({ audioOnly, participants }: Room): void {
+    // That nothing comes at all is said in one place.
+    if (audioOnly === undefined) this.#pauses.update(participants);
+    else this.#pauses.clear();
+  }
+
   #listen(room: Room): void {
     const update = this.#update;
     room.on('participantJoined', update);
@@ -170,13 +196,18 @@ export class Session extends Emitter<SessionEvents> {
     });
     room.on('participantLeft', ({ id }) => {
       this.#raisedHands.delete(id);
-      this.#pauses.update(room.participants);
+      if (this.#pinned === id) this.#pinned = undefined;
+      this.#updatePauses(room);
       update();
     });
     room.on('speakersChanged', update);
     room.on('qualityChanged', update);
     room.on('pausedChanged', () => {
-      this.#pauses.update(room.participants);
+      this.#updatePauses(room);
+    });
+    room.on('audioOnlyChanged', () => {
+      this.#updatePauses(room);
+      update();
     });
     room.on('chatMessage', (participant, text) => {
       this.#noteChat(participant, text);
@@ -195,6 +226,7 @@ export class Session extends Emitter<SessionEvents> {
     room.on('groupLost', update);
     room.on('trackSubscribed', (track, participant) => {
       if (track.kind === 'audio') this.playback.add(track);
+      if (track.source === 'camera') this.#applyPin();
       if (track.source === 'screen') {
         this.#announce(this.messages.screenOf(this.nameOf(participant)));
       }

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { QuietroomErrorCode } from '../error';
+import type { AudioOnlyReason } from '../room/events';
 import type { Room } from '../room/room';
 import type { Permission } from '../signaling/protocol/Permission';
 import { renderControls, type ControlsActions, type ControlsState } from './controls';
@@ -70,6 +71,12 @@ function renderLines(room: Room, session: Session): TemplateResult {
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
         ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
         ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}
+        ${room.audioOnly === undefined ? nothing : renderAudioOnly(room.audioOnly, messages)}
+        ${
+          room.localParticipant.cameraPaused
+            ? html`<p class="notice">${messages.cameraPausedNotice}</p>`
+            : nothing
+        }
         ${noticesOf(room, session)}
       </div>
       <p class=${room.group === undefined ? 'protection' : 'protection on'}>
@@ -77,6 +84,11 @@ function renderLines(room: Room, session: Session): TemplateResult {
       </p>
     </div>
   `;
+}
+
+function renderAudioOnly(reason: AudioOnlyReason, messages: Messages): TemplateResult {
+  const style = reason === 'chosen' ? 'audio-only' : 'audio-only notice';
+  return html`<p class=${style}>${messages.audioOnly[reason]}</p>`;
 }
 
 function noticesOf(room: Room, session: Session): TemplateResult[] {
@@ -99,6 +111,7 @@ function controlsState(room: Room, session: Session): ControlsState {
     isSharingScreen: localParticipant.isSharingScreen,
     isEncrypted: room.group !== undefined,
     areReactionsOpen: session.areReactionsOpen,
+    isAudioOnly: room.audioOnly === 'chosen',
     panel: session.panel,
     unread: session.conversation.unread,
     waiting: rules.waitingList.length,

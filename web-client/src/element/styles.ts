@@ -59,6 +59,11 @@ export const roomStyles = css`
     width: var(--tile-width);
     height: var(--tile-height);
   }
+  .grid li.pinned {
+    order: -1;
+    width: var(--pinned-width);
+    height: var(--pinned-height);
+  }
   .stage {
     flex: 1;
     display: grid;

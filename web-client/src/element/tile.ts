@@ -20,7 +20,8 @@ export class TileElement extends LitElement {
     mirrored: { type: Boolean },
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
-    paused: { type: Boolean },
+    pause: {},
+    pinned: { attribute: false },
     quality: { attribute: false },
     speaking: { type: Boolean, reflect: true },
     compared: { type: Boolean },
@@ -39,8 +40,10 @@ export class TileElement extends LitElement {
   declare handRaised: boolean;
   /** The picture was somebody else's and is not shown. */
   declare blanked: boolean;
-  /** The picture does not come for now: the connection is slow. */
-  declare paused: boolean;
+  /** Why the picture does not come for now, in words or in none; absent while it may come. */
+  declare pause: string | undefined;
+  /** Whether the person wants to see this one before others; absent where that is no question. */
+  declare pinned: boolean | undefined;
   /** Of the person's connection. */
   declare quality: ConnectionQuality | undefined;
   declare speaking: boolean;
@@ -64,7 +67,6 @@ export class TileElement extends LitElement {
     this.mirrored = false;
     this.handRaised = false;
     this.blanked = false;
-    this.paused = false;
     this.speaking = false;
     this.compared = false;
     this.screen = false;
@@ -86,7 +88,7 @@ export class TileElement extends LitElement {
       this.#stopRendering();
     }
     // A face that stands still looks like somebody who listens.
-    if (changed.has('paused') && this.paused && this.#rendered !== undefined) this.#cover();
+    if (changed.has('pause') && this.#isPaused && this.#rendered !== undefined) this.#cover();
   }
 
   protected override updated(): void {
@@ -100,8 +102,9 @@ export class TileElement extends LitElement {
         <video playsinline muted .muted=${true} ?data-mirrored=${this.mirrored}></video>
         <div class="cover">
           ${this.screen ? icons.screen : icons.figure}
-          ${this.#isPaused ? html`<p class="paused">${messages.videoPaused}</p>` : null}
+          ${this.#isPaused && this.pause !== '' ? html`<p class="paused">${this.pause}</p>` : null}
         </div>
+        ${this.#renderPin()}
         ${
           this.reaction === undefined
             ? null
@@ -138,6 +141,23 @@ export class TileElement extends LitElement {
     `;
   }
 
+  #renderPin(): TemplateResult | null {
+    if (this.pinned === undefined) return null;
+    return html`<button
+      class="pin"
+      aria-pressed=${this.pinned ? 'true' : 'false'}
+      aria-label=${this.messages.pin(this.label)}
+      title=${this.messages.pin(this.label)}
+      @click=${this.#handlePin}
+    >
+      ${icons.pin}
+    </button>`;
+  }
+
+  readonly #handlePin = (): void => {
+    this.dispatchEvent(new CustomEvent('pin-toggle'));
+  };
+
   /** A good connection is nothing to look at. */
   #renderQuality(): TemplateResult | null {
     const { level = 'good', cause } = this.quality ?? {};
@@ -156,12 +176,12 @@ export class TileElement extends LitElement {
   get #name(): string {
     const { label, messages } = this;
     const name = this.screen ? label : messages.tile(label, this.microphone, this.camera);
-    return this.#isPaused ? `${name}, ${messages.videoPaused}` : name;
+    return this.#isPaused && this.pause !== '' ? `${name}, ${this.pause}` : name;
   }
 
   /** Without a camera there is nothing to wait for. */
   get #isPaused(): boolean {
-    return this.paused && this.camera;
+    return this.pause !== undefined && this.camera;
   }
 
   get #wantedTrack(): Track | undefined {
@@ -255,7 +275,7 @@ export class TileElement extends LitElement {
     }
     .paused {
       position: absolute;
-      inset-inline: 10px;
+      inset-inline: 3.25rem;
       top: 10px;
       margin: 0;
       color: #f3f7f6;
@@ -341,6 +361,41 @@ export class TileElement extends LitElement {
     @media (prefers-reduced-motion: reduce) {
       .reaction {
         animation: none;
+      }
+    }
+    .pin {
+      position: absolute;
+      inset-inline-start: 10px;
+      top: 10px;
+      display: grid;
+      place-items: center;
+      width: 2.25rem;
+      height: 2.25rem;
+      padding: 0;
+      border: 0;
+      border-radius: 999px;
+      background: rgb(13 22 24 / 78%);
+      color: #f3f7f6;
+      cursor: pointer;
+    }
+    .pin[aria-pressed='true'] {
+      background: #7fd6c2;
+      color: #0d1618;
+    }
+    .pin:focus-visible {
+      outline: 3px solid #ffd27a;
+      outline-offset: 2px;
+    }
+    .pin svg {
+      width: 1.25rem;
+      height: 1.25rem;
+    }
+    @container (max-width: 8rem) or (max-height: 6rem) {
+      .pin {
+        inset-inline-start: 4px;
+        top: 4px;
+        width: 1.75rem;
+        height: 1.75rem;
       }
     }
     .quality {

@@ -90,6 +90,7 @@ export function dispatch(message: ServerMessage, to: Receivers): void {
     case 'speakers':
     case 'paused':
     case 'unpaused':
+    case 'audio-only':
       to.people.handleState(message);
       break;
     case 'mls-create':

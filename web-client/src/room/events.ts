@@ -13,6 +13,12 @@ import type { Track } from './track';
  */
 export type RoomState = 'idle' | 'connecting' | 'connected' | 'reconnecting' | 'disconnected';
 
+/**
+ * Why no picture comes, whoever is shown: the person wants none, or the
+ * connection takes none beside the sound.
+ */
+export type AudioOnlyReason = 'chosen' | 'slow-connection';
+
 /** When the steps of joining were done, by `performance.now()`, in ms. */
 export interface RoomTimings {
   joinCalled?: number;
@@ -33,7 +39,7 @@ export interface RoomEvents {
   /** Somebody's devices, role, name, raised hand, shared screen or paused pictures changed. */
   participantUpdated: [participant: RemoteParticipant];
   participantLeft: [participant: RemoteParticipant];
-  /** Our own devices, id, role or shared screen changed. */
+  /** Our own devices, id, role or shared screen changed, or the camera is paused or no longer. */
   localParticipantUpdated: [participant: LocalParticipant];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
@@ -41,12 +47,14 @@ export interface RoomEvents {
   qualityChanged: [participant: Participant];
   /** Others than before speak, or somebody else leads: see {@link Room.speakers}. */
   speakersChanged: [speakers: readonly Participant[]];
-  /** A picture that is shown does not come for now, and why; or it comes again, without a reason. */
+  /** A picture that is shown does not come to this client for now, and why; or it comes again, without a reason. */
   pausedChanged: [
     participant: RemoteParticipant,
     source: PublicationSource,
     reason: PauseReason | undefined,
   ];
+  /** {@link Room.audioOnly} is another one. */
+  audioOnlyChanged: [reason: AudioOnlyReason | undefined];
   /** The group that encrypts the session has other members, and another safety code. */
   groupChanged: [group: GroupEpoch];
   /** The group put this client out: nothing is sent or shown until `groupChanged`, if that comes. */

@@ -2,6 +2,7 @@ import { QuietroomError, toQuietroomError } from '../error';
 import { Emitter } from '../events';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import { IceRestart } from '../transport/ice-restart';
 import type { Offer, Peer } from '../transport/peer';
@@ -14,6 +15,8 @@ interface MediaConnectionEvents {
   answered: [];
   /** The server may be out of reach, which nobody has told yet. */
   doubtful: [];
+  /** Of the camera another amount goes out than before: as much as the path takes. */
+  uplinkChanged: [capacity: UplinkCapacity];
   /** Media does not come, or not come back. */
   lost: [error: QuietroomError];
   /** The browser, or the server, does not do what it must. */
@@ -69,6 +72,9 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
       if (state === 'connected') this.#wasConnected = true;
       this.emit('stateChanged', state);
       iceRestart.handleState(state);
+    });
+    peer.on('uplinkChanged', (capacity) => {
+      if (peer === this.#peer) this.emit('uplinkChanged', capacity);
     });
     // A path that is gone has taken the socket along, which nobody has told yet.
     peer.on('silent', () => {

@@ -7,6 +7,7 @@ import type { PublicationSource } from '../signaling/protocol/PublicationSource'
 import type { Publication } from '../media/publish';
 import type { ScreenShare } from '../media/screen-share';
 import type { QualityCause } from '../signaling/protocol/QualityCause';
+import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import type { QualityLevel } from '../signaling/protocol/QualityLevel';
 import { Track } from './track';
 
@@ -15,6 +16,12 @@ export interface ConnectionQuality {
   readonly level: QualityLevel;
   readonly cause?: QualityCause;
 }
+
+/**
+ * Why a camera's picture does not come though it is on and shown:
+ * `slow-connection` is our own, `slow-uplink` its owner's.
+ */
+export type VideoPause = PauseReason | 'slow-uplink';
 
 /** Somebody in the room: another one, or the one this client is for. */
 export type Participant = RemoteParticipant | LocalParticipant;
@@ -132,8 +139,8 @@ export class RemoteParticipant {
   }
 
   /** Why the camera's picture does not come though it is shown; absent while it does. */
-  get videoPaused(): PauseReason | undefined {
-    return this.#pauses.camera;
+  get videoPaused(): VideoPause | undefined {
+    return this.#state.cameraPaused === true ? 'slow-uplink' : this.#pauses.camera;
   }
 
   /** The same of the shared screen. */
@@ -235,6 +242,7 @@ export class LocalParticipant {
   #handRaised = false;
   #isSpeaking = false;
   #quality: ConnectionQuality = GOOD;
+  #capacity: UplinkCapacity = 'all';
 
   constructor(microphone: Publication, camera: Publication, screen: ScreenShare) {
     this.#microphone = microphone;
@@ -272,6 +280,11 @@ export class LocalParticipant {
 
   get cameraEnabled(): boolean {
     return this.#camera.track !== undefined;
+  }
+
+  /** Whether the camera is on and nothing of it is sent: the connection is slow. Ends by itself. */
+  get cameraPaused(): boolean {
+    return this.cameraEnabled && this.#capacity === 'sound-only';
   }
 
   /** Whether the others see a screen of ours. */
@@ -317,6 +330,13 @@ export class LocalParticipant {
   /** @internal */
   handleSpeaking(isSpeaking: boolean): void {
     this.#isSpeaking = isSpeaking;
+  }
+
+  /** Returns whether it is news for the person. @internal */
+  handleUplink(capacity: UplinkCapacity): boolean {
+    const before = this.cameraPaused;
+    this.#capacity = capacity;
+    return this.cameraPaused !== before;
   }
 
   /** @internal */

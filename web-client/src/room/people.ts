@@ -4,7 +4,7 @@ import type { PublicationSource } from '../signaling/protocol/PublicationSource'
 import type { Participant as ParticipantState } from '../signaling/protocol/Participant';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { SlotAssignment } from '../signaling/protocol/SlotAssignment';
-import type { Tell } from './events';
+import type { AudioOnlyReason, Tell } from './events';
 import type { LocalParticipant, Participant } from './participant';
 import { Roster } from './roster';
 import { Views } from './views';
@@ -17,6 +17,9 @@ export class People {
   readonly #local: LocalParticipant;
   readonly #tell: Tell;
   #speakers: readonly Participant[] = [];
+  /** By the server's word, and by the person's own. */
+  #takesSoundOnly = false;
+  #choseSoundOnly = false;
 
   constructor(local: LocalParticipant, send: (message: ClientMessage) => void, tell: Tell) {
     this.#local = local;
@@ -28,6 +31,20 @@ export class People {
   /** As {@link Room.speakers}. */
   get speakers(): readonly Participant[] {
     return this.#speakers.filter(({ isSpeaking }) => isSpeaking);
+  }
+
+  /** As {@link Room.audioOnly}. */
+  get audioOnly(): AudioOnlyReason | undefined {
+    if (this.#choseSoundOnly) return 'chosen';
+    return this.#takesSoundOnly ? 'slow-connection' : undefined;
+  }
+
+  /** As {@link Room.setAudioOnly}. */
+  setAudioOnly(isAudioOnly: boolean): void {
+    this.#changeAudioOnly(() => {
+      this.#choseSoundOnly = isAudioOnly;
+      this.views.setHidden(isAudioOnly);
+    });
   }
 
   /** Returns whether others than before are here. */
@@ -57,6 +74,11 @@ export class People {
       case 'unpaused':
         this.#handlePaused(message.participantId, message.source, undefined);
         break;
+      case 'audio-only':
+        this.#changeAudioOnly(() => {
+          this.#takesSoundOnly = message.audioOnly;
+        });
+        break;
     }
   }
 
@@ -80,6 +102,9 @@ export class People {
   /** This client joined again, and `states` are there. */
   handleRejoined(states: readonly ParticipantState[]): void {
     this.#handleSpeakers([]);
+    this.#changeAudioOnly(() => {
+      this.#takesSoundOnly = false;
+    });
     // The server tells anew of those that are not good.
     for (const participant of this.#everybody) participant.handleQuality({ level: 'good' });
     this.roster.handleRejoined(states);
@@ -104,6 +129,12 @@ export class People {
       participant.handleSpeaking(this.#speakers.includes(participant));
     }
     this.#tell('speakersChanged', this.speakers);
+  }
+
+  #changeAudioOnly(change: () => void): void {
+    const before = this.audioOnly;
+    change();
+    if (this.audioOnly !== before) this.#tell('audioOnlyChanged', this.audioOnly);
   }
 
   #handlePaused(
@@ -147,4 +178,4 @@ type PresenceMessage = MessageOf<'participant-joined' | 'participant-updated' | 
 
 type QualityMessage = MessageOf<'quality'>;
 
-type StateMessage = QualityMessage | MessageOf<'speakers' | 'paused' | 'unpaused'>;
+type StateMessage = QualityMessage | MessageOf<'speakers' | 'paused' | 'unpaused' | 'audio-only'>;

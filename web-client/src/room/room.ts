@@ -5,7 +5,7 @@ import { Emitter } from '../events';
 import type { ScreenShareOptions } from '../media/screen-share';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
-import type { RoomEvents, RoomState, RoomTimings, Tell } from './events';
+import type { AudioOnlyReason, RoomEvents, RoomState, RoomTimings, Tell } from './events';
 import { LocalMedia } from './local-media';
 import type { Membership } from './membership';
 import type { JoinOptions, RoomOptions } from './options';
@@ -118,6 +118,19 @@ export class Room extends Emitter<RoomEvents> {
   /** Ends the stay at once; the others see it without delay. Idempotent. */
   leave(): void {
     this.#stay.leave();
+  }
+
+  /**
+   * Why no picture comes at all; absent while pictures may come. What is wrong
+   * with the connection passes by itself.
+   */
+  get audioOnly(): AudioOnlyReason | undefined {
+    return this.#people.audioOnly;
+  }
+
+  /** Has no pictures come, whatever is shown, for as long as the person wants; or again as they are shown. */
+  setAudioOnly(isAudioOnly: boolean): void {
+    this.#people.setAudioOnly(isAudioOnly);
   }
 
   /**

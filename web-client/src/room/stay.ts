@@ -9,6 +9,7 @@ import { signalingAddress } from '../signaling/address';
 import { SignalingConnection } from '../signaling/connection';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
 import { dispatch, type JoinedMessage, type StayHandlers } from './dispatch';
@@ -256,6 +257,9 @@ export class Stay {
         this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
       }
     });
+    media.on('uplinkChanged', (capacity) => {
+      this.#handleUplink(capacity);
+    });
     media.on('doubtful', () => this.#connection?.reconnect());
     media.on('lost', (error) => {
       this.#lose(error);
@@ -368,6 +372,8 @@ export class Stay {
     this.#awaitsJoined = false;
     this.timings.signaled ??= this.#now();
     people.views.close();
+    // A new connection begins with all.
+    local.handleUplink('all');
     if (isRejoin) people.handleRejoined(message.participants);
     else this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
     rules.handleJoined(message);
@@ -395,6 +401,12 @@ export class Stay {
     const peer = this.#media?.open();
     if (peer !== undefined) this.#publish(peer);
     return peer;
+  }
+
+  #handleUplink(capacity: UplinkCapacity): void {
+    const { local, tell } = this.#context;
+    this.send({ type: 'uplink', capacity });
+    if (local.handleUplink(capacity)) tell('localParticipantUpdated', local);
   }
 
   #handleMediaState(state: RTCPeerConnectionState): void {

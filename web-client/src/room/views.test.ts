@@ -120,3 +120,34 @@ test('a server that has forgotten all is told all again, once it knows our slots
 
   expect(sent[1]).toMatchObject({ people: [{ slot: 0 }, { slot: 1 }] });
 });
+
+test('of pictures that are not wanted nothing comes, however they are shown, until they are', () => {
+  views.open();
+  show(0, sized(320, 180));
+  show(1, {});
+  vi.advanceTimersByTime(1000);
+  views.setHidden(true);
+  vi.advanceTimersByTime(1000);
+  expect(sent.at(-1)).toMatchObject({
+    people: [
+      { slot: 0, width: 0, height: 0 },
+      { slot: 1, width: 0, height: 0 },
+    ],
+  });
+
+  show(2, sized(640, 360));
+  vi.advanceTimersByTime(1000);
+  expect(sent.at(-1)).toMatchObject({ people: [{ slot: 2, width: 0, height: 0 }] });
+  views.setHidden(false);
+  vi.advanceTimersByTime(1000);
+
+  expect(sent.at(-1)).toEqual({
+    type: 'show',
+    people: [
+      { slot: 0, width: 320, height: 192 },
+      { slot: 1 },
+      { slot: 2, width: 640, height: 368 },
+    ],
+    screens: [],
+  });
+});

@@ -22,6 +22,7 @@ export class Views {
   /** What the server was told last, by place and slot. */
   readonly #told = new Map<string, View>();
   #isOpen = false;
+  #isHidden = false;
   #lastSent = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer ends. */
@@ -43,6 +44,12 @@ export class Views {
     this.#isOpen = false;
     this.#told.clear();
     this.#cancel();
+  }
+
+  /** Whether nothing is wanted of any picture, however it is shown. */
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    this.update();
   }
 
   /** Some picture is shown otherwise, or in another slot. */
@@ -88,7 +95,7 @@ export class Views {
     return this.#pictures().flatMap(({ place, slot, view }) => {
       const key = `${place} ${slot}`;
       const before = this.#told.get(key) ?? { slot };
-      const wanted = inWords(slot, view);
+      const wanted = inWords(slot, this.#isHidden ? { ...view, size: NOWHERE } : view);
       if (JSON.stringify(before) === JSON.stringify(wanted)) return [];
       return [{ key, place, view: wanted, before }];
     });
@@ -121,6 +128,7 @@ function isLess(view: View, before: View): boolean {
   );
 }
 
+const NOWHERE = { width: 0, height: 0 };
 /** Of a size, in pixels. */
 const STEP = 16;
 const MAX_LENGTH = 2 ** 16 - 1;

@@ -42,6 +42,12 @@ test.each([
     ],
   },
   { type: 'screens', assignments: [{ slot: 1, participantId: 'b2' }] },
+  {
+    type: 'participant-updated',
+    participant: { ...JOINED.participants[0], camera: true, cameraPaused: true },
+  },
+  { type: 'audio-only', audioOnly: true },
+  { type: 'quality', participantId: 'b2', level: 'weak', cause: 'slow-uplink' },
   { type: 'audio-codecs', codecs: ['opus', 'red'] },
   { type: 'video-codecs', codecs: ['vp8', 'av1'] },
   { type: 'error', code: 'room-full', message: 'full', fatal: true },

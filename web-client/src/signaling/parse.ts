@@ -150,6 +150,8 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         ? { type, ...picture, reason: 'slow-connection' }
         : { type, ...picture };
     }
+    case 'audio-only':
+      return { type, audioOnly: flag(message['audioOnly'], 'audioOnly') };
     case 'watched': {
       const layer = message['layer'];
       return {
@@ -206,6 +208,7 @@ function participant(value: unknown): Participant {
     role: role(fields['role']),
     microphone: flag(fields['microphone'], 'participant.microphone'),
     camera: flag(fields['camera'], 'participant.camera'),
+    ...(fields['cameraPaused'] === true && { cameraPaused: true }),
     reconnecting: fields['reconnecting'] === true,
   };
 }
@@ -250,7 +253,8 @@ function isQualityCause(value: unknown): value is QualityCause {
     value === 'uplink-loss' ||
     value === 'downlink-loss' ||
     value === 'delay' ||
-    value === 'slow-downlink'
+    value === 'slow-downlink' ||
+    value === 'slow-uplink'
   );
 }
 

@@ -6,6 +6,7 @@ import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { IceServer } from '../signaling/protocol/IceServer';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { SlotSections } from '../signaling/protocol/SlotSections';
+import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import {
   cameraEncodings,
@@ -20,6 +21,7 @@ import { Descriptions } from './descriptions';
 import { chooseAudioCodec } from './redundancy';
 import { RepairDelay } from './repair-delay';
 import { SilenceWatch } from './silence';
+import { readUplink, UplinkWatch, type UplinkSample } from './uplink';
 
 /** The `offer` message. */
 export type Offer = Extract<ClientMessage, { type: 'offer' }>;
@@ -55,6 +57,8 @@ interface PeerEvents {
   connectionState: [state: RTCPeerConnectionState];
   /** Nothing comes any more where much came; the network may be another one. */
   silent: [];
+  /** Of the camera as much goes out as the path takes, and that is another amount than before. */
+  uplinkChanged: [capacity: UplinkCapacity];
 }
 
 /**
@@ -82,6 +86,17 @@ export class Peer extends Emitter<PeerEvents> {
     () => this.statistics(),
     () => [...this.#slots.people, ...this.#slots.screens].map(({ video }) => video.receiver),
   );
+  readonly #uplink = new UplinkWatch(
+    () => this.#sampleUplink(),
+    (capacity) => {
+      this.#capacity = capacity;
+      this.#applyActive('camera');
+      this.emit('uplinkChanged', capacity);
+    },
+  );
+  #capacity: UplinkCapacity = 'all';
+  /** The highest layer that somebody takes of a picture; -1 of one that nobody sees. */
+  readonly #highest = new Map<PublicationSource, number>();
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
   readonly screen: TrackOutput;
@@ -209,12 +224,27 @@ export class Peer extends Emitter<PeerEvents> {
    * somebody does.
    */
   setWatched(source: PublicationSource, isWatched: boolean, highest = Infinity): void {
+    this.#highest.set(source, isWatched ? highest : -1);
+    this.#applyActive(source);
+  }
+
+  /** Has those layers go out that somebody takes and the path does. */
+  #applyActive(source: PublicationSource): void {
+    const taken = this.#highest.get(source) ?? Infinity;
+    const highest = source === 'camera' ? Math.min(taken, HIGHEST[this.#capacity]) : taken;
     void this.#configure(source, ({ encodings }) => {
       encodings.forEach((encoding, layer) => {
-        encoding.active = isWatched && layer <= highest;
+        encoding.active = layer <= highest;
       });
       return undefined;
     });
+  }
+
+  /** What is known of the way out; only while a picture of the camera goes out, or would. */
+  async #sampleUplink(): Promise<UplinkSample | 'idle' | undefined> {
+    if (this.#publications.camera.sender.track === null) return 'idle';
+    if (this.#highest.get('camera') === -1 || this.state !== 'connected') return undefined;
+    return readUplink((await this.#connection.getStats()).values());
   }
 
   /**
@@ -251,6 +281,7 @@ export class Peer extends Emitter<PeerEvents> {
     this.#isClosed = true;
     this.#silence.stop();
     this.#repairDelay.stop();
+    this.#uplink.stop();
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
   }
@@ -276,6 +307,7 @@ export class Peer extends Emitter<PeerEvents> {
     if (state === 'connected') {
       this.#silence.start();
       this.#repairDelay.start();
+      this.#uplink.start();
     }
     this.emit('connectionState', state);
   };
@@ -321,6 +353,9 @@ export class Peer extends Emitter<PeerEvents> {
     return transceiver;
   }
 }
+
+/** The highest of the camera's layers, by what the path takes. */
+const HIGHEST: Record<UplinkCapacity, number> = { all: Infinity, least: 0, 'sound-only': -1 };
 
 /** Fields that TypeScript's library does not have yet. */
 interface CodecParameters extends RTCRtpSendParameters {

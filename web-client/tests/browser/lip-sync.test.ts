@@ -12,7 +12,7 @@ describe('flashes and beeps of the same moments are seen and heard together', ()
   let blue: Participant;
 
   beforeAll(async () => {
-    server = await Server.startWithKeys({ capacity: 2 });
+    server = await Server.startWithKeys({ capacity: 3 });
     const small = { width: 320, height: 180, frames: 15 };
     [red, green, blue] = await Promise.all([
       Participant.start(RED, small),
@@ -71,8 +71,10 @@ async function areTogether(viewer: Participant, when: string): Promise<void> {
       `${when}, look ${look}: sound later than the picture by ${ms(late)} (95 % within ` +
         `${ms(far[Math.ceil(0.95 * far.length) - 1] ?? NaN)}), by the browser's word ${ms(believed)}`,
     );
-    // What it believes is what the server told it of the clocks.
-    if (each.length >= 3) expect(Math.abs(believed - late)).toBeLessThan(BAR_MS);
+    // What it believes is what the server told it of the clocks, once there is such news:
+    // a browser first reports on its sound after some seconds.
+    if (each.length >= 3 && perceived.believed.length >= 5)
+      expect(Math.abs(believed - late)).toBeLessThan(BAR_MS);
   }
   expect(Math.abs(late)).toBeLessThanOrEqual(BAR_MS);
 }

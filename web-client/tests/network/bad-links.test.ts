@@ -25,7 +25,7 @@ describe('somebody behind a bad link, and somebody behind a good one', () => {
   let course: string[] = [];
 
   beforeAll(async () => {
-    server = await Server.startAt(SERVER, { capacity: 2 });
+    server = await Server.startAt(SERVER, { capacity: 3 });
     machine = await Machine.make('bad');
     link = await Link.plug(machine, 1);
     [good, bad] = await Promise.all([

@@ -74,6 +74,18 @@ export class Machine {
     await this.run('ip', 'address', 'flush', 'dev', `cable${cable}`);
   }
 
+  /** Lets a cable take no more than so many kbit/s each way, with a queue of 300 ms; or all again. */
+  async limit(cable: number, kilobits: number | undefined): Promise<void> {
+    const rule = (device: string): string[] =>
+      kilobits === undefined
+        ? ['qdisc', 'del', 'dev', device, 'root']
+        : ['qdisc', 'replace', 'dev', device, 'root', 'tbf']
+            .concat(['rate', `${kilobits}kbit`])
+            .concat(['burst', '4kb', 'latency', '300ms']);
+    await execute('tc', rule(this.cable(cable)));
+    await this.run('tc', ...rule(`cable${cable}`));
+  }
+
   /** This side's name of a cable. */
   cable(cable: number): string {
     return `${this.#name}${cable}`;

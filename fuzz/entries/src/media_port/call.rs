@@ -322,6 +322,7 @@ impl Call {
             }
             Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::AudioOnly { .. }
             | Event::Watched { .. }
             | Event::Speaking { .. }
             | Event::Rated { .. } => {}

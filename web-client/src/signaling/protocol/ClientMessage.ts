@@ -7,6 +7,7 @@ import type { PublicationSection } from "./PublicationSection";
 import type { PublicationSource } from "./PublicationSource";
 import type { ResumeSecret } from "./ResumeSecret";
 import type { SlotSections } from "./SlotSections";
+import type { UplinkCapacity } from "./UplinkCapacity";
 import type { View } from "./View";
 
 /**
@@ -73,7 +74,7 @@ slots: Array<SlotSections>,
  * Those it receives shared screens on, in the order of its screen
  * slots.
  */
-screenSlots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "share-screen", } | { "type": "stop-screen-share", } | { "type": "show", people: Array<View>, 
+screenSlots: Array<SlotSections>, } | { "type": "media", microphone: boolean, camera: boolean, } | { "type": "uplink", capacity: UplinkCapacity, } | { "type": "share-screen", } | { "type": "stop-screen-share", } | { "type": "show", people: Array<View>, 
 /**
  * In screen slots.
  */

@@ -6,6 +6,10 @@ import type { Role } from "./Role";
  */
 export type Participant = { id: string, role: Role, microphone: boolean, camera: boolean, 
 /**
+ * The camera is on, and its owner's connection does not take the picture.
+ */
+cameraPaused?: boolean, 
+/**
  * Its connection to the server is gone, and may come back.
  */
 reconnecting: boolean, };

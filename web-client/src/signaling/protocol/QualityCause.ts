@@ -3,4 +3,4 @@
 /**
  * Why a connection is not good; uplink is what its owner sends.
  */
-export type QualityCause = "uplink-loss" | "downlink-loss" | "delay" | "slow-downlink";
+export type QualityCause = "uplink-loss" | "downlink-loss" | "delay" | "slow-downlink" | "slow-uplink";

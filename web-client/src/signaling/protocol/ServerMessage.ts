@@ -86,7 +86,7 @@ doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | {
 /**
  * What is worst; absent where all is good.
  */
-cause?: QualityCause, } | { "type": "speakers", participantIds: Array<string>, } | { "type": "paused", participantId: string, source: PublicationSource, reason: PauseReason, } | { "type": "unpaused", participantId: string, source: PublicationSource, } | { "type": "watched", source: PublicationSource, watched: boolean, 
+cause?: QualityCause, } | { "type": "speakers", participantIds: Array<string>, } | { "type": "paused", participantId: string, source: PublicationSource, reason: PauseReason, } | { "type": "unpaused", participantId: string, source: PublicationSource, } | { "type": "audio-only", audioOnly: boolean, } | { "type": "watched", source: PublicationSource, watched: boolean, 
 /**
  * The highest simulcast layer that anybody takes, in the order of the
  * offer, from 0; absent where it is the highest of all. Those above
