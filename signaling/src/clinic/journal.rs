@@ -3,7 +3,7 @@
 //! Rooms do not wait for the disk: decisions queue up here, and all that wait
 //! are written in one change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
@@ -66,9 +66,11 @@ impl Journal {
         Recorded::when(done)
     }
 
-    pub(super) fn keeps_out(&self, names: &[[u8; 32]]) -> bool {
-        let pending = self.pending.lock();
-        names.iter().any(|name| pending.contains_key(name))
+    /// The names of what keeps people out, and is not in the store yet. To be
+    /// asked for before the store is read: afterwards it may be there, and no
+    /// longer here.
+    pub(super) fn keeping_out(&self) -> HashSet<[u8; 32]> {
+        self.pending.lock().keys().copied().collect()
     }
 }
 
