@@ -124,7 +124,8 @@ pub enum ClientMessage {
     DoorKey { key: Opaque },
     /// Lets these people in.
     Admit { participant_ids: Vec<String> },
-    /// Lets everybody in who waits.
+    /// Lets everybody in who waits, those too of whom the client has not heard
+    /// yet.
     AdmitAll {},
     /// Turns somebody away who waits.
     Refuse { participant_id: String },

@@ -83,7 +83,7 @@ export function actOnSession(
       rules.tellWaiting(request.text);
       break;
     case 'admit-all':
-      rules.admitAll();
+      rules.admit(request.participantIds);
       break;
     case 'lock':
     case 'unlock':

@@ -17,7 +17,9 @@ export interface WaitingEntry {
 export type PowerRequest =
   | { readonly action: 'admit' | 'refuse'; readonly participantId: string }
   | { readonly action: 'tell-waiting'; readonly text: string }
-  | { readonly action: 'admit-all' | 'lock' | 'unlock' | 'mute-all' | 'end' };
+  // Whoever comes meanwhile was not looked at, and is not let in.
+  | { readonly action: 'admit-all'; readonly participantIds: readonly string[] }
+  | { readonly action: 'lock' | 'unlock' | 'mute-all' | 'end' };
 
 /** Who waits, numbered where nothing else tells them apart. */
 export function waitingEntries(
@@ -109,7 +111,13 @@ export class SessionControlsElement extends LitElement {
         <h3 id="waiting">${messages.waitingRoom}</h3>
         ${
           waiting.length > 1
-            ? html`<button class="admit-all" @click=${this.#request({ action: 'admit-all' })}>
+            ? html`<button
+                class="admit-all"
+                @click=${this.#request({
+                  action: 'admit-all',
+                  participantIds: waiting.map(({ id }) => id),
+                })}
+              >
                 ${messages.admitAll}
               </button>`
             : nothing

@@ -132,8 +132,9 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.#send({ type: 'admit', participantIds: [...participantIds] });
   }
 
+  /** Lets in who waits by what the host was told; whoever has come since waits on. */
   admitAll(): void {
-    this.#send({ type: 'admit-all' });
+    this.admit(this.#waitingList.map(({ id }) => id));
   }
 
   refuse(participantId: string): void {
