@@ -226,25 +226,41 @@ fn all_hear_who_speaks_but_not_of_who_is_muted() {
 }
 
 #[test]
-fn all_hear_how_good_a_connection_is_and_newcomers_of_those_that_are_not() {
-    let mut room = room_with(&[A, B]);
+fn all_hear_how_good_a_connection_is_and_only_some_of_what_it_suffers() {
+    let mut room = room_with(&[]);
+    for (id, role) in [(A, Role::Host), (B, Role::Client), (C, Role::Client)] {
+        room.join(id, role).expect("there is space");
+    }
     let rating = Rating {
         level: Level::Poor,
         cause: Some(Cause::SlowDownlink),
     };
+    let of_another_cause = Rating {
+        cause: Some(Cause::Delay),
+        ..rating
+    };
 
     let effects = room.rate(B, rating);
-    let newcomer = room.join(C, Role::Client).expect("there is space");
+    let again = room.rate(B, of_another_cause);
+    room.leave(C, Instant::now());
+    let client = room.join(C, Role::Client).expect("there is space");
+    room.leave(A, Instant::now());
+    let host = room.join(A, Role::Host).expect("there is space");
     let unknown = room.rate(ParticipantId(0xD), rating);
 
-    let word = ServerMessage::Quality {
-        participant_id: B.to_string(),
-        level: QualityLevel::Poor,
-        cause: Some(QualityCause::SlowDownlink),
+    let told = |to, cause| {
+        let word = ServerMessage::Quality {
+            participant_id: B.to_string(),
+            level: QualityLevel::Poor,
+            cause,
+        };
+        Effect::Tell(to, word)
     };
-    let told = |to| Effect::Tell(to, word.clone());
-    assert_eq!(effects, [told(A), told(B)]);
-    assert!(newcomer.contains(&told(C)));
+    let (slow, late) = (Some(QualityCause::SlowDownlink), Some(QualityCause::Delay));
+    assert_eq!(effects, [told(A, slow), told(B, slow), told(C, None)]);
+    assert_eq!(again, [told(A, late), told(B, late)]);
+    assert!(client.contains(&told(C, None)) && !client.contains(&told(C, late)));
+    assert!(host.contains(&told(A, late)));
     assert_eq!(unknown, []);
 }
 

@@ -127,7 +127,8 @@ pub enum ServerMessage {
     Quality {
         participant_id: String,
         level: QualityLevel,
-        /// What is worst; absent where all is good.
+        /// What is worst; absent where all is good, and where it is another's
+        /// connection and the client may neither mute nor let people in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[ts(optional)]
         cause: Option<QualityCause>,

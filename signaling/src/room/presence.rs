@@ -192,7 +192,8 @@ impl Room {
         if !assignments.is_empty() {
             effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
         }
-        let news = self.speakers_now().into_iter().chain(self.qualities_now());
+        let news = self.speakers_now().into_iter();
+        let news = news.chain(self.qualities_now(permissions));
         effects.extend(news.map(|message| Effect::Tell(id, message)));
         self.members.push(joiner);
         effects.extend(self.hand_over());

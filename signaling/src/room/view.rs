@@ -7,7 +7,10 @@ use sfu::worker::command::{Command, Shown, Size};
 use sfu::worker::event::{PauseReason, Wanted};
 
 use super::{Effect, Room};
-use crate::protocol::{self, QualityCause, QualityLevel, ServerMessage, UplinkCapacity, View};
+use crate::access::Permissions;
+use crate::protocol::{
+    self, Permission, QualityCause, QualityLevel, ServerMessage, UplinkCapacity, View,
+};
 use crate::slot::{SlotsBy, slot_id};
 
 impl Room {
@@ -152,25 +155,34 @@ impl Room {
         }
     }
 
-    /// Tells everybody how good somebody's connection is.
+    /// Tells everybody how good somebody's connection is; and what it suffers
+    /// from to its owner, and to those who may see to it.
     pub fn rate(&mut self, id: ParticipantId, rating: Rating) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
-        self.members[index].rating = rating;
-        let message = quality(id, rating);
+        let before = std::mem::replace(&mut self.members[index].rating, rating);
         let members = self.members.iter();
         members
-            .map(|member| Effect::Tell(member.id, message.clone()))
+            .filter_map(|member| {
+                let knows_cause = member.id == id || knows_causes(self.permissions(member));
+                let is_news = knows_cause || before.level != rating.level;
+                is_news.then(|| Effect::Tell(member.id, quality(id, rating, knows_cause)))
+            })
             .collect()
     }
 
-    /// The word on connections that are not good, for somebody who comes in.
-    pub(super) fn qualities_now(&self) -> impl Iterator<Item = ServerMessage> + '_ {
+    /// The word on connections that are not good, for somebody who comes in
+    /// with these permissions.
+    pub(super) fn qualities_now(
+        &self,
+        permissions: Permissions,
+    ) -> impl Iterator<Item = ServerMessage> + '_ {
+        let knows_causes = knows_causes(permissions);
         let members = self.members.iter();
         members
             .filter(|member| member.rating.level != Level::Good)
-            .map(|member| quality(member.id, member.rating))
+            .map(move |member| quality(member.id, member.rating, knows_causes))
     }
 
     /// Whoever has left meanwhile is no news.
@@ -188,7 +200,12 @@ impl Room {
     }
 }
 
-fn quality(id: ParticipantId, rating: Rating) -> ServerMessage {
+/// Whether others' connections are this one's to see to.
+fn knows_causes(permissions: Permissions) -> bool {
+    permissions.allow(Permission::Mute) || permissions.allow(Permission::Admit)
+}
+
+fn quality(id: ParticipantId, rating: Rating, with_cause: bool) -> ServerMessage {
     ServerMessage::Quality {
         participant_id: id.to_string(),
         level: match rating.level {
@@ -196,13 +213,16 @@ fn quality(id: ParticipantId, rating: Rating) -> ServerMessage {
             Level::Weak => QualityLevel::Weak,
             Level::Poor => QualityLevel::Poor,
         },
-        cause: rating.cause.map(|cause| match cause {
-            Cause::UplinkLoss => QualityCause::UplinkLoss,
-            Cause::DownlinkLoss => QualityCause::DownlinkLoss,
-            Cause::Delay => QualityCause::Delay,
-            Cause::SlowDownlink => QualityCause::SlowDownlink,
-            Cause::SlowUplink => QualityCause::SlowUplink,
-        }),
+        cause: rating
+            .cause
+            .filter(|_| with_cause)
+            .map(|cause| match cause {
+                Cause::UplinkLoss => QualityCause::UplinkLoss,
+                Cause::DownlinkLoss => QualityCause::DownlinkLoss,
+                Cause::Delay => QualityCause::Delay,
+                Cause::SlowDownlink => QualityCause::SlowDownlink,
+                Cause::SlowUplink => QualityCause::SlowUplink,
+            }),
     }
 }
 

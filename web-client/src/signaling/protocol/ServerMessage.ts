@@ -84,7 +84,8 @@ hash: string, } | { "type": "waiting", reason: WaitingReason,
  */
 doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | { "type": "waiting-list", people: Array<WaitingPerson>, } | { "type": "permissions", permissions: Array<Permission>, } | { "type": "hosting", participantId: string | null, } | { "type": "locked", locked: boolean, by: string, } | { "type": "muted", source: PublicationSource, by: string, } | { "type": "asked", source: PublicationSource, by: string, } | { "type": "share-stopped", by: string, } | { "type": "session-ending", seconds: number, } | { "type": "inactivity-warning", seconds: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "quality", participantId: string, level: QualityLevel, 
 /**
- * What is worst; absent where all is good.
+ * What is worst; absent where all is good, and where it is another's
+ * connection and the client may neither mute nor let people in.
  */
 cause?: QualityCause, } | { "type": "speakers", participantIds: Array<string>, } | { "type": "paused", participantId: string, source: PublicationSource, reason: PauseReason, } | { "type": "unpaused", participantId: string, source: PublicationSource, } | { "type": "audio-only", audioOnly: boolean, } | { "type": "watched", source: PublicationSource, watched: boolean, 
 /**
