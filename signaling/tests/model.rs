@@ -529,7 +529,8 @@ impl Trial {
         assert!(accepted.is_subset(&after.agreed));
         assert_eq!(removed, new(&before.removed, &after.removed));
         assert_eq!((locked, ended), (after.locked, after.ended));
-        // What turns out not to be done is taken back.
+        // More may be on record than is done, if a seat is taken meanwhile:
+        // those tokens pass the waiting room later.
         for admitted in admitted {
             let mut door = before.door.iter();
             let is_at_door = door.any(|(who, agreed)| token(*who) == admitted && *agreed);
