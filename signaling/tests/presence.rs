@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use server::role::{barrier, come, join};
 use server::{Client, Server};
-use signaling::access::{AccessPolicy, UnixTime};
+use sfu::identity::{ParticipantId, RoomId};
+use signaling::access::{AccessPolicy, Permissions, UnixTime};
 use signaling::limits::Limits;
-use signaling::room::{SecondDevice, SessionPolicy, Window};
+use signaling::protocol::{ErrorCode, Role, ServerMessage};
+use signaling::room::{
+    Arrival, Effect, Room, RoomSize, Rules, SecondDevice, SessionPolicy, Standing, Window,
+};
 use signaling::socket::Timing;
 use tokio::time::{Interval, interval};
 
@@ -18,8 +22,8 @@ use tokio::time::{Interval, interval};
 async fn whoever_does_nothing_is_warned_and_then_logged_off() {
     let server = start(idle_for(LIMIT), SecondDevice::Allow).await;
     let mut host = join(&server, "room", "host", "h").await;
-    let mut client = join(&server, "room", "client", "c").await;
     let began = Instant::now();
+    let mut client = join(&server, "room", "client", "c").await;
     let busy = tokio::spawn(async move {
         // What a person does counts, and so does saying that somebody is there.
         let told = keep(&mut host, &[json!({"type": "active"})], 2 * LIMIT).await;
@@ -65,23 +69,19 @@ async fn whoever_does_nothing_is_warned_and_then_logged_off() {
 #[tokio::test]
 async fn whoever_is_warned_stays_by_being_there() {
     let server = start(idle_for(LIMIT), SecondDevice::Allow).await;
-    let began = Instant::now();
     let mut said = join(&server, "room", "host", "said").await;
     let mut done = join(&server, "room", "host", "done").await;
-    for (client, answer) in [
-        (&mut said, json!({"type": "active"})),
-        (&mut done, json!({"type": "lock", "locked": true})),
-    ] {
+    let stay = async |client: &mut Client, answer: Value| {
         until(client, "inactivity-warning").await;
         client.send(&answer).await;
-    }
+        // The time begins anew: next is another warning, and not the end.
+        until(client, "inactivity-warning").await;
+    };
 
-    // The time begins anew, and they are there when they would have been logged off.
     tokio::join!(
-        until(&mut said, "inactivity-warning"),
-        until(&mut done, "inactivity-warning"),
+        stay(&mut said, json!({"type": "active"})),
+        stay(&mut done, json!({"type": "lock", "locked": true})),
     );
-    assert!(began.elapsed() >= LIMIT);
 }
 
 #[tokio::test]
@@ -89,8 +89,8 @@ async fn the_end_of_the_time_is_announced_and_the_grace_kept() {
     let now = UnixTime::now();
     let window = Window {
         opens: now,
-        closes: UnixTime(now.0 + 2),
-        grace: Duration::from_secs(2),
+        closes: UnixTime(now.0 + 6),
+        grace: Duration::from_secs(3),
     };
     let policy = SessionPolicy {
         window: Some(window),
@@ -99,7 +99,7 @@ async fn the_end_of_the_time_is_announced_and_the_grace_kept() {
     let server = start(policy, SecondDevice::Allow).await;
     let mut client = join(&server, "room", "client", "c").await;
 
-    let told = keep(&mut client, &[], Duration::from_secs(20)).await;
+    let told = keep(&mut client, &[], PATIENCE).await;
 
     let warnings: Vec<_> = told
         .iter()
@@ -110,10 +110,66 @@ async fn the_end_of_the_time_is_announced_and_the_grace_kept() {
     let [first, second] = warnings[..] else {
         panic!("{warnings:?}");
     };
-    assert!(first > 2 && first <= 4 && second <= 2, "{warnings:?}");
+    assert!(first > 3 && first <= 9 && second <= 3, "{warnings:?}");
     let (_, end) = told.last().expect("it was told");
     assert_eq!(end["code"], "session-ended");
-    assert!(UnixTime::now().0 >= now.0 + 4);
+    assert!(UnixTime::now().0 >= now.0 + 9);
+}
+
+#[test]
+fn nobody_waits_on_when_the_time_is_over_and_latecomers_hear_of_the_end() {
+    let window = Window {
+        opens: UnixTime(0),
+        closes: UnixTime(1_000),
+        grace: Duration::from_secs(100),
+    };
+    let policy = SessionPolicy {
+        window: Some(window),
+        waiting_room: true,
+        ..SessionPolicy::default()
+    };
+    let rules = Rules {
+        policy,
+        ..Rules::default()
+    };
+    let mut room = Room::with_rules(RoomId(1), SIZE, rules);
+    let now = Instant::now();
+    let come = |room: &mut Room, id, role| {
+        let effects = room.arrive(arrival(id, role), now);
+        effects.expect("there is space")
+    };
+    let ending = |effects: &[Effect], to| {
+        let mut told = effects.iter().filter_map(|effect| match effect {
+            Effect::Tell(id, ServerMessage::SessionEnding { seconds }) if *id == to => {
+                Some(*seconds)
+            }
+            _ => None,
+        });
+        (told.next(), told.next())
+    };
+    let [early, late, caller] = [1, 2, 3].map(ParticipantId);
+
+    room.tick(now, UnixTime(700));
+    let before = come(&mut room, early, Role::Host);
+    let first = room.tick(now, UnixTime(800));
+    room.tick(now, UnixTime(900));
+    let after = come(&mut room, late, Role::Host);
+    come(&mut room, caller, Role::Client);
+    let still = room.tick(now, UnixTime(999));
+    assert!(room.is_waiting(caller));
+    let closed = room.tick(now, UnixTime(1_000));
+
+    assert_eq!(ending(&before, early), (None, None));
+    assert_eq!(ending(&first, early), (Some(300), None));
+    assert_eq!(ending(&after, late), (Some(200), None));
+    assert_eq!(ending(&still, late), (None, None));
+    assert!(!room.is_waiting(caller) && room.is_in(early) && room.is_in(late));
+    let is_told = closed.iter().any(|effect| {
+        matches!(effect, Effect::Tell(to, ServerMessage::Error { code, fatal: true, .. })
+            if *to == caller && *code == ErrorCode::SessionEnded)
+    });
+    assert!(is_told && closed.contains(&Effect::Close(caller)));
+    assert_eq!(ending(&closed, late), (Some(100), None));
 }
 
 #[tokio::test]
@@ -209,6 +265,18 @@ async fn the_rule_holds_once_somebody_comes_in_and_not_at_the_door() {
     }
 }
 
+fn arrival(id: ParticipantId, role: Role) -> Arrival {
+    Arrival {
+        id,
+        role,
+        permissions: Permissions::of(role),
+        subject: format!("subject-{id}"),
+        token_id: id.to_string(),
+        standing: Standing::default(),
+        entrance: None,
+    }
+}
+
 /// Says these again and again, and gives what came, each with its time, until
 /// so much time has passed or the socket ends.
 async fn keep(client: &mut Client, saying: &[Value], time: Duration) -> Vec<(Instant, Value)> {
@@ -269,6 +337,11 @@ fn idle_for(limit: Duration) -> SessionPolicy {
 }
 
 /// Rooms look at the clock once a second.
-const LIMIT: Duration = Duration::from_secs(4);
+const LIMIT: Duration = Duration::from_secs(5);
 
 const PATIENCE: Duration = Duration::from_secs(20);
+
+const SIZE: RoomSize = RoomSize {
+    people: 5,
+    screens: 1,
+};

@@ -61,7 +61,8 @@ pub(super) struct Window {
     /// RFC 3339.
     #[schema(format = DateTime, example = "2030-01-15T08:00:00Z")]
     opens_at: String,
-    /// Nobody comes in from here on. After `opensAt`.
+    /// Nobody comes in from here on, and who still waits is sent away. After
+    /// `opensAt`.
     #[schema(format = DateTime, example = "2030-01-15T09:00:00Z")]
     closes_at: String,
     /// How long after `closesAt` those who are there may stay.

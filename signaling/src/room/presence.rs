@@ -194,6 +194,7 @@ impl Room {
         }
         let news = self.speakers_now().into_iter();
         let news = news.chain(self.qualities_now(permissions));
+        let news = news.chain(self.ending_now());
         effects.extend(news.map(|message| Effect::Tell(id, message)));
         self.members.push(joiner);
         effects.extend(self.hand_over());

@@ -18,8 +18,9 @@ impl Room {
         if self.has_ended {
             return effects;
         }
+        self.looked_at = Some(time);
         if let Some(window) = self.rules.policy.window {
-            effects.extend(self.watch_window(window, time));
+            effects.extend(self.watch_window(window, now, time));
         }
         if let Some(limit) = self.rules.policy.inactivity_limit {
             effects.extend(self.watch_inactivity(limit, now));
@@ -36,24 +37,45 @@ impl Room {
         }
     }
 
-    fn watch_window(&mut self, window: Window, time: UnixTime) -> Vec<Effect> {
+    /// The newest word on the end that all have heard, for somebody who comes
+    /// in after it.
+    pub(super) fn ending_now(&self) -> Option<ServerMessage> {
+        let window = self.rules.policy.window?;
+        let time = self.looked_at.filter(|_| self.warnings > 0)?;
+        Some(ending(window, time))
+    }
+
+    fn watch_window(&mut self, window: Window, now: Instant, time: UnixTime) -> Vec<Effect> {
         let left = window.ends().0.saturating_sub(time.0);
         if left == 0 {
             let mut effects = vec![Effect::by_clock(Action::End)];
             effects.extend(self.end());
             return effects;
         }
+        let mut effects = Vec::new();
+        if time >= window.closes {
+            effects.extend(self.clear_door(now));
+        }
         let due = WARNINGS.iter().filter(|warning| left <= **warning).count();
         let due = due + usize::from(time >= window.closes);
         if due <= self.warnings {
             self.warnings = due;
-            return Vec::new();
+            return effects;
         }
         self.warnings = due;
-        let seconds = u32::try_from(left).unwrap_or(u32::MAX);
-        self.members
-            .iter()
-            .map(|member| Effect::Tell(member.id, ServerMessage::SessionEnding { seconds }))
+        let members = self.members.iter();
+        effects.extend(members.map(|member| Effect::Tell(member.id, ending(window, time))));
+        effects
+    }
+
+    /// Sends everybody away who is at the door: nobody comes in any more.
+    fn clear_door(&mut self, now: Instant) -> Vec<Effect> {
+        let ids: Vec<_> = self.waiting_people().collect();
+        ids.into_iter()
+            .flat_map(|id| {
+                let why = "nobody comes into this session any more";
+                self.expel(id, ErrorCode::SessionEnded, why, now)
+            })
             .collect()
     }
 
@@ -80,6 +102,13 @@ impl Room {
             effects.extend(self.expel(id, ErrorCode::Inactive, why, now));
         }
         effects
+    }
+}
+
+fn ending(window: Window, time: UnixTime) -> ServerMessage {
+    let left = window.ends().0.saturating_sub(time.0);
+    ServerMessage::SessionEnding {
+        seconds: u32::try_from(left).unwrap_or(u32::MAX),
     }
 }
 

@@ -14,7 +14,7 @@ use super::codecs::Common;
 use super::frames::Frames;
 use super::removal::Removals;
 use super::slots::Slots;
-use crate::access::Permissions;
+use crate::access::{Permissions, UnixTime};
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
     AudioCodec, ErrorCode, Opaque, Participant, Role, ServerMessage, UplinkCapacity, VideoCodec,
@@ -42,6 +42,8 @@ pub struct Room {
     pub(super) hosting: Option<ParticipantId>,
     /// How often everybody was told that the end is near.
     pub(super) warnings: usize,
+    /// The time of day when the rules were last looked at.
+    pub(super) looked_at: Option<UnixTime>,
     pub(super) has_ended: bool,
     /// Who shares a screen; in the same slot for everyone, the sharer's own
     /// being left empty.
@@ -141,6 +143,7 @@ impl Room {
             door_news: DoorNews::default(),
             hosting: None,
             warnings: 0,
+            looked_at: None,
             has_ended: false,
             screens: Slots::new(size.screens),
             speakers: Vec::new(),
