@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCredential } from '../../src/e2ee/credential';
 import type { ClientMessage } from '../../src/signaling/protocol/ClientMessage';
 import type { ServerMessage } from '../../src/signaling/protocol/ServerMessage';
 import { SUBPROTOCOL } from '../../src/signaling/connection';
@@ -24,13 +25,14 @@ class Stranger {
   readonly got: ServerMessage[] = [];
   readonly #socket: WebSocket;
 
-  constructor(origin: string, join: object) {
+  constructor(origin: string, token: string, entrance: object) {
     this.#socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/signal`, SUBPROTOCOL);
     this.#socket.addEventListener('message', ({ data }: MessageEvent<string>) => {
       this.got.push(JSON.parse(data) as ServerMessage);
     });
     this.#socket.addEventListener('open', () => {
-      this.#socket.send(JSON.stringify({ type: 'join', ...join }));
+      const { name } = createCredential(token);
+      this.#socket.send(JSON.stringify({ type: 'join', token, ...name, ...entrance }));
     });
   }
 
@@ -104,9 +106,7 @@ test('of two, one that makes such a commit and says no more keeps nobody out', a
 test('a newcomer that reports a group of its own changes nothing', async () => {
   const therapist = await enter('n');
   await expectTogether([therapist]);
-  const stranger = new Stranger(server.origin, {
-    token: await server.token('n'),
-    participantId: '00000000000000ff',
+  const stranger = new Stranger(server.origin, await server.token('n'), {
     keyPackageFollows: true,
   });
   await expect.poll(() => stranger.isIn()).toBe(true);
@@ -125,11 +125,7 @@ test('a newcomer that reports a group of its own changes nothing', async () => {
 test('somebody who says to come back brings nobody into a group that cannot be entered', async () => {
   const therapist = await enter('b');
   await expectTogether([therapist]);
-  const stranger = new Stranger(server.origin, {
-    token: await server.token('b'),
-    participantId: '00000000000000fe',
-    group: GARBAGE,
-  });
+  const stranger = new Stranger(server.origin, await server.token('b'), { group: GARBAGE });
   await expect.poll(() => stranger.isIn()).toBe(true);
 
   await expectTogether([therapist, await enter('b')]);
