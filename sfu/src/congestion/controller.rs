@@ -49,6 +49,7 @@ pub struct Controller {
 struct Feedback {
     /// The first numbered packet's time.
     first_sent: Option<Instant>,
+    /// The last numbered packet's that was no probe.
     last_sent: Option<Instant>,
     last: Option<Instant>,
     /// Of the present report: the newest packet's sending and arrival.
@@ -143,9 +144,9 @@ impl Controller {
             self.probing.sent(now, at, u64::from(bytes));
         } else {
             self.sent.record(at, u64::from(bytes));
+            self.feedback.last_sent = Some(now);
         }
         self.feedback.first_sent.get_or_insert(now);
-        self.feedback.last_sent = Some(now);
         self.history.record(at, bytes, cluster)
     }
 
@@ -262,14 +263,25 @@ impl Controller {
         self.remb = (!self.is_fed(now)).then_some(estimate);
     }
 
-    /// Does what time brings: backs off when the receiver has fallen silent,
-    /// and starts probes.
+    /// Does what time brings: backs off when the receiver has fallen silent
+    /// while something is sent, and starts probes.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let is_silent = self.feedback.last.is_some_and(|last| {
+        let Feedback {
+            last, last_sent, ..
+        } = self.feedback;
+        let is_silent = last.is_some_and(|last| {
             now.saturating_duration_since(last) > SILENCE
-                && self.feedback.last_sent.is_some_and(|sent| sent > last)
+                && last_sent.is_some_and(|sent| sent > last)
         });
-        if is_silent {
+        let is_idle = last_sent.is_none_or(|sent| now.saturating_duration_since(sent) > SILENCE);
+        if is_idle {
+            // Nothing would ever show that the queue has drained, or that the
+            // path is back, but a probe.
+            self.delay.end_usage();
+            if is_silent {
+                self.probing.expect(now);
+            }
+        } else if is_silent {
             if now.saturating_duration_since(self.backed_off) > BACK_OFF_INTERVAL {
                 self.backed_off = now;
                 self.rate.back_off(now, SILENCE_FACTOR);

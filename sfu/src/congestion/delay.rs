@@ -64,6 +64,13 @@ impl DelayDetector {
         self.standing.take()
     }
 
+    /// Forgets what was found wrong: nothing is sent that could still queue.
+    pub(super) fn end_usage(&mut self) {
+        if self.usage() != Usage::Normal || self.has_long_queue() {
+            self.reset();
+        }
+    }
+
     /// Forgets all: the clocks have leapt.
     pub(super) fn reset(&mut self) {
         *self = Self::default();

@@ -103,6 +103,11 @@ impl Probing {
         self.next = Some(now + SOON);
     }
 
+    /// Has the next burst come no later than soon.
+    pub(super) fn expect(&mut self, now: Instant) {
+        self.next = self.next.map(|at| at.min(now + SOON));
+    }
+
     /// Has a burst that did not pass followed by another soon, a few times:
     /// nothing else says that the path is full.
     pub(super) fn retry(&mut self, now: Instant) {

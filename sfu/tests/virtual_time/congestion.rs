@@ -14,7 +14,7 @@ use sfu::worker::event::{Event, PauseReason};
 
 use crate::estimate::narrow;
 use crate::layered::{Layered, shown};
-use crate::link::Link;
+use crate::link::{Link, Loss};
 use crate::session::{Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
@@ -392,6 +392,64 @@ fn a_slow_uplink_is_named_as_the_cause_by_its_owners_word() {
     let ratings: Vec<_> = session.events.iter().filter_map(of_c).collect();
     let expected = [(Level::Poor, Some(Cause::SlowUplink)), (Level::Good, None)];
     assert_eq!(ratings, expected);
+}
+
+#[test]
+fn a_picture_comes_back_when_the_path_widens_though_nobody_is_heard() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(120, 100));
+        session.sending(C).is_on = false;
+        camera.run(&mut session, Duration::from_secs(15));
+        let paused = layers_seen(&mut session, &mut camera, 50);
+
+        session.set_link(B, narrow(2000, 100));
+        let back = layers_seen(&mut session, &mut camera, 200);
+
+        assert!(paused.iter().all(Option::is_none), "{seed}: {paused:?}");
+        assert_eq!(back.last(), Some(&Some(2)), "{seed}: {back:?}");
+    }
+}
+
+#[test]
+fn a_picture_hidden_as_the_path_dropped_out_is_there_soon_after_it_is_shown() {
+    let (mut session, mut camera) = layered_call(1, narrow(1000, 100));
+    session.sending(C).is_on = false;
+    let show = |session: &mut Session, shown| {
+        session.command(Command::Show {
+            subscriber: B,
+            slot: video_slot(0),
+            shown,
+        });
+    };
+    camera.run(&mut session, Duration::from_secs(8));
+    let mut dead = narrow(1000, 100);
+    dead.loss = Loss::Random(1.0);
+    session.set_link(B, dead);
+    camera.run(&mut session, Duration::from_millis(300));
+    show(&mut session, None);
+    session.set_link(B, narrow(1000, 100));
+    camera.run(&mut session, Duration::from_secs(15));
+
+    show(&mut session, Some(Shown::default()));
+    let back = layers_seen(&mut session, &mut camera, 30);
+
+    assert!(back[10..].iter().all(Option::is_some), "{back:?}");
+}
+
+#[test]
+fn a_picture_comes_back_after_an_outage_though_nobody_is_heard() {
+    let (mut session, mut camera) = layered_call(1, narrow(1000, 100));
+    session.sending(C).is_on = false;
+    camera.run(&mut session, Duration::from_secs(8));
+    let mut dead = narrow(1000, 100);
+    dead.loss = Loss::Random(1.0);
+    session.set_link(B, dead);
+    camera.run(&mut session, Duration::from_secs(15));
+
+    session.set_link(B, narrow(1000, 100));
+    let back = layers_seen(&mut session, &mut camera, 80);
+
+    assert!(back[60..].iter().all(Option::is_some), "{back:?}");
 }
 
 #[test]
