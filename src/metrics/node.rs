@@ -196,6 +196,7 @@ fn encode_refusals(page: &mut Page, workers: &[Statistics]) -> fmt::Result {
             ("forged", sum(|of| of.dropped.forged)),
             ("replayed", sum(|of| of.dropped.replayed)),
             ("unknown-source", sum(|of| of.dropped.unknown_source)),
+            ("excess", sum(|of| of.dropped.excess)),
             ("unencrypted", sum(|of| of.dropped.unencrypted)),
         ],
     )

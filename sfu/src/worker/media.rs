@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::batch::TransmitBatch;
+use super::intake::Intake;
 use super::outbound::{Turn, Urgency};
 use super::participant::{Inbound, remembered};
 use super::statistics::LAYERS;
@@ -45,6 +46,10 @@ impl Worker {
             self.statistics.dropped.too_early += 1;
             return;
         };
+        if !participant.intake.is_open(now) {
+            self.statistics.dropped.excess += 1;
+            return;
+        }
         let Some(header) = Header::parse(datagram) else {
             self.statistics.dropped.malformed += 1;
             return;
@@ -79,6 +84,7 @@ impl Worker {
         self.statistics.bytes_received += received_bytes;
         let packet = &datagram[..length];
         let participant = &mut self.participants[key];
+        participant.intake.count(length);
         let mut audio_level = None;
         let mut descriptor = &[][..];
         let mut ids = StreamNames::default();
@@ -111,6 +117,10 @@ impl Worker {
             self.statistics.dropped.unknown_source += 1;
             return;
         };
+        if codec.kind() == MediaKind::Audio && !self.admits_sound(now, key, header.ssrc, length) {
+            self.statistics.dropped.excess += 1;
+            return;
+        }
         let Some(payload) = header.payload(packet) else {
             self.statistics.dropped.malformed += 1;
             return;
@@ -148,6 +158,10 @@ impl Worker {
             self.statistics.dropped.too_early += 1;
             return;
         };
+        if !participant.control_intake.is_open(now) {
+            self.statistics.dropped.excess += 1;
+            return;
+        }
         let length = match srtp.inbound.unprotect_rtcp(datagram) {
             Ok(length) => length,
             Err(error) => {
@@ -155,6 +169,7 @@ impl Worker {
                 return;
             }
         };
+        participant.control_intake.count(length);
         rtcp::read(&datagram[..length], |received| match received {
             rtcp::Received::SenderReport {
                 ssrc,
@@ -217,6 +232,19 @@ impl Worker {
             srtp.outbound.protect_rtcp(&mut compound);
             self.control.push(path, &compound);
         }
+    }
+
+    /// Counts a packet of sound; `false` if its source sends too much.
+    fn admits_sound(&mut self, now: Instant, key: usize, ssrc: Ssrc, bytes: usize) -> bool {
+        let mut inbound = self.participants[key].inbound.iter_mut();
+        let Some(inbound) = inbound.find(|inbound| inbound.ssrc == ssrc) else {
+            return false;
+        };
+        let is_open = inbound.sound.is_open(now);
+        if is_open {
+            inbound.sound.count(bytes);
+        }
+        is_open
     }
 
     /// Keeps a published packet, to be sent on with its batch.
@@ -558,6 +586,7 @@ impl Worker {
             stream,
             is_repair,
             srtp,
+            sound: Intake::of_sound(now),
         });
         if !is_repair {
             if source.kind() == MediaKind::Video {

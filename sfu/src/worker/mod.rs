@@ -10,6 +10,7 @@ mod budget;
 pub mod command;
 mod congestion;
 pub mod event;
+mod intake;
 mod layers;
 mod media;
 #[cfg(feature = "media-keys")]
@@ -113,7 +114,7 @@ impl Worker {
             control: Control::default(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
-            refusals: Budget::new(now, REFUSALS_A_MILLISECOND, MOST_REFUSALS),
+            refusals: Budget::new(now, REFUSALS_A_SECOND, MOST_REFUSALS),
             next_tick: now,
         }
     }
@@ -560,7 +561,7 @@ const ARRIVALS: usize = 128;
 /// Rooms in which somebody begins to speak between two looks.
 const RESTLESS: usize = 64;
 /// Enough for a peer that mistook its password, too few to be worth a flood.
-const REFUSALS_A_MILLISECOND: u32 = 1;
+const REFUSALS_A_SECOND: u32 = 1000;
 const MOST_REFUSALS: u32 = 100;
 
 /// Datagrams that are not forwarded media: connectivity checks, DTLS, RTCP.

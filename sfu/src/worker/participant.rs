@@ -6,6 +6,7 @@ use slab::Slab;
 
 use super::batch::TransmitBatch;
 use super::command::Publication;
+use super::intake::Intake;
 use super::outbound::{Outbound, Scratch, Turn};
 use super::repair::Repair;
 use super::statistics::Statistics;
@@ -54,6 +55,8 @@ pub(super) struct Participant {
     /// by its sender reports; the way here is part of it.
     pub(super) clock_difference: Option<u64>,
     pub(super) repair: Repair,
+    pub(super) intake: Intake,
+    pub(super) control_intake: Intake,
     /// Of its camera and its screen.
     pub(super) watching: [Watching; PICTURES.len()],
     pub(super) quality: Quality,
@@ -74,6 +77,8 @@ pub(super) struct Inbound {
     /// It carries the stream's retransmissions (RFC 4588).
     pub(super) is_repair: bool,
     pub(super) srtp: ReceivedSource,
+    /// If it is sound.
+    pub(super) sound: Intake,
 }
 
 impl Participant {
@@ -106,6 +111,8 @@ impl Participant {
             reports_expected_until: now,
             clock_difference: None,
             repair: Repair::new(now),
+            intake: Intake::of_media(now),
+            control_intake: Intake::of_control(now),
             watching: Default::default(),
             quality: Quality::default(),
             uplink_loss: 0.0,

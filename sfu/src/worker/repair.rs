@@ -21,7 +21,7 @@ impl Repair {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             round_trip: None,
-            budget: Budget::new(now, REPAIRS_A_MILLISECOND, MOST_REPAIRS),
+            budget: Budget::new(now, REPAIRS_A_SECOND, MOST_REPAIRS),
         }
     }
 
@@ -45,6 +45,9 @@ impl Worker {
     pub(super) fn handle_nack(&mut self, now: Instant, key: usize, ssrc: Ssrc, number: u16) {
         self.statistics.nacks_received += 1;
         let participant = &mut self.participants[key];
+        if !participant.repair.budget.spend(now) {
+            return;
+        }
         let mut slots = participant.slots.iter_mut();
         let Some(slot) = slots.find(|slot| slot.parameters.ssrc == ssrc) else {
             return;
@@ -52,9 +55,6 @@ impl Worker {
         let Some(stream) = slot.stream().map(|stream| &self.streams[stream]) else {
             return;
         };
-        if !participant.repair.budget.spend(now) {
-            return;
-        }
         let round_trip = participant.repair.round_trip().unwrap_or_default();
         let forward = slot.repair(now, number, round_trip, |published| {
             stream.ring.get(published).map(|kept| *kept.packet)
@@ -144,8 +144,8 @@ impl Worker {
 
 /// Taken for a publisher's before it was measured.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
-/// One a millisecond is some 9 Mbit/s.
-const REPAIRS_A_MILLISECOND: u32 = 1;
+/// Some 9 Mbit/s.
+const REPAIRS_A_SECOND: u32 = 1000;
 const MOST_REPAIRS: u32 = 500;
 /// A share of packets.
 const LOSSY: f32 = 0.03;

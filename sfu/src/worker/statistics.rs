@@ -77,6 +77,8 @@ pub struct Dropped {
     pub replayed: u64,
     /// Of a source or payload type that was not negotiated.
     pub unknown_source: u64,
+    /// Of a participant that sends more than anybody needs to.
+    pub excess: u64,
     /// Of frames that were not encrypted end to end with their publisher's key.
     pub unencrypted: u64,
 }

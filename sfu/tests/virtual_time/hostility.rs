@@ -267,3 +267,114 @@ fn one_receiver_that_cannot_be_pleased_does_not_spoil_the_picture_for_all() {
     let key_frames = session.sending(A).key_frames - before;
     assert!((10..=31).contains(&key_frames), "{key_frames} in 30 s");
 }
+
+#[test]
+fn who_floods_with_sound_is_sent_on_as_no_more_than_a_voice() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.run(Duration::from_millis(100));
+    let sending = session.sending(A);
+    let mut next = sending.first + sending.audio;
+    let bytes = |session: &Session| -> usize {
+        let sound = session.peers[&B].received_on(slot_ssrc(B, audio_slot(0)));
+        sound.iter().map(|packet| packet.payload.len()).sum()
+    };
+    let before = bytes(&session);
+
+    // Some 9 Mbit/s.
+    for _ in 0..5000 {
+        session.peer(A).send_rtp(
+            audio_ssrc(A),
+            AUDIO_PT,
+            ExtendedSequence(next),
+            Timestamp((next * 960) as u32),
+            false,
+            &[7; 1100],
+        );
+        next += 1;
+        session.run(Duration::from_millis(1));
+    }
+
+    let rate = (bytes(&session) - before) * 8 / 5;
+    assert!((100_000..700_000).contains(&rate), "{rate} bit/s");
+    session.sending(A).audio = next - session.sending(A).first;
+    session.sending(A).is_on = true;
+    session.run(Duration::from_secs(2));
+    let before = heard(&session);
+    session.run(Duration::from_secs(1));
+    assert!(heard(&session) - before >= 49, "then it is heard again");
+}
+
+#[test]
+fn who_sends_without_end_is_soon_not_even_decrypted() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.run(Duration::from_millis(100));
+    let sending = session.sending(A);
+    let (first, packets) = (sending.first, sending.packets);
+    let before = session.worker.statistics();
+    let mut next = first + packets;
+
+    for _ in 0..1000 {
+        for _ in 0..15 {
+            let video = crate::session::video_ssrc(A);
+            let sequence = ExtendedSequence(next);
+            next += 1;
+            session.peer(A).send_rtp(
+                video,
+                crate::session::VIDEO_PT,
+                sequence,
+                Timestamp(1),
+                false,
+                &[0x00, 0x01, 0x02],
+            );
+        }
+        session.run(Duration::from_millis(1));
+    }
+    let after = session.worker.statistics();
+    let taken = after.packets_received - before.packets_received;
+    assert!(taken <= 8200, "{taken}");
+    assert!(after.dropped.excess >= 6500, "{after:?}");
+}
+
+#[test]
+fn reports_without_end_are_not_read() {
+    let mut session = in_a_call();
+    let before = session.worker.statistics();
+    let video = slot_ssrc(B, crate::session::video_slot(0));
+
+    for _ in 0..1000 {
+        for _ in 0..20 {
+            let numbers = [1, 2, 3, 4, 5];
+            session
+                .peer(B)
+                .send_rtcp(sfu::rtcp::nack(Ssrc(1), video, &numbers));
+        }
+        session.run(Duration::from_millis(1));
+    }
+
+    let after = session.worker.statistics();
+    let read = (after.nacks_received - before.nacks_received) / 5;
+    assert!((4000..8200).contains(&read), "{read}");
+    assert!(after.dropped.excess >= 10_000, "{after:?}");
+    assert_undisturbed(&mut session);
+}
+
+#[test]
+fn what_others_send_in_a_participants_name_uses_up_nothing_of_what_it_may() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+    let sequence = soon(&mut session);
+    let mut forged = session
+        .peer(A)
+        .protected_rtp(audio_ssrc(A), AUDIO_PT, sequence, Timestamp(1), false, b"x")
+        .expect("connected");
+    forged[30] ^= 1;
+
+    for _ in 0..10_000 {
+        session.inject(address, forged.clone());
+    }
+
+    assert_eq!(session.worker.statistics().dropped.excess, 0);
+    assert_undisturbed(&mut session);
+}

@@ -121,12 +121,12 @@ fn a_slots_own_numbers_and_timestamps_wrap_without_a_trace() {
         media,
     });
     session.connect();
-    session.sending(A).packets_a_frame = 250;
+    session.sending(A).packets_a_frame = 100;
     // Thirteen hours of pictures are behind the publisher.
     session.sending(A).frames = (1 << 32) / FRAME_TICKS - 100;
     session.start_media(A);
 
-    session.run(Duration::from_secs(11));
+    session.run(Duration::from_secs(24));
 
     let video = session.peers[&B].received_on(slot_ssrc(B, video_slot(0)));
     assert!(video.len() > 70_000, "{} packets", video.len());
