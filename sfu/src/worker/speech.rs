@@ -6,6 +6,7 @@ use super::Worker;
 use super::event::Event;
 use crate::audio::{Candidate, Speakers};
 use crate::identity::{ParticipantId, RoomId, Source};
+use crate::publish::Stream;
 
 /// What a room's members were last told.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +55,14 @@ impl Worker {
     /// new.
     pub(super) fn tend_speech(&mut self, now: Instant) {
         let mut ended = Vec::new();
-        for (_, stream) in &mut self.streams {
+        let mut kept_out = Vec::new();
+        for (key, stream) in &mut self.streams {
+            let is_kept_out = stream.source == Source::Microphone
+                && !stream.voice.is_heard
+                && is_used(now, stream);
+            if is_kept_out {
+                kept_out.push((key, stream.publisher));
+            }
             if stream.source == Source::Microphone
                 && (stream.voice.settle(now) || stream.voice.speaking_since().is_some())
             {
@@ -66,6 +74,11 @@ impl Worker {
                 && !self.restless.contains(&room)
             {
                 self.restless.push(room);
+            }
+        }
+        for (stream, publisher) in kept_out {
+            if let Some(room) = self.room_of(publisher) {
+                self.fill_place(now, room, stream);
             }
         }
         let mut restless = std::mem::take(&mut self.restless);
@@ -159,6 +172,24 @@ impl Worker {
         self.streams[stream].voice.is_heard = true;
     }
 
+    /// Lets a voice be heard, silent as it may be, where others have gone or
+    /// turned their microphones off.
+    fn fill_place(&mut self, now: Instant, room: RoomId, stream: usize) {
+        let (mut heard, mut unused) = (0, None);
+        for of in self.microphones(room) {
+            let stream = &self.streams[of];
+            if stream.voice.is_heard && stream.voice.has_levels() {
+                heard += 1;
+                unused = unused.or((!is_used(now, stream)).then_some(of));
+            }
+        }
+        if heard >= HEARD {
+            let Some(unused) = unused else { return };
+            self.streams[unused].voice.is_heard = false;
+        }
+        self.streams[stream].voice.is_heard = true;
+    }
+
     fn microphones(&self, room: RoomId) -> impl Iterator<Item = usize> + '_ {
         let members = self.rooms.get(&room).map_or(&[][..], Vec::as_slice);
         let streams = members
@@ -173,10 +204,17 @@ impl Worker {
     }
 }
 
+/// Whether a microphone is on.
+fn is_used(now: Instant, stream: &Stream) -> bool {
+    now.saturating_duration_since(stream.last_media) < UNUSED
+}
+
 /// Voices that go to the others at once: in a small session everybody's.
 const HEARD: usize = 10;
 /// In dB.
 const MUCH_LOUDER: f32 = 9.0;
+/// A microphone that was silent for so long is off: not even noise comes.
+const UNUSED: Duration = Duration::from_secs(2);
 /// Between two words about a room's speakers, at least.
 const SPACING: Duration = Duration::from_millis(100);
 /// Who has spoken goes on being looked at for so long.

@@ -160,4 +160,47 @@ fn where_many_are_whoever_speaks_is_heard_from_the_first_packet_on() {
     }
 }
 
+#[test]
+fn who_was_kept_out_is_heard_when_the_room_has_shrunk_however_silent() {
+    let mut session = call(14);
+    for id in (1..=5).map(ParticipantId) {
+        session.leave(id);
+    }
+    session.run(Duration::from_millis(200));
+    let start = session.now;
+    session.run(Duration::from_secs(1));
+
+    for id in 6..=14 {
+        assert!(heard(&session, id, start).len() >= 45, "{id}");
+    }
+}
+
+#[test]
+fn who_turns_the_microphone_off_makes_place_for_another_and_no_more_are_heard_after() {
+    let mut session = call(14);
+    let count = |session: &mut Session| {
+        let start = session.now;
+        session.run(Duration::from_millis(500));
+        let heard = (1..=14).filter(|id| !heard(session, *id, start).is_empty());
+        heard.count()
+    };
+    assert_eq!(count(&mut session), 10);
+    for id in (1..=4).map(ParticipantId) {
+        session.sending(id).is_on = false;
+    }
+    session.run(Duration::from_millis(2500));
+    let start = session.now;
+    session.run(Duration::from_secs(1));
+    for id in 5..=14 {
+        assert!(heard(&session, id, start).len() >= 45, "{id}");
+    }
+
+    for id in (1..=4).map(ParticipantId) {
+        session.sending(id).is_on = true;
+    }
+    session.run(Duration::from_millis(500));
+
+    assert_eq!(count(&mut session), 10);
+}
+
 const LISTENER: ParticipantId = ParticipantId(99);
