@@ -139,19 +139,28 @@ impl Mapping {
     /// What a packet's picture and frame numbers become.
     pub(super) fn renumbering_of(&self, packet: &Packet) -> Renumbering {
         let mut renumbering = self.renumbering;
-        if let Some(id) = packet.numbers.picture_id {
-            let before = self.passed_over.before(id);
+        if packet.numbers.picture_id.is_some() {
+            let before = self.passed_over.before(packet.sequence);
             renumbering.picture_id = renumbering.picture_id.wrapping_sub(before);
         }
         renumbering
     }
 
     /// Passes over a packet: those after it close up. `starts_picture` says
-    /// that its whole picture is passed over, which begins with it.
+    /// that its whole picture is passed over, which begins with it, unless
+    /// [`Mapping::keep_picture`] is called for a later packet of it.
     pub(super) fn skip(&mut self, packet: &Packet, starts_picture: bool) {
         self.sequence.skip(packet.sequence);
         if starts_picture && let Some(id) = packet.numbers.picture_id {
-            self.passed_over.push(id);
+            self.passed_over.push(id, packet.sequence);
+        }
+    }
+
+    /// Takes note that an upper layer of a picture is sent, whose base may have
+    /// been passed over.
+    pub(super) fn keep_picture(&mut self, packet: &Packet) {
+        if let Some(id) = packet.numbers.picture_id {
+            self.passed_over.take_back(id);
         }
     }
 }
@@ -161,23 +170,34 @@ impl Mapping {
 #[derive(Clone, Copy, Default, Debug)]
 struct PassedOver {
     count: u16,
-    /// The last of them, for the packets of pictures before that come late.
-    recent: [u16; RECENT_PICTURES],
+    /// The number of the last, unless that was taken back.
+    last: Option<u16>,
+    /// Where the last of them began, in the low bits of published places, for
+    /// the packets of pictures before that come late.
+    recent: [u32; RECENT_PICTURES],
 }
 
 impl PassedOver {
-    fn push(&mut self, id: PictureId) {
-        self.recent[usize::from(self.count) % RECENT_PICTURES] = id.value;
+    fn push(&mut self, id: PictureId, at: ExtendedSequence) {
+        self.last = Some(id.value);
+        self.recent[usize::from(self.count) % RECENT_PICTURES] = at.0 as u32;
         self.count = self.count.wrapping_add(1);
     }
 
-    /// How many are before the picture `id`.
-    fn before(&self, id: PictureId) -> u16 {
-        let known = usize::from(self.count).min(RECENT_PICTURES);
-        let after = self.recent[..known]
-            .iter()
-            .filter(|passed| !id.is_after(**passed))
-            .count();
+    /// Takes back the last, if it is this one.
+    fn take_back(&mut self, id: PictureId) {
+        if self.last == Some(id.value) {
+            self.last = None;
+            self.count = self.count.wrapping_sub(1);
+            let taken = &mut self.recent[usize::from(self.count) % RECENT_PICTURES];
+            *taken = taken.wrapping_sub(LONG_AGO);
+        }
+    }
+
+    /// How many are before the packet at this place.
+    fn before(&self, at: ExtendedSequence) -> u16 {
+        let is_after = |passed: &&u32| passed.wrapping_sub(at.0 as u32).cast_signed() > 0;
+        let after = self.recent.iter().filter(is_after).count();
         self.count.wrapping_sub(after as u16)
     }
 }
@@ -194,3 +214,5 @@ const FIRST_SEQUENCE: u64 = 1;
 /// this part of a second: about a packet of sound, or a picture.
 const LEAST_STEP: u32 = 30;
 const RECENT_PICTURES: usize = 8;
+/// In packets: before all that can still come.
+const LONG_AGO: u32 = 1 << 24;

@@ -319,9 +319,12 @@ impl SlotState {
         };
         if !verdict.is_sent {
             if self.sent.highest.is_none_or(|highest| sequence > highest) {
-                mapping.skip(packet, frame.starts_frame);
+                mapping.skip(packet, frame.starts_frame && frame.layer.spatial == 0);
             }
             return decision;
+        }
+        if frame.layer.spatial > 0 {
+            mapping.keep_picture(packet);
         }
         let renumbering = mapping.renumbering_of(packet);
         let timestamp = packet.timestamp.advanced(mapping.timestamp);

@@ -443,3 +443,185 @@ fn a_receiver_without_the_codec_gets_nothing_and_costs_no_key_frames() {
     assert!(received(&session, B).len() > 100);
     assert_eq!(camera.key_frames, 1);
 }
+
+mod vp9 {
+    use super::*;
+
+    const VP9_PT: PayloadType = PayloadType(98);
+
+    /// What became of a picture's frame at a receiver.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    struct Came {
+        picture: u16,
+        spatial: u8,
+        id: u16,
+        timestamp: Timestamp,
+        sequence_number: u16,
+    }
+
+    /// A sends VP9 in spatial layers that only key pictures join; nobody takes
+    /// descriptors, as Firefox does not.
+    struct Camera {
+        sequence: u64,
+        pictures: u16,
+        needs_key_frame: bool,
+        with_descriptor: bool,
+    }
+
+    impl Camera {
+        fn new(with_descriptor: bool) -> Self {
+            Self {
+                sequence: 65_400,
+                pictures: 0,
+                needs_key_frame: true,
+                with_descriptor,
+            }
+        }
+
+        fn run(&mut self, session: &mut Session, pictures: u16) {
+            for _ in 0..pictures {
+                let request = rtcp::Received::KeyFrameRequest {
+                    ssrc: layer_ssrc(A, 0),
+                };
+                let asked: Vec<_> = session.peer(A).control.drain(..).collect();
+                self.needs_key_frame |= asked.contains(&request);
+                self.send_picture(session);
+                session.run(Duration::from_millis(33));
+            }
+        }
+
+        fn send_picture(&mut self, session: &mut Session) {
+            let is_key = std::mem::take(&mut self.needs_key_frame);
+            let structure = l2t1_key();
+            let layers: u8 = if self.with_descriptor { 2 } else { 3 };
+            for spatial in 0..layers {
+                for part in 0..2_u8 {
+                    let is_first = part == 0;
+                    let [high, low] = (self.pictures | 0x8000).to_be_bytes();
+                    let predicted = u8::from(!is_key) << 6;
+                    let bounds = if is_first { 0x08 } else { 0x04 };
+                    let joined = u8::from(is_key && spatial > 0);
+                    let payload = [
+                        0xA0 | predicted | bounds,
+                        high,
+                        low,
+                        spatial << 1 | joined,
+                        7,
+                        b'9',
+                        spatial,
+                        low,
+                        high,
+                        part,
+                    ];
+                    let frame = self.pictures.wrapping_mul(2).wrapping_add(spatial.into());
+                    let template = match (is_key, spatial) {
+                        (true, 0) => 1,
+                        (true, _) => 3,
+                        (false, 0) => 0,
+                        (false, _) => 2,
+                    };
+                    let descriptor = Packet {
+                        starts_frame: is_first,
+                        ends_frame: !is_first,
+                        template: (structure.first_id + template) % 64,
+                        frame_number: frame,
+                        attached: (is_key && is_first && spatial == 0).then_some(&structure),
+                        ..Packet::default()
+                    }
+                    .to_bytes(structure.targets);
+                    let header = Outgoing {
+                        marker: !is_first && spatial + 1 == layers,
+                        payload_type: VP9_PT,
+                        sequence_number: ExtendedSequence(self.sequence).number(),
+                        timestamp: Timestamp(u32::from(self.pictures) * 2970),
+                        ssrc: layer_ssrc(A, 0),
+                        has_extensions: true,
+                        has_padding: false,
+                    };
+                    let mut extensions: Vec<(u8, &[u8])> = vec![(MID_ID, b"1")];
+                    if self.with_descriptor {
+                        extensions.push((DESCRIPTOR_ID, &descriptor));
+                    }
+                    let sequence = ExtendedSequence(self.sequence);
+                    send(session, A, header, sequence, &extensions, &payload);
+                    self.sequence += 1;
+                }
+            }
+            self.pictures += 1;
+        }
+    }
+
+    fn call() -> Session {
+        let mut session = Session::new(1);
+        for id in [A, B] {
+            session.join(ROOM, id, 1, Link::good());
+            let mut media = media(id, 1);
+            media.extensions.mid = Some(MID_ID);
+            media.extensions.dependency_descriptor = Some(DESCRIPTOR_ID);
+            let codec = CodecParameters {
+                codec: Codec::Vp9,
+                payload_type: VP9_PT,
+                rtx: None,
+            };
+            media.publications[1].ssrcs.clear();
+            media.publications[1].rtx_ssrcs.clear();
+            media.publications[1].codecs.push(codec);
+            media.slots[1].codecs.push(codec);
+            session.command(Command::Negotiate {
+                participant: id,
+                media,
+            });
+        }
+        session.watch(B, 0, A);
+        session.connect();
+        session
+    }
+
+    fn came(session: &Session) -> Vec<Came> {
+        received(session, B)
+            .iter()
+            .map(|packet| Came {
+                picture: u16::from_be_bytes([packet.payload[8], packet.payload[7]]) & 0x7FFF,
+                spatial: packet.payload[6],
+                id: u16::from_be_bytes([packet.payload[1] & 0x7F, packet.payload[2]]),
+                timestamp: packet.timestamp,
+                sequence_number: packet.sequence_number,
+            })
+            .collect()
+    }
+
+    /// Each picture has the number after the last one's, all its packets the
+    /// same, and nothing looks lost.
+    fn assert_unbroken(packets: &[Came]) {
+        for pair in packets.windows(2) {
+            let [before, after] = pair else { continue };
+            let numbers = after.sequence_number.wrapping_sub(before.sequence_number);
+            assert_eq!(numbers, 1, "{before:?} {after:?}");
+            let is_same = before.picture == after.picture;
+            let ids = after.id.wrapping_sub(before.id) & 0x7FFF;
+            assert_eq!(ids, u16::from(!is_same), "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_without_their_upper_layers_keep_numbers_in_order() {
+        for with_descriptor in [false, true] {
+            for spatial in [0, 1] {
+                let mut session = call();
+                let mut camera = Camera::new(with_descriptor);
+                camera.run(&mut session, 20);
+                limit(&mut session, B, spatial, 9);
+                camera.run(&mut session, 40);
+                limit(&mut session, B, 9, 9);
+                camera.run(&mut session, 40);
+
+                let packets = came(&session);
+                assert_unbroken(&packets);
+                let pictures: BTreeSet<_> = packets.iter().map(|packet| packet.picture).collect();
+                assert_eq!(pictures.len(), 100, "{with_descriptor} {spatial}");
+                let layers: BTreeSet<_> = packets.iter().map(|packet| packet.spatial).collect();
+                assert!(layers.len() >= 2, "{layers:?}");
+            }
+        }
+    }
+}
