@@ -162,6 +162,7 @@ impl Worker {
                 .streams_of(participant.room, publisher, source)
                 .map(|stream| &self.streams[stream])
                 .filter(|stream| stream.is_to_be_had(now))
+                .filter(|stream| source != Source::Microphone || stream.voice.is_heard)
                 .collect();
             layers.sort_unstable_by_key(|stream| stream.layer);
             let most = layers.partition_point(|stream| stream.layer <= slot.limit.spatial);

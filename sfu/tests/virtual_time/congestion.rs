@@ -490,6 +490,33 @@ fn a_picture_that_is_hidden_is_not_called_paused_until_it_is_shown_again() {
 }
 
 #[test]
+fn voices_that_are_withheld_take_nothing_from_pictures() {
+    let mut session = Session::new(1);
+    let mut camera = Layered::join(&mut session, ROOM, A, &["q", "h", "f"]);
+    camera.sizes = [300, 700, 1200];
+    session.join(ROOM, B, 31, narrow(1000, 100));
+    session.watch(B, 0, A);
+    for id in (3..33).map(ParticipantId) {
+        session.join(ROOM, id, 1, Link::good());
+        session.peer(id).audio_level = 127;
+        session.sending(id).packets_a_frame = 0;
+        let pair = u16::try_from(id.0 - 2).expect("few");
+        session.watch(B, pair, id);
+    }
+    session.connect();
+    for id in (3..33).map(ParticipantId) {
+        session.start_media(id);
+    }
+    camera.run(&mut session, Duration::from_secs(6));
+
+    // Ten are heard, some 590 kbit/s; all thirty would be beyond the path.
+    let layers = layers_seen(&mut session, &mut camera, 50);
+
+    let seen = layers.iter().filter(|layer| layer.is_some()).count();
+    assert!(seen >= 45, "{layers:?}");
+}
+
+#[test]
 fn how_a_picture_is_shown_decides_its_layer() {
     let (mut session, mut camera) = layered_call(1, Link::good());
     camera.run(&mut session, Duration::from_secs(3));
