@@ -39,6 +39,19 @@ impl RepairLog {
         true
     }
 
+    /// A log that goes on after this many.
+    pub fn after(sent: u64) -> Self {
+        Self {
+            sent,
+            ..Self::default()
+        }
+    }
+
+    /// How many places were given.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// The place of the next retransmission in its own stream.
     pub fn next_sequence(&mut self) -> ExtendedSequence {
         self.sent += 1;

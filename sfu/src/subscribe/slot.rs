@@ -50,6 +50,15 @@ pub struct SlotState {
     reports: u8,
 }
 
+/// How far the numbers of a slot's sources have come. Its keys last as long as
+/// the stay does: should the slot come back after it was given up, a number
+/// that was used before would give away the key stream (RFC 7714 §10).
+#[derive(Clone, Copy, Debug)]
+pub struct SlotNumbers {
+    sent: Sent,
+    repairs: u64,
+}
+
 /// What of a source a receiver's path allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allowed {
@@ -155,6 +164,23 @@ impl SlotState {
             repair: RepairLog::default(),
             last_wish: None,
             reports: 0,
+        }
+    }
+
+    /// How far the numbers of its sources have come.
+    pub fn numbers(&self) -> SlotNumbers {
+        SlotNumbers {
+            sent: self.sent,
+            repairs: self.repair.sent(),
+        }
+    }
+
+    /// A slot whose sources have sent before.
+    pub fn resumed(parameters: Slot, numbers: SlotNumbers) -> Self {
+        Self {
+            sent: numbers.sent,
+            repair: RepairLog::after(numbers.repairs),
+            ..Self::new(parameters)
         }
     }
 

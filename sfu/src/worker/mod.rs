@@ -409,6 +409,11 @@ impl Worker {
             .collect();
         let mut moved = vec![None; old.len()];
         let mut slots = Vec::with_capacity(media.slots.len());
+        let former = &mut self.participants[key].former_slots;
+        for slot in old.iter().flatten() {
+            former.retain(|(ssrc, _)| *ssrc != slot.parameters.ssrc);
+            former.push((slot.parameters.ssrc, slot.numbers()));
+        }
         for parameters in media.slots {
             let same = old.iter().position(|slot| {
                 slot.as_ref().is_some_and(|slot| {
@@ -425,9 +430,16 @@ impl Worker {
                     slot.renegotiate(parameters);
                     slot
                 }
-                None => SlotState::new(parameters),
+                None => {
+                    let known = former.iter().find(|(ssrc, _)| *ssrc == parameters.ssrc);
+                    match known {
+                        Some((_, numbers)) => SlotState::resumed(parameters, *numbers),
+                        None => SlotState::new(parameters),
+                    }
+                }
             });
         }
+        former.retain(|(ssrc, _)| slots.iter().all(|slot| slot.parameters.ssrc != *ssrc));
         self.participants[key].slots = slots;
         self.note_unreviewed(room);
         for (_, stream) in &mut self.streams {

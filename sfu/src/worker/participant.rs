@@ -19,7 +19,7 @@ use crate::rtcp::ArrivalRecorder;
 use crate::rtp::extensions::ExtensionIds;
 use crate::rtp::{Codec, PayloadType, Ssrc};
 use crate::srtp::{ReceivedSource, Session};
-use crate::subscribe::SlotState;
+use crate::subscribe::{SlotNumbers, SlotState};
 use crate::transport::{DtlsTransport, IceLite, Path};
 
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Participant {
     /// back, its roll-over counter goes on, and nothing may be replayed.
     pub(super) retired: Vec<(Ssrc, ReceivedSource)>,
     pub(super) slots: Vec<SlotState>,
+    /// Of slots that were given up, by their source.
+    pub(super) former_slots: Vec<(Ssrc, SlotNumbers)>,
     pub(super) arrivals: ArrivalRecorder,
     pub(super) last_feedback: Instant,
     /// It has begun to send more, and measures its path until then.
@@ -102,6 +104,7 @@ impl Participant {
             inbound: Vec::new(),
             retired: Vec::new(),
             slots: Vec::new(),
+            former_slots: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
             last_feedback: now,
             probes_until: now,

@@ -117,6 +117,8 @@ fn slots_that_change_places_keep_their_streams_and_numbers() {
             media.slots.rotate_left(round % 4);
             media.slots.truncate(if round % 3 == 0 { 2 } else { 4 });
         });
+        session.watch(B, 0, A);
+        session.watch(B, 1, A);
         session.run(Duration::from_millis(100));
         negotiate(&mut session, A, |media| {
             if round % 5 == 0 {
