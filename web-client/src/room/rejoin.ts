@@ -41,8 +41,12 @@ export class Rejoin {
     this.#isHeld = true;
   }
 
-  /** The network is there again, or another one: does not wait any longer. */
+  /**
+   * The network is there again, or another one, or the machine has slept: does
+   * not wait any longer, and has its time anew.
+   */
   hurry(): void {
+    if (this.#since !== undefined) this.#since = Date.now();
     if (!this.#isWaiting) return;
     this.#backOff.reset();
     this.#wait(0);
