@@ -112,6 +112,11 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     this.#iceRestart?.handleReachable();
   }
 
+  /** The server refused something that was sent, which may have been an offer. */
+  handleRefusal(): void {
+    this.#iceRestart?.handleRefusal();
+  }
+
   handle(message: MediaMessage): void {
     switch (message.type) {
       case 'answer':
@@ -166,6 +171,9 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
             this.emit('lost', toQuietroomError(reason, 'media-disconnected'));
           },
         );
+      },
+      withdraw: () => {
+        void peer.withdraw();
       },
       doubtServer: () => {
         this.emit('doubtful');

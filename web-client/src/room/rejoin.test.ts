@@ -246,6 +246,34 @@ test('an expired token is not tried again', async () => {
   expect(room.error?.code).toBe('token-expired');
 });
 
+test('a laptop that slept for long is not late: it has its two minutes from then on', async () => {
+  await loseStay();
+  vi.setSystemTime(Date.now() + 8 * 3_600_000);
+  environment.changeNetwork?.();
+
+  // The network takes some seconds to be there.
+  environment.socket.drop();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(room.state).toBe('reconnecting');
+  environment.socket.accept();
+  environment.worker.report({ type: 'entrance', entrance: { group: REPORT } });
+  await settle();
+  await findAgain();
+
+  expect(room.state).toBe('connected');
+  expect(errors).toEqual([]);
+});
+
+test('a restart that the server refuses is asked for again', async () => {
+  const { connection } = environment;
+  connection.become('failed');
+  await settle();
+  environment.socket.say({ type: 'error', code: 'rate-limited', message: '', fatal: false });
+  await vi.advanceTimersByTimeAsync(5_000);
+
+  expect(connection.restarts).toBe(2);
+});
+
 test('after two minutes without a server the stay is over, with the reason', async () => {
   await loseStay();
   for (let second = 0; second < 130 && room.state !== 'disconnected'; second += 1) {

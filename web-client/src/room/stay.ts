@@ -4,7 +4,7 @@ import { createIdentity, type Identity } from '../e2ee/identity';
 import type { Entrance } from '../e2ee/messages';
 import { requestToken } from '../e2ee/token-request';
 import type { TransformInterface, TransformWorker } from '../e2ee/transforms';
-import { QuietroomError, toQuietroomError } from '../error';
+import { QuietroomError, type QuietroomErrorCode, toQuietroomError } from '../error';
 import { signalingAddress } from '../signaling/address';
 import { SignalingConnection } from '../signaling/connection';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
@@ -53,6 +53,7 @@ export class Stay {
       this.#lose(error);
     },
     handleError: (error) => {
+      if (MAY_REFUSE_OFFERS.has(error.code)) this.#media?.handleRefusal();
       this.#context.tell('error', error);
     },
     handleViolation: (reason) => {
@@ -468,6 +469,13 @@ export class Stay {
     return this.#context.environment.now();
   }
 }
+
+/** Refusals that may be of an offer. */
+const MAY_REFUSE_OFFERS: ReadonlySet<QuietroomErrorCode> = new Set([
+  'rate-limited',
+  'invalid-offer',
+  'internal',
+]);
 
 /** For an attempt to join again, until media flows, in ms. */
 const REJOIN_TIMEOUT = 15_000;

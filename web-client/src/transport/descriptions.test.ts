@@ -121,3 +121,19 @@ test('a failure is that of its own step only', async () => {
   connection.refuseAnswer = false;
   await expect(descriptions.answer(ANSWER)).resolves.toBeUndefined();
 });
+
+test('what was in force holds when an offer is taken back, and its late answer does nothing', async () => {
+  await negotiate();
+  await descriptions.restart();
+  await descriptions.withdraw();
+  expect(connection.signalingState).toBe('stable');
+  await descriptions.answer('late');
+  await descriptions.sendSoundIn('red');
+  expect(connection.answers).toEqual([APPLIED, RED]);
+
+  await descriptions.restart();
+  await descriptions.answer(ANSWER);
+
+  expect(connection.restarts).toBe(2);
+  expect(connection.answers).toEqual([APPLIED, RED, RED]);
+});

@@ -16,6 +16,8 @@ export class Descriptions {
   #answer: string | undefined;
   /** What of it is in force. */
   #applied: string | undefined;
+  /** An offer was taken back, and its answer may come all the same. */
+  #isWithdrawn = false;
   #last: Promise<unknown> = Promise.resolve();
 
   /** `soundSections`: the `a=mid` of those that we send sound on, once they have one. */
@@ -40,8 +42,18 @@ export class Descriptions {
   /** Takes the server's answer; rejects if it does not fit the offer. */
   answer(sdp: string): Promise<void> {
     return this.#afterTheLast(async () => {
+      if (this.#isWithdrawn) return;
       await this.#accept(sdp);
       this.#answer = sdp;
+    });
+  }
+
+  /** Takes back the offer that is not answered; what was in force before is so again. */
+  withdraw(): Promise<void> {
+    return this.#afterTheLast(async () => {
+      if (this.#connection.signalingState !== 'have-local-offer') return;
+      this.#isWithdrawn = true;
+      await this.#connection.setLocalDescription({ type: 'rollback' });
     });
   }
 
@@ -65,6 +77,7 @@ export class Descriptions {
   #offer(prepare: () => void): Promise<string> {
     return this.#afterTheLast(async () => {
       prepare();
+      this.#isWithdrawn = false;
       await this.#connection.setLocalDescription();
       return this.#connection.localDescription?.sdp ?? '';
     });

@@ -15,6 +15,7 @@ beforeEach(() => {
     canOffer: () => canOffer,
     isSilent: () => isSilent,
     offer: () => log.push('offer'),
+    withdraw: () => log.push('withdraw'),
     doubtServer: () => log.push('doubt'),
     giveUp: () => log.push('give up'),
   });
@@ -99,7 +100,7 @@ test('while media stays away it is tried again, ever more rarely, and then given
   expect(times[8]).toBeLessThan(28_000);
 });
 
-test('a server that does not answer is doubted ever more slowly, and asked only once', () => {
+test('a server that does not answer is doubted ever more slowly, asked once, and given up', () => {
   restart.handleState('connected');
   restart.handleState('disconnected');
   const doubts: number[] = [];
@@ -113,10 +114,45 @@ test('a server that does not answer is doubted ever more slowly, and asked only 
       restart.handleReachable();
     }
   }
-  expect(log.filter((of) => of === 'offer')).toHaveLength(1);
+  expect(log).toEqual(['offer', 'doubt', 'doubt', 'doubt', 'give up']);
   expect(doubts[0]).toBeLessThan(3_500);
-  const gaps = doubts.slice(1).map((time, index) => time - (doubts[index] ?? 0));
-  expect(gaps[2]).toBeGreaterThan(4_000);
+  expect(doubts[2]).toBeGreaterThan(5_900);
+});
+
+test('an offer that was refused is taken back, and another one made', () => {
+  restart.handleState('connected');
+  restart.handleState('disconnected');
+  restart.handleRefusal();
+  restart.handleRefusal();
+  expect(log).toEqual(['offer']);
+
+  vi.advanceTimersByTime(4_500);
+  expect(log.filter((of) => of !== 'doubt')).toEqual(['offer', 'withdraw', 'offer']);
+  restart.handleAnswer();
+  restart.handleState('connected');
+  vi.advanceTimersByTime(60_000);
+  expect(log.filter((of) => of !== 'doubt')).toEqual(['offer', 'withdraw', 'offer']);
+});
+
+test('offers that are all refused are given up', () => {
+  restart.handleState('connected');
+  restart.handleState('disconnected');
+  for (let at = 0; at < 60_000; at += 500) {
+    restart.handleRefusal();
+    vi.advanceTimersByTime(500);
+  }
+  expect(log.at(-1)).toBe('give up');
+});
+
+test('a refusal of something else takes nothing back', () => {
+  restart.handleState('connected');
+  restart.handleRefusal();
+  restart.handleState('disconnected');
+  restart.handleRefusal();
+  restart.handleAnswer();
+  restart.handleState('connected');
+  vi.advanceTimersByTime(60_000);
+  expect(log).toEqual(['offer']);
 });
 
 test('a path on which nothing comes is tried again, but not for ever', () => {

@@ -8,6 +8,8 @@ export interface IceRestartDuties {
   isSilent(): boolean;
   /** Sends an offer with new ICE credentials. */
   offer(): void;
+  /** Takes back the offer that is not answered: it was refused. */
+  withdraw(): void;
   /** No answer came: the connection to the server may be dead too. */
   doubtServer(): void;
   /** Media did not come, or not come back. */
@@ -30,6 +32,10 @@ export class IceRestart {
   /** How long its answer may take. */
   #patience = LEAST_PATIENCE;
   #attempts = 0;
+  /** How often in a row an answer did not come in time. */
+  #doubts = 0;
+  /** Runs from a refusal until the offer is taken back. */
+  #refusal: ReturnType<typeof setTimeout> | undefined;
   /** Runs from an attempt until it must have helped. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -61,12 +67,34 @@ export class IceRestart {
   handleAnswer(): void {
     this.#offeredAt = undefined;
     this.#patience = LEAST_PATIENCE;
+    this.#doubts = 0;
+    this.#clearRefusal();
     if (this.#isWanted && this.#timer === undefined) this.#want();
+  }
+
+  /**
+   * The server refused something that was sent, which may have been the offer:
+   * if no answer comes soon, another one is made.
+   */
+  handleRefusal(): void {
+    if (this.#isClosed || this.#offeredAt === undefined || this.#refusal !== undefined) return;
+    this.#refusal = setTimeout(() => {
+      this.#refusal = undefined;
+      this.#offeredAt = undefined;
+      this.#duties.withdraw();
+      this.#want();
+    }, AFTER_REFUSAL);
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#clearRefusal();
+  }
+
+  #clearRefusal(): void {
+    clearTimeout(this.#refusal);
+    this.#refusal = undefined;
   }
 
   /** Forgets what failed before. */
@@ -88,8 +116,7 @@ export class IceRestart {
     // Until it can, the stay's socket has a time of its own to come back.
     if (!this.#duties.canOffer()) return;
     if (this.#attempts >= MOST_ATTEMPTS) {
-      this.close();
-      this.#duties.giveUp();
+      this.#giveUp();
       return;
     }
     this.#attempts += 1;
@@ -105,6 +132,11 @@ export class IceRestart {
     if (this.#offeredAt !== undefined && Date.now() - this.#offeredAt >= this.#patience) {
       // A path this slow must not be given up for ever before an answer can come.
       this.#patience *= 2;
+      this.#doubts += 1;
+      if (this.#doubts > MOST_DOUBTS) {
+        this.#giveUp();
+        return;
+      }
       this.#duties.doubtServer();
     }
     // A browser may go on with a path that is dead. But silence may also be
@@ -112,11 +144,18 @@ export class IceRestart {
     const isInVain = this.#duties.isSilent() && this.#attempts < MOST_FOR_SILENCE;
     if (this.#isWanted || this.#state !== 'connected' || isInVain) this.#want();
   };
+
+  #giveUp(): void {
+    this.close();
+    this.#duties.giveUp();
+  }
 }
 
 /** They take about twenty seconds. */
 const MOST_ATTEMPTS = 8;
 const MOST_FOR_SILENCE = 3;
+/** A server that can be reached again and again and never answers has lost the offer. */
+const MOST_DOUBTS = 3;
 
 // In ms.
 
@@ -125,3 +164,6 @@ const LEAST_WAIT = 750;
 
 /** For an answer, until the socket is held for dead. */
 const LEAST_PATIENCE = 1500;
+
+/** From a refusal until the offer is held for what was refused. */
+const AFTER_REFUSAL = 2000;

@@ -185,6 +185,12 @@ export class Peer extends Emitter<PeerEvents> {
   async restart(): Promise<Offer> {
     return this.#describe(await this.#descriptions.restart());
   }
+
+  /** Takes back an offer that the server refused. */
+  withdraw(): Promise<void> {
+    return this.#descriptions.withdraw();
+  }
+
   /** Takes the server's answer; rejects if it does not fit the offer. */
   answer(sdp: string): Promise<void> {
     return this.#descriptions.answer(sdp);
