@@ -2,6 +2,7 @@
 //! peer's nomination, takes the checks as consent (RFC 7675), and goes on
 //! through restarts (RFC 8445 §9).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::{IceCredentials, Path};
@@ -15,6 +16,11 @@ pub struct IceLite {
     former: Option<Generation>,
     selected: Option<Path>,
     consent_until: Instant,
+    /// When something that only the peer can have sent, and only once, came
+    /// over the selected path.
+    heard_at: Option<Instant>,
+    /// Of the last checks, oldest first.
+    transactions: VecDeque<[u8; 12]>,
 }
 
 /// The credentials between two restarts.
@@ -35,6 +41,8 @@ impl IceLite {
             former: None,
             selected: None,
             consent_until: now + CONSENT,
+            heard_at: None,
+            transactions: VecDeque::new(),
         }
     }
 
@@ -80,30 +88,76 @@ impl IceLite {
             .map(|generation| generation.local.password.as_str())
     }
 
+    /// Remembers the transaction of an authentic check. `true` if it came
+    /// before: anybody on the way can have sent it again.
+    pub fn has_seen(&mut self, transaction: [u8; 12]) -> bool {
+        if self.transactions.contains(&transaction) {
+            return true;
+        }
+        if self.transactions.len() == TRANSACTIONS {
+            self.transactions.pop_front();
+        }
+        self.transactions.push_back(transaction);
+        false
+    }
+
     /// Takes note of an authentic check that named `local_ufrag`. Media goes to
     /// the nominated path from now on, or to the first that works until one is
     /// nominated. Nobody goes back to the credentials before a restart.
+    ///
+    /// What a check says does not cover the address it comes from. While the
+    /// peer is heard on the selected path, only its media can show that it is
+    /// elsewhere, or its first nomination with new credentials.
     pub fn handle_check(&mut self, now: Instant, path: Path, local_ufrag: &str, nominated: bool) {
         let is_current = self.current.local.ufrag == local_ufrag;
         if !is_current && self.current.nominated_at.is_some() {
             return;
         }
         self.consent_until = now + CONSENT;
+        let is_first = is_current && nominated && self.current.nominated_at.is_none();
         if is_current {
             self.current.is_used = true;
             if nominated {
                 self.current.nominated_at.get_or_insert(now);
             }
         }
-        if nominated || self.selected.is_none() {
-            self.selected = Some(path);
+        let may_move = is_first || !self.is_heard_within(now, ALIVE);
+        if self.selected.is_none() || (nominated && may_move) {
+            self.select(path);
         }
     }
 
-    /// Takes note of media that came over `path`, one of which a check vouched
-    /// for.
-    pub fn handle_media(&mut self, path: Path) {
-        self.selected = Some(path);
+    /// Takes note of the newest media, which came over `path`, one of which a
+    /// check vouched for.
+    pub fn handle_media(&mut self, now: Instant, path: Path) {
+        self.select(path);
+        self.heard_at = Some(now);
+    }
+
+    /// As [`IceLite::handle_media`], for reports, of which the newest is not
+    /// known: one that comes late moves nothing.
+    pub fn handle_report(&mut self, now: Instant, path: Path) {
+        if self.selected == Some(path) || !self.is_heard_within(now, LATE) {
+            self.handle_media(now, path);
+        }
+    }
+
+    /// When anything came from the peer last, be it only a check.
+    pub fn last_sign(&self) -> Option<Instant> {
+        let checked_at = self.consent_until.checked_sub(CONSENT);
+        self.heard_at.max(checked_at)
+    }
+
+    fn select(&mut self, path: Path) {
+        if self.selected != Some(path) {
+            self.selected = Some(path);
+            self.heard_at = None;
+        }
+    }
+
+    fn is_heard_within(&self, now: Instant, time: Duration) -> bool {
+        self.heard_at
+            .is_some_and(|at| now.saturating_duration_since(at) < time)
     }
 
     /// Lets consent last longer, since the time that passed was not the
@@ -146,6 +200,12 @@ impl Generation {
 
 /// How long one check allows sending (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
+/// Who receives anything reports on it more often.
+const ALIVE: Duration = Duration::from_secs(2);
+/// Packets of two paths come in the wrong order within this time.
+const LATE: Duration = Duration::from_millis(500);
+/// Some minutes of checks on one path.
+const TRANSACTIONS: usize = 64;
 /// Longer than browsers leave between the checks of a path in use.
 const FRESH: Duration = Duration::from_secs(10);
 /// Checks with former credentials are answered for so long after a path was

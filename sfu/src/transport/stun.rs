@@ -146,6 +146,7 @@ impl Check {
                 Box::new(FINGERPRINT),
             ]),
             nominated: self.message.contains(ATTR_USE_CANDIDATE),
+            transaction: self.message.transaction_id.0,
         })
     }
 
@@ -164,6 +165,8 @@ pub struct Answered {
     pub response: Vec<u8>,
     /// The peer chose this path to send on (RFC 8445 §8.1).
     pub nominated: bool,
+    /// The check's own number, which its sender chose at random.
+    pub transaction: [u8; 12],
 }
 
 /// A check has some hundred bytes; over UDP no STUN message exceeds the path's

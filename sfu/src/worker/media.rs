@@ -151,6 +151,7 @@ impl Worker {
         now: Instant,
         received_at: Instant,
         key: usize,
+        path: Path,
         datagram: &mut [u8],
     ) {
         let participant = &mut self.participants[key];
@@ -170,6 +171,7 @@ impl Worker {
             }
         };
         participant.control_intake.count(length);
+        self.follow_report(now, key, path);
         rtcp::read(&datagram[..length], |received| match received {
             rtcp::Received::SenderReport {
                 ssrc,

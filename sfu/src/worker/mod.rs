@@ -152,7 +152,7 @@ impl Worker {
         match protocol {
             Protocol::Dtls => self.handle_dtls(now, key, path, datagram),
             Protocol::Rtp => self.handle_rtp(now, received, key, path, datagram),
-            Protocol::Rtcp => self.handle_rtcp(now, received, key, datagram),
+            Protocol::Rtcp => self.handle_rtcp(now, received, key, path, datagram),
             Protocol::Stun => {}
         }
     }

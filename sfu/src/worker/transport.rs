@@ -48,8 +48,17 @@ impl Worker {
         }
         match check.answer(&password, path.remote) {
             Ok(answered) => {
+                let participant = &mut self.participants[key];
+                if participant.ice.has_seen(answered.transaction) {
+                    if participant.paths.contains(&path) {
+                        self.control.push(path, &answered.response);
+                    } else {
+                        self.statistics.dropped.stun += 1;
+                    }
+                    return;
+                }
                 self.control.push(path, &answered.response);
-                let ice = &mut self.participants[key].ice;
+                let ice = &mut participant.ice;
                 let before = ice.selected();
                 ice.handle_check(now, path, &check.local_ufrag, answered.nominated);
                 self.handle_selection(now, key, before);
@@ -120,10 +129,18 @@ impl Worker {
     pub(super) fn follow_media(&mut self, now: Instant, key: usize, path: Path) {
         let ice = &mut self.participants[key].ice;
         let before = ice.selected();
+        ice.handle_media(now, path);
         if before != Some(path) {
-            ice.handle_media(path);
             self.handle_selection(now, key, before);
         }
+    }
+
+    /// As [`Worker::follow_media`], for RTCP.
+    pub(super) fn follow_report(&mut self, now: Instant, key: usize, path: Path) {
+        let ice = &mut self.participants[key].ice;
+        let before = ice.selected();
+        ice.handle_report(now, path);
+        self.handle_selection(now, key, before);
     }
 
     fn handle_selection(&mut self, now: Instant, key: usize, before: Option<Path>) {

@@ -53,6 +53,80 @@ fn an_address_that_changes_takes_the_media_along() {
 }
 
 #[test]
+fn a_check_that_comes_again_from_elsewhere_moves_nothing() {
+    let mut session = in_a_call();
+    // It only listens.
+    session.sending(A).is_on = false;
+    let address = session.peers[&A].address;
+    let check = session.peer(A).check();
+    session.inject(address, check.clone());
+    session.deliveries_to_strangers = 0;
+    session.peer(A).received.clear();
+
+    for port in 0..60 {
+        let elsewhere = SocketAddr::from(([203, 0, 113, 66], 4000 + port % 20));
+        session.inject(elsewhere, check.clone());
+        session.run(Duration::from_millis(100));
+    }
+
+    let ssrc = slot_ssrc(A, audio_slot(0));
+    let heard = session.peers[&A].received_on(ssrc).len();
+    assert!(heard >= 298, "A hears {heard} packets");
+    assert_eq!(session.deliveries_to_strangers, 0);
+}
+
+#[test]
+fn a_check_that_was_caught_on_its_way_moves_nothing_while_the_peer_is_heard() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.peer(A).received.clear();
+
+    for port in 0..60 {
+        let check = session.peer(A).check();
+        let elsewhere = SocketAddr::from(([203, 0, 113, 66], 4000 + port));
+        session.inject(elsewhere, check);
+        session.run(Duration::from_millis(100));
+    }
+
+    let ssrc = slot_ssrc(A, audio_slot(0));
+    let heard = session.peers[&A].received_on(ssrc).len();
+    assert!(heard >= 298, "A hears {heard} packets");
+}
+
+#[test]
+fn who_only_listens_takes_the_media_along_to_another_address() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.peer(A).address = SocketAddr::from(([203, 0, 113, 9], 4000));
+    for _ in 0..5 {
+        let check = session.peer(A).check();
+        let address = session.peers[&A].address;
+        session.inject(address, check);
+        session.run(Duration::from_millis(500));
+    }
+
+    let heard = sound_since(&mut session, A, Duration::from_secs(1));
+
+    assert!(heard >= 48, "A hears {heard} packets");
+}
+
+#[test]
+fn a_check_sent_again_in_the_peers_name_is_no_consent() {
+    let mut session = in_a_call();
+    let address = session.peers[&A].address;
+    let check = session.peer(A).check();
+    session.inject(address, check.clone());
+    session.peer(A).is_gone = true;
+
+    for _ in 0..31 {
+        session.inject(address, check.clone());
+        session.run(Duration::from_secs(1));
+    }
+
+    assert_eq!(session.worker.statistics().participants, 1);
+}
+
+#[test]
 fn media_goes_where_media_comes_from_before_that_is_nominated() {
     let mut session = in_a_call();
     let former = session.peers[&A].address;
