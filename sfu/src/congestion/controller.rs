@@ -52,6 +52,8 @@ struct Feedback {
     /// The last numbered packet's that was no probe.
     last_sent: Option<Instant>,
     last: Option<Instant>,
+    /// When last nothing was being sent.
+    idle_at: Option<Instant>,
     /// Of the present report: the newest packet's sending and arrival.
     newest: Option<(i64, i64)>,
 }
@@ -275,6 +277,7 @@ impl Controller {
         });
         let is_idle = last_sent.is_none_or(|sent| now.saturating_duration_since(sent) > SILENCE);
         if is_idle {
+            self.feedback.idle_at = Some(now);
             // Nothing would ever show that the queue has drained, or that the
             // path is back, but a probe.
             self.delay.end_usage();
@@ -298,6 +301,15 @@ impl Controller {
             let most = self.wanted.scaled(BEYOND_WANTED).max(LEAST_PROBED);
             self.probing.start_due(now, self.lowest(), most);
         }
+    }
+
+    /// How long the receiver has said nothing while it was sent something; none
+    /// if nothing waits to be reported on.
+    pub fn silence(&self, now: Instant) -> Option<Duration> {
+        let last = self.feedback.last?;
+        let sent = self.feedback.last_sent?;
+        let since = self.feedback.idle_at.map_or(last, |at| at.max(last));
+        (sent > since).then(|| now.saturating_duration_since(since))
     }
 
     /// When [`Controller::release_probe`] is next to be called, while a probe

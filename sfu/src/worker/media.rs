@@ -498,7 +498,7 @@ impl Worker {
         }
         if let Some(at) = published.missing.only_request(sequence) {
             let round_trip = now.saturating_duration_since(at);
-            self.participants[key].repair.measure(round_trip);
+            self.participants[key].repair.measure(now, round_trip);
         }
         let repaired = Incoming {
             sequence,

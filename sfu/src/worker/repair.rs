@@ -14,6 +14,7 @@ use crate::rtp::Ssrc;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repair {
     round_trip: Option<Duration>,
+    measured_at: Option<Instant>,
     budget: Budget,
 }
 
@@ -21,6 +22,7 @@ impl Repair {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             round_trip: None,
+            measured_at: None,
             budget: Budget::new(now, REPAIRS_A_SECOND, MOST_REPAIRS),
         }
     }
@@ -30,8 +32,16 @@ impl Repair {
         self.round_trip
     }
 
+    /// As [`Repair::round_trip`], if it was measured lately.
+    pub(super) fn recent_round_trip(&self, now: Instant) -> Option<Duration> {
+        let at = self.measured_at?;
+        self.round_trip
+            .filter(|_| now.saturating_duration_since(at) < ROUND_TRIP_MEMORY)
+    }
+
     /// Takes a measurement into the average (RFC 6298 §2).
-    pub(super) fn measure(&mut self, round_trip: Duration) {
+    pub(super) fn measure(&mut self, now: Instant, round_trip: Duration) {
+        self.measured_at = Some(now);
         self.round_trip = Some(match self.round_trip {
             Some(before) => before * 7 / 8 + round_trip / 8,
             None => round_trip,
@@ -137,11 +147,13 @@ impl Worker {
     ) {
         let ntp = self.clock.ntp(now);
         if let Some(round_trip) = rtcp::round_trip(ntp, last_sender_report, delay) {
-            self.participants[key].repair.measure(round_trip);
+            self.participants[key].repair.measure(now, round_trip);
         }
     }
 }
 
+/// Twice as long as browsers are between two reports on sound.
+const ROUND_TRIP_MEMORY: Duration = Duration::from_secs(10);
 /// Taken for a publisher's before it was measured.
 const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Some 9 Mbit/s.

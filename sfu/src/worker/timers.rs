@@ -128,10 +128,25 @@ impl Worker {
             .fold((0.0, 0.0), |(sum, count), (_, fraction)| {
                 (sum + f32::from(fraction) / 256.0, count + 1.0)
             });
+        // A dead path brings no reports of loss.
+        let is_gone = participant
+            .ice
+            .last_sign()
+            .is_none_or(|at| now.saturating_duration_since(at) >= NO_SIGN);
+        let is_deaf = participant
+            .outbound
+            .congestion
+            .silence(now)
+            .is_some_and(|silence| silence >= NO_FEEDBACK);
+        let downlink_loss = if is_gone || is_deaf {
+            1.0
+        } else {
+            sum / f32::max(count, 1.0)
+        };
         let evidence = Evidence {
-            uplink_loss,
-            downlink_loss: sum / f32::max(count, 1.0),
-            round_trip: participant.repair.round_trip(),
+            uplink_loss: if is_gone { 1.0 } else { uplink_loss },
+            downlink_loss,
+            round_trip: participant.repair.recent_round_trip(now),
             downlink: if slots().any(|slot| slot.is_paused) {
                 Capacity::Paused
             } else if participant.outbound.is_narrow {
@@ -163,5 +178,9 @@ const SWIFT_FEEDBACK: Duration = Duration::from_millis(15);
 /// Later than any load makes a tick.
 const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);
+/// Longer than any browser leaves between two checks of a path.
+const NO_SIGN: Duration = Duration::from_secs(8);
+/// Many times as long as browsers leave between two reports on what came.
+const NO_FEEDBACK: Duration = Duration::from_secs(2);
 /// As long as a browser is between two reports on a picture, and then some.
 const LOSS_MEMORY: Duration = Duration::from_secs(3);

@@ -453,6 +453,59 @@ fn a_picture_comes_back_after_an_outage_though_nobody_is_heard() {
 }
 
 #[test]
+fn a_dead_path_is_rated_poor_and_a_live_one_good_again() {
+    let mut session = session(1, &[(B, Link::good()), (C, Link::good())]);
+    session.run(Duration::from_secs(3));
+    session.events.clear();
+    session.peer(B).is_gone = true;
+    session.run(Duration::from_secs(8));
+    let rated = |session: &Session| -> Vec<_> {
+        let events = session.events.iter();
+        let ratings = events.filter_map(|event| match event {
+            Event::Rated {
+                participant,
+                rating,
+            } => Some((*participant, rating.level)),
+            _ => None,
+        });
+        ratings.collect()
+    };
+    assert_eq!(rated(&session).last(), Some(&(B, Level::Poor)));
+
+    session.peer(B).is_gone = false;
+    session.run(Duration::from_secs(20));
+
+    assert_eq!(rated(&session).last(), Some(&(B, Level::Good)));
+    assert!(rated(&session).iter().all(|(id, _)| *id == B));
+}
+
+#[test]
+fn a_long_way_is_no_more_told_of_when_nothing_measures_it() {
+    let mut slow = Link::good();
+    slow.delay = Duration::from_millis(450);
+    let mut session = session(1, &[(B, slow)]);
+    session.run(Duration::from_secs(10));
+    let last = |session: &Session| {
+        let events = session.events.iter().rev();
+        let mut ratings = events.filter_map(|event| match event {
+            Event::Rated {
+                participant: B,
+                rating,
+            } => Some((rating.level, rating.cause)),
+            _ => None,
+        });
+        ratings.next()
+    };
+    assert_eq!(last(&session), Some((Level::Poor, Some(Cause::Delay))));
+
+    session.leave(A);
+    session.peer(B).forget_reports();
+    session.run(Duration::from_secs(25));
+
+    assert_eq!(last(&session), Some((Level::Good, None)));
+}
+
+#[test]
 fn a_picture_that_is_hidden_is_not_called_paused_until_it_is_shown_again() {
     let (mut session, mut camera) = layered_call(1, narrow(120, 100));
     let show = |session: &mut Session, shown| {

@@ -397,6 +397,11 @@ impl Peer {
         }
     }
 
+    /// Reports on nothing that it was sent before.
+    pub fn forget_reports(&mut self) {
+        self.sender_reports.clear();
+    }
+
     fn report(&mut self, now: Instant) {
         if now < self.next_report {
             return;
