@@ -34,11 +34,12 @@ impl Voice {
             .last_packet
             .replace(now)
             .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let floor = self.floor.map_or(level, |floor| {
-            level.min(floor + FLOOR_RISE * elapsed.min(LONGEST_GAP).as_secs_f32())
-        });
-        // The first packet may be voice already.
-        let floor = floor.clamp(LOWEST_FLOOR, HIGHEST_FIRST_FLOOR);
+        let floor = match self.floor {
+            Some(floor) => level.min(floor + FLOOR_RISE * elapsed.min(LONGEST_GAP).as_secs_f32()),
+            // The first packet may be voice already.
+            None => level.min(HIGHEST_FIRST_FLOOR),
+        };
+        let floor = floor.max(LOWEST_FLOOR);
         self.floor = Some(floor);
         let is_voice = level >= QUIETEST && level >= floor + ABOVE_FLOOR;
         if !is_voice {

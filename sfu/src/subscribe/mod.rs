@@ -12,5 +12,5 @@ mod train;
 pub use repair::RepairLog;
 pub use rewrite::SequenceMap;
 pub use selection::Selection;
-pub use slot::{Allowed, Forward, Offered, Padding, SlotState, SlotNumbers};
+pub use slot::{Allowed, Forward, Offered, Padding, SlotNumbers, SlotState};
 pub use train::{MAX_TRAIN, Segment, runs};

@@ -95,6 +95,19 @@ fn a_change_of_speakers_is_told_within_a_tenth_of_a_second_and_a_pause_is_not() 
 }
 
 #[test]
+fn what_is_loud_without_a_pause_is_noise_soon() {
+    let mut session = call(2);
+    set_level(&mut session, 1, 0);
+    until(&mut session, &[1]);
+
+    session.run(Duration::from_secs(20));
+
+    assert_eq!(speakers(&session), []);
+    set_level(&mut session, 2, AUDIO_LEVEL);
+    until(&mut session, &[2]);
+}
+
+#[test]
 fn who_leaves_in_the_middle_of_a_word_speaks_no_more() {
     let mut session = call(2);
     set_level(&mut session, 1, AUDIO_LEVEL);
