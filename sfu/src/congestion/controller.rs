@@ -49,6 +49,8 @@ pub struct Controller {
 struct Feedback {
     /// The first numbered packet's time.
     first_sent: Option<Instant>,
+    /// The same of packets that bear no number.
+    first_unnumbered: Option<Instant>,
     /// The last numbered packet's that was no probe.
     last_sent: Option<Instant>,
     last: Option<Instant>,
@@ -94,7 +96,10 @@ impl Controller {
     /// a limit was met, or none was for a while. Until one is met, what flows
     /// can go on.
     pub fn settled_estimate(&self, now: Instant) -> Option<Bitrate> {
-        let first = self.feedback.first_sent?;
+        let first = self
+            .feedback
+            .first_sent
+            .or(self.feedback.first_unnumbered)?;
         let estimate = self.estimate(now)?;
         if self.has_met_limit {
             return Some(estimate);
@@ -155,6 +160,7 @@ impl Controller {
     /// As [`Controller::sent`], toward a receiver that takes no numbers.
     pub fn sent_unnumbered(&mut self, now: Instant, bytes: u16) {
         let at = self.microseconds(now);
+        self.feedback.first_unnumbered.get_or_insert(now);
         self.sent
             .record(at, u64::from(bytes.saturating_add(UDP_AND_IP)));
     }
@@ -198,6 +204,7 @@ impl Controller {
             return;
         };
         self.feedback.last = Some(now);
+        self.remb = None;
         let elapsed = self.microseconds(now).saturating_sub(sent);
         let round_trip = Duration::from_micros(elapsed.unsigned_abs()).min(LONGEST_ROUND_TRIP);
         self.round_trip = self.round_trip * 7 / 8 + round_trip / 8;
@@ -436,6 +443,20 @@ mod tests {
     use super::*;
     use crate::rtcp::{self, ArrivalRecorder, Received};
     use crate::rtp::Ssrc;
+
+    #[test]
+    fn of_a_receiver_that_takes_no_numbers_its_own_estimate_is_what_is_shared_out() {
+        let start = Instant::now();
+        let mut controller = Controller::new(start);
+        let own = Bitrate::kilobits_per_second(300);
+        controller.sent_unnumbered(start, 1000);
+        let later = start + Duration::from_secs(5);
+        assert_eq!(controller.settled_estimate(later), None);
+
+        controller.remb(later, own);
+
+        assert_eq!(controller.settled_estimate(later), Some(own));
+    }
 
     #[test]
     fn a_probe_that_arrives_unevenly_says_nothing_against_what_flows() {
