@@ -104,10 +104,29 @@ impl Worker {
             .zip(&grants)
             .map(|(candidate, grant)| candidate.is_full(*grant))
             .collect();
+        self.end_pauses(key, &wishes);
         for ((wish, grant), is_full) in wishes.iter().zip(grants).zip(full) {
             let slot = &mut self.participants[key].slots[wish.slot];
             slot.ladder.step(now, grant, is_full);
             self.grant(now, key, wish, grant);
+        }
+    }
+
+    /// Nothing is paused that is not sent to the server any more.
+    fn end_pauses(&mut self, key: usize, wishes: &[Wish]) {
+        let participant = &mut self.participants[key];
+        for (index, slot) in participant.slots.iter_mut().enumerate() {
+            if slot.is_paused
+                && wishes.iter().all(|wish| wish.slot != index)
+                && let Some((publisher, source)) = slot.wanted
+            {
+                slot.is_paused = false;
+                self.events.push_back(Event::Resumed {
+                    subscriber: participant.id,
+                    publisher,
+                    source,
+                });
+            }
         }
     }
 

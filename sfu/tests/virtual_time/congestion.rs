@@ -570,6 +570,27 @@ fn voices_that_are_withheld_take_nothing_from_pictures() {
 }
 
 #[test]
+fn a_paused_picture_that_is_taken_away_is_no_more_called_paused() {
+    let (mut session, mut camera) = layered_call(1, narrow(120, 100));
+    camera.run(&mut session, Duration::from_secs(10));
+    session.events.clear();
+    let mut media = crate::session::media(A, 1);
+    media.publications.retain(|of| of.source != Source::Camera);
+    session.command(Command::Negotiate {
+        participant: A,
+        media,
+    });
+
+    session.run(Duration::from_secs(1));
+
+    let resumed = session
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Resumed { publisher: A, .. }));
+    assert_eq!(resumed.count(), 1);
+}
+
+#[test]
 fn how_a_picture_is_shown_decides_its_layer() {
     let (mut session, mut camera) = layered_call(1, Link::good());
     camera.run(&mut session, Duration::from_secs(3));
