@@ -201,7 +201,7 @@ impl Generation {
 /// How long one check allows sending (RFC 7675 §5.1).
 const CONSENT: Duration = Duration::from_secs(30);
 /// Who receives anything reports on it more often.
-const ALIVE: Duration = Duration::from_secs(2);
+const ALIVE: Duration = Duration::from_secs(1);
 /// Packets of two paths come in the wrong order within this time.
 const LATE: Duration = Duration::from_millis(500);
 /// Some minutes of checks on one path.

@@ -136,12 +136,7 @@ impl Worker {
         if is_repair {
             self.receive_repair(now, key, stream, &incoming);
         } else {
-            let reception = &mut self.streams[stream].reception;
-            let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
-            reception.record(received, sequence, header.timestamp);
-            if is_newest {
-                self.follow_media(now, key, path);
-            }
+            self.note_reception(now, received, key, path, stream, &incoming);
             self.receive_media(now, stream, &incoming);
         }
     }
@@ -233,6 +228,24 @@ impl Worker {
         if let (Some(srtp), Some(path)) = (&mut participant.srtp, participant.ice.selected()) {
             srtp.outbound.protect_rtcp(&mut compound);
             self.control.push(path, &compound);
+        }
+    }
+
+    fn note_reception(
+        &mut self,
+        now: Instant,
+        received: Instant,
+        key: usize,
+        path: Path,
+        stream: usize,
+        incoming: &Incoming,
+    ) {
+        let sequence = incoming.sequence;
+        let reception = &mut self.streams[stream].reception;
+        let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
+        reception.record(received, sequence, incoming.header.timestamp);
+        if is_newest {
+            self.follow_media(now, key, path);
         }
     }
 

@@ -432,9 +432,10 @@ impl Worker {
                 }
                 None => {
                     let known = former.iter().find(|(ssrc, _)| *ssrc == parameters.ssrc);
-                    match known {
-                        Some((_, numbers)) => SlotState::resumed(parameters, *numbers),
-                        None => SlotState::new(parameters),
+                    if let Some((_, numbers)) = known {
+                        SlotState::resumed(parameters, *numbers)
+                    } else {
+                        SlotState::new(parameters)
                     }
                 }
             });

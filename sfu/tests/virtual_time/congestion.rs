@@ -499,6 +499,7 @@ fn a_long_way_is_no_more_told_of_when_nothing_measures_it() {
     assert_eq!(last(&session), Some((Level::Poor, Some(Cause::Delay))));
 
     session.leave(A);
+    session.run(Duration::from_secs(1));
     session.peer(B).forget_reports();
     session.run(Duration::from_secs(25));
 

@@ -100,7 +100,7 @@ fn what_is_loud_without_a_pause_is_noise_soon() {
     set_level(&mut session, 1, 0);
     until(&mut session, &[1]);
 
-    session.run(Duration::from_secs(20));
+    session.run(Duration::from_secs(40));
 
     assert_eq!(speakers(&session), []);
     set_level(&mut session, 2, AUDIO_LEVEL);
