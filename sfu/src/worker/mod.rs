@@ -425,19 +425,14 @@ impl Worker {
                 moved[at] = Some(slots.len());
                 old[at].take()
             });
-            slots.push(match kept {
-                Some(mut slot) => {
-                    slot.renegotiate(parameters);
-                    slot
-                }
-                None => {
-                    let known = former.iter().find(|(ssrc, _)| *ssrc == parameters.ssrc);
-                    if let Some((_, numbers)) = known {
-                        SlotState::resumed(parameters, *numbers)
-                    } else {
-                        SlotState::new(parameters)
-                    }
-                }
+            let known = former.iter().find(|(ssrc, _)| *ssrc == parameters.ssrc);
+            slots.push(if let Some(mut slot) = kept {
+                slot.renegotiate(parameters);
+                slot
+            } else if let Some((_, numbers)) = known {
+                SlotState::resumed(parameters, *numbers)
+            } else {
+                SlotState::new(parameters)
             });
         }
         former.retain(|(ssrc, _)| slots.iter().all(|slot| slot.parameters.ssrc != *ssrc));
