@@ -437,22 +437,6 @@ fn a_picture_hidden_as_the_path_dropped_out_is_there_soon_after_it_is_shown() {
 }
 
 #[test]
-fn a_picture_comes_back_after_an_outage_though_nobody_is_heard() {
-    let (mut session, mut camera) = layered_call(1, narrow(1000, 100));
-    session.sending(C).is_on = false;
-    camera.run(&mut session, Duration::from_secs(8));
-    let mut dead = narrow(1000, 100);
-    dead.loss = Loss::Random(1.0);
-    session.set_link(B, dead);
-    camera.run(&mut session, Duration::from_secs(15));
-
-    session.set_link(B, narrow(1000, 100));
-    let back = layers_seen(&mut session, &mut camera, 80);
-
-    assert!(back[60..].iter().all(Option::is_some), "{back:?}");
-}
-
-#[test]
 fn a_dead_path_is_rated_poor_and_a_live_one_good_again() {
     let mut session = session(1, &[(B, Link::good()), (C, Link::good())]);
     session.run(Duration::from_secs(3));
