@@ -5,7 +5,8 @@ import { Member } from './member';
 let server: Server;
 
 beforeAll(async () => {
-  server = await Server.startWithKeys();
+  // While no host is there, its seat is kept.
+  server = await Server.startWithKeys({ capacity: 9 });
 });
 
 afterAll(async () => {
