@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use redb::{Builder, ConcurrencyMode, ReadableTable, TableDefinition};
 use signaling::access::UnixTime;
 use signaling::clinic::Scope;
 use signaling::store::{KeyRing, OpenError, Store, StoreKey, User};
@@ -138,6 +139,42 @@ fn a_damaged_file_is_refused_or_does_no_harm() {
     check("other content".into(), &vec![b'x'; 20_000]);
     check("a text".into(), b"not a store at all\n");
     assert!(refused > 10, "{refused}");
+}
+
+#[test]
+fn a_record_in_anothers_place_is_noticed() {
+    let (path, keys) = (fresh("swapped"), KeyRing::new(StoreKey::generate()));
+    filled(&path, &keys);
+    let table = TableDefinition::<&[u8], &[u8]>::new("api_keys");
+    let mut builder = Builder::new();
+    builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
+    let database = builder.open(&path).expect("it is a database");
+    let change = database.begin_write().expect("it is writable");
+    {
+        let mut records = change.open_table(table).expect("it is there");
+        let all: Vec<_> = records
+            .iter()
+            .expect("it reads")
+            .map(|entry| {
+                let (key, value) = entry.expect("it reads");
+                (key.value().to_vec(), value.value().to_vec())
+            })
+            .collect();
+        for (here, there) in [(0, 1), (1, 0)] {
+            let (key, value) = (all[here].0.as_slice(), all[there].1.as_slice());
+            records.insert(key, value).expect("it is writable");
+        }
+    }
+    change.commit().expect("it is writable");
+    drop(database);
+
+    let opened = Store::open(&path, keys, User::Owner);
+
+    let refused = opened.expect_err("two are swapped").to_string();
+    assert!(
+        refused.contains("a record of api_keys does not open"),
+        "{refused}"
+    );
 }
 
 #[test]
