@@ -3,9 +3,11 @@
 //! Rooms do not wait for the disk: decisions queue up here, and all that wait
 //! are written in one change.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -23,7 +25,8 @@ pub(super) struct Journal {
 }
 
 /// What keeps somebody out from now on, though it is not on disk yet: how many
-/// decisions of this name are under way. What could not be written stays.
+/// decisions of this name are under way. What could not be written stays, and
+/// a removal is tried again.
 #[derive(Clone, Default, Debug)]
 struct Pending(Arc<Mutex<HashMap<[u8; 32], usize>>>);
 
@@ -34,6 +37,13 @@ struct Job {
     /// Of what it keeps out.
     names: Vec<[u8; 32]>,
     written: oneshot::Sender<bool>,
+}
+
+/// A removal, to be tried again.
+struct Unwritten {
+    room: String,
+    decision: Decision,
+    names: Vec<[u8; 32]>,
 }
 
 impl Journal {
@@ -94,22 +104,68 @@ impl Pending {
 
 /// Ends when the journal is dropped.
 fn write(store: &Store, pending: &Pending, jobs: &mpsc::Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let batch: Vec<_> = [first].into_iter().chain(jobs.try_iter()).collect();
-        if write_all(store, &batch).is_ok() {
-            for job in batch {
-                settle(pending, job, true);
+    let mut unwritten = VecDeque::new();
+    loop {
+        let first = if unwritten.is_empty() {
+            jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            jobs.recv_timeout(RETRY)
+        };
+        match first {
+            Ok(first) => {
+                let batch = [first].into_iter().chain(jobs.try_iter()).collect();
+                write_batch(store, pending, batch, &mut unwritten);
             }
-            continue;
+            Err(RecvTimeoutError::Timeout) => retry(store, pending, &mut unwritten),
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        // One that cannot be written keeps none of the others from it.
+    }
+}
+
+fn write_batch(
+    store: &Store,
+    pending: &Pending,
+    batch: Vec<Job>,
+    unwritten: &mut VecDeque<Unwritten>,
+) {
+    if write_all(store, &batch).is_ok() {
         for job in batch {
-            let written = write_all(store, std::slice::from_ref(&job));
-            if let Err(error) = &written {
-                tracing::error!(%error, "a decision could not be stored");
-            }
-            settle(pending, job, written.is_ok());
+            settle(pending, job, true);
         }
+        return;
+    }
+    // One that cannot be written keeps none of the others from it.
+    for job in batch {
+        let written = write_all(store, std::slice::from_ref(&job));
+        if let Err(error) = &written {
+            tracing::error!(%error, "a decision could not be stored");
+            // An end is not: the room may be another session's by then.
+            let is_removal = matches!(job.decision, Decision::Remove { .. });
+            if is_removal && unwritten.len() < MOST_UNWRITTEN {
+                unwritten.push_back(Unwritten {
+                    room: job.room.clone(),
+                    decision: job.decision.clone(),
+                    names: job.names.clone(),
+                });
+            }
+        }
+        settle(pending, job, written.is_ok());
+    }
+}
+
+/// Tries once more what took place though it was not on record.
+fn retry(store: &Store, pending: &Pending, unwritten: &mut VecDeque<Unwritten>) {
+    let now = UnixTime::now();
+    while let Some(next) = unwritten.front() {
+        let written = store.write(|w| sessions::decide(w, &next.room, &next.decision, now));
+        if written.is_err() {
+            // The next one's turn, when this is tried again.
+            unwritten.rotate_left(1);
+            return;
+        }
+        tracing::info!("a decision from before is stored now");
+        pending.settle(&next.names);
+        unwritten.pop_front();
     }
 }
 
@@ -129,3 +185,9 @@ fn write_all(store: &Store, batch: &[Job]) -> Result<(), Refused> {
             .try_for_each(|job| sessions::decide(writing, &job.room, &job.decision, now))
     })
 }
+
+/// Between attempts to write what could not be written.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Beyond this they are kept in mind only.
+const MOST_UNWRITTEN: usize = 10_000;

@@ -6,6 +6,7 @@ mod group;
 mod line;
 mod origin;
 mod outbox;
+mod pending;
 mod register;
 mod request;
 mod resume;

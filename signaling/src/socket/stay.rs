@@ -12,6 +12,7 @@ use super::frame::{BINARY, TOO_FAST, judge, parse};
 use super::group::{self, GroupMessage};
 use super::line::Line;
 use super::outbox::{Next, Outbox};
+use super::pending::{PendingDecisions, Writing, must_be_on_disk, not_written};
 use super::request;
 use super::resume::{self, Return};
 use super::secret;
@@ -42,6 +43,8 @@ pub(super) struct Stay {
     received: u32,
     /// The client has not yet shown that it has the newest resume secret.
     is_unconfirmed: bool,
+    /// Once there was one.
+    pending: Option<PendingDecisions>,
 }
 
 /// Why a stay is on a socket no more.
@@ -101,6 +104,7 @@ impl Stay {
             returned: None,
             received: 0,
             is_unconfirmed: false,
+            pending: None,
         })
     }
 
@@ -110,6 +114,9 @@ impl Stay {
         loop {
             let returned = match self.serve_on(&mut line).await {
                 End::Over(code) => {
+                    if let Some(pending) = self.pending.take() {
+                        pending.finish().await;
+                    }
                     drop(self);
                     if let Some(code) = code {
                         line.end(code).await;
@@ -425,26 +432,42 @@ impl Stay {
     }
 
     /// Hands a message to the room. What people will be told of it must not be
-    /// lost with the process. Only a removal and an end take place even if they
-    /// cannot be written down.
+    /// lost with the process. Only a removal and an end take place though they
+    /// cannot be written down, or not soon.
     async fn request(&mut self, message: ClientMessage) {
         let id = self.id;
-        let decisions = self.service.register().record(id, &message);
-        let mut are_written = true;
-        for decision in decisions {
-            are_written &= decision.done().await;
+        let is_urgent = !must_be_on_disk(&message);
+        if !is_urgent
+            && self
+                .pending
+                .as_ref()
+                .is_some_and(|pending| !pending.is_idle())
+        {
+            return self.postpone(message, None);
         }
-        let is_urgent = matches!(
-            message,
-            ClientMessage::Remove { .. } | ClientMessage::EndSession {}
-        );
-        if !are_written && !is_urgent {
-            self.tell_error(ErrorCode::Internal, NOT_WRITTEN, false);
-            return;
+        let mut writing = Writing::new(self.service.register().record(id, &message));
+        match writing.soon().await {
+            Some(true) => {}
+            Some(false) if !is_urgent => return self.outbox.push(&not_written()),
+            None if !is_urgent => return self.postpone(message, Some(writing)),
+            Some(false) | None => {
+                tracing::warn!(participant = %id, "somebody is sent away before that is on record");
+            }
         }
         self.service.register().update(id, |room| {
             request::handle(room, id, message, StdInstant::now())
         });
+    }
+
+    /// Lets a decision wait for the disk, behind those that do.
+    fn postpone(&mut self, message: ClientMessage, writing: Option<Writing>) {
+        let pending = self.pending.get_or_insert_with(|| {
+            PendingDecisions::start(self.service.clone(), self.id, self.outbox.clone())
+        });
+        if !pending.push(message, writing) {
+            let why = "too many decisions wait for the server's disk";
+            self.tell_error(ErrorCode::RateLimited, why, false);
+        }
     }
 
     fn deliver(&self, message: GroupMessage) {
@@ -491,5 +514,3 @@ const RESTARTS: Rate = Rate {
 };
 
 const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";
-
-const NOT_WRITTEN: &str = "this could not be stored and was not done; try again";

@@ -22,7 +22,7 @@ use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{Limits, TrustedProxies};
 use signaling::protocol::Role;
-use signaling::room::{RoomSize, SecondDevice, SessionPolicy};
+use signaling::room::{RoomSize, SecondDevice, SessionPolicy, Sessions};
 use signaling::sdp::VideoCodecs;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use signaling::store::Store;
@@ -106,6 +106,23 @@ impl Server {
         (access, policy): (AccessPolicy, SessionPolicy),
         second_device: SecondDevice,
     ) -> Self {
+        let rules = ClinicSettings {
+            require_session: false,
+            open_rooms: policy,
+            retention: Duration::from_hours(1),
+        };
+        let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
+        Self::start_beside(timing, limits, access, second_device, sessions).await
+    }
+
+    /// With somebody else's word of who may come, and what is on record.
+    pub async fn start_beside(
+        timing: Timing,
+        limits: Limits,
+        access: AccessPolicy,
+        second_device: SecondDevice,
+        sessions: Arc<dyn Sessions>,
+    ) -> Self {
         let key = DevelopmentKey::generate();
         let keys = KeySet::from_json(&key.to_jwks()).expect("the key is good");
         let plane = Arc::new(Listener {
@@ -129,12 +146,6 @@ impl Server {
             limits,
             timing,
         };
-        let rules = ClinicSettings {
-            require_session: false,
-            open_rooms: policy,
-            retention: Duration::from_hours(1),
-        };
-        let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
         let record = Arc::new(AuditLog);
         let service = Service::with_sessions(settings, keys, plane.clone(), sessions, record);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
