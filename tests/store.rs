@@ -296,6 +296,35 @@ fn a_rotation_that_is_killed_leaves_a_store_that_opens() {
 }
 
 #[test]
+fn the_key_may_be_a_credential_that_systemd_passes() {
+    let clinic = Clinic::new("credential");
+    clinic.api_key();
+    let credentials = clinic.folder.join("credentials");
+    fs::create_dir(&credentials).expect("it is writable");
+    let passed = credentials.join("store-key");
+    fs::rename(clinic.folder.join("key"), &passed).expect("it is writable");
+    let settings = clinic.settings().replace("key_file", "key_credential");
+    let whole = format!("{}/key", clinic.folder.display());
+    fs::write(&clinic.config, settings.replace(&whole, "store-key")).expect("it is writable");
+    let list = |folder: &Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quietroom"))
+            .args(["api-key", "list", "--config", clinic.config()])
+            .env("CREDENTIALS_DIRECTORY", folder)
+            .output();
+        output.expect("the binary is built")
+    };
+
+    let output = list(&credentials);
+
+    assert!(output.status.success(), "{output:?}");
+    let listed = String::from_utf8(output.stdout).expect("it is text");
+    assert!(listed.contains("name-of-the-api-key"), "{listed}");
+    assert!(!list(&clinic.folder).status.success());
+    fs::write(&passed, "no key").expect("it is writable");
+    assert!(!list(&credentials).status.success());
+}
+
+#[test]
 fn a_rotation_leaves_files_to_their_owner() {
     let clinic = Clinic::new("owner");
     clinic.api_key();
