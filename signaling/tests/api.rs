@@ -454,7 +454,7 @@ async fn the_description_is_served_and_names_every_call() {
         .values()
         .map(|path| path.as_object().map_or(0, serde_json::Map::len))
         .sum();
-    assert_eq!(operations, 7);
+    assert_eq!(operations, 8);
     for path in paths.values() {
         for operation in path.as_object().expect("operations").values() {
             for status in ["400", "401", "403", "429"] {

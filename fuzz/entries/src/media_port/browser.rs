@@ -22,6 +22,7 @@ pub(super) struct Browser {
     pub(super) path: Path,
     pub(super) transport: TransportParameters,
     dtls: Dtls,
+    checks: u64,
     session: Option<Session>,
     highest: BTreeMap<Ssrc, ExtendedSequence>,
 }
@@ -45,6 +46,7 @@ impl Browser {
                 remote_fingerprint: Fingerprint(hash.as_ref().try_into().expect("32 bytes")),
             },
             dtls,
+            checks: 0,
             session: None,
             highest: BTreeMap::new(),
         }
@@ -55,13 +57,15 @@ impl Browser {
     }
 
     /// An honest connectivity check.
-    pub(super) fn check(&self) -> Vec<u8> {
+    pub(super) fn check(&mut self) -> Vec<u8> {
+        self.checks += 1;
         let username = format!(
             "{}:{}",
             self.transport.local.ufrag, self.transport.remote.ufrag
         );
         let mut message = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
-        message.extend([9; 12]);
+        message.extend([9; 4]);
+        message.extend(self.checks.to_be_bytes());
         message.extend([0x00, 0x06, 0, username.len() as u8]);
         message.extend(username.as_bytes());
         message.resize(message.len().next_multiple_of(4), 0);

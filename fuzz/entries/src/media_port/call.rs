@@ -253,7 +253,7 @@ impl Call {
     }
 
     fn check_one(&mut self, index: usize) {
-        let browser = &self.browsers[index];
+        let browser = &mut self.browsers[index];
         let (mut check, path) = (browser.check(), browser.path);
         self.worker.handle_datagram(self.now, path, &mut check);
         self.flush();
