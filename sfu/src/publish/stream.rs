@@ -242,7 +242,9 @@ impl Stream {
             payload_length: u16::try_from(payload.len()).ok()?,
             descriptor_length: u8::try_from(descriptor.len()).ok()?,
         };
-        let is_taken = self.subscribers.is_empty() || self.ring.insert(packet, payload, descriptor);
+        // The first packet of a layer that had stalled may find receivers.
+        let is_unused = self.subscribers.is_empty() && !self.is_stalled;
+        let is_taken = is_unused || self.ring.insert(packet, payload, descriptor);
         is_taken.then_some((packet, frame))
     }
 

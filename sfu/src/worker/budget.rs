@@ -1,6 +1,6 @@
 //! How often something may happen.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +37,12 @@ impl Budget {
     pub(super) fn has_some(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.refilled).as_millis();
         if elapsed > 0 {
+            let whole = Duration::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX));
             let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
             let refill = elapsed.saturating_mul(self.a_second);
             self.left = self.left.saturating_add(refill).min(self.most);
-            self.refilled = now;
+            // What is left of a millisecond counts the next time.
+            self.refilled = self.refilled.checked_add(whole).unwrap_or(now);
         }
         self.left >= UNIT
     }

@@ -246,7 +246,8 @@ impl Worker {
 }
 
 /// What a path takes of the pictures that are shown. What it was just found to
-/// take for one of them is little as long as it is not clearly more.
+/// take for one of them is little as long as it is not clearly more. A shared
+/// screen says nothing here: it comes in one size, and in bursts.
 fn space(
     estimate: Option<Bitrate>,
     sound: Bitrate,
@@ -255,7 +256,7 @@ fn space(
 ) -> Space {
     let shown = candidates
         .iter()
-        .filter(|candidate| candidate.shown.is_some());
+        .filter(|candidate| candidate.shown.is_some() && candidate.urgency != Urgency::Screen);
     let least = shown.map(|candidate| candidate.layers[0]).min();
     let (Some(estimate), Some(least)) = (estimate, least) else {
         return Space::Unasked;

@@ -100,9 +100,15 @@ fn a_layer_that_all_show_too_small_for_rests_until_one_shows_it_large() {
     assert_eq!(layer_now(&session, B), Some(0));
     assert_eq!(layer_now(&session, C), Some(1));
 
+    let key_frames = camera.layers[2].key_frames;
     show(&mut session, B, 720);
     camera.run(&mut session, Duration::from_millis(250));
     assert_eq!(told(&session), [Wanted::UpTo(1), Wanted::All]);
+    assert_eq!(
+        camera.layers[2].key_frames,
+        key_frames + 1,
+        "the first is not lost"
+    );
     assert_eq!(layer_now(&session, B), Some(2), "within a quarter second");
     assert_eq!(layer_now(&session, C), Some(1));
     for id in [B, C] {
