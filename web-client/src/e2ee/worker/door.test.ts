@@ -4,6 +4,7 @@ import { fromBase64url, toBase64url } from './mls/base64url';
 import type { GroupPolicy, Mls } from './mls/mls';
 import { loadTsMls } from './mls/ts-mls';
 import { everybodyMay } from './mls/virtual-room';
+import { encodeTexts, sealingInfo, sealToEach } from './sealing';
 
 const ANN = '00000000000000a1';
 const BEN = '00000000000000b2';
@@ -107,6 +108,21 @@ test('garbage from the server opens nothing and ends nothing', async () => {
   }
   expect(namesIn(await host.handle(list([BEN, knock.sealedName])))).toEqual(['Ben']);
   expect(await host.tell(BEN, 'Ada', 'x'.repeat(MAX_NOTE_LENGTH + 1))).toEqual([]);
+});
+
+test('whoever waits with a key that is none ends nothing for the host', async () => {
+  const mls = await loadTsMls();
+  const host = await doorOf(mls, ANN);
+  const { initKey } = await mls.inspectKeyPackage(fromBase64url(await keyOf(host)));
+  for (const answerKey of ['AAAA', toBase64url(new Uint8Array(32))]) {
+    const content = encodeTexts('Ben', answerKey);
+    const sealed = await sealToEach(mls, [initKey], sealingInfo('Door Name', 'room', BEN), content);
+    expect(namesIn(await host.handle(list([BEN, toBase64url(sealed)])))).toEqual(['Ben']);
+
+    const events = await host.tell(BEN, 'Ada', 'Five minutes.');
+
+    expect(events.map(({ type }) => type)).toEqual(['refused']);
+  }
 });
 
 async function doorOf(

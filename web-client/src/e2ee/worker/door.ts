@@ -100,11 +100,13 @@ export class Door {
     const caller = this.#callers.get(participantId);
     if (caller?.answerKey === undefined || text.length > MAX_NOTE_LENGTH) return [];
     const content = encodeTexts(from.slice(0, MAX_NAME_LENGTH), text);
-    const sealed = await this.#mls.seal(
-      caller.answerKey,
-      this.#info('Note', participantId),
-      content,
-    );
+    let sealed: Uint8Array;
+    try {
+      sealed = await this.#mls.seal(caller.answerKey, this.#info('Note', participantId), content);
+    } catch (error) {
+      // Who waits chose the key.
+      return [refused('answer key', error)];
+    }
     const message = { type: 'tell-waiting', participantId, message: toBase64url(sealed) } as const;
     return [{ type: 'send', message }];
   }

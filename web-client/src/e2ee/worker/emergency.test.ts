@@ -75,6 +75,17 @@ test('who left is told nothing any more', async () => {
   expect(await client.emergency.tell(TOLD)).toEqual([]);
 });
 
+test('who was out of the group tells its key again, to the same people', async () => {
+  const { client, host } = await people();
+  const both = [client.member, host.member];
+  expect(await host.emergency.handleMembers(both)).toHaveLength(1);
+  expect(await host.emergency.handleMembers(both)).toEqual([]);
+
+  host.emergency.forget();
+
+  expect(await host.emergency.handleMembers(both)).toHaveLength(1);
+});
+
 test('a key is told as somebody comes, by those who lead only', async () => {
   const { client, host, other } = await people();
   expect(await host.emergency.handleMembers([host.member])).toEqual([]);

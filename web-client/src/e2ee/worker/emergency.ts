@@ -48,6 +48,11 @@ export class Emergency {
     return [{ type: 'sealing-key', key: toBase64url(this.#key.publicKey) }];
   }
 
+  /** We are in no group for now: when we are again, others may have forgotten our key. */
+  forget(): void {
+    this.#told = new Set();
+  }
+
   /** Those who lead the session by the server's word. What is to be told the group. */
   async setLeaders(participantIds: readonly string[]): Promise<ApplicationMessage[]> {
     const before = this.#leaders;

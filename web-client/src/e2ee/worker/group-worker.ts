@@ -93,6 +93,7 @@ export class GroupWorker {
     switch (request.type) {
       case 'rejoin-group': {
         door.forget();
+        emergency.forget();
         const group = await session.rejoin(now);
         const entrance =
           group === undefined ? { keyPackage: await session.createKeyPackage(now) } : { group };
@@ -168,6 +169,7 @@ export class GroupWorker {
           break;
         case 'lost':
           this.#keys.forgetAll();
+          this.#stay?.emergency.forget();
           this.#report({ type: 'group-lost' });
           break;
         case 'epoch':
