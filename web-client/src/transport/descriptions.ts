@@ -42,7 +42,8 @@ export class Descriptions {
   /** Takes the server's answer; rejects if it does not fit the offer. */
   answer(sdp: string): Promise<void> {
     return this.#afterTheLast(async () => {
-      if (this.#isWithdrawn) return;
+      // The answer to an offer that was taken back may come late, and then twice.
+      if (this.#isWithdrawn || this.#connection.signalingState !== 'have-local-offer') return;
       await this.#accept(sdp);
       this.#answer = sdp;
     });
