@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -105,19 +105,25 @@ impl Pending {
 /// Ends when the journal is dropped.
 fn write(store: &Store, pending: &Pending, jobs: &mpsc::Receiver<Job>) {
     let mut unwritten = VecDeque::new();
+    let mut tried = Instant::now();
     loop {
         let first = if unwritten.is_empty() {
             jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            jobs.recv_timeout(RETRY)
+            jobs.recv_timeout(RETRY.saturating_sub(tried.elapsed()))
         };
         match first {
             Ok(first) => {
                 let batch = [first].into_iter().chain(jobs.try_iter()).collect();
                 write_batch(store, pending, batch, &mut unwritten);
             }
-            Err(RecvTimeoutError::Timeout) => retry(store, pending, &mut unwritten),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        // Though others may come all the time.
+        if !unwritten.is_empty() && tried.elapsed() >= RETRY {
+            retry(store, pending, &mut unwritten);
+            tried = Instant::now();
         }
     }
 }
