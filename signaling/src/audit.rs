@@ -6,8 +6,6 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::{ParticipantId, RoomId};
 
 use crate::access::UnixTime;
@@ -142,7 +140,7 @@ impl AuditSink for AuditLog {
             target = target.map(|person| tracing::field::display(person.participant)),
             action = event.action.name(),
             version = text.map(|(version, _)| version.as_str()),
-            sha256 = text.map(|(_, hash)| tracing::field::display(URL_SAFE_NO_PAD.encode(hash))),
+            sha256 = text.map(|(_, hash)| hex(hash)),
             "audit"
         );
     }
@@ -156,4 +154,13 @@ impl fmt::Display for Actor {
             Self::ApiKey(id) => write!(f, "api-key:{id}"),
         }
     }
+}
+
+/// How the hash of a text is written wherever it is read.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

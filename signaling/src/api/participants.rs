@@ -4,8 +4,6 @@ use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +13,7 @@ use super::problem::{Kind, Problem};
 use super::sessions::{answer, check_text, find, json, ok};
 use super::{Api, LiveParticipant, timestamp};
 use crate::access::UnixTime;
-use crate::audit::{Action, Person};
+use crate::audit::{Action, Person, hex};
 use crate::clinic::record::Consented;
 use crate::clinic::{Bearer, Kept, Scope, sessions};
 use crate::protocol::{Role, parse_participant_id};
@@ -49,15 +47,15 @@ pub(super) struct ParticipantList {
 /// That somebody accepted a session's text.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Consent)]
-pub(super) struct ConsentView {
+#[schema(as = Acceptance)]
+pub(super) struct AcceptanceView {
     /// The token's `jti`.
     token_id: String,
     /// The text's.
     version: String,
-    /// SHA-256 of the text, base64url without padding.
-    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
-    text_hash: String,
+    /// The text's, in hexadecimal, as in the session.
+    #[schema(min_length = 64, max_length = 64)]
+    sha256: String,
     /// The first time.
     #[schema(format = DateTime)]
     accepted_at: String,
@@ -67,7 +65,7 @@ pub(super) struct ConsentView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConsentList {
-    consents: Vec<ConsentView>,
+    consents: Vec<AcceptanceView>,
 }
 
 /// Whose tokens are to be good no longer in a session's room: one token's
@@ -161,7 +159,7 @@ pub(super) async fn consents(
         .look_up(move |clinic| Ok(clinic.consents(&session.id)?))
         .await?;
     Ok(ok(json(&ConsentList {
-        consents: consents.iter().map(ConsentView::of).collect(),
+        consents: consents.iter().map(AcceptanceView::of).collect(),
     })))
 }
 
@@ -345,13 +343,13 @@ impl RevocationView {
     }
 }
 
-impl ConsentView {
+impl AcceptanceView {
     fn of(consent: &Consented) -> Self {
         let acceptance = &consent.acceptance;
         Self {
             token_id: consent.token_id.clone(),
             version: acceptance.version.clone(),
-            text_hash: URL_SAFE_NO_PAD.encode(acceptance.hash),
+            sha256: hex(&acceptance.hash),
             accepted_at: timestamp::format(UnixTime(acceptance.at)),
         }
     }

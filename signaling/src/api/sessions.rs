@@ -13,7 +13,7 @@ use super::body::{self, Change};
 use super::problem::{Kind, Problem};
 use super::{Api, timestamp};
 use crate::access::UnixTime;
-use crate::audit::Action;
+use crate::audit::{Action, hex};
 use crate::clinic::record::{StoredConsent, StoredWindow};
 use crate::clinic::{Kept, Refused, Scope, Session, SessionId, sessions};
 
@@ -484,14 +484,6 @@ impl Status {
 fn whole(text: &str) -> Option<usize> {
     let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_digits.then(|| text.parse().ok()).flatten()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 fn yes() -> bool {
