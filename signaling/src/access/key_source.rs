@@ -47,6 +47,11 @@ impl KeySource {
         Self(Place::File(path))
     }
 
+    /// Whether reading it asks nobody.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.0, Place::File(_))
+    }
+
     /// An `https://` address. Its server must show a certificate of one of
     /// `authorities` (PEM), or without them of one that browsers trust.
     /// Redirects are not followed.

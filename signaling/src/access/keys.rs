@@ -121,9 +121,10 @@ impl Keys {
         self.attempt().await;
     }
 
-    /// Reads the source, unless the last attempt is too short ago.
+    /// Reads the source, unless somebody else had to answer for it just now.
     async fn attempt(&self) {
-        let may_attempt = self.cache().may_attempt(Instant::now());
+        let is_local = self.shared.source.as_ref().is_some_and(KeySource::is_local);
+        let may_attempt = is_local || self.cache().may_attempt(Instant::now());
         if may_attempt && let Err(error) = self.fetch().await {
             tracing::warn!(%error, "access.jwks cannot be read; the keys from before are used");
         }
