@@ -81,6 +81,32 @@ async fn a_flood_of_knocks_does_not_become_one_of_lists() {
     assert!(news.len() < 10, "{}", news.len());
 }
 
+#[tokio::test]
+async fn who_was_let_in_or_refused_is_off_the_list_at_once_however_many_came() {
+    let server = start(true).await;
+    let mut host = join(&server, "room", "host", "h").await;
+    for round in 0..8 {
+        let mut waiting = come(&server, "room", "client", &format!("c{round}")).await;
+        waiting.expect("waiting").await;
+        let mut list = host.receive().await;
+        while list["type"] != "waiting-list" || people(&list) == 0 {
+            list = host.receive().await;
+        }
+        let id = list["people"][0]["id"].clone();
+        let decision = if round % 2 == 0 {
+            json!({"type": "admit", "participantIds": [id]})
+        } else {
+            json!({"type": "refuse", "participantId": id})
+        };
+
+        host.send(&decision).await;
+
+        let news = barrier(&mut host).await;
+        let mut lists = news.iter().rev().filter(|n| n["type"] == "waiting-list");
+        assert_eq!(lists.next().map(people), Some(0), "{round}: {news:?}");
+    }
+}
+
 fn is_last(news: &[Value], name: &str) -> bool {
     news.last()
         .is_some_and(|news| news.to_string().contains(name))

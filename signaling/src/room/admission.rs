@@ -239,6 +239,7 @@ impl Room {
         if let Err(refusal) = self.require(by, Permission::Admit) {
             return refusal;
         }
+        let before = self.callers.len();
         let mut effects = Vec::new();
         for id in ids {
             // Nobody can accept the session's text for somebody else.
@@ -258,6 +259,10 @@ impl Room {
             effects.extend(self.enter(caller.arrival, now));
         }
         effects.extend(self.tell_waiting_list());
+        if self.callers.len() != before {
+            // Else the host would press again for somebody who is no longer there.
+            effects.extend(self.tell_door_news());
+        }
         effects
     }
 
@@ -280,6 +285,7 @@ impl Room {
         }
         let mut effects = vec![Effect::done(by, id, Action::Refuse)];
         effects.extend(self.expel(id, ErrorCode::Refused, "a host said no", now));
+        effects.extend(self.tell_door_news());
         effects
     }
 
