@@ -83,11 +83,13 @@ impl HostilePlane {
                 slot,
                 source,
             } => {
-                let mut places = self.places();
-                places
-                    .by_publication
-                    .retain(|(of, _), at| (*of, *at) != (*subscriber, *slot));
+                // A place that was emptied is known still: what was there can be
+                // sent there again.
                 if let Some(publication) = source {
+                    let mut places = self.places();
+                    places
+                        .by_publication
+                        .retain(|(of, _), at| (*of, *at) != (*subscriber, *slot));
                     let key = (*subscriber, *publication);
                     places.by_publication.insert(key, *slot);
                 }
