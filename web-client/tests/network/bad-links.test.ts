@@ -124,8 +124,9 @@ describe('somebody behind a bad link, and somebody behind a good one', () => {
         `in 80 to 105 %; queue p95 ${Math.round(queueMs)} ms, ${percent(dropped)} dropped; ` +
         `the layer that fits ${percent(fitting)} of the time`,
     );
-    expect(knownMs).toBeLessThan(SLACK * 4_000);
     // A busy machine reads feedback late, and its probes are uneven.
+    const nearlyKnownAt = traffic.estimatedAt(joined, 650_000, 1_200_000) ?? NaN;
+    expect(nearlyKnownAt - joined).toBeLessThan(SLACK * 4_000);
     expect(traffic.estimatedWithin(settled, 650_000, 1_200_000)).toBeGreaterThan(0.8);
     expect(queueMs).toBeLessThan(SLACK * 150);
     expect(dropped).toBeLessThan(SLACK * 0.02);
@@ -145,7 +146,7 @@ describe('somebody behind a bad link, and somebody behind a good one', () => {
     await passTime(fell + SQUEEZED_MS);
     const rose = Date.now();
     await link.narrow({ rate: 2_000_000, queueMs: 300 }, ['down']);
-    await passTime(rose + 12_000);
+    await passTime(rose + SLACK * 10_000);
     const [down] = await receive('2 Mbit/s, 300 kbit/s, 2 Mbit/s', fell);
     await traffic.stop();
     course.push(traffic.course(fell));
@@ -154,7 +155,7 @@ describe('somebody behind a bad link, and somebody behind a good one', () => {
     console.log(`  the upper layer is back after ${backMs} ms`);
     expect(down.longestFreezeMs).toBeLessThan(SLACK * 1_000);
     expect(down.soundMissing).toBeLessThan(SLACK * 0.015);
-    expect(backMs).toBeLessThan(10_000);
+    expect(backMs).toBeLessThan(SLACK * 10_000);
   });
 
   // These have no bar of their own: they tell, and nothing may break off for good.
