@@ -81,18 +81,16 @@ impl HostilePlane {
             Command::Assign {
                 subscriber,
                 slot,
-                source,
+                source: Some(publication),
             } => {
-                // A place that was emptied is known still: what was there can be
-                // sent there again.
-                if let Some(publication) = source {
-                    let mut places = self.places();
-                    places
-                        .by_publication
-                        .retain(|(of, _), at| (*of, *at) != (*subscriber, *slot));
-                    let key = (*subscriber, *publication);
-                    places.by_publication.insert(key, *slot);
-                }
+                // A place that is emptied stays known: what was there can be sent
+                // there again.
+                let mut places = self.places();
+                places
+                    .by_publication
+                    .retain(|(of, _), at| (*of, *at) != (*subscriber, *slot));
+                let key = (*subscriber, *publication);
+                places.by_publication.insert(key, *slot);
             }
             Command::Negotiate { participant, media } => {
                 let mut places = self.places();
