@@ -203,7 +203,7 @@ fn a_layer_that_all_paths_are_too_narrow_for_rests_and_returns_without_a_flap() 
     for seed in seeds(3) {
         let mut pinched = narrow(450, 60);
         let (mut session, mut camera) = call(seed, &[(B, pinched)]);
-        camera.run(&mut session, Duration::from_secs(25));
+        camera.run(&mut session, Duration::from_secs(75));
         assert_eq!(told(&session), [Wanted::UpTo(1)], "seed {seed}");
         session.peer(B).received.clear();
         camera.run(&mut session, Duration::from_secs(30));
