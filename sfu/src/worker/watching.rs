@@ -252,7 +252,7 @@ pub(super) const PICTURES: [Source; 2] = [Source::Camera, Source::Screen];
 const UNSEEN: Duration = Duration::from_secs(2);
 /// What all paths are too narrow for comes and goes with their estimates, and a
 /// layer that rests is slower to come back than one that is only not passed on.
-const UNTAKEN: Duration = Duration::from_secs(60);
+const UNTAKEN: Duration = Duration::from_mins(1);
 /// How long a publisher has to send a layer again before it counts as one that
 /// its own path does not take.
 const RETURN: Duration = Duration::from_secs(2);
