@@ -6,7 +6,7 @@ use super::acknowledged::RateMeter;
 use super::delay::{DelayDetector, Usage};
 use super::history::{News, SendHistory};
 use super::loss::LossControl;
-use super::probe::Probing;
+use super::probe::{ProbeResult, Probing};
 use super::rate_control::{Evidence, LEAST, RateControl};
 use super::{Bitrate, ClusterId};
 use crate::rtcp::ArrivalTime;
@@ -25,11 +25,14 @@ pub struct Controller {
     history: SendHistory,
     sent: RateMeter,
     feedback: Feedback,
-    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03).
-    remb: Option<Bitrate>,
+    /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03), and when
+    /// it came.
+    remb: Option<(Instant, Bitrate)>,
     rate: RateControl,
     loss: LossControl,
     probing: Probing,
+    /// What a burst has shown that is less than the estimate.
+    doubt: Option<Bitrate>,
     acknowledged: RateMeter,
     arrival: ArrivalClock,
     delay: DelayDetector,
@@ -72,6 +75,7 @@ impl Controller {
             rate: RateControl::new(FIRST_ESTIMATE),
             loss: LossControl::new(),
             probing: Probing::new(),
+            doubt: None,
             arrival: ArrivalClock::default(),
             feedback: Feedback::default(),
             round_trip: FIRST_ROUND_TRIP,
@@ -87,7 +91,9 @@ impl Controller {
     /// nothing from which it could be.
     pub fn estimate(&self, now: Instant) -> Option<Bitrate> {
         let by_feedback = self.is_fed(now).then(|| self.rate.estimate());
-        let bounds = [by_feedback, self.loss.bound(), self.remb];
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < REMB_LASTS;
+        let remb = self.remb.filter(|(at, _)| is_recent(*at));
+        let bounds = [by_feedback, self.loss.bound(), remb.map(|(_, own)| own)];
         let least = bounds.into_iter().flatten().min()?;
         Some(least.max(LEAST))
     }
@@ -233,22 +239,42 @@ impl Controller {
             self.flowing = rate.scaled(ROOM_TO_WAVER);
         }
         self.loss.update(now, self.lowest(), acknowledged);
-        if let Some(result) = self.probing.measure(now, self.loss.inherent())
-            && evidence.usage != Usage::Over
-        {
-            if !result.passed && !self.has_met_limit {
-                self.probing.retry(now);
-            }
-            if result.rate > self.lowest() {
-                self.probing.succeed();
-            }
-            self.rate.raise_to(result.rate);
-            self.loss.raise_to(result.rate);
-        }
+        let probe = self.probing.measure(now, self.loss.inherent());
         self.has_met_limit |= self.lowest() < before;
         if self.lowest() < before.scaled(FALL) {
             self.probing.hurry(now);
         }
+        if let Some(result) = probe.filter(|_| evidence.usage != Usage::Over) {
+            self.take_probe(now, result, evidence.limited_to.is_some());
+        }
+    }
+
+    /// Takes what a burst has proven. What is too high by a burst that was
+    /// uneven the lucky way, nothing else puts right while less is sent: but it
+    /// takes two bursts, since one can be uneven the other way.
+    fn take_probe(&mut self, now: Instant, result: ProbeResult, is_limited: bool) {
+        let ProbeResult { rate, passed } = result;
+        let before = self.lowest();
+        if !passed && !self.has_met_limit {
+            self.probing.retry(now);
+        }
+        let is_less = !passed && is_limited && rate < before.scaled(CONFIRMED);
+        if !is_less {
+            self.doubt = None;
+        } else if let Some(other) = self.doubt.take() {
+            self.rate.lower_to(rate.max(other).max(self.flowing));
+        } else {
+            self.doubt = Some(rate);
+            self.probing.expect(now);
+        }
+        if rate > before {
+            self.probing.succeed();
+            if !passed {
+                self.probing.expect(now);
+            }
+        }
+        self.rate.raise_to(rate);
+        self.loss.raise_to(rate);
     }
 
     /// Takes a report block's loss in 1/256, from a receiver that gives no
@@ -269,7 +295,7 @@ impl Controller {
     /// Takes the receiver's own estimate, which counts only while it gives no
     /// transport-wide feedback.
     pub fn remb(&mut self, now: Instant, estimate: Bitrate) {
-        self.remb = (!self.is_fed(now)).then_some(estimate);
+        self.remb = (!self.is_fed(now)).then_some((now, estimate));
     }
 
     /// Does what time brings: backs off when the receiver has fallen silent
@@ -430,7 +456,11 @@ const SILENCE_FACTOR: f64 = 0.8;
 /// An estimate that fell further is probed soon: the cause may have passed.
 const FALL: f64 = 0.7;
 /// Queues drain before they are filled again.
-const AFTER_DECREASE: Duration = Duration::from_secs(1);
+const AFTER_DECREASE: Duration = Duration::from_millis(500);
+/// A burst that shows less than this share of the estimate speaks against it.
+const CONFIRMED: f64 = 0.97;
+/// A receiver that goes by its own estimate tells it each second or so.
+const REMB_LASTS: Duration = Duration::from_secs(10);
 /// Key frames and the speed at which a pause ends need some room.
 const BEYOND_WANTED: f64 = 2.0;
 const LEAST_PROBED: Bitrate = Bitrate::kilobits_per_second(1000);
@@ -456,6 +486,19 @@ mod tests {
         controller.remb(later, own);
 
         assert_eq!(controller.settled_estimate(later), Some(own));
+    }
+
+    #[test]
+    fn a_receivers_own_estimate_does_not_outlive_it() {
+        let start = Instant::now();
+        let mut controller = Controller::new(start);
+        controller.sent_unnumbered(start, 1000);
+        let told = start + Duration::from_secs(5);
+
+        controller.remb(told, Bitrate::kilobits_per_second(300));
+
+        assert!(controller.estimate(told + REMB_LASTS / 2).is_some());
+        assert_eq!(controller.estimate(told + REMB_LASTS), None);
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub(super) struct Probing {
     next_id: NonZeroU8,
     /// The rate of a cluster to be sent after the present one.
     queued: Option<Bitrate>,
-    has_started: bool,
+    /// Bursts so far, up to a few.
+    started: u8,
     /// Bursts since the last one that showed more.
     vain: u32,
     next: Option<Instant>,
@@ -32,15 +33,20 @@ pub(super) struct Probing {
 struct Cluster {
     id: ClusterId,
     target: Bitrate,
-    bytes_left: u64,
+    /// Of all of it, more or less.
+    bytes: u64,
+    /// What may have been sent by now.
+    released: u64,
     next_release: Instant,
     packets: u32,
     sent: Span,
     arrived_packets: u32,
-    arrived: Span,
-    /// What arrived after the first half: a shaper lets the beginning of a
+    arrived_bytes: u64,
+    /// What arrived after the first part: a shaper lets the beginning of a
     /// burst through at once.
-    tail: Span,
+    tail: Line,
+    /// The end of that.
+    end: Line,
     is_measured: bool,
     ended: Option<Instant>,
 }
@@ -48,9 +54,26 @@ struct Cluster {
 /// Bytes over a stretch of time.
 #[derive(Clone, Copy, Default, Debug)]
 struct Span {
-    first: Option<(i64, u64)>,
+    first: Option<i64>,
+    /// The last moment, and the bytes of that one.
     last: Option<(i64, u64)>,
     bytes: u64,
+}
+
+/// A line through arrivals: when so many bytes were there. Two packets alone,
+/// the first and the last, would tell more of how busy the receiver was when it
+/// read them than of the path.
+#[derive(Clone, Copy, Default, Debug)]
+struct Line {
+    count: u32,
+    /// The first arrival: the others are reckoned from there.
+    first: i64,
+    last: i64,
+    bytes: u64,
+    sum_bytes: f64,
+    sum_time: f64,
+    sum_products: f64,
+    sum_squares: f64,
 }
 
 /// What an arrived burst proves.
@@ -68,14 +91,14 @@ impl Probing {
             sending: None,
             next_id: NonZeroU8::MIN,
             queued: None,
-            has_started: false,
+            started: 0,
             vain: 0,
             next: None,
         }
     }
 
     /// Starts a burst if it is time for one: at once, then every few seconds
-    /// while `most`, the highest rate of use, is beyond `estimate`.
+    /// while `most`, twice the highest rate of use, is beyond `estimate`.
     pub(super) fn start_due(&mut self, now: Instant, estimate: Bitrate, most: Bitrate) {
         if self.sending.is_some() {
             return;
@@ -86,13 +109,13 @@ impl Probing {
             self.next = None;
         } else if let Some(target) = queued {
             self.start(now, target.min(most));
-        } else if !self.has_started {
-            self.has_started = true;
+        } else if self.started == 0 {
             self.next = Some(now + INTERVAL);
             self.start(now, estimate.scaled(FIRST).min(most));
             self.queued = Some(estimate.scaled(SECOND).min(most));
         } else if now >= *self.next.get_or_insert(now + SOON) {
-            self.next = Some(now + INTERVAL);
+            let is_missed = estimate < most.scaled(0.5);
+            self.next = Some(now + if is_missed { SHORT_INTERVAL } else { INTERVAL });
             self.start(now, estimate.scaled(2.0).min(most));
         }
     }
@@ -134,8 +157,15 @@ impl Probing {
         if now < cluster.next_release {
             return 0;
         }
+        // What should have left before is not made up for: that would be
+        // faster than the target.
         cluster.next_release = now + RELEASE;
-        cluster.target.bytes_in(RELEASE).min(cluster.bytes_left)
+        cluster.released += cluster.target.bytes_in(RELEASE);
+        let left = cluster.bytes.saturating_sub(cluster.sent.bytes);
+        cluster
+            .released
+            .saturating_sub(cluster.sent.bytes)
+            .min(left)
     }
 
     /// Takes note that a burst has shown more than was known.
@@ -156,8 +186,7 @@ impl Probing {
         if let Some(cluster) = self.sending_mut() {
             cluster.packets += 1;
             cluster.sent.add(at, bytes);
-            cluster.bytes_left = cluster.bytes_left.saturating_sub(bytes);
-            if cluster.bytes_left == 0 {
+            if cluster.sent.bytes >= cluster.bytes {
                 cluster.ended = Some(now);
                 self.sending = None;
             }
@@ -170,10 +199,13 @@ impl Probing {
             && cluster.id == id
         {
             cluster.arrived_packets += 1;
-            if cluster.arrived.bytes >= cluster.sent.bytes / 2 {
+            cluster.arrived_bytes += bytes;
+            if cluster.arrived_bytes > cluster.head() {
                 cluster.tail.add(at, bytes);
             }
-            cluster.arrived.add(at, bytes);
+            if cluster.arrived_bytes > cluster.bytes / 3 * 2 {
+                cluster.end.add(at, bytes);
+            }
         }
     }
 
@@ -207,21 +239,29 @@ impl Probing {
 
     fn start(&mut self, now: Instant, target: Bitrate) {
         // What trembles too much for a short burst may show in a longer one.
-        let duration = DURATION * (1 << (self.vain / 2).min(MOST_DOUBLINGS));
+        let duration = match self.started {
+            0 | 1 => SHORTEST,
+            _ => DURATION * (1 << (self.vain / 4).min(MOST_DOUBLINGS)),
+        };
+        self.started = self.started.saturating_add(1);
         self.vain += 1;
+        // Not to fill a narrow path's queue.
+        let least = LEAST_BYTES.min(target.bytes_in(LONGEST_SENT));
         let id = ClusterId(self.next_id);
         self.next_id = self.next_id.checked_add(1).unwrap_or(NonZeroU8::MIN);
         self.sending = Some(id);
         self.clusters[slot(id)] = Some(Cluster {
             id,
             target,
-            bytes_left: target.bytes_in(duration).max(LEAST_BYTES),
+            bytes: target.bytes_in(duration).max(least),
+            released: 0,
             next_release: now,
             packets: 0,
             sent: Span::default(),
             arrived_packets: 0,
-            arrived: Span::default(),
-            tail: Span::default(),
+            arrived_bytes: 0,
+            tail: Line::default(),
+            end: Line::default(),
             is_measured: false,
             ended: None,
         });
@@ -237,6 +277,11 @@ impl Probing {
 }
 
 impl Cluster {
+    /// The bytes at its beginning that are not measured.
+    fn head(&self) -> u64 {
+        (self.bytes / 3).max(HEAD.min(self.bytes / 2))
+    }
+
     /// `reach` is the share of packets that the path does not lose by itself.
     fn measure(&mut self, reach: f64) -> Option<ProbeResult> {
         let is_there =
@@ -249,15 +294,13 @@ impl Cluster {
             return None;
         }
         self.is_measured = true;
-        let sent = self.sent.rate(End::Last).unwrap_or(self.target);
+        let sent = self.sent.rate().unwrap_or(self.target);
         let sent = sent.min(self.target.scaled(OVERSHOOT));
-        let arrived = self.arrived.rate(End::First);
-        // Otherwise a burst trembles on its way.
-        let tail = self.tail.rate(End::First);
-        let is_shaped = |whole: &Bitrate, tail: &Bitrate| *tail < whole.scaled(SHAPED);
-        let arrived = match (arrived, tail) {
-            (Some(whole), Some(tail)) if is_shaped(&whole, &tail) => Some(tail),
-            _ => arrived,
+        // The more a shaper lets through at once, the later its rate shows.
+        let is_shaped = |tail: &Bitrate, end: &Bitrate| *end < tail.scaled(SHAPED);
+        let arrived = match (self.tail.rate(), self.end.rate()) {
+            (Some(tail), Some(end)) if is_shaped(&tail, &end) => Some(end),
+            (tail, _) => tail,
         };
         let arrived = arrived.map_or(sent, |rate| rate.scaled(1.0 / reach));
         Some(if arrived < sent.scaled(SATURATED) {
@@ -275,20 +318,10 @@ impl Cluster {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    First,
-    Last,
-}
-
 impl Span {
     fn add(&mut self, at: i64, bytes: u64) {
         self.bytes += bytes;
-        match &mut self.first {
-            Some((first, count)) if at == *first => *count += bytes,
-            Some((first, _)) if at > *first => {}
-            first => *first = Some((at, bytes)),
-        }
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
         match &mut self.last {
             Some((last, count)) if at == *last => *count += bytes,
             Some((last, _)) if at < *last => {}
@@ -296,18 +329,44 @@ impl Span {
         }
     }
 
-    /// The rate, without the bytes at one end, which took none of the time.
-    fn rate(&self, without: End) -> Option<Bitrate> {
-        let ((first, first_bytes), (last, last_bytes)) = (self.first?, self.last?);
-        let left_out = match without {
-            End::First => first_bytes,
-            End::Last => last_bytes,
-        };
+    /// The rate, without the bytes that left last, which took none of the time.
+    fn rate(&self) -> Option<Bitrate> {
+        let (first, (last, last_bytes)) = (self.first?, self.last?);
         let time = Duration::from_micros(u64::try_from(last.checked_sub(first)?).ok()?);
+        Bitrate::of(self.bytes.saturating_sub(last_bytes), time)
+    }
+}
+
+impl Line {
+    #[allow(clippy::cast_precision_loss, reason = "bytes and times of a burst")]
+    fn add(&mut self, at: i64, bytes: u64) {
+        if self.count == 0 {
+            (self.first, self.last) = (at, at);
+        }
+        self.count += 1;
+        self.last = self.last.max(at);
+        self.bytes += bytes;
+        let bytes = self.bytes as f64;
+        let time = at.saturating_sub(self.first) as f64;
+        self.sum_bytes += bytes;
+        self.sum_time += time;
+        self.sum_products += bytes * time;
+        self.sum_squares += bytes * bytes;
+    }
+
+    /// The rate at which they came; `None` if all came at once.
+    fn rate(&self) -> Option<Bitrate> {
+        let time = self.last.saturating_sub(self.first);
         if time > LONGEST {
             return Some(Bitrate::ZERO);
         }
-        Bitrate::of(self.bytes.saturating_sub(left_out), time)
+        let count = f64::from(self.count);
+        let covariance = count * self.sum_products - self.sum_bytes * self.sum_time;
+        let variance = count * self.sum_squares - self.sum_bytes * self.sum_bytes;
+        // Bytes by microseconds.
+        let rate = variance / covariance;
+        let is_known = covariance > 0.0 && rate.is_finite();
+        is_known.then(|| Bitrate::bits_per_second(8_000_000).scaled(rate))
     }
 }
 
@@ -316,16 +375,28 @@ fn slot(id: ClusterId) -> usize {
 }
 
 const CLUSTERS: usize = 4;
-const DURATION: Duration = Duration::from_millis(20);
-const MOST_DOUBLINGS: u32 = 2;
+const DURATION: Duration = Duration::from_millis(40);
+/// Of the first bursts, which may be far beyond what a path takes.
+const SHORTEST: Duration = Duration::from_millis(20);
+const MOST_DOUBLINGS: u32 = 1;
 const RELEASE: Duration = Duration::from_millis(5);
 /// More than most shapers let through at once.
-const LEAST_BYTES: u64 = 5000;
+const LEAST_BYTES: u64 = 6000;
+/// But no longer than this at the target.
+const LONGEST_SENT: Duration = Duration::from_millis(150);
 const LEAST_PACKETS: u32 = 4;
+/// A burst's first bytes, which say nothing: at twice its rate, a shaper lets
+/// twice as much through as its bucket holds, a packet of full size at least.
+const HEAD: u64 = 3300;
+/// Of the rate at arrival without the first part, the end has at least as much
+/// unless a shaper let still more through.
+const SHAPED: f64 = 0.85;
 /// The first bursts, times the first estimate.
 const FIRST: f64 = 3.0;
 const SECOND: f64 = 6.0;
 const INTERVAL: Duration = Duration::from_secs(4);
+/// While there is less than could be shown.
+const SHORT_INTERVAL: Duration = Duration::from_millis(2500);
 const SOON: Duration = Duration::from_secs(1);
 const RETRIES: u32 = 4;
 /// After its end a burst has arrived, or will not.
@@ -335,11 +406,8 @@ const MOST_ARRIVE: f64 = 0.75;
 const OVERSHOOT: f64 = 1.2;
 const SATURATED: f64 = 0.9;
 const HEADROOM: f64 = 0.95;
-/// Of the whole burst's rate at arrival, its later half has at least as much on
-/// a path without a shaper.
-const SHAPED: f64 = 0.8;
-/// A burst spread over more says nothing.
-const LONGEST: Duration = Duration::from_secs(1);
+/// In microseconds: a burst spread over more says nothing.
+const LONGEST: i64 = 1_000_000;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
@@ -391,7 +459,7 @@ mod tests {
     fn what_a_shaper_lets_through_at_once_is_not_taken_for_its_rate() {
         let start = Instant::now();
         let mut probing = Probing::new();
-        probing.has_started = true;
+        probing.started = 2;
         probing.next = Some(start);
         let most = Bitrate::kilobits_per_second(5000);
         probing.start_due(start, Bitrate::kilobits_per_second(400), most);
@@ -437,7 +505,7 @@ mod tests {
             }
             assert_eq!(probing.measure(now + Duration::from_millis(900), 0.0), None);
         }
-        assert!((5..=9).contains(&bursts), "{bursts}");
+        assert!((9..=13).contains(&bursts), "{bursts}");
     }
 
     #[test]

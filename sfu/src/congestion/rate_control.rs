@@ -78,6 +78,12 @@ impl RateControl {
         }
     }
 
+    /// Lowers the estimate to what was proven otherwise, with no queue that
+    /// would have to drain.
+    pub(super) fn lower_to(&mut self, proven: Bitrate) {
+        self.estimate = self.estimate.min(proven).max(LEAST);
+    }
+
     /// Lowers the estimate without evidence of a capacity.
     pub(super) fn back_off(&mut self, now: Instant, factor: f64) {
         self.estimate = self.estimate.scaled(factor).max(LEAST);

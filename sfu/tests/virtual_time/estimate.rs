@@ -10,7 +10,7 @@ use sfu::congestion::{Bitrate, Controller, Pacer};
 use sfu::rtcp::{self, ArrivalRecorder, Received};
 use sfu::rtp::Ssrc;
 
-use crate::link::{Bottleneck, Direction, Link, Loss, Random};
+use crate::link::{Bottleneck, Direction, Lateness, Link, Loss, Random};
 use crate::session::seeds;
 
 /// One sender, its path, and its receiver.
@@ -205,6 +205,48 @@ pub fn narrow(kilobits: u64, round_trip: u64) -> Link {
     }
 }
 
+/// A path as Linux shapes it, to a machine that is busy.
+pub fn shaped(kilobits: u64, round_trip: u64, burst: u64) -> Link {
+    Link {
+        bottleneck: Some(Bottleneck::token_bucket(kilobits, burst)),
+        lateness: Lateness {
+            probability: 0.05,
+            longest: Duration::from_millis(10),
+        },
+        ..narrow(kilobits, round_trip)
+    }
+}
+
+#[test]
+fn a_shaper_that_lets_bursts_through_is_found_as_wide_as_it_is_though_half_of_it_is_used() {
+    // A packet's worth is not to be seen at all, and of more not much.
+    for (burst, most) in [(1600, 1050), (4000, 1150)] {
+        for seed in seeds(4) {
+            let mut flow = Flow::new(seed, shaped(1000, 100, burst), 3000);
+            // At first the camera's upper layer, then one that takes half.
+            flow.run(Duration::from_secs(2));
+            flow.wanted = Bitrate::kilobits_per_second(560);
+
+            flow.run(Duration::from_secs(58));
+
+            let found = flow.first_at(1, 800);
+            let (inside, median) = flow.within(4, 800..=most);
+            let (queue, lost) = flow.queue(4);
+            println!(
+                "burst {burst}, seed {seed}: 800 kbit/s {found:?} after the first second; \
+                 from 4 s on {median} kbit/s, {:.1} % of the time in 800 to {most}; \
+                 queue p95 {queue:?}, lost {:.2} %",
+                inside * 100.0,
+                lost * 100.0
+            );
+            assert!(found <= Duration::from_secs(3), "{burst}, {seed}");
+            assert!(inside > 0.9, "{burst}, {seed}: {inside}");
+            assert!(queue < Duration::from_millis(150), "{seed}: {queue:?}");
+            assert!(lost < 0.02, "{burst}, {seed}: {lost}");
+        }
+    }
+}
+
 #[test]
 fn a_megabit_is_found_within_four_seconds_and_its_queue_stays_short() {
     for seed in seeds(4) {
@@ -226,6 +268,25 @@ fn a_megabit_is_found_within_four_seconds_and_its_queue_stays_short() {
         assert!(inside > 0.85, "seed {seed}: {inside}");
         assert!(queue < Duration::from_millis(150), "seed {seed}: {queue:?}");
         assert!(lost < 0.02, "seed {seed}: {lost}");
+    }
+}
+
+#[test]
+fn probes_leave_a_very_narrow_path_to_speech() {
+    for seed in seeds(3) {
+        let mut flow = Flow::new(seed, narrow(100, 100), 500);
+        // Speech alone takes three fifths of it.
+        flow.wanted = Bitrate::ZERO;
+
+        flow.run(Duration::from_secs(40));
+
+        let (inside, median) = flow.within(10, 60..=105);
+        let from = flow.start + Duration::from_secs(10);
+        let queued = flow.path.queued.iter().filter(|(at, _)| *at >= from);
+        let longest = queued.map(|(_, time)| *time).max().flatten();
+        println!("seed {seed}: {median} kbit/s, {inside:.3} in 60 to 105, queue up to {longest:?}");
+        assert!(longest < Some(Duration::from_millis(250)), "seed {seed}");
+        assert!(inside > 0.8, "seed {seed}: {inside} {median}");
     }
 }
 

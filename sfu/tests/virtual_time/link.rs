@@ -13,6 +13,17 @@ pub struct Link {
     pub duplication: f64,
     /// Toward a participant only; none is as wide as can be.
     pub bottleneck: Option<Bottleneck>,
+    /// The receiver's machine is busy: packets are read late, and together.
+    pub lateness: Lateness,
+}
+
+/// How a busy machine reads what comes to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lateness {
+    /// The probability, at each packet, that it is late.
+    pub probability: f64,
+    /// How late at the most.
+    pub longest: Duration,
 }
 
 /// The narrowest place of a path, with a queue before it.
@@ -21,6 +32,10 @@ pub struct Bottleneck {
     pub bits_per_second: u64,
     /// What would wait longer is dropped.
     pub longest_queue: Duration,
+    /// Bytes that pass at once after a pause, as through a token bucket.
+    pub burst: u64,
+    /// Bytes that it counts of each packet beside those of IP and UDP.
+    pub framing: u64,
 }
 
 impl Bottleneck {
@@ -28,6 +43,19 @@ impl Bottleneck {
         Self {
             bits_per_second: kilobits * 1000,
             longest_queue: Duration::from_millis(500),
+            burst: 0,
+            framing: 0,
+        }
+    }
+
+    /// As Linux's `tbf` on an Ethernet device shapes, with a bucket that holds
+    /// so many bytes.
+    pub fn token_bucket(kilobits: u64, burst: u64) -> Self {
+        Self {
+            longest_queue: Duration::from_millis(300),
+            burst,
+            framing: 14,
+            ..Self::kilobits(kilobits)
         }
     }
 }
@@ -56,6 +84,10 @@ impl Link {
             loss: Loss::None,
             duplication: 0.0,
             bottleneck: None,
+            lateness: Lateness {
+                probability: 0.0,
+                longest: Duration::ZERO,
+            },
         }
     }
 }
@@ -68,7 +100,11 @@ pub struct Direction {
     /// there; `None` for one that was lost on the way.
     pub queued: Vec<(Instant, Option<Duration>)>,
     is_in_burst: bool,
+    /// When the bottleneck will have sent on all it has, and its bucket is
+    /// empty or, with nothing waiting, full again.
     free_at: Option<Instant>,
+    /// Until when the receiver's machine reads nothing.
+    unread_until: Option<Instant>,
 }
 
 impl Direction {
@@ -78,6 +114,7 @@ impl Direction {
             queued: Vec::new(),
             is_in_burst: false,
             free_at: None,
+            unread_until: None,
         }
     }
 
@@ -110,9 +147,12 @@ impl Direction {
         } else {
             1
         };
-        (0..copies)
-            .map(|_| through + self.link.delay + self.link.jitter.mul_f64(random.fraction()))
-            .collect()
+        let mut arrivals = Vec::new();
+        for _ in 0..copies {
+            let jitter = self.link.jitter.mul_f64(random.fraction());
+            arrivals.push(self.read_at(through + self.link.delay + jitter, random));
+        }
+        arrivals
     }
 
     /// Of what was sent at `from` or later: the 95th percentile of the time in
@@ -126,19 +166,38 @@ impl Direction {
         (times[slow], lost as f64 / sent.len() as f64)
     }
 
+    /// When the receiver's machine reads a packet that came at a moment.
+    fn read_at(&mut self, came: Instant, random: &mut Random) -> Instant {
+        if let Some(until) = self.unread_until.filter(|until| came < *until) {
+            return until;
+        }
+        let Lateness {
+            probability,
+            longest,
+        } = self.link.lateness;
+        if probability <= 0.0 || !random.happens(probability) {
+            return came;
+        }
+        let until = came + longest.mul_f64(random.fraction());
+        self.unread_until = Some(until);
+        until
+    }
+
     /// When the bottleneck has sent on a packet; `None` if its queue is full.
     fn pass_bottleneck(&mut self, now: Instant, bytes: usize) -> Option<Instant> {
         let Some(bottleneck) = self.link.bottleneck else {
             return Some(now);
         };
+        let time =
+            |bytes| Duration::from_nanos(bytes * 8 * 1_000_000_000 / bottleneck.bits_per_second);
+        let credit = time(bottleneck.burst);
         let start = self.free_at.map_or(now, |free| free.max(now));
-        if start - now > bottleneck.longest_queue {
+        if start - now > bottleneck.longest_queue + credit {
             return None;
         }
-        let bits = (bytes + IP_AND_UDP) as u64 * 8;
-        let end = start + Duration::from_nanos(bits * 1_000_000_000 / bottleneck.bits_per_second);
-        self.free_at = Some(end);
-        Some(end)
+        let free = start + time((bytes + IP_AND_UDP) as u64 + bottleneck.framing);
+        self.free_at = Some(free);
+        Some(free.checked_sub(credit).map_or(now, |end| end.max(now)))
     }
 }
 
