@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::congestion::Bitrate;
+use crate::rtp::Layer;
 
 /// What a slot would carry, and how it is shown.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub struct Candidate<'a> {
     pub shown: Option<Size>,
     /// The bitrate of each of its layers, the least first; at least one.
     pub layers: &'a [Bitrate],
+    /// Which they are: some come and go.
+    pub steps: &'a [Layer],
     /// How many of these, the first, are the least layer with fewer frames.
     pub thin: usize,
     /// The height in pixels of each of the others.
@@ -77,11 +80,19 @@ pub enum Grant {
     Layer(usize),
 }
 
+/// As [`Grant`], but by what it is: places change when layers come and go.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Rung {
+    Nothing,
+    UpTo(Layer),
+}
+
 /// How one slot has climbed and fallen: down at once, up only when it will
 /// last.
 #[derive(Clone, Copy, Debug)]
 pub struct Ladder {
-    present: Option<Grant>,
+    /// What was granted last.
+    present: Option<Rung>,
     /// No step up before this.
     held_until: Option<Instant>,
     hold: Duration,
@@ -102,15 +113,9 @@ impl Default for Ladder {
 }
 
 impl Ladder {
-    /// What was granted last.
-    #[cfg(test)]
-    pub fn present(&self) -> Option<Grant> {
-        self.present
-    }
-
     /// Takes a step, and remembers it. `is_full` if it is to the highest layer
     /// of use: the path is then no reason to wait before the next.
-    pub fn step(&mut self, now: Instant, grant: Grant, is_full: bool) {
+    pub fn step(&mut self, now: Instant, grant: Rung, is_full: bool) {
         let Some(before) = self.present.replace(grant) else {
             return;
         };
@@ -133,10 +138,18 @@ impl Ladder {
     /// No picture is worse than one that may have to go again soon.
     fn may_climb(&self, now: Instant) -> bool {
         let has_waited = || {
-            self.present == Some(Grant::Nothing)
+            self.present == Some(Rung::Nothing)
                 && self.fell.is_some_and(|at| now >= at + LONGEST_PAUSE)
         };
         self.held_until.is_none_or(|until| now >= until) || has_waited()
+    }
+
+    /// Whether a step is no more than what was granted last. So is the least
+    /// one while anything is sent.
+    fn keeps(&self, step: Layer, is_least: bool) -> bool {
+        self.present.is_some_and(|present| {
+            present > Rung::Nothing && (is_least || Rung::UpTo(step) <= present)
+        })
     }
 }
 
@@ -226,7 +239,7 @@ impl Share {
         for layer in (least..=highest).rev() {
             let grant = Grant::Layer(layer);
             let cost = candidate.cost(grant).minus(paid);
-            let is_kept = candidate.ladder.present.is_some_and(|now| grant <= now);
+            let is_kept = candidate.ladder.keeps(candidate.steps[layer], layer == 0);
             let is_first = candidate.ladder.present.is_none();
             let fits = match &self.left {
                 None => true,
@@ -319,6 +332,23 @@ mod tests {
         height: 720,
     });
 
+    const STEPS: [Layer; 3] = [step(0), step(1), step(2)];
+    const THIN_STEPS: [Layer; 4] = [thin_step(0), thin_step(1), step(0), step(1)];
+
+    const fn step(spatial: u8) -> Layer {
+        Layer {
+            spatial,
+            temporal: u8::MAX,
+        }
+    }
+
+    const fn thin_step(temporal: u8) -> Layer {
+        Layer {
+            spatial: 0,
+            temporal,
+        }
+    }
+
     fn rates(kilobits: &[u64]) -> Vec<Bitrate> {
         let rates = kilobits.iter().copied();
         rates.map(Bitrate::kilobits_per_second).collect()
@@ -329,6 +359,7 @@ mod tests {
             urgency: Urgency::Camera,
             shown: STAGE,
             layers,
+            steps: &STEPS[..layers.len()],
             thin: 0,
             heights: &HEIGHTS[HEIGHTS.len().saturating_sub(layers.len())..],
             ladder,
@@ -337,10 +368,12 @@ mod tests {
 
     fn thin<'a>(layers: &'a [Bitrate], ladder: &'a Ladder) -> Candidate<'a> {
         Candidate {
+            layers,
+            steps: &THIN_STEPS,
             thin: 2,
             heights: &HEIGHTS[HEIGHTS.len() + 2 - layers.len()..],
             shown: TILE,
-            ..camera(layers, ladder)
+            ..camera(&layers[..1], ladder)
         }
     }
 
@@ -445,13 +478,13 @@ mod tests {
         let layers = rates(&[150, 500]);
         let mut ladder = Ladder::default();
         let mut changes = 0;
-        for step in 0..600_u32 {
-            let now = start + step * Duration::from_millis(100);
-            let estimate = 550 + u64::from(step * 7919 % 13) * 10 - 60;
+        for tenth in 0..600_u32 {
+            let now = start + tenth * Duration::from_millis(100);
+            let estimate = 550 + u64::from(tenth * 7919 % 13) * 10 - 60;
             let granted = grants(now, estimate, &[camera(&layers, &ladder)]);
-            let grant = granted[0].map_or(Grant::Nothing, Grant::Layer);
-            changes += u32::from(ladder.present().is_some_and(|before| before != grant));
-            ladder.step(now, grant, grant == Grant::Layer(1));
+            let grant = granted[0].map_or(Rung::Nothing, |layer| Rung::UpTo(STEPS[layer]));
+            changes += u32::from(ladder.present.is_some_and(|before| before != grant));
+            ladder.step(now, grant, grant == Rung::UpTo(step(1)));
         }
         assert!(changes <= 2, "{changes} changes in a minute");
     }
@@ -462,19 +495,19 @@ mod tests {
         let layers = rates(&[150, 500]);
         let mut ladder = Ladder::default();
         let mut climbs = Vec::new();
-        for step in 0..400_u32 {
-            let now = start + step * Duration::from_millis(100);
+        for tenth in 0..400_u32 {
+            let now = start + tenth * Duration::from_millis(100);
             // Enough, until the upper layer is sent.
-            let is_up = ladder.present() == Some(Grant::Layer(1));
+            let is_up = ladder.present == Some(Rung::UpTo(step(1)));
             let estimate = if is_up { 400 } else { 900 };
             let granted = grants(now, estimate, &[camera(&layers, &ladder)]);
-            let grant = granted[0].map_or(Grant::Nothing, Grant::Layer);
+            let grant = granted[0].map_or(Rung::Nothing, |layer| Rung::UpTo(STEPS[layer]));
             if is_up {
-                assert_eq!(grant, Grant::Layer(0));
-            } else if grant == Grant::Layer(1) {
-                climbs.push(step);
+                assert_eq!(grant, Rung::UpTo(step(0)));
+            } else if grant == Rung::UpTo(step(1)) {
+                climbs.push(tenth);
             }
-            ladder.step(now, grant, grant == Grant::Layer(1));
+            ladder.step(now, grant, grant == Rung::UpTo(step(1)));
         }
         let pauses: Vec<_> = climbs.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses, [21, 41, 81, 161]);
@@ -491,8 +524,35 @@ mod tests {
         }
         let two = vec![thin(&layers, &ladder); 2];
         assert_eq!(grants(now, 320, &two), [Some(2), Some(0)]);
-        ladder.step(now, Grant::Layer(3), true);
+        ladder.step(now, Rung::UpTo(step(1)), true);
         assert_eq!(grants(now, 150, &[thin(&layers, &ladder)]), [Some(1)]);
+    }
+
+    #[test]
+    fn what_is_sent_is_known_again_when_steps_below_it_come_and_go() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let (with_thin, without) = (rates(&[70, 100, 150, 500]), rates(&[150, 500, 1500]));
+        let mut ladder = Ladder::default();
+        ladder.step(now, Rung::UpTo(step(1)), true);
+        ladder.step(now, Rung::UpTo(step(0)), false);
+
+        // There would be room to go on with the upper layer, but not to begin
+        // with it, and not yet.
+        for estimate in [540, 700] {
+            let candidate = Candidate {
+                shown: STAGE,
+                ..thin(&with_thin, &ladder)
+            };
+            assert_eq!(grants(later, estimate, &[candidate]), [Some(2)]);
+            let candidates = [camera(&without, &ladder)];
+            assert_eq!(grants(later, estimate, &candidates), [Some(0)]);
+        }
+
+        // A picture with fewer frames stays, though it has no such step any more.
+        ladder.step(later, Rung::UpTo(thin_step(1)), false);
+        let candidates = [camera(&without, &ladder)];
+        assert_eq!(grants(later, 200, &candidates), [Some(0)]);
     }
 
     #[test]
@@ -500,11 +560,11 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut ladder = Ladder::default();
-        ladder.step(at(0), Grant::Layer(0), false);
-        ladder.step(at(100), Grant::Layer(3), true);
+        ladder.step(at(0), Rung::UpTo(thin_step(0)), false);
+        ladder.step(at(100), Rung::UpTo(step(1)), true);
 
-        for (time, layer) in [(1000, 2), (1200, 1), (1400, 0)] {
-            ladder.step(at(time), Grant::Layer(layer), false);
+        for (time, of) in [(1000, step(0)), (1200, thin_step(1)), (1400, thin_step(0))] {
+            ladder.step(at(time), Rung::UpTo(of), false);
         }
 
         // Once in vain is four seconds.
@@ -518,12 +578,12 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut ladder = Ladder::default();
         for second in 0..5 {
-            ladder.step(at(2 * second), Grant::Layer(1), true);
-            ladder.step(at(2 * second + 1), Grant::Layer(0), false);
+            ladder.step(at(2 * second), Rung::UpTo(step(1)), true);
+            ladder.step(at(2 * second + 1), Rung::UpTo(step(0)), false);
         }
         assert!(!ladder.may_climb(at(20)));
 
-        ladder.step(at(10), Grant::Nothing, false);
+        ladder.step(at(10), Rung::Nothing, false);
 
         assert!(!ladder.may_climb(at(13)));
         assert!(ladder.may_climb(at(14)));

@@ -6,8 +6,9 @@ use super::Worker;
 use super::event::{Event, PauseReason};
 use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
+use crate::rtp::Layer;
 use crate::subscribe::Allowed;
-use crate::subscribe::allocation::{Candidate, Grant, Urgency, allot, usual_height};
+use crate::subscribe::allocation::{Candidate, Grant, Rung, Urgency, allot, usual_height};
 use crate::subscribe::fallback::Space;
 
 /// A slot that a picture is meant for.
@@ -17,6 +18,8 @@ struct Wish {
     /// What can be sent, the least first, and its bitrate. The first `thin`
     /// are the least layer with fewer frames.
     steps: Vec<Allowed>,
+    /// The same as layers.
+    rungs: Vec<Layer>,
     bitrates: Vec<Bitrate>,
     thin: usize,
     /// Of the others, in pixels.
@@ -51,6 +54,20 @@ impl Worker {
         }
     }
 
+    /// Draws conclusions at the end of a report on what arrived. When the path
+    /// has become clearly narrower, what is sent must not wait for the time to
+    /// look at it: each tenth of a second fills the path's queue.
+    pub(super) fn end_feedback(&mut self, now: Instant, key: usize) {
+        let congestion = &mut self.participants[key].outbound.congestion;
+        let before = congestion.settled_estimate(now);
+        congestion.feedback_end(now);
+        let after = congestion.settled_estimate(now);
+        let is_less = |after| before.is_none_or(|before| after < before.scaled(CLEARLY_LESS));
+        if after.is_some_and(is_less) {
+            self.allocate(now, key);
+        }
+    }
+
     /// Shares out what a participant's path takes over its slots.
     pub(super) fn allocate(&mut self, now: Instant, key: usize) {
         let (wishes, sound) = self.wishes(now, key);
@@ -63,6 +80,7 @@ impl Worker {
                     urgency: wish.urgency,
                     shown: slot.shown.map(|shown| shown.size),
                     layers: &wish.bitrates,
+                    steps: &wish.rungs,
                     thin: wish.thin,
                     heights: &wish.heights,
                     ladder: &slot.ladder,
@@ -107,8 +125,34 @@ impl Worker {
         self.end_pauses(key, &wishes);
         for ((wish, grant), is_full) in wishes.iter().zip(grants).zip(full) {
             let slot = &mut self.participants[key].slots[wish.slot];
-            slot.ladder.step(now, grant, is_full);
+            let rung = match grant {
+                Grant::Nothing => Rung::Nothing,
+                Grant::Layer(step) => Rung::UpTo(wish.rungs[step]),
+            };
+            slot.ladder.step(now, rung, is_full);
             self.grant(now, key, wish, grant);
+            self.cut_descent_short(now, key, wish.slot, estimate);
+        }
+    }
+
+    /// Stops an upper layer at once that is far beyond what the path takes:
+    /// until the lower one's key frame is there it would only fill the path's
+    /// queue, and that frame would be lost in it.
+    fn cut_descent_short(
+        &mut self,
+        now: Instant,
+        key: usize,
+        index: usize,
+        estimate: Option<Bitrate>,
+    ) {
+        let slot = &self.participants[key].slots[index];
+        let (Some(from), Some(to), Some(estimate)) = (slot.stream(), slot.next(), estimate) else {
+            return;
+        };
+        let (from, to) = (&self.streams[from], &self.streams[to]);
+        if to.layer < from.layer && from.bitrate.get() > estimate.scaled(FAR_BEYOND) {
+            self.end_descent(key, index);
+            self.request_key_frames_for(now, key, index);
         }
     }
 
@@ -209,6 +253,7 @@ impl Worker {
                         _ if self.speaks(now, participant.room, publisher) => Urgency::Speaking,
                         _ => Urgency::Camera,
                     },
+                    rungs: steps.iter().map(|(step, _)| rung(*step)).collect(),
                     bitrates: steps.iter().map(|(_, bitrate)| *bitrate).collect(),
                     steps: steps.into_iter().map(|(step, _)| step).collect(),
                     thin,
@@ -245,6 +290,16 @@ impl Worker {
     }
 }
 
+/// A step that is allowed, by the highest layer of it.
+fn rung(step: Allowed) -> Layer {
+    let (spatial, temporal) = match step {
+        Allowed::Thin(spatial, temporal) => (spatial, temporal),
+        Allowed::UpTo(spatial) => (spatial, u8::MAX),
+        Allowed::All | Allowed::Nothing => (u8::MAX, u8::MAX),
+    };
+    Layer { spatial, temporal }
+}
+
 /// What a path takes of the pictures that are shown. What it was just found to
 /// take for one of them is little as long as it is not clearly more. A shared
 /// screen says nothing here: it comes in one size, and in bursts.
@@ -272,6 +327,9 @@ fn space(
 
 /// Times what the least picture takes: enough to begin to send it again.
 const CLEARLY: f64 = 1.5;
+const CLEARLY_LESS: f64 = 0.9;
+/// Times what a path takes: not even most of such a layer would arrive.
+const FAR_BEYOND: f64 = 1.25;
 /// How often a path is shared out anew when there is not enough for all.
 const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
 /// How often when there is.

@@ -197,12 +197,22 @@ impl Worker {
             .copied()
             .collect();
         for at in overdue {
-            let slot = &mut self.participants[at.participant].slots[at.slot];
-            let before = [slot.stream(), slot.next()];
-            slot.bind(Some(stream));
-            self.resubscribe(at.participant, at.slot, before);
-            self.streams[stream].key_frames.want();
+            self.end_descent(at.participant, at.slot);
         }
+    }
+
+    /// Lets the lower layer that is to take over do so now, without a picture
+    /// until its key frame comes.
+    pub(super) fn end_descent(&mut self, key: usize, index: usize) {
+        let slot = &mut self.participants[key].slots[index];
+        let before = [slot.stream(), slot.next()];
+        let [Some(upper), Some(lower)] = before else {
+            return;
+        };
+        slot.bind(Some(lower));
+        self.participants[key].outbound.forget(upper);
+        self.resubscribe(key, index, before);
+        self.streams[lower].key_frames.want();
     }
 
     /// The stream that a slot should carry: of the layers that are alive the

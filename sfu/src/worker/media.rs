@@ -193,9 +193,7 @@ impl Worker {
                 let outbound = &mut self.participants[key].outbound;
                 outbound.congestion.packet_feedback(number, at);
             }
-            rtcp::Received::ArrivalsEnd => {
-                self.participants[key].outbound.congestion.feedback_end(now);
-            }
+            rtcp::Received::ArrivalsEnd => self.end_feedback(now, key),
             rtcp::Received::MaximumBitrate(bits) => {
                 let estimate = Bitrate::bits_per_second(bits);
                 let outbound = &mut self.participants[key].outbound;
