@@ -1,6 +1,6 @@
 //! The delivery service of one room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sfu::identity::ParticipantId;
@@ -10,6 +10,7 @@ use super::commits::Commits;
 use super::dispute::{Changes, People, State, person};
 use super::enrolment::{Claim, Enrolment, Standing};
 use super::former::FormerMembers;
+use super::size::{MAX_KEY_PACKAGE, MAX_MESSAGE, limit, validate};
 use crate::limits::{Rate, TokenBucket};
 use crate::protocol::{ErrorCode, GroupCommit, Opaque, ServerMessage};
 
@@ -24,7 +25,7 @@ pub struct Delivery {
     /// members had the time to report theirs.
     pub(super) recovering_until: Option<Instant>,
     /// Whose socket is gone, and since when.
-    away: BTreeMap<ParticipantId, Instant>,
+    pub(super) away: BTreeMap<ParticipantId, Instant>,
     /// Whose seats are whose; a seat that is not here is a person of its own.
     pub(super) people: People,
     pub(super) former: FormerMembers,
@@ -322,74 +323,6 @@ impl Delivery {
         self.group.as_ref().map(|group| group.state.epoch)
     }
 
-    /// Somebody who waits makes the group if nobody is in one, or if the one
-    /// who was asked does not.
-    fn find_creator(&mut self, now: Instant, told: &mut Vec<Told>) {
-        let is_late = |since: Instant| now.saturating_duration_since(since) > CREATION;
-        if self.group.is_some() && self.is_deserted(now) {
-            self.group = None;
-            self.recovering_until = None;
-            for standing in self.participants.values_mut() {
-                if let Standing::Member { .. } = standing {
-                    *standing = Standing::Waiting(Enrolment::of_former(None));
-                }
-            }
-        }
-        if self.group.is_some() || self.creator.is_some_and(|(_, since)| !is_late(since)) {
-            return;
-        }
-        let late = self.creator.map(|(creator, _)| creator);
-        let mut waiting = self.participants.keys().filter(|id| Some(**id) != late);
-        let next = waiting.find(|id| !self.away.contains_key(id));
-        if let Some(id) = next.copied() {
-            self.ask_to_create(id, now, told);
-        }
-    }
-
-    fn ask_to_create(&mut self, id: ParticipantId, now: Instant, told: &mut Vec<Told>) {
-        self.creator = Some((id, now));
-        if let Some(Standing::Waiting(enrolment)) = self.participants.get_mut(&id) {
-            enrolment.ask_to_create();
-        }
-        told.push((id, ServerMessage::MlsCreate {}));
-    }
-
-    /// Gives a group up whose members let nobody in, once more people wait in
-    /// vain than are in it: the one that asked makes another.
-    fn replace_mute_group(&mut self, asker: ParticipantId, now: Instant, told: &mut Vec<Told>) {
-        let mut neglected = BTreeSet::new();
-        let mut inside = BTreeSet::new();
-        for (id, standing) in &self.participants {
-            match standing {
-                Standing::Waiting(enrolment) if enrolment.is_neglected(now) => {
-                    neglected.insert(person(&self.people, *id));
-                }
-                Standing::Waiting(_) => {}
-                Standing::Member { .. } => {
-                    inside.insert(person(&self.people, *id));
-                }
-            }
-        }
-        let waits = matches!(self.participants.get(&asker),
-            Some(Standing::Waiting(enrolment)) if enrolment.is_neglected(now));
-        if self.group.is_none() || !waits || neglected.len() <= inside.len() {
-            return;
-        }
-        self.group = None;
-        self.recovering_until = None;
-        self.ask_to_create(asker, now, told);
-        for (id, standing) in &mut self.participants {
-            match standing {
-                Standing::Member { .. } => {
-                    *standing = Standing::Waiting(Enrolment::of_former(None));
-                    told.push((*id, ServerMessage::MlsKeyPackageWanted {}));
-                }
-                // Each has as much time with the new group.
-                Standing::Waiting(enrolment) => enrolment.forget_overdue(),
-            }
-        }
-    }
-
     /// Takes back what most of those who are to follow it refuse.
     pub(super) fn judge(&mut self, now: Instant, told: &mut Vec<Told>) {
         let are_returning = self.are_returning(now);
@@ -466,46 +399,6 @@ impl Delivery {
                 .any(|other| !is_listed(other) && !self.away.contains_key(&other))
     }
 
-    /// Brings somebody who waits in vain to a member, another one each time:
-    /// the members may take it for one of them, so that none asks for it.
-    fn sponsor(&mut self, id: ParticipantId, now: Instant, told: &mut Vec<Told>) {
-        let mut members: Vec<_> = self
-            .participants
-            .iter()
-            .filter(|(member, _)| !self.away.contains_key(member))
-            .filter_map(|(member, standing)| match standing {
-                Standing::Member { leaf, .. } => Some(((*leaf)?, *member)),
-                Standing::Waiting(_) => None,
-            })
-            .collect();
-        members.sort_unstable();
-        let Some(Standing::Waiting(enrolment)) = self.participants.get_mut(&id) else {
-            return;
-        };
-        let last = members
-            .iter()
-            .position(|(_, member)| Some(*member) == enrolment.sponsor());
-        let next = last.map_or(0, |last| last + 1) % members.len().max(1);
-        let Some((_, member)) = members.get(next) else {
-            return;
-        };
-        if let Some(key_package) = enrolment.hand_to_sponsor(*member, now) {
-            told.push(hand_out(*member, id, key_package));
-        }
-    }
-
-    /// Whether there are members and none of them has been heard of lately.
-    fn is_deserted(&self, now: Instant) -> bool {
-        self.participants
-            .iter()
-            .filter(|(_, standing)| matches!(standing, Standing::Member { .. }))
-            .all(|(id, _)| {
-                self.away
-                    .get(id)
-                    .is_some_and(|since| now.saturating_duration_since(*since) > ABSENCE)
-            })
-    }
-
     pub(super) fn enter(&mut self, id: ParticipantId, leaf: Option<u32>, epoch: Option<u32>) {
         let standing = Standing::Member {
             leaf,
@@ -558,42 +451,13 @@ impl Delivery {
     }
 }
 
-fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
+pub(super) fn hand_out(to: ParticipantId, of: ParticipantId, key_package: Opaque) -> Told {
     let message = ServerMessage::MlsKeyPackage {
         participant_id: of.to_string(),
         key_package,
     };
     (to, message)
 }
-
-fn validate(commit: &GroupCommit) -> Result<(), Invalid> {
-    limit("commit", &commit.commit, MAX_COMMIT)?;
-    limit("group info", &commit.group_info, MAX_GROUP_INFO)?;
-    limit("transcript hash", &commit.transcript_hash, MAX_HASH)?;
-    if let Some(welcome) = &commit.welcome {
-        limit("welcome", welcome, MAX_WELCOME)?;
-    }
-    if commit.added.is_empty() != commit.welcome.is_none() {
-        return Err(Invalid::WelcomeMismatch);
-    }
-    Ok(())
-}
-
-pub(super) fn limit(what: &'static str, opaque: &Opaque, most: usize) -> Result<(), Invalid> {
-    if opaque.len() > most {
-        return Err(Invalid::TooLarge(what));
-    }
-    Ok(())
-}
-
-// Characters of base64url. In a room of 25 a commit has up to 9,000, a group
-// info and a welcome 10,000, a key package 1,000.
-const MAX_KEY_PACKAGE: usize = 16 * 1024;
-pub(super) const MAX_COMMIT: usize = 64 * 1024;
-pub(super) const MAX_GROUP_INFO: usize = 64 * 1024;
-const MAX_WELCOME: usize = 64 * 1024;
-const MAX_MESSAGE: usize = 24 * 1024;
-pub(super) const MAX_HASH: usize = 128;
 
 /// Each member's commits. One costs every other some 30 ms; who comes or goes
 /// meanwhile is in the next.
@@ -602,14 +466,8 @@ const COMMITS: Rate = Rate {
     burst: 10,
 };
 
-/// For making a group.
-const CREATION: Duration = Duration::from_secs(3);
-
 /// Within which a newcomer's question and its welcome may have crossed.
 const WELCOME_TRAVEL: Duration = Duration::from_secs(2);
-
-/// After which members without a socket welcome nobody.
-const ABSENCE: Duration = Duration::from_secs(2);
 
 /// The first time that somebody's commits are not taken; four times as long
 /// with each further one.

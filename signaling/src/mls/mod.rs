@@ -6,10 +6,12 @@
 //! room. All that it knows its members can tell it again, so it may be lost.
 
 mod commits;
+mod creation;
 mod delivery;
 mod dispute;
 mod enrolment;
 mod former;
 mod recovery;
+mod size;
 
 pub use delivery::{Delivery, Invalid, Place, Told};

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use sfu::identity::ParticipantId;
 
 use super::commits::Commits;
-use super::delivery::{
-    Delivery, Group, Invalid, MAX_COMMIT, MAX_GROUP_INFO, MAX_HASH, Told, limit,
-};
+use super::delivery::{Delivery, Group, Invalid, Told};
 use super::dispute::{Changes, State, person};
 use super::enrolment::{Enrolment, Standing};
+use super::size::{MAX_COMMIT, MAX_GROUP_INFO, MAX_HASH, limit};
 use crate::protocol::{GroupReport, Opaque, ServerMessage};
 
 impl Delivery {
