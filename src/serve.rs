@@ -157,6 +157,12 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     tracing::debug!(?media, "media workers listen");
 
     let settings = service_settings(config, proxies.clone());
+    if !config.rooms.require_session && !store.api_keys()?.is_empty() {
+        tracing::warn!(
+            "rooms may be entered before the clinic's backend opens a session there; \
+             set rooms.require_session = true unless that is meant"
+        );
+    }
     let clinic = clinic(config, store);
     let service = Service::with_sessions(
         settings,

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use sfu::identity::{ParticipantId, RoomId};
 
 use crate::access::UnixTime;
@@ -140,7 +141,7 @@ impl AuditSink for AuditLog {
             target = target.map(|person| tracing::field::display(person.participant)),
             action = event.action.name(),
             version = text.map(|(version, _)| version.as_str()),
-            sha256 = text.map(|(_, hash)| hex(hash)),
+            sha256 = text.map(|(_, hash)| HEXLOWER.encode(hash)),
             "audit"
         );
     }
@@ -154,13 +155,4 @@ impl fmt::Display for Actor {
             Self::ApiKey(id) => write!(f, "api-key:{id}"),
         }
     }
-}
-
-/// How the hash of a text is written wherever it is read.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -11,6 +11,8 @@ use signaling::audit::{Action, Actor};
 use signaling::clinic::Scope;
 use signaling::limits::Rate;
 use signaling::room::NoEntry;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 #[tokio::test]
 async fn a_session_is_opened_shown_listed_and_ended() {
@@ -60,7 +62,7 @@ async fn a_session_is_opened_shown_listed_and_ended() {
     let events = server.audit.events();
     let actions: Vec<_> = events.iter().map(|event| event.action.clone()).collect();
     // The second end is on record too: somebody asked for it.
-    assert_eq!(actions, [Action::Open, Action::End, Action::End]);
+    assert_eq!(actions, [Action::Open, Action::End]);
     for event in events {
         assert_eq!(json!(event.session), session["id"]);
         assert!(matches!(event.actor, Actor::ApiKey(_)));
@@ -215,6 +217,47 @@ async fn a_request_with_the_same_idempotency_key_happens_once() {
     assert_eq!(elsewhere.status, 201);
     let list = server.call(&key, "GET", "/v1/sessions", None).await.json();
     assert_eq!(list["sessions"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn a_request_sent_again_is_answered_as_before_though_it_would_be_refused_by_now() {
+    let server = Server::start().await;
+    let key = server.key(&Scope::ALL);
+    let headers =
+        |name: &str| format!("Authorization: Bearer {key}\r\nIdempotency-Key: {name}\r\n");
+    let closes = OffsetDateTime::now_utc() + Duration::from_secs(2);
+    let closes = closes.format(&Rfc3339).expect("it is a time");
+    let window = json!({"opensAt": "2020-01-01T00:00:00Z", "closesAt": closes});
+    let open = json!({"room": "r", "window": window});
+    let send = async |name: &str, path: &str, body: Option<&Value>| {
+        let answer = server.send("POST", path, &headers(name), body).await;
+        (answer.status, answer.body)
+    };
+    let opened = send("open", "/v1/sessions", Some(&open)).await;
+    assert_eq!(opened.0, 201, "{}", opened.1);
+    let session: Value = serde_json::from_str(&opened.1).expect("JSON");
+    let path = format!("/v1/sessions/{}", session["id"].as_str().expect("an id"));
+    let (end, revoke) = (format!("{path}/end"), format!("{path}/revocations"));
+    let ended = send("end", &end, None).await;
+    let token = json!({"tokenId": "t"});
+    let revoked = send("revoke", &revoke, Some(&token)).await;
+    assert_eq!((ended.0, revoked.0), (200, 201));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+
+    assert_eq!(send("late", "/v1/sessions", Some(&open)).await.0, 422);
+    assert_eq!(send("open", "/v1/sessions", Some(&open)).await, opened);
+    assert_eq!(send("end", &end, None).await, ended);
+    assert_eq!(send("revoke", &revoke, Some(&token)).await, revoked);
+
+    // Nor is anything on record twice.
+    let actions: Vec<_> = server
+        .audit
+        .events()
+        .into_iter()
+        .map(|e| e.action)
+        .collect();
+    assert_eq!(actions, [Action::Open, Action::End, Action::RevokeTokens]);
+    assert_eq!(server.rooms.calls(), ["end r", "remove r t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,10 +20,10 @@ use sfu::identity::{ParticipantId, RoomId, SlotId, Source};
 use sfu::worker::command::{Command, Publication};
 use signaling::SlotsBy;
 use signaling::access::{Permissions, UnixTime};
-use signaling::protocol::{Permission, PublicationSource, Role, ServerMessage};
+use signaling::protocol::{ErrorCode, Permission, PublicationSource, Role, ServerMessage};
 use signaling::room::{
     Arrival, Consent, Decision, Devices, Effect, Room, RoomSize, Rules, Session, SessionPolicy,
-    Standing,
+    Standing, Undertaking,
 };
 
 proptest! {
@@ -87,27 +87,49 @@ enum Action {
     /// Microphone and camera.
     Devices(Who, bool, bool),
     Leave(Who),
+    /// A decision that the disk takes its time for.
+    Slow(Box<Action>),
+    /// One of those, by number, is on record now, or could not be written.
+    Settle(usize, bool),
 }
 
 fn actions() -> impl Strategy<Value = Action> {
-    let who = || 0..Who::try_from(STAYS.len()).expect("few");
+    prop_oneof![
+        6 => quick_actions(),
+        2 => decisions().prop_map(|decision| Action::Slow(Box::new(decision))),
+        2 => (any::<usize>(), prop::bool::weighted(0.7)).prop_map(|(one, good)| Action::Settle(one, good)),
+    ]
+}
+
+fn who() -> std::ops::Range<Who> {
+    0..Who::try_from(STAYS.len()).expect("few")
+}
+
+fn quick_actions() -> impl Strategy<Value = Action> {
     prop_oneof![
         8 => who().prop_map(Action::Arrive),
-        4 => (who(), prop::bool::weighted(0.8)).prop_map(|(a, good)| Action::Accept(a, good)),
-        3 => (who(), who()).prop_map(|(a, b)| Action::Admit(a, b)),
-        2 => who().prop_map(Action::AdmitAll),
+        13 => decisions(),
         1 => (who(), who()).prop_map(|(a, b)| Action::Refuse(a, b)),
-        1 => (who(), any::<bool>()).prop_map(|(a, on)| Action::Lock(a, on)),
         2 => (who(), who()).prop_map(|(a, b)| Action::Mute(a, b)),
         1 => who().prop_map(Action::MuteAll),
         1 => (who(), who()).prop_map(|(a, b)| Action::Ask(a, b)),
         1 => who().prop_map(Action::ShareScreen),
         1 => (who(), who()).prop_map(|(a, b)| Action::StopShare(a, b)),
-        1 => (who(), who()).prop_map(|(a, b)| Action::Remove(a, b)),
-        1 => prop::option::weighted(0.2, who()).prop_map(|a| a.map_or(Action::AdmitAll(0), Action::End)),
         4 => who().prop_map(Action::Negotiate),
         4 => (who(), any::<bool>(), any::<bool>()).prop_map(|(a, on, camera)| Action::Devices(a, on, camera)),
         2 => who().prop_map(Action::Leave),
+    ]
+}
+
+/// What must be on record before it takes place.
+fn decisions() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => (who(), prop::bool::weighted(0.8)).prop_map(|(a, good)| Action::Accept(a, good)),
+        3 => (who(), who()).prop_map(|(a, b)| Action::Admit(a, b)),
+        2 => who().prop_map(Action::AdmitAll),
+        2 => (who(), any::<bool>()).prop_map(|(a, on)| Action::Lock(a, on)),
+        1 => (who(), who()).prop_map(|(a, b)| Action::Remove(a, b)),
+        1 => prop::option::weighted(0.2, who()).prop_map(|a| a.map_or(Action::AdmitAll(0), Action::End)),
     ]
 }
 
@@ -138,7 +160,17 @@ struct Model {
     /// Who was here.
     seen: BTreeSet<Who>,
     locked: bool,
+    /// Which decision on the lock is in force.
+    lock_turn: usize,
     ended: bool,
+    /// Somebody has ended it, and that is not on record yet.
+    ending: bool,
+    /// Who at the door is let in, or accepts the text, by which decision.
+    deciding: BTreeMap<Who, usize>,
+    /// Who is sent away as soon as that is on record.
+    cut_off: BTreeSet<Who>,
+    turns: usize,
+    locks_pending: usize,
     connected: BTreeSet<Who>,
     /// Whose microphone is on by their own word.
     on: BTreeSet<Who>,
@@ -149,18 +181,30 @@ struct Model {
     sharing: Vec<Who>,
 }
 
+/// What was decided, and waits for the disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Deed {
+    Admit(Vec<Who>),
+    Accept(Who),
+    Lock(bool),
+    Remove(Token),
+    End,
+}
+
 impl Model {
     /// The co-host who stands in while no host is there.
     fn standing_in(&self) -> Option<Who> {
-        let has_host = self.inside.iter().any(|who| role(*who) == Role::Host);
-        let co_host = self.inside.iter().find(|who| role(**who) == Role::CoHost);
+        let there = || self.inside.iter().filter(|who| !self.cut_off.contains(who));
+        let has_host = there().any(|who| role(*who) == Role::Host);
+        let co_host = there().find(|who| role(**who) == Role::CoHost);
         co_host.copied().filter(|_| !has_host)
     }
 
     fn may(&self, who: Who, permission: Permission) -> bool {
         let own = Permissions::of(role(who)).allow(permission);
         let powers = Permissions::POWERS.allow(permission);
-        self.inside.contains(&who) && (own || powers && self.standing_in() == Some(who))
+        let is_heard = self.inside.contains(&who) && !self.cut_off.contains(&who);
+        is_heard && (own || powers && self.standing_in() == Some(who))
     }
 
     fn may_over(&self, who: Who, other: Who, permission: Permission) -> bool {
@@ -186,8 +230,26 @@ impl Model {
     fn has_seat(&self, who: Who, policy: &SessionPolicy) -> bool {
         let hosts = self.inside.iter().filter(|who| role(**who) == Role::Host);
         let kept = usize::from(role(who) != Role::Host && hosts.count() == 0);
-        let leaving = usize::from(Self::surplus(self.inside.iter().copied(), who).is_some());
-        self.inside.len() - leaving + kept < capacity(policy)
+        let mut seats = BTreeMap::new();
+        for other in self.inside.iter().chain(self.entering()) {
+            *seats.entry(token(*other)).or_insert(0) += 1;
+        }
+        // Of one person's many, the oldest make way.
+        let taken = seats.into_iter().map(|(person, seats)| {
+            let own = usize::from(person == token(who));
+            seats.min(MOST_DEVICES - own)
+        });
+        taken.sum::<usize>() + kept < capacity(policy)
+    }
+
+    /// Who is let in, and keeps its seat.
+    fn entering(&self) -> impl Iterator<Item = &Who> {
+        let deciding = self.deciding.keys();
+        deciding.filter(|who| self.door.contains(&(**who, true)))
+    }
+
+    fn waits(&self, who: Who) -> bool {
+        self.door.contains(&(who, true)) && !self.deciding.contains_key(&who)
     }
 
     fn wait(&mut self, who: Who, has_agreed: bool) {
@@ -217,6 +279,140 @@ impl Model {
         self.filming.remove(&who);
         self.muted.remove(&who);
         self.sharing.retain(|other| *other != who);
+        self.deciding.remove(&who);
+        self.cut_off.remove(&who);
+    }
+
+    /// What comes of a decision, once it is on record.
+    fn decide(&mut self, action: &Action, policy: &SessionPolicy) -> Option<(usize, Deed)> {
+        let turn = self.turns + 1;
+        let deed = match *action {
+            Action::Accept(who, is_good) => {
+                let reads = self.door.contains(&(who, false)) && !self.deciding.contains_key(&who);
+                if !is_good || !reads {
+                    return None;
+                }
+                self.deciding.insert(who, turn);
+                Deed::Accept(who)
+            }
+            Action::Admit(by, who) if self.may(by, Permission::Admit) => {
+                self.admit(&[who], turn, policy)?
+            }
+            Action::AdmitAll(by) if self.may(by, Permission::Admit) => {
+                let all: Vec<_> = self.door.iter().map(|(who, _)| *who).collect();
+                self.admit(&all, turn, policy)?
+            }
+            Action::Lock(by, locked) if self.may(by, Permission::Lock) => {
+                if self.locked == locked && self.locks_pending == 0 {
+                    return None;
+                }
+                self.locks_pending += 1;
+                Deed::Lock(locked)
+            }
+            Action::Remove(by, who)
+                // Nobody does it to itself, on another device either.
+                if self.may_over(by, who, Permission::Remove)
+                    && self.was_here(who)
+                    && token(by) != token(who)
+                    && !self.removed.contains(&token(who)) =>
+            {
+                self.removed.insert(token(who));
+                self.let_in.remove(&token(who));
+                Deed::Remove(token(who))
+            }
+            Action::End(by) if self.may(by, Permission::End) && !self.ending => {
+                self.ending = true;
+                Deed::End
+            }
+            _ => return None,
+        };
+        self.turns = turn;
+        Some((turn, deed))
+    }
+
+    fn admit(&mut self, people: &[Who], turn: usize, policy: &SessionPolicy) -> Option<Deed> {
+        let mut entering = Vec::new();
+        for who in people {
+            let may = self.waits(*who) && !self.removed.contains(&token(*who));
+            if may && self.has_seat(*who, policy) {
+                self.deciding.insert(*who, turn);
+                entering.push(*who);
+            }
+        }
+        (!entering.is_empty()).then_some(Deed::Admit(entering))
+    }
+
+    /// Nothing is passed on of whom a deed sends away.
+    fn cut(&mut self, deed: &Deed) {
+        let meant = match deed {
+            Deed::Remove(gone) => of_token(*gone),
+            Deed::End => self.inside.clone(),
+            _ => Vec::new(),
+        };
+        for who in meant.into_iter().filter(|who| self.inside.contains(who)) {
+            if self.connected.remove(&who) {
+                self.sharing.retain(|other| *other != who);
+            }
+            self.cut_off.insert(who);
+        }
+    }
+
+    /// It is on record, or could not be written: then only who is sent away
+    /// goes.
+    fn conclude(&mut self, turn: usize, deed: &Deed, is_good: bool, policy: &SessionPolicy) {
+        let is_meant = |model: &Self, who| model.deciding.get(&who) == Some(&turn);
+        match deed {
+            Deed::Admit(entering) => {
+                for who in entering.iter().copied() {
+                    let is_here = is_meant(self, who);
+                    if !is_good {
+                        if is_here {
+                            self.deciding.remove(&who);
+                        }
+                    } else if !self.removed.contains(&token(who)) {
+                        self.let_in.insert(token(who));
+                        if is_here {
+                            self.door.retain(|(other, _)| *other != who);
+                            self.deciding.remove(&who);
+                            self.enter(who);
+                        }
+                    }
+                }
+            }
+            Deed::Accept(who) => {
+                let is_here = is_meant(self, *who);
+                if is_good {
+                    self.agreed.insert(token(*who));
+                }
+                let is_out = is_good && self.removed.contains(&token(*who));
+                if is_here && !is_out {
+                    self.deciding.remove(who);
+                    if is_good {
+                        self.door.retain(|(other, _)| other != who);
+                        self.pass(*who, policy);
+                    }
+                }
+            }
+            Deed::Lock(locked) => {
+                self.locks_pending -= 1;
+                if is_good && turn > self.lock_turn {
+                    self.lock_turn = turn;
+                    self.locked = *locked;
+                }
+            }
+            Deed::Remove(gone) => {
+                for who in of_token(*gone) {
+                    self.go(who);
+                }
+            }
+            Deed::End => {
+                self.ended = true;
+                for who in self.inside.clone() {
+                    self.go(who);
+                }
+                self.door.clear();
+            }
+        }
     }
 
     /// Past the text: in, or waiting, or away.
@@ -232,12 +428,14 @@ impl Model {
         }
     }
 
+    /// What needs no record.
     fn perform(&mut self, action: &Action, policy: &SessionPolicy) {
         match *action {
             Action::Arrive(who) => {
                 let may_admit = Permissions::of(role(who)).allow(Permission::Admit);
                 let is_shut = self.locked && !self.let_in.contains(&token(who)) && !may_admit;
                 if self.ended
+                    || self.ending
                     || self.is_here(who)
                     || self.removed.contains(&token(who))
                     || is_shut
@@ -251,33 +449,12 @@ impl Model {
                     self.pass(who, policy);
                 }
             }
-            Action::Accept(who, is_good) => {
-                if is_good && self.door.contains(&(who, false)) {
-                    self.door.retain(|(other, _)| *other != who);
-                    self.agreed.insert(token(who));
-                    self.pass(who, policy);
-                }
-            }
-            Action::Admit(by, who) if self.may(by, Permission::Admit) => {
-                if self.door.contains(&(who, true)) && self.has_seat(who, policy) {
-                    self.door.retain(|(other, _)| *other != who);
-                    self.enter(who);
-                }
-            }
-            Action::AdmitAll(by) if self.may(by, Permission::Admit) => {
-                for (who, has_agreed) in self.door.clone() {
-                    if has_agreed && self.has_seat(who, policy) {
-                        self.door.retain(|(other, _)| *other != who);
-                        self.enter(who);
-                    }
-                }
-            }
             Action::Refuse(by, who) if self.may_over(by, who, Permission::Admit) => {
-                if !self.inside.contains(&who) {
+                let is_let_in = self.entering().any(|other| *other == who);
+                if !self.inside.contains(&who) && !is_let_in {
                     self.go(who);
                 }
             }
-            Action::Lock(by, locked) if self.may(by, Permission::Lock) => self.locked = locked,
             Action::Mute(by, who) if self.may_over(by, who, Permission::Mute) => self.mute(who),
             Action::MuteAll(by) if self.may(by, Permission::Mute) => {
                 let quiet: Vec<_> = self.inside.clone();
@@ -295,25 +472,6 @@ impl Model {
             }
             Action::StopShare(by, who) if self.may_over(by, who, Permission::Mute) => {
                 self.sharing.retain(|other| *other != who);
-            }
-            Action::Remove(by, who)
-                // Nobody does it to itself, on another device either.
-                if self.may_over(by, who, Permission::Remove)
-                    && self.was_here(who)
-                    && token(by) != token(who) =>
-            {
-                self.removed.insert(token(who));
-                self.let_in.remove(&token(who));
-                for stay in everybody().filter(|stay| token(*stay) == token(who)) {
-                    self.go(stay);
-                }
-            }
-            Action::End(by) if self.may(by, Permission::End) => {
-                self.ended = true;
-                for who in self.inside.clone() {
-                    self.go(who);
-                }
-                self.door.clear();
             }
             Action::Negotiate(who) => {
                 if self.inside.contains(&who) {
@@ -377,6 +535,8 @@ struct Trial {
     room: Room,
     model: Model,
     now: Instant,
+    /// What waits for the disk.
+    slow: Vec<(Undertaking, (usize, Deed))>,
     /// Who feeds each slot of the media plane.
     fed: BTreeMap<(ParticipantId, SlotId), (ParticipantId, Source)>,
 }
@@ -395,17 +555,111 @@ impl Trial {
             room: Room::with_rules(RoomId(1), SIZE, rules),
             policy,
             now: Instant::now(),
+            slow: Vec::new(),
             fed: BTreeMap::new(),
         }
     }
 
     fn perform(&mut self, action: &Action) {
-        let before = self.model.clone();
-        let decisions = self.decisions(action);
         self.now += Duration::from_millis(100);
-        let effects = self.act(action);
-        self.model.perform(action, &self.policy);
+        match action {
+            Action::Slow(decision) => {
+                let Some((undertaking, deed)) = self.decide(decision) else {
+                    return;
+                };
+                let before = self.model.clone();
+                let effects = self.room.cut_off(&undertaking);
+                self.model.cut(&deed.1);
+                self.slow.push((undertaking, deed));
+                self.compare(&before, effects);
+            }
+            Action::Settle(one, is_good) => {
+                if !self.slow.is_empty() {
+                    let one = one % self.slow.len();
+                    let (undertaking, deed) = self.slow.remove(one);
+                    self.conclude(undertaking, deed, *is_good);
+                }
+            }
+            Action::Accept(..)
+            | Action::Admit(..)
+            | Action::AdmitAll(_)
+            | Action::Lock(..)
+            | Action::Remove(..)
+            | Action::End(_) => {
+                if let Some((undertaking, deed)) = self.decide(action) {
+                    self.conclude(undertaking, deed, true);
+                }
+            }
+            _ if self.is_unheard(action) => {}
+            _ => {
+                let before = self.model.clone();
+                let effects = self.act(action);
+                self.model.perform(action, &self.policy);
+                self.compare(&before, effects);
+            }
+        }
+    }
 
+    fn decide(&mut self, action: &Action) -> Option<(Undertaking, (usize, Deed))> {
+        if self.is_unheard(action) {
+            return None;
+        }
+        let before = self.model.clone();
+        let (room, now) = (&mut self.room, self.now);
+        let decided = match *action {
+            Action::Accept(who, is_good) => {
+                room.decide_accept(id(who), &hash(is_good), UnixTime(0))
+            }
+            Action::Admit(by, who) => room.decide_admit(id(by), &[id(who)], now),
+            Action::AdmitAll(by) => {
+                let all: Vec<_> = room.waiting_people().collect();
+                room.decide_admit(id(by), &all, now)
+            }
+            Action::Lock(by, locked) => room.decide_lock(id(by), locked),
+            Action::Remove(by, who) => room.decide_remove(id(by), id(who)),
+            Action::End(by) => room.decide_end(id(by)),
+            _ => unreachable!("it is no decision"),
+        };
+        let deed = self.model.decide(action, &self.policy);
+        self.compare(&before, decided.effects);
+        let recorded = decided.undertaking.as_ref().map(Undertaking::decisions);
+        self.check_record(recorded.unwrap_or_default(), deed.as_ref());
+        decided.undertaking.zip(deed)
+    }
+
+    fn conclude(&mut self, undertaking: Undertaking, (turn, deed): (usize, Deed), is_good: bool) {
+        let before = self.model.clone();
+        let effects = self.room.conclude(undertaking, is_good, self.now);
+        self.model.conclude(turn, &deed, is_good, &self.policy);
+        self.compare(&before, effects);
+    }
+
+    /// Whether nobody listens to who does it any more.
+    fn is_unheard(&self, action: &Action) -> bool {
+        let by = match action {
+            Action::Accept(by, _)
+            | Action::Admit(by, _)
+            | Action::AdmitAll(by)
+            | Action::Refuse(by, _)
+            | Action::Lock(by, _)
+            | Action::Mute(by, _)
+            | Action::MuteAll(by)
+            | Action::Ask(by, _)
+            | Action::ShareScreen(by)
+            | Action::StopShare(by, _)
+            | Action::Remove(by, _)
+            | Action::End(by)
+            | Action::Negotiate(by)
+            | Action::Devices(by, ..) => by,
+            Action::Arrive(_) | Action::Leave(_) | Action::Slow(_) | Action::Settle(..) => {
+                return false;
+            }
+        };
+        self.model.cut_off.contains(by)
+    }
+
+    /// That the room is as the model says, and told people what they may hear.
+    fn compare(&mut self, before: &Model, effects: Vec<Effect>) {
         let ids = |people: &[Who]| people.iter().copied().map(id).collect::<Vec<_>>();
         assert_eq!(
             self.room.participants().collect::<Vec<_>>(),
@@ -423,9 +677,8 @@ impl Trial {
                 );
             }
         }
-        self.check_decisions(&before, &decisions);
         for effect in effects {
-            self.check(&before, effect);
+            self.check(before, effect);
         }
         for ((subscriber, _), (source, half)) in &self.fed {
             assert!(self.model.inside.contains(&person(*subscriber)));
@@ -467,74 +720,53 @@ impl Trial {
                 }
                 room.arrive(arrival(who), now).unwrap_or_default()
             }
-            Action::Accept(who, is_good) => room.accept_consent(id(who), &hash(is_good), now),
-            Action::Admit(by, who) => room.admit(id(by), &[id(who)], now),
-            Action::AdmitAll(by) => room.admit_all(id(by), now),
             Action::Refuse(by, who) => room.refuse(id(by), id(who), now),
-            Action::Lock(by, locked) => room.set_locked(id(by), locked),
             Action::Mute(by, who) => room.mute(id(by), id(who), PublicationSource::Microphone),
             Action::MuteAll(by) => room.mute_all(id(by)),
             Action::Ask(by, who) => room.ask(id(by), id(who), PublicationSource::Microphone),
             Action::ShareScreen(who) => room.share_screen(id(who)),
             Action::StopShare(by, who) => room.stop_share(id(by), id(who)),
-            Action::Remove(by, who) => room.remove(id(by), id(who), now),
-            Action::End(by) => room.end_session(id(by)),
             Action::Negotiate(who) => room.negotiate(id(who), session()),
             Action::Devices(who, microphone, camera) => {
                 room.set_devices(id(who), Devices { microphone, camera })
             }
             Action::Leave(who) => room.leave(id(who), now),
+            _ => unreachable!("it is a decision"),
         }
     }
 
-    /// What is written down before the action is done.
-    fn decisions(&self, action: &Action) -> Vec<Decision> {
-        let room = &self.room;
-        match *action {
-            Action::Accept(who, is_good) => {
-                room.decide_accept(id(who), &hash(is_good), UnixTime(0))
-            }
-            Action::Admit(by, who) => room.decide_admit(id(by), &[id(who)]),
-            Action::AdmitAll(by) => room.decide_admit_all(id(by)),
-            Action::Lock(by, locked) => room.decide_lock(id(by), locked),
-            Action::Remove(by, who) => room.decide_remove(id(by), id(who)),
-            Action::End(by) => room.decide_end(id(by)),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whatever changed is on record, and nothing is that did not happen.
-    fn check_decisions(&self, before: &Model, decisions: &[Decision]) {
-        let after = &self.model;
-        let new = |from: &BTreeSet<Token>, to: &BTreeSet<Token>| {
-            to.difference(from).copied().collect::<BTreeSet<_>>()
+    /// What is put on record is what was decided, no more and no less.
+    fn check_record(&self, recorded: &[Decision], deed: Option<&(usize, Deed)>) {
+        let tokens = |ids: &[String]| ids.iter().map(|id| token_named(id)).collect::<Vec<_>>();
+        let Some((_, deed)) = deed else {
+            assert!(recorded.is_empty());
+            return;
         };
-        let mut admitted = BTreeSet::new();
-        let mut accepted = BTreeSet::new();
-        let mut removed = BTreeSet::new();
-        let mut locked = before.locked;
-        let mut ended = before.ended;
-        for decision in decisions {
-            match decision {
-                Decision::Admit { token_id } => drop(admitted.insert(token_named(token_id))),
-                Decision::Accept { token_id, .. } => drop(accepted.insert(token_named(token_id))),
-                Decision::Remove { token_id } => drop(removed.insert(token_named(token_id))),
-                Decision::Lock(now) => locked = *now,
-                Decision::End { .. } => ended = true,
-                Decision::Bind { .. } => panic!("a room knows no keys"),
+        match (deed, recorded) {
+            (Deed::Admit(entering), admitted) => {
+                let admitted = admitted.iter().map(|decision| match decision {
+                    Decision::Admit { token_id } => token_named(token_id),
+                    other => panic!("{other:?}"),
+                });
+                let entering = entering.iter().map(|who| token(*who));
+                assert!(admitted.eq(entering));
             }
-        }
-        // A second device accepts what the first has accepted before.
-        assert!(accepted.is_superset(&new(&before.agreed, &after.agreed)));
-        assert!(accepted.is_subset(&after.agreed));
-        assert_eq!(removed, new(&before.removed, &after.removed));
-        assert_eq!((locked, ended), (after.locked, after.ended));
-        // More may be on record than is done, if a seat is taken meanwhile:
-        // those tokens pass the waiting room later.
-        for admitted in admitted {
-            let mut door = before.door.iter();
-            let is_at_door = door.any(|(who, agreed)| token(*who) == admitted && *agreed);
-            assert!(is_at_door, "{admitted}");
+            (Deed::Accept(who), [Decision::Accept { token_id, .. }]) => {
+                assert_eq!(token_named(token_id), token(*who));
+            }
+            (Deed::Lock(locked), [Decision::Lock(recorded)]) => assert_eq!(recorded, locked),
+            (Deed::Remove(gone), [Decision::Remove { token_id }]) => {
+                assert_eq!(token_named(token_id), *gone);
+            }
+            (Deed::End, [Decision::End { token_ids }]) => {
+                let here = self.model.inside.iter();
+                let here = here.chain(self.model.door.iter().map(|(who, _)| who));
+                assert_eq!(
+                    tokens(token_ids),
+                    here.map(|who| token(*who)).collect::<Vec<_>>()
+                );
+            }
+            other => panic!("{other:?}"),
         }
     }
 
@@ -564,6 +796,7 @@ impl Trial {
                     *subscriber != participant && *source != participant
                 });
             }
+            Effect::CutOff(id) => assert!(self.model.cut_off.contains(&person(id))),
             Effect::Media(_) | Effect::Close(_) | Effect::Audit { .. } => {}
         }
     }
@@ -580,6 +813,11 @@ impl Trial {
                 assert!(self.model.may(to, Permission::Admit) || before.may(to, Permission::Admit));
             }
             ServerMessage::Error { code, fatal, .. } => {
+                // That the disk failed is said to whoever decided, before it goes.
+                if *code == ErrorCode::Internal {
+                    assert!(!fatal);
+                    return;
+                }
                 // Who is sent away is out; all others are where they were.
                 let is_sent_away = before.is_here(to) && !self.model.is_here(to);
                 assert_eq!(*fatal, is_sent_away, "{to} is told {code:?}");
@@ -591,6 +829,10 @@ impl Trial {
 
 fn everybody() -> impl Iterator<Item = Who> {
     0..Who::try_from(STAYS.len()).expect("few")
+}
+
+fn of_token(gone: Token) -> Vec<Who> {
+    everybody().filter(|who| token(*who) == gone).collect()
 }
 
 fn role(who: Who) -> Role {

@@ -13,7 +13,7 @@ use signaling::access::{AccessPolicy, Permissions, UnixTime};
 use signaling::limits::Limits;
 use signaling::protocol::{ErrorCode, Role, ServerMessage};
 use signaling::room::{
-    Arrival, Effect, Room, RoomSize, Rules, SecondDevice, SessionPolicy, Standing, Window,
+    Arrival, Devices, Effect, Room, RoomSize, Rules, SecondDevice, SessionPolicy, Standing, Window,
 };
 use signaling::socket::Timing;
 use tokio::time::{Interval, interval};
@@ -82,6 +82,47 @@ async fn whoever_is_warned_stays_by_being_there() {
         stay(&mut said, json!({"type": "active"})),
         stay(&mut done, json!({"type": "lock", "locked": true})),
     );
+}
+
+#[test]
+fn whoever_speaks_is_there_for_as_long_and_listening_is_no_sign_of_it() {
+    let limit = Duration::from_secs(100);
+    let rules = Rules {
+        policy: idle_for(limit),
+        ..Rules::default()
+    };
+    let mut room = Room::with_rules(RoomId(1), SIZE, rules);
+    let start = Instant::now();
+    let [speaks, listens, says_a_word] = [1, 2, 3].map(ParticipantId);
+    for id in [speaks, listens, says_a_word] {
+        let effects = room.arrive(arrival(id, Role::Client), start);
+        effects.expect("there is space");
+        let devices = Devices {
+            microphone: true,
+            camera: false,
+        };
+        room.set_devices(id, devices);
+    }
+    room.tick(start, UnixTime(0));
+    let gone_by = |room: &mut Room, seconds| {
+        room.tick(start + Duration::from_secs(seconds), UnixTime(seconds));
+        [speaks, listens, says_a_word].map(|id| !room.is_in(id))
+    };
+
+    room.speak([speaks].into_iter());
+    assert_eq!(gone_by(&mut room, 90), [false; 3]);
+    // Between two looks.
+    room.speak([speaks, says_a_word].into_iter());
+    room.speak([speaks].into_iter());
+    assert_eq!(gone_by(&mut room, 99), [false; 3]);
+
+    assert_eq!(gone_by(&mut room, 100), [false, true, false]);
+    assert_eq!(gone_by(&mut room, 198), [false, true, false]);
+    assert_eq!(gone_by(&mut room, 199), [false, true, true]);
+    assert_eq!(gone_by(&mut room, 1_000), [false, true, true]);
+    room.speak([].into_iter());
+    assert_eq!(gone_by(&mut room, 1_099), [false, true, true]);
+    assert_eq!(gone_by(&mut room, 1_100), [true; 3]);
 }
 
 #[tokio::test]
@@ -247,6 +288,7 @@ async fn the_rule_holds_once_somebody_comes_in_and_not_at_the_door() {
         barrier(&mut second).await;
 
         host.send(&admit(&second.chosen)).await;
+        barrier(&mut host).await;
 
         let (goes, stays) = match rule {
             SecondDevice::Replace => (&mut first, &mut second),

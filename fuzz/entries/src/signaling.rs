@@ -253,7 +253,7 @@ impl Sockets {
                     assert_eq!(again, message);
                     self.tell(id, message);
                 }
-                Effect::Audit { .. } => {}
+                Effect::Audit { .. } | Effect::CutOff(_) => {}
                 Effect::Media(command) => self.worker.handle_command(self.now, command),
                 Effect::Close(id) => {
                     for stay in &mut self.stays {

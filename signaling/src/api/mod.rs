@@ -31,7 +31,7 @@ pub use openapi::document;
 use crate::access::UnixTime;
 
 use crate::audit::{Action, Actor, AuditEvent, AuditSink, Person};
-use crate::clinic::{Claim, Clinic, Kept, Refused, Session, once};
+use crate::clinic::{Claim, Clinic, Kept, Outcome, Refused, Session, once};
 use crate::limits::{Rate, TrustedProxies};
 use crate::store::Writing;
 use problem::{Kind, Problem};
@@ -145,26 +145,39 @@ impl Api {
             .map_err(Problem::from)
     }
 
-    /// Changes what is stored, once for each claim, and then what follows from
-    /// it. Goes on to its end even if nobody waits for the answer any more.
+    /// Takes a request on that is to happen once; or gives the answer from
+    /// before, whatever has become of what it was about.
+    async fn begin(&self, claim: Option<Claim>) -> Result<Begun, Problem> {
+        let Some(claim) = claim else {
+            return Ok(Begun::New(None));
+        };
+        let under_way = UnderWay::begin(self, claim.clone())?;
+        let now = UnixTime::now();
+        let answered = self.look_up(move |clinic| clinic.answer(&claim, now));
+        Ok(match answered.await? {
+            Some(kept) => Begun::Answered(kept),
+            None => Begun::New(Some(under_way)),
+        })
+    }
+
+    /// Changes what is stored, and then what follows from it, which is told
+    /// whether that is news. Goes on to its end even if nobody waits for the
+    /// answer any more.
     async fn change(
         &self,
-        claim: Option<Claim>,
-        change: impl FnOnce(&mut Writing<'_>) -> Result<Kept, Refused> + Send + 'static,
-        then: impl FnOnce(&Self, &Kept) + Send + 'static,
+        under_way: Option<UnderWay>,
+        change: impl FnOnce(&mut Writing<'_>) -> Result<Outcome, Refused> + Send + 'static,
+        then: impl FnOnce(&Self, bool) + Send + 'static,
     ) -> Result<Kept, Problem> {
-        let under_way = claim
-            .as_ref()
-            .map(|claim| UnderWay::begin(self, claim))
-            .transpose()?;
         let api = self.clone();
         let done = spawn_blocking(move || {
             let store = api.clinic().store();
             let now = UnixTime::now();
-            let kept = store.write(|writing| once(writing, claim.as_ref(), now, change))?;
-            then(&api, &kept);
+            let claim = under_way.as_ref().map(|under_way| &under_way.claim);
+            let outcome = store.write(|writing| once(writing, claim, now, change))?;
+            then(&api, outcome.is_news);
             drop(under_way);
-            Ok(kept)
+            Ok(outcome.kept)
         });
         done.await
             .unwrap_or_else(|_| Err(failed()))
@@ -172,18 +185,24 @@ impl Api {
     }
 }
 
+/// A request that changes something, at its beginning.
+enum Begun {
+    Answered(Kept),
+    /// To be handed on to [`Api::change`].
+    New(Option<UnderWay>),
+}
+
 /// A claim while its request is under way.
 struct UnderWay {
     api: Api,
-    claim: (String, String),
+    claim: Claim,
 }
 
 impl UnderWay {
-    fn begin(api: &Api, claim: &Claim) -> Result<Self, Problem> {
-        let claim = (claim.api_key.clone(), claim.idempotency_key.clone());
+    fn begin(api: &Api, claim: Claim) -> Result<Self, Problem> {
         let mut claimed = api.shared.claimed.lock();
         let claimed = claimed.as_mut().map_err(|_| Problem::of(Kind::Internal))?;
-        if !claimed.insert(claim.clone()) {
+        if !claimed.insert(names(&claim)) {
             return Err(Problem::of(Kind::RequestInProgress));
         }
         Ok(Self {
@@ -197,8 +216,12 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let claimed = self.api.shared.claimed.lock();
         let mut claimed = claimed.unwrap_or_else(PoisonError::into_inner);
-        claimed.remove(&self.claim);
+        claimed.remove(&names(&self.claim));
     }
+}
+
+fn names(claim: &Claim) -> (String, String) {
+    (claim.api_key.clone(), claim.idempotency_key.clone())
 }
 
 fn failed() -> Refused {

@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,13 +12,12 @@ use super::authentication::Caller;
 use super::body::Change;
 use super::problem::{Kind, Problem};
 use super::sessions::{answer, check_text, find, json, ok};
-use super::{Api, LiveParticipant, timestamp};
+use super::{Api, Begun, LiveParticipant, LiveRooms, UnderWay, timestamp};
 use crate::access::UnixTime;
-use crate::audit::{Action, Person, hex};
+use crate::audit::{Action, Person};
 use crate::clinic::record::Consented;
-use crate::clinic::{Bearer, Kept, Scope, sessions};
+use crate::clinic::{Bearer, Kept, Outcome, Scope, Session, decisions};
 use crate::protocol::{Role, parse_participant_id};
-use crate::room;
 
 /// Somebody who is in a session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,9 +129,9 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    caller.expect(Scope::ParticipantsRead)?;
-    let session = find(&api, &id).await?;
-    let participants = live(&api, session).await?;
+    let session = readable(&api, &caller, &id).await?;
+    let there = |rooms: &dyn LiveRooms, room: &str| rooms.participants(room);
+    let participants = in_its_room(&api, session, there).await?;
     Ok(ok(json(&ParticipantList {
         participants: participants.iter().map(ParticipantView::of).collect(),
     })))
@@ -153,8 +153,7 @@ pub(super) async fn consents(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    caller.expect(Scope::ParticipantsRead)?;
-    let session = find(&api, &id).await?;
+    let session = readable(&api, &caller, &id).await?;
     let consents = api
         .look_up(move |clinic| Ok(clinic.consents(&session.id)?))
         .await?;
@@ -184,36 +183,31 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     caller.expect(Scope::ParticipantsWrite)?;
     let session = find(&api, &id).await?;
-    let room = session.room.clone();
-    let found = known(&api, session.clone(), &participant).await?;
-    let found = found.ok_or(Problem::of(Kind::NotFound))?;
-    let caller = caller.id().to_owned();
-    let token_id = found.token_id;
-    let bearer = Bearer::Token(token_id.clone());
-    let person = Person {
-        participant: found.id,
-        subject: found.subject,
-        role: found.role,
+    let found = match parse_participant_id(&participant) {
+        Some(id) => {
+            let bearer = move |rooms: &dyn LiveRooms, room: &str| rooms.bearer(room, id);
+            in_its_room(&api, session.clone(), bearer).await?
+        }
+        None => None,
     };
-    api.change(
-        None,
-        {
-            let room = room.clone();
-            move |writing| {
-                sessions::revoke(writing, &room, &bearer, UnixTime::now())?;
-                Ok(Kept {
-                    status: StatusCode::NO_CONTENT.as_u16(),
-                    location: None,
-                    body: String::new(),
-                })
-            }
-        },
-        move |api, _| {
-            api.rooms().remove(&room, &token_id);
-            api.audit(&caller, &session, Some(person), Action::Remove);
-        },
-    )
-    .await?;
+    let found = found.ok_or(Problem::of(Kind::NotFound))?;
+    let removal = Removal {
+        bearer: Bearer::Token(found.token_id),
+        by: caller.id().to_owned(),
+        session,
+        action: Action::Remove,
+        person: Some(Person {
+            participant: found.id,
+            subject: found.subject,
+            role: found.role,
+        }),
+    };
+    let kept = Kept {
+        status: StatusCode::NO_CONTENT.as_u16(),
+        location: None,
+        body: String::new(),
+    };
+    removal.carry_out(&api, None, kept).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -241,74 +235,96 @@ pub(super) async fn revoke(
 ) -> Result<Response, Problem> {
     let change = Change::read(request).await?;
     change.caller.expect(Scope::ParticipantsWrite)?;
+    let under_way = match api.begin(change.claim.clone()).await? {
+        Begun::Answered(kept) => return Ok(answer(kept)),
+        Begun::New(under_way) => under_way,
+    };
     let bearer = change.parse::<NewRevocation>()?.check()?;
     let session = find(&api, &id).await?;
-    let caller = change.caller.id().to_owned();
-    let now = UnixTime::now();
-    let view = RevocationView::of(&bearer, now);
-    let kept = api
-        .change(
-            change.claim,
-            {
-                let (room, bearer) = (session.room.clone(), bearer.clone());
-                move |writing| {
-                    sessions::revoke(writing, &room, &bearer, now)?;
-                    Ok(Kept {
-                        status: StatusCode::CREATED.as_u16(),
-                        location: None,
-                        body: json(&view),
-                    })
-                }
-            },
-            move |api, _| {
-                let (rooms, room) = (api.rooms(), &session.room);
-                match &bearer {
-                    Bearer::Token(id) => rooms.remove(room, id),
-                    Bearer::Subject(subject) => {
-                        // Who waits to be let in came with a token too.
-                        let there = rooms.participants(room).into_iter();
-                        let there = there.chain(rooms.waiting(room));
-                        for there in there.filter(|there| there.subject == *subject) {
-                            rooms.remove(room, &there.token_id);
-                        }
-                    }
-                }
-                api.audit(&caller, &session, None, Action::RevokeTokens);
-            },
-        )
-        .await?;
-    Ok(answer(kept))
-}
-
-/// Who is in a session's room, unless that is another session's by now.
-async fn live(api: &Api, session: crate::clinic::Session) -> Result<Vec<LiveParticipant>, Problem> {
-    let rooms = api.rooms().clone();
-    api.look_up(move |clinic| {
-        Ok(if clinic.is_latest(&session) {
-            rooms.participants(&session.room)
-        } else {
-            Vec::new()
-        })
-    })
-    .await
-}
-
-/// Who is or was lately in a session's room under this id, unless that is
-/// another session's by now.
-async fn known(
-    api: &Api,
-    session: crate::clinic::Session,
-    participant: &str,
-) -> Result<Option<room::Bearer>, Problem> {
-    let Some(id) = parse_participant_id(participant) else {
-        return Ok(None);
+    let view = RevocationView::of(&bearer, UnixTime::now());
+    let removal = Removal {
+        bearer,
+        by: change.caller.id().to_owned(),
+        session,
+        action: Action::RevokeTokens,
+        person: None,
     };
+    let kept = Kept {
+        status: StatusCode::CREATED.as_u16(),
+        location: None,
+        body: json(&view),
+    };
+    Ok(answer(removal.carry_out(&api, under_way, kept).await?))
+}
+
+/// Tokens that are to be good no longer, and those who came with them.
+struct Removal {
+    bearer: Bearer,
+    /// The API key's id.
+    by: String,
+    session: Session,
+    action: Action,
+    /// Who it is about, if it is one.
+    person: Option<Person>,
+}
+
+impl Removal {
+    async fn carry_out(
+        self,
+        api: &Api,
+        under_way: Option<UnderWay>,
+        kept: Kept,
+    ) -> Result<Kept, Problem> {
+        let (room, bearer) = (self.session.room.clone(), self.bearer.clone());
+        api.change(
+            under_way,
+            move |writing| {
+                let is_news = decisions::revoke(writing, &room, &bearer, UnixTime::now())?;
+                Ok(Outcome { kept, is_news })
+            },
+            move |api, is_news| self.follow(api, is_news),
+        )
+        .await
+    }
+
+    fn follow(self, api: &Api, is_news: bool) {
+        let (rooms, room) = (api.rooms(), &self.session.room);
+        match &self.bearer {
+            Bearer::Token(id) => rooms.remove(room, id),
+            Bearer::Subject(subject) => {
+                // Who waits to be let in came with a token too.
+                let there = rooms.participants(room).into_iter();
+                let there = there.chain(rooms.waiting(room));
+                for there in there.filter(|there| there.subject == *subject) {
+                    rooms.remove(room, &there.token_id);
+                }
+            }
+        }
+        if is_news {
+            api.audit(&self.by, &self.session, self.person, self.action);
+        }
+    }
+}
+
+/// The session with this id, for somebody who may see who is there.
+async fn readable(api: &Api, caller: &Caller, id: &str) -> Result<Session, Problem> {
+    caller.expect(Scope::ParticipantsRead)?;
+    find(api, id).await
+}
+
+/// What there is in a session's room; nothing if that is another session's by
+/// now.
+async fn in_its_room<T: Default + Send + 'static>(
+    api: &Api,
+    session: Session,
+    look: impl FnOnce(&dyn LiveRooms, &str) -> T + Send + 'static,
+) -> Result<T, Problem> {
     let rooms = api.rooms().clone();
     api.look_up(move |clinic| {
         Ok(if clinic.is_latest(&session) {
-            rooms.bearer(&session.room, id)
+            look(&*rooms, &session.room)
         } else {
-            None
+            T::default()
         })
     })
     .await
@@ -349,7 +365,7 @@ impl AcceptanceView {
         Self {
             token_id: consent.token_id.clone(),
             version: acceptance.version.clone(),
-            sha256: hex(&acceptance.hash),
+            sha256: HEXLOWER.encode(&acceptance.hash),
             accepted_at: timestamp::format(UnixTime(acceptance.at)),
         }
     }

@@ -5,17 +5,18 @@ use axum::Extension;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::authentication::Caller;
 use super::body::{self, Change};
 use super::problem::{Kind, Problem};
-use super::{Api, timestamp};
+use super::{Api, Begun, timestamp};
 use crate::access::UnixTime;
-use crate::audit::{Action, hex};
+use crate::audit::Action;
 use crate::clinic::record::{StoredConsent, StoredWindow};
-use crate::clinic::{Kept, Refused, Scope, Session, SessionId, sessions};
+use crate::clinic::{Kept, Outcome, Refused, Scope, Session, SessionId, sessions};
 
 /// A session to be opened.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -160,6 +161,10 @@ pub(super) struct SessionPage {
 pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let change = Change::read(request).await?;
     change.caller.expect(Scope::SessionsWrite)?;
+    let under_way = match api.begin(change.claim.clone()).await? {
+        Begun::Answered(kept) => return Ok(answer(kept)),
+        Begun::New(under_way) => under_way,
+    };
     if change.body.is_empty() {
         return Err(Problem::because(
             Kind::InvalidRequest,
@@ -172,19 +177,21 @@ pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Res
     let opened = session.clone();
     let kept = api
         .change(
-            change.claim,
+            under_way,
             move |writing| {
                 sessions::open(writing, &session, now)?;
-                Ok(Kept {
+                let kept = Kept {
                     status: StatusCode::CREATED.as_u16(),
                     location: Some(format!("/v1/sessions/{}", session.id.as_str())),
                     body: json(&SessionView::of(&session, now)),
+                };
+                Ok(Outcome {
+                    kept,
+                    is_news: true,
                 })
             },
-            move |api, kept| {
-                // Another one was opened when the request came first.
-                let location = kept.location.as_deref().unwrap_or_default();
-                if location.ends_with(opened.id.as_str()) {
+            move |api, is_news| {
+                if is_news {
                     api.rooms().open(&opened.room, opened.id.as_str());
                     api.audit(&caller, &opened, None, Action::Open);
                 }
@@ -288,27 +295,34 @@ pub(super) async fn end(
 ) -> Result<Response, Problem> {
     let change = Change::read(request).await?;
     change.caller.expect(Scope::SessionsWrite)?;
+    let under_way = match api.begin(change.claim.clone()).await? {
+        Begun::Answered(kept) => return Ok(answer(kept)),
+        Begun::New(under_way) => under_way,
+    };
     let session = find(&api, &id).await?;
     let caller = change.caller.id().to_owned();
     let now = UnixTime::now();
     let (id, room) = (session.id.clone(), session.room.clone());
     let kept = api
         .change(
-            change.claim,
+            under_way,
             move |writing| {
-                let session = sessions::end(writing, &id, now)?;
-                Ok(Kept {
+                let (session, is_news) = sessions::end(writing, &id, now)?;
+                let kept = Kept {
                     status: StatusCode::OK.as_u16(),
                     location: None,
                     body: json(&SessionView::of(&session, now)),
-                })
+                };
+                Ok(Outcome { kept, is_news })
             },
-            move |api, _| {
+            move |api, is_news| {
                 // The room may be another session's by now.
                 if api.clinic().is_latest(&session) {
                     api.rooms().end(&room);
                 }
-                api.audit(&caller, &session, None, Action::End);
+                if is_news {
+                    api.audit(&caller, &session, None, Action::End);
+                }
             },
         )
         .await?;
@@ -460,7 +474,7 @@ impl SessionView {
             consent: session.consent.as_ref().map(|consent| ConsentView {
                 version: consent.version.clone(),
                 text: consent.text.clone(),
-                sha256: hex(digest(&SHA256, consent.text.as_bytes()).as_ref()),
+                sha256: HEXLOWER.encode(digest(&SHA256, consent.text.as_bytes()).as_ref()),
             }),
             inactivity_limit_seconds: session.inactivity_limit_seconds,
         }

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::Refused;
-use super::sessions;
+use super::decisions::decide;
 use crate::access::UnixTime;
 use crate::room::{Decision, Recorded};
-use crate::store::Store;
+use crate::store::{Store, Writing};
 
 /// Where decisions are handed in. The thread ends with it.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ struct Pending(Arc<Mutex<HashMap<[u8; 32], usize>>>);
 #[derive(Debug)]
 struct Job {
     room: String,
-    decision: Decision,
+    /// On record as a whole, or not at all.
+    decisions: Vec<Decision>,
     /// Of what it keeps out.
     names: Vec<[u8; 32]>,
     written: oneshot::Sender<bool>,
@@ -42,7 +43,7 @@ struct Job {
 /// A removal, to be tried again.
 struct Unwritten {
     room: String,
-    decision: Decision,
+    decisions: Vec<Decision>,
     names: Vec<[u8; 32]>,
 }
 
@@ -60,8 +61,13 @@ impl Journal {
         Self { queue, pending }
     }
 
-    /// `names`: of those that it keeps out.
-    pub(super) fn record(&self, room: &str, decision: Decision, names: Vec<[u8; 32]>) -> Recorded {
+    /// `names`: of those that they keep out.
+    pub(super) fn record(
+        &self,
+        room: &str,
+        decisions: Vec<Decision>,
+        names: Vec<[u8; 32]>,
+    ) -> Recorded {
         for name in &names {
             *self.pending.lock().entry(*name).or_default() += 1;
         }
@@ -69,7 +75,7 @@ impl Journal {
         // The thread lives as long as this.
         let _ = self.queue.send(Job {
             room: room.to_owned(),
-            decision,
+            decisions,
             names,
             written,
         });
@@ -146,11 +152,11 @@ fn write_batch(
         if let Err(error) = &written {
             tracing::error!(%error, "a decision could not be stored");
             // An end is not: the room may be another session's by then.
-            let is_removal = matches!(job.decision, Decision::Remove { .. });
+            let is_removal = matches!(job.decisions[..], [Decision::Remove { .. }]);
             if is_removal && unwritten.len() < MOST_UNWRITTEN {
                 unwritten.push_back(Unwritten {
                     room: job.room.clone(),
-                    decision: job.decision.clone(),
+                    decisions: job.decisions.clone(),
                     names: job.names.clone(),
                 });
             }
@@ -163,7 +169,7 @@ fn write_batch(
 fn retry(store: &Store, pending: &Pending, unwritten: &mut VecDeque<Unwritten>) {
     let now = UnixTime::now();
     while let Some(next) = unwritten.front() {
-        let written = store.write(|w| sessions::decide(w, &next.room, &next.decision, now));
+        let written = store.write(|w| write_job(w, &next.room, &next.decisions, now));
         if written.is_err() {
             // The next one's turn, when this is tried again.
             unwritten.rotate_left(1);
@@ -188,12 +194,108 @@ fn write_all(store: &Store, batch: &[Job]) -> Result<(), Refused> {
     store.write(|writing| {
         batch
             .iter()
-            .try_for_each(|job| sessions::decide(writing, &job.room, &job.decision, now))
+            .try_for_each(|job| write_job(writing, &job.room, &job.decisions, now))
     })
 }
 
+fn write_job(
+    writing: &mut Writing<'_>,
+    room: &str,
+    decisions: &[Decision],
+    now: UnixTime,
+) -> Result<(), Refused> {
+    let mut decisions = decisions.iter();
+    decisions.try_for_each(|decision| decide(writing, room, decision, now))
+}
+
 /// Between attempts to write what could not be written.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY: Duration = if cfg!(test) {
+    Duration::from_millis(50)
+} else {
+    Duration::from_secs(5)
+};
 
 /// Beyond this they are kept in mind only.
 const MOST_UNWRITTEN: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::decisions::{MOST_REVOCATIONS, revoke};
+    use super::super::example::{NOW, admission, clinic_on, wait_for};
+    use super::super::record::Bearer;
+    use super::*;
+    use crate::room::{NoEntry, Sessions};
+    use crate::store::tables::REVOCATIONS;
+
+    #[test]
+    fn a_removal_that_could_not_be_written_keeps_out_and_is_written_when_it_can_be() {
+        let store = Arc::new(Store::in_memory());
+        let clinic = clinic_on(&store, false);
+        fill(&store);
+        let removal = Decision::Remove {
+            token_id: "t".into(),
+        };
+
+        assert!(!wait_for(clinic.record("r", &[removal])));
+
+        assert_eq!(clinic.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
+        // Another process would know nothing of it.
+        assert!(clinic_on(&store, false).enter(&admission("r"), NOW).is_ok());
+        let forgotten = store.sweep(
+            &REVOCATIONS,
+            |_| false,
+            |w, key, _| w.remove(&REVOCATIONS, key),
+        );
+        assert_eq!(forgotten, Ok(MOST_REVOCATIONS));
+        let began = Instant::now();
+        while clinic_on(&store, false).enter(&admission("r"), NOW) != Err(NoEntry::Revoked) {
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "it is not tried again"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+        // What kept it out meanwhile is settled.
+        while !clinic.shared.journal.keeping_out().is_empty() {
+            assert!(
+                began.elapsed() < Duration::from_secs(10),
+                "it is not settled"
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn decisions_of_one_moment_are_on_record_together_or_not_at_all() {
+        let store = Arc::new(Store::in_memory());
+        let clinic = clinic_on(&store, false);
+        fill(&store);
+        let admit = Decision::Admit {
+            token_id: "t".into(),
+        };
+        let impossible = Decision::Remove {
+            token_id: "u".into(),
+        };
+
+        assert!(!wait_for(clinic.record("r", &[admit.clone(), impossible])));
+
+        let is_admitted = || {
+            let entry = clinic.enter(&admission("r"), UnixTime::now());
+            entry.expect("it may").standing.is_admitted
+        };
+        assert!(!is_admitted());
+        assert!(wait_for(clinic.record("r", &[admit])));
+        assert!(is_admitted());
+    }
+
+    /// Takes all the space for revocations.
+    fn fill(store: &Store) {
+        for number in 0..MOST_REVOCATIONS {
+            let bearer = Bearer::Token(format!("full-{number}"));
+            let revoked = store.write(|w| revoke(w, "elsewhere", &bearer, NOW));
+            revoked.expect("it is written");
+        }
+    }
+}

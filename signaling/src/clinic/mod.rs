@@ -3,8 +3,12 @@
 
 mod answers;
 mod api_keys;
+pub(crate) mod decisions;
+#[cfg(test)]
+pub(crate) mod example;
 mod journal;
 pub(crate) mod record;
+mod retention;
 pub(crate) mod sessions;
 
 use std::sync::Arc;
@@ -12,7 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub(crate) use answers::{Claim, Kept, once};
+pub(crate) use answers::{Claim, Kept, Outcome, once};
 pub use api_keys::{ApiKeyInfo, InvalidScope, NewApiKey, Scope};
 pub(crate) use record::{Bearer, Session, SessionId};
 
@@ -85,7 +89,7 @@ impl Clinic {
         let retention = self.shared.settings.retention.as_secs();
         let kept_since = UnixTime(now.0.saturating_sub(retention));
         let store = self.store();
-        Ok(sessions::purge(store, kept_since, now)? + answers::purge(store, now)?)
+        Ok(retention::purge(store, kept_since, now)? + answers::purge(store, now)?)
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -55,6 +55,18 @@ pub(crate) struct RoomUse {
     pub(crate) session: SessionId,
 }
 
+/// What was decided lately in a room that nobody opened.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub(crate) struct OpenRoom {
+    /// Stands for a session's: what was decided before it is of no account.
+    pub(crate) id: SessionId,
+    /// Absent: nobody said.
+    #[serde(default)]
+    pub(crate) locked: Option<bool>,
+    /// When it is forgotten.
+    pub(crate) until: u64,
+}
+
 /// Whose tokens are good no longer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +101,9 @@ pub(crate) struct TokenUse {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub(crate) struct Attendance {
     pub(crate) session: SessionId,
+    /// Absent: for as long as the session.
+    #[serde(default)]
+    pub(crate) until: Option<u64>,
     #[serde(default)]
     pub(crate) is_admitted: bool,
     #[serde(default)]

@@ -3,6 +3,7 @@
 //! Whoever is at the door has no media, hears nothing of who is in the room,
 //! and nothing of the group that encrypts it.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use base64::Engine;
@@ -84,6 +85,9 @@ pub(super) struct Caller {
     pub(super) arrival: Arrival,
     /// The text of the session is accepted, or there is none.
     pub(super) has_consented: bool,
+    /// The turn in which somebody lets it in, or it accepts the text, while that
+    /// is not on record. Who is let in has its seat.
+    pub(super) deciding: Option<u64>,
     sealed_name: Option<Opaque>,
     knocks: u8,
 }
@@ -125,7 +129,7 @@ impl Room {
         }
         let is_known = self.admitted.contains(&arrival.token_id);
         let may_admit = arrival.permissions.allow(Permission::Admit);
-        if self.has_ended {
+        if self.has_ended || self.is_ending {
             return Err(NotAdmitted::Ended);
         }
         if self.is_locked && !is_known && !may_admit {
@@ -158,29 +162,6 @@ impl Room {
         }
         effects.extend(self.wait_or_enter(Caller::new(arrival, true), now));
         Ok(effects)
-    }
-
-    /// Notes that somebody at the door accepts the session's text.
-    pub fn accept_consent(&mut self, id: ParticipantId, hash: &str, now: Instant) -> Vec<Effect> {
-        let Some(index) = self.caller(id).filter(|i| !self.callers[*i].has_consented) else {
-            return Vec::new();
-        };
-        let consent = self.rules.policy.consent.as_ref();
-        let accepted = consent.filter(|consent| URL_SAFE_NO_PAD.encode(consent.hash()) == hash);
-        let Some(consent) = accepted else {
-            let why = "this is not the hash of the session's text";
-            return vec![tell_error(id, ErrorCode::ConsentMismatch, why)];
-        };
-        let action = Action::AcceptConsent {
-            version: consent.version.clone(),
-            hash: consent.hash(),
-        };
-        let mut caller = self.callers.remove(index);
-        caller.has_consented = true;
-        remember(&mut self.consented, &caller.arrival.token_id);
-        let mut effects = vec![Effect::by(id, action)];
-        effects.extend(self.wait_or_enter(caller, now));
-        effects
     }
 
     /// Whether somebody is at the door.
@@ -234,54 +215,17 @@ impl Room {
         self.tell_waiting()
     }
 
-    /// Lets people in who wait. Whoever does not wait is ignored.
-    pub fn admit(&mut self, by: ParticipantId, ids: &[ParticipantId], now: Instant) -> Vec<Effect> {
-        if let Err(refusal) = self.require(by, Permission::Admit) {
-            return refusal;
-        }
-        let before = self.callers.len();
-        let mut effects = Vec::new();
-        for id in ids {
-            // Nobody can accept the session's text for somebody else.
-            let Some(index) = self.caller(*id).filter(|i| self.callers[*i].has_consented) else {
-                continue;
-            };
-            if !self.has_seat(&self.callers[index].arrival) {
-                effects.push(tell_error(by, ErrorCode::RoomFull, "the room is full"));
-                continue;
-            }
-            let caller = self.callers.remove(index);
-            if self.is_here_elsewhere(&caller.arrival) {
-                effects.extend(self.turn_away(caller, NotAdmitted::SecondDevice, now));
-                continue;
-            }
-            effects.push(Effect::done(by, *id, Action::Admit));
-            effects.extend(self.enter(caller.arrival, now));
-        }
-        effects.extend(self.tell_waiting_list());
-        if self.callers.len() != before {
-            // Else the host would press again for somebody who is no longer there.
-            effects.extend(self.tell_door_news());
-        }
-        effects
-    }
-
-    pub fn admit_all(&mut self, by: ParticipantId, now: Instant) -> Vec<Effect> {
-        let ids: Vec<_> = self
-            .callers
-            .iter()
-            .map(|caller| caller.arrival.id)
-            .collect();
-        self.admit(by, &ids, now)
-    }
-
     /// Turns somebody away who waits. The token stays good.
     pub fn refuse(&mut self, by: ParticipantId, id: ParticipantId, now: Instant) -> Vec<Effect> {
         if let Err(refusal) = self.require_over(by, id, Permission::Admit) {
             return refusal;
         }
-        if self.caller(id).is_none() {
+        let Some(index) = self.caller(id) else {
             return Vec::new();
+        };
+        if self.callers[index].is_entering() {
+            let why = "somebody else is letting this person in";
+            return vec![tell_error(by, ErrorCode::UnknownParticipant, why)];
         }
         let mut effects = vec![Effect::done(by, id, Action::Refuse)];
         effects.extend(self.expel(id, ErrorCode::Refused, "a host said no", now));
@@ -312,11 +256,63 @@ impl Room {
         }
     }
 
-    /// Lets nobody new in, or ends that.
-    pub fn set_locked(&mut self, by: ParticipantId, locked: bool) -> Vec<Effect> {
-        if let Err(refusal) = self.require(by, Permission::Lock) {
-            return refusal;
+    /// Lets people in for whom that was decided. Who has left meanwhile comes in
+    /// when it is back.
+    pub(super) fn let_in(
+        &mut self,
+        by: ParticipantId,
+        turn: u64,
+        entering: Vec<(ParticipantId, String)>,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let before = self.callers.len();
+        let mut effects = Vec::new();
+        for (id, token_id) in entering {
+            if self.is_removed(&token_id) {
+                continue;
+            }
+            remember(&mut self.admitted, &token_id);
+            let Some(index) = self.caller_of_turn(id, turn) else {
+                continue;
+            };
+            let caller = self.callers.remove(index);
+            if self.is_here_elsewhere(&caller.arrival) {
+                effects.extend(self.turn_away(caller, NotAdmitted::SecondDevice, now));
+                continue;
+            }
+            effects.push(Effect::done(by, id, Action::Admit));
+            effects.extend(self.enter(caller.arrival, now));
         }
+        effects.extend(self.tell_waiting_list());
+        if self.callers.len() != before {
+            // Else the host would press again for somebody who is no longer there.
+            effects.extend(self.tell_door_news());
+        }
+        effects
+    }
+
+    /// Takes somebody past the text, who may have left meanwhile.
+    pub(super) fn pass_text(
+        &mut self,
+        id: ParticipantId,
+        turn: u64,
+        token_id: &str,
+        accepted: Action,
+        now: Instant,
+    ) -> Vec<Effect> {
+        remember(&mut self.consented, token_id);
+        let mut effects = vec![Effect::by(id, accepted)];
+        let caller = self.caller_of_turn(id, turn);
+        if let Some(index) = caller.filter(|_| !self.is_removed(token_id)) {
+            let mut caller = self.callers.remove(index);
+            caller.has_consented = true;
+            caller.deciding = None;
+            effects.extend(self.wait_or_enter(caller, now));
+        }
+        effects
+    }
+
+    pub(super) fn set_locked(&mut self, by: ParticipantId, locked: bool) -> Vec<Effect> {
         if self.is_locked == locked {
             return Vec::new();
         }
@@ -334,6 +330,12 @@ impl Room {
         self.callers
             .iter()
             .position(|caller| caller.arrival.id == id)
+    }
+
+    /// Somebody at the door, if it is still the stay that a turn was about.
+    pub(super) fn caller_of_turn(&self, id: ParticipantId, turn: u64) -> Option<usize> {
+        let caller = self.caller(id);
+        caller.filter(|index| self.callers[*index].deciding == Some(turn))
     }
 
     /// How many may be in the room.
@@ -457,7 +459,12 @@ impl Room {
         self.replace(&own[..surplus], now)
     }
 
-    fn turn_away(&mut self, caller: Caller, why: NotAdmitted, now: Instant) -> Vec<Effect> {
+    pub(super) fn turn_away(
+        &mut self,
+        caller: Caller,
+        why: NotAdmitted,
+        now: Instant,
+    ) -> Vec<Effect> {
         let id = caller.arrival.id;
         self.callers.push(caller);
         self.expel(id, why.code(), &why.to_string(), now)
@@ -485,19 +492,47 @@ impl Room {
 
     /// Whether there is a seat for somebody. The last one is kept for a host
     /// while none is there.
-    fn has_seat(&self, arrival: &Arrival) -> bool {
-        let taken = self.members.len() - self.displaced_by(arrival).len();
+    pub(super) fn has_seat(&self, arrival: &Arrival) -> bool {
         let is_for_all = arrival.role == Role::Host
             || self.capacity() == 1
             || self.members.iter().any(|member| member.role == Role::Host);
-        taken + usize::from(!is_for_all) < self.capacity()
+        self.seats_taken_beside(arrival) + usize::from(!is_for_all) < self.capacity()
+    }
+
+    /// The seats of all others, when somebody has come in and those who are
+    /// being let in: some of one person's many then make way.
+    fn seats_taken_beside(&self, arrival: &Arrival) -> usize {
+        let mut seats: HashMap<&str, usize> = HashMap::new();
+        let members = self.members.iter().map(|member| &member.subject);
+        let entering = self.entering().map(|arrival| &arrival.subject);
+        for subject in members.chain(entering) {
+            *seats.entry(subject).or_default() += 1;
+        }
+        let most = self.most_devices();
+        seats
+            .into_iter()
+            .map(|(subject, seats)| {
+                let own = usize::from(subject == arrival.subject);
+                seats.min(most - own)
+            })
+            .sum()
+    }
+
+    /// Who is being let in, and has a seat already.
+    fn entering(&self) -> impl Iterator<Item = &Arrival> {
+        let callers = self.callers.iter();
+        let entering = callers.filter(|caller| caller.is_entering());
+        entering.map(|caller| &caller.arrival)
     }
 
     /// Whether the person is in the room already, where only one device may be.
     /// One whose socket is gone does not count.
-    fn is_here_elsewhere(&self, arrival: &Arrival) -> bool {
+    pub(super) fn is_here_elsewhere(&self, arrival: &Arrival) -> bool {
+        let is_entering =
+            |other: &Arrival| other.subject == arrival.subject && other.id != arrival.id;
         self.rules.second_device == SecondDevice::Refuse
-            && self.devices_of(arrival).any(|member| !member.reconnecting)
+            && (self.devices_of(arrival).any(|member| !member.reconnecting)
+                || self.entering().any(is_entering))
     }
 
     /// Whose place somebody takes by coming in: the same person's.
@@ -505,12 +540,16 @@ impl Room {
         let mut devices: Vec<_> = self.devices_of(arrival).collect();
         // The first to go are those that may be gone already.
         devices.sort_by_key(|member| !member.reconnecting);
-        let most = match self.rules.second_device {
-            SecondDevice::Allow => MOST_DEVICES - 1,
-            SecondDevice::Replace | SecondDevice::Refuse => 0,
-        };
-        let surplus = devices.len().saturating_sub(most);
+        let surplus = devices.len().saturating_sub(self.most_devices() - 1);
         devices[..surplus].iter().map(|member| member.id).collect()
+    }
+
+    /// Of one person, in the room.
+    fn most_devices(&self) -> usize {
+        match self.rules.second_device {
+            SecondDevice::Allow => MOST_DEVICES,
+            SecondDevice::Replace | SecondDevice::Refuse => 1,
+        }
     }
 
     fn devices_of(&self, arrival: &Arrival) -> impl Iterator<Item = &Member> {
@@ -545,9 +584,20 @@ impl Caller {
         Self {
             arrival,
             has_consented,
+            deciding: None,
             sealed_name: None,
             knocks: 0,
         }
+    }
+
+    /// For somebody to let it in.
+    pub(super) fn waits(&self) -> bool {
+        self.has_consented && self.deciding.is_none()
+    }
+
+    /// Somebody lets it in.
+    fn is_entering(&self) -> bool {
+        self.has_consented && self.deciding.is_some()
     }
 
     fn person(&self) -> WaitingPerson {

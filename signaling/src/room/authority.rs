@@ -91,16 +91,6 @@ impl Room {
         effects
     }
 
-    /// Ends the session for all.
-    pub fn end_session(&mut self, by: ParticipantId) -> Vec<Effect> {
-        if let Err(refusal) = self.require(by, Permission::End) {
-            return refusal;
-        }
-        let mut effects = vec![Effect::by(by, Action::End)];
-        effects.extend(self.end());
-        effects
-    }
-
     /// Ends the session for all: its time is over, or the clinic says so.
     pub fn end(&mut self) -> Vec<Effect> {
         self.close(ErrorCode::SessionEnded, "the session is over")
@@ -185,7 +175,9 @@ impl Room {
     }
 
     pub(super) fn permissions(&self, member: &Member) -> Permissions {
-        if self.hosting == Some(member.id) {
+        if member.is_cut_off {
+            Permissions::NONE
+        } else if self.hosting == Some(member.id) {
             let powers = Permissions::POWERS.intersection(self.rules.host_permissions);
             member.permissions.union(powers)
         } else {
@@ -196,7 +188,8 @@ impl Room {
     /// Sees who acts as host: while no host is there, the co-host who has been
     /// there for the longest.
     pub(super) fn hand_over(&mut self) -> Vec<Effect> {
-        let first = |role| self.members.iter().find(|member| member.role == role);
+        let there = self.members.iter().filter(|member| !member.is_cut_off);
+        let first = |role| there.clone().find(|member| member.role == role);
         let hosting = match first(Role::Host) {
             Some(_) => None,
             None => first(Role::CoHost).map(|member| member.id),

@@ -13,6 +13,9 @@ pub enum Effect {
     Tell(ParticipantId, ServerMessage),
     /// Gives a command to the worker that has this room.
     Media(Command),
+    /// Takes nothing any more from a participant, nor tells it anything but why
+    /// its stay ends.
+    CutOff(ParticipantId),
     /// Closes a participant's socket, after what it was told.
     Close(ParticipantId),
     /// Puts something on record.

@@ -23,6 +23,7 @@ mod state;
 mod view;
 
 pub use admission::{Arrival, Entrance, NotAdmitted, Rules, SecondDevice};
+pub use decision::{Decided, Undertaking};
 pub use effect::Effect;
 pub use negotiation::Session;
 pub use policy::{

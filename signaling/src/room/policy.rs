@@ -54,10 +54,10 @@ pub trait Sessions: Send + Sync + std::fmt::Debug {
     /// The rules for somebody who comes with a good token.
     fn enter(&self, admission: &Admission, now: UnixTime) -> Result<Entry, NoEntry>;
 
-    /// Writes a decision down. It holds for whoever comes from now on, and
-    /// outlives the process when [`Recorded::done`] says so. Decisions are
-    /// written in the order in which they came.
-    fn record(&self, room: &str, decision: Decision) -> Recorded;
+    /// Writes decisions down, all of them or none. They hold for whoever comes
+    /// from now on, and outlive the process when [`Recorded::done`] says so.
+    /// What comes later is written later.
+    fn record(&self, room: &str, decisions: &[Decision]) -> Recorded;
 }
 
 /// What holds for somebody who may come to a session.
@@ -103,28 +103,42 @@ pub enum Decision {
     /// A host ended the session. Where nobody opened one, another may begin in
     /// the room, without the bearers of these tokens.
     End { token_ids: Vec<String> },
+    /// All have left. What was decided in a room that nobody opened is of no
+    /// account soon.
+    Emptied,
 }
 
-/// A decision on its way to the disk.
+/// Decisions on their way to the disk.
 #[derive(Debug)]
-pub struct Recorded(Option<oneshot::Receiver<bool>>);
+pub struct Recorded(Word);
+
+#[derive(Debug)]
+enum Word {
+    Awaited(oneshot::Receiver<bool>),
+    Given(bool),
+}
 
 impl Recorded {
     /// Nothing is to be written.
     pub fn nothing() -> Self {
-        Self(None)
+        Self(Word::Given(true))
     }
 
-    /// Done when a word comes: whether it could be written.
+    /// Done when a word comes: whether they could be written.
     pub fn when(written: oneshot::Receiver<bool>) -> Self {
-        Self(Some(written))
+        Self(Word::Awaited(written))
     }
 
-    /// Waits until the decision is on disk. `false`: it could not be written.
-    pub async fn done(self) -> bool {
-        match self.0 {
-            Some(written) => written.await.unwrap_or(false),
-            None => true,
+    /// Waits until they are on disk. `false`: they could not be written. Who
+    /// waits may give up, and ask again.
+    pub async fn done(&mut self) -> bool {
+        match &mut self.0 {
+            Word::Awaited(written) => {
+                let is_written = written.await.unwrap_or(false);
+                self.0 = Word::Given(is_written);
+                is_written
+            }
+            Word::Given(is_written) => *is_written,
         }
     }
 }

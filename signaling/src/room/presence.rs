@@ -9,6 +9,7 @@ use sfu::worker::command::Command;
 use super::admission::{Arrival, Entrance};
 use super::frames::Frames;
 use super::removal::Bearer;
+use super::schedule::Activity;
 use super::screens::occupied;
 use super::slots::Slots;
 use super::state::{Devices, Member, Muted, Room, RoomFull, tell};
@@ -98,6 +99,30 @@ impl Room {
         effects
     }
 
+    /// Passes nothing on any more of what somebody sends, and nothing to it.
+    pub(super) fn silence(&mut self, id: ParticipantId) -> Vec<Effect> {
+        let Some(index) = self.position(id) else {
+            return Vec::new();
+        };
+        let member = &mut self.members[index];
+        member.is_cut_off = true;
+        member.permissions = Permissions::NONE;
+        let is_known_to_worker = member.negotiated.take().is_some();
+        let mut effects = Vec::new();
+        if is_known_to_worker {
+            effects.extend(self.clear_screen(id, true));
+            for member in &self.members {
+                if let Some(slot) = member.slots.find(id) {
+                    member.assign(slot, None, &mut effects);
+                }
+            }
+            effects.push(Effect::Media(Command::Leave { participant: id }));
+        }
+        effects.extend(self.tell_of(index));
+        effects.extend(self.hand_over());
+        effects
+    }
+
     /// Ends the stay of somebody whose media the worker has given up.
     pub fn media_disconnected(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         if self.position(id).is_none() {
@@ -134,11 +159,11 @@ impl Room {
             devices: Devices::default(),
             uplink: UplinkCapacity::All,
             muted: Muted::default(),
-            active_at: None,
-            is_warned: false,
+            activity: Activity::default(),
             door_key: None,
             rating: Rating::default(),
             reconnecting: false,
+            is_cut_off: false,
             slots: Slots::new(slots),
             negotiated: None,
             frames: Frames::new(entrance.as_ref()),

@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use sfu::identity::ParticipantId;
 
+use super::Effect;
 use super::state::{Room, tell_error};
-use super::{Decision, Effect};
-use crate::audit::Action;
 use crate::protocol::{ErrorCode, Permission, Role};
 
 /// Who was sent away, and who came with which token.
@@ -30,32 +29,9 @@ pub struct Bearer {
 }
 
 impl Room {
-    /// Sends somebody away for good: all stays of the same token, in the room
-    /// and at the door, even if the one that is named has just ended.
-    pub fn remove(&mut self, by: ParticipantId, id: ParticipantId, now: Instant) -> Vec<Effect> {
-        let token_id = match self.token_to_remove(by, id) {
-            Ok(token_id) => token_id,
-            Err(refusal) => return refusal,
-        };
-        let mut effects = vec![Effect::done(by, id, Action::Remove)];
-        effects.extend(self.remove_token(&token_id, now));
-        effects
-    }
-
-    /// Of [`Room::remove`]: what must be on record before.
-    pub fn decide_remove(&self, by: ParticipantId, id: ParticipantId) -> Vec<Decision> {
-        let decision = self.token_to_remove(by, id).ok();
-        let decision = decision.map(|token_id| Decision::Remove { token_id });
-        decision.into_iter().collect()
-    }
-
     /// Sends away for good whoever came with a token, by the clinic's own word.
     pub fn remove_token(&mut self, token_id: &str, now: Instant) -> Vec<Effect> {
-        self.admitted.remove(token_id);
-        // Where there are too many, the clinic's record still keeps them out.
-        if self.removals.tokens.len() < MOST_REMOVED {
-            self.removals.tokens.insert(token_id.to_owned());
-        }
+        self.keep_out(token_id);
         let ids: Vec<_> = self
             .bearers()
             .filter(|bearer| bearer.token_id == token_id)
@@ -71,6 +47,15 @@ impl Room {
         let here = self.bearers().find(|bearer| bearer.id == id);
         let gone = || self.removals.gone.iter().rfind(|bearer| bearer.id == id);
         here.or_else(|| gone().cloned())
+    }
+
+    /// Lets nobody in any more with a token.
+    pub(super) fn keep_out(&mut self, token_id: &str) {
+        self.admitted.remove(token_id);
+        // Where there are too many, the clinic's record still keeps them out.
+        if self.removals.tokens.len() < MOST_REMOVED {
+            self.removals.tokens.insert(token_id.to_owned());
+        }
     }
 
     pub(super) fn is_removed(&self, token_id: &str) -> bool {
@@ -92,7 +77,11 @@ impl Room {
         gone.push_back(bearer);
     }
 
-    fn token_to_remove(&self, by: ParticipantId, id: ParticipantId) -> Result<String, Vec<Effect>> {
+    pub(super) fn token_to_remove(
+        &self,
+        by: ParticipantId,
+        id: ParticipantId,
+    ) -> Result<String, Vec<Effect>> {
         self.require_over(by, id, Permission::Remove)?;
         let Some(bearer) = self.bearer(id) else {
             let why = "nobody is or was here under this id";

@@ -3,13 +3,33 @@
 
 use std::time::{Duration, Instant};
 
-use sfu::identity::ParticipantId;
+use sfu::identity::{ParticipantId, Source};
 
 use super::state::Room;
 use super::{Effect, Window};
 use crate::access::UnixTime;
 use crate::audit::Action;
 use crate::protocol::{ErrorCode, ServerMessage};
+
+/// Whether a person is at somebody's device.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Activity {
+    /// When there was last a sign of it.
+    at: Option<Instant>,
+    /// Since that was last looked at.
+    pub(super) has_spoken: bool,
+    /// That it will be logged off.
+    is_warned: bool,
+}
+
+impl Activity {
+    fn note(&mut self, now: Instant) {
+        *self = Self {
+            at: Some(now),
+            ..Self::default()
+        };
+    }
+}
 
 impl Room {
     /// Sees what is due. To be called every second or so.
@@ -32,8 +52,7 @@ impl Room {
     /// Notes that a person is at somebody's device.
     pub fn note_activity(&mut self, id: ParticipantId, now: Instant) {
         if let Some(index) = self.position(id) {
-            self.members[index].active_at = Some(now);
-            self.members[index].is_warned = false;
+            self.members[index].activity.note(now);
         }
     }
 
@@ -84,12 +103,18 @@ impl Room {
         let mut effects = Vec::new();
         let mut gone = Vec::new();
         for member in &mut self.members {
-            let since = *member.active_at.get_or_insert(now);
+            let is_heard = member.occupant().sends(Source::Microphone);
+            let speaks = is_heard && self.speakers.contains(&member.id);
+            let activity = &mut member.activity;
+            if activity.has_spoken || speaks {
+                activity.note(now);
+            }
+            let since = *activity.at.get_or_insert(now);
             let idle = now.saturating_duration_since(since);
             if idle >= limit {
                 gone.push(member.id);
-            } else if idle >= limit.saturating_sub(notice) && !member.is_warned {
-                member.is_warned = true;
+            } else if idle >= limit.saturating_sub(notice) && !activity.is_warned {
+                activity.is_warned = true;
                 let left = limit.saturating_sub(idle).as_secs();
                 let seconds = u32::try_from(left).unwrap_or(u32::MAX);
                 let warning = ServerMessage::InactivityWarning { seconds };

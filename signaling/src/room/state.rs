@@ -11,8 +11,10 @@ use super::Effect;
 use super::admission::{Caller, DoorNews, Rules};
 use super::authority::Muting;
 use super::codecs::Common;
+use super::decision::Turns;
 use super::frames::Frames;
 use super::removal::Removals;
+use super::schedule::Activity;
 use super::slots::Slots;
 use crate::access::{Permissions, UnixTime};
 use crate::mls::{Delivery, Invalid, Told};
@@ -38,12 +40,15 @@ pub struct Room {
     pub(super) removals: Removals,
     pub(super) door_news: DoorNews,
     pub(super) is_locked: bool,
+    pub(super) turns: Turns,
     /// Who acts as host while no host is there.
     pub(super) hosting: Option<ParticipantId>,
     /// How often everybody was told that the end is near.
     pub(super) warnings: usize,
     /// The time of day when the rules were last looked at.
     pub(super) looked_at: Option<UnixTime>,
+    /// Somebody has ended the session, and that is not on record yet.
+    pub(super) is_ending: bool,
     pub(super) has_ended: bool,
     /// Who shares a screen; in the same slot for everyone, the sharer's own
     /// being left empty.
@@ -94,10 +99,7 @@ pub(super) struct Member {
     pub(super) token_id: String,
     pub(super) devices: Devices,
     pub(super) muted: Muted,
-    /// When the person last gave a sign of being there.
-    pub(super) active_at: Option<Instant>,
-    /// That it will be logged off.
-    pub(super) is_warned: bool,
+    pub(super) activity: Activity,
     /// What those who wait seal their names to.
     pub(super) door_key: Option<Opaque>,
     /// What its path takes of what it would send, by its own word.
@@ -106,6 +108,9 @@ pub(super) struct Member {
     pub(super) rating: Rating,
     /// Its socket is gone, and may come back.
     pub(super) reconnecting: bool,
+    /// It is sent away as soon as that is on record, and is neither heard nor
+    /// told anything any more.
+    pub(super) is_cut_off: bool,
     pub(super) slots: Slots,
     /// How many slots the worker knows of; `None` before the first offer.
     pub(super) negotiated: Option<SlotsBy<u16>>,
@@ -134,6 +139,7 @@ impl Room {
             id,
             size,
             is_locked: rules.policy.locked,
+            turns: Turns::default(),
             rules,
             members: Vec::new(),
             callers: Vec::new(),
@@ -144,6 +150,7 @@ impl Room {
             hosting: None,
             warnings: 0,
             looked_at: None,
+            is_ending: false,
             has_ended: false,
             screens: Slots::new(size.screens),
             speakers: Vec::new(),

@@ -126,8 +126,8 @@ impl Room {
         vec![Effect::Tell(publisher, message)]
     }
 
-    /// Tells everybody who speaks. Who is muted does not, whatever its client
-    /// sends.
+    /// Tells everybody who speaks, which is a sign of being there. Who is muted
+    /// does not, whatever its client sends.
     pub fn speak(&mut self, speakers: impl Iterator<Item = ParticipantId>) -> Vec<Effect> {
         let is_on = |id: &ParticipantId| {
             self.position(*id)
@@ -138,6 +138,9 @@ impl Room {
             return Vec::new();
         }
         self.speakers = speakers;
+        for member in &mut self.members {
+            member.activity.has_spoken |= self.speakers.contains(&member.id);
+        }
         let members = self.members.iter();
         members
             .map(|member| Effect::Tell(member.id, self.speakers_message()))

@@ -20,8 +20,8 @@ use crate::audit::{Actor, AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
 use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, Resumption, ServerMessage};
 use crate::room::{
-    self, Arrival, Decision, Effect, Entrance, Entry, NoEntry, NotAdmitted, Recorded, Room,
-    RoomSize, Rules, SecondDevice, Sessions,
+    self, Arrival, Decided, Decision, Effect, Entrance, Entry, NoEntry, NotAdmitted, Recorded,
+    Room, RoomSize, Rules, SecondDevice, Sessions, Undertaking,
 };
 
 /// Rooms come with their first participant and go with their last. A room
@@ -38,6 +38,7 @@ pub(super) struct Register {
     /// Participants on each worker.
     loads: Vec<usize>,
     next_room: u64,
+    is_going_down: bool,
 }
 
 /// What holds for all rooms.
@@ -81,6 +82,25 @@ struct Stay {
     /// The first resume secret, until the client is let in and told.
     secret: Option<ResumeSecret>,
     person: Person,
+    /// It is being sent away, and hears nothing but why.
+    is_cut_off: bool,
+}
+
+/// What takes place in a room once it is on disk.
+#[derive(Debug)]
+#[must_use = "the room waits for it"]
+pub(super) struct Order {
+    room: RoomId,
+    undertaking: Undertaking,
+    recorded: Recorded,
+}
+
+impl Order {
+    /// Waits until it is on disk. `false`: it could not be written. Who waits
+    /// may give up, and ask again.
+    pub(super) async fn written(&mut self) -> bool {
+        self.recorded.done().await
+    }
 }
 
 /// What a newcomer's session must know.
@@ -129,6 +149,7 @@ impl Register {
             names: HashMap::new(),
             stays: HashMap::new(),
             next_room: 1,
+            is_going_down: false,
         }
     }
 
@@ -224,6 +245,7 @@ impl Register {
                 subject: admission.subject,
                 role: admission.role,
             },
+            is_cut_off: false,
         };
         self.stays.insert(id, stay);
         self.apply(id, worker, effects);
@@ -290,19 +312,68 @@ impl Register {
         self.stays.contains_key(&id)
     }
 
-    /// Writes down what is decided by somebody's message, which then is to be
-    /// handed to the room.
-    pub(super) fn record(&self, id: ParticipantId, message: &ClientMessage) -> Vec<Recorded> {
-        let stay = self.stays.get(&id);
-        let here = stay.and_then(|stay| Some((stay, self.rooms.get(&stay.room)?)));
-        let Some((stay, open)) = here.filter(|(stay, open)| open.id == stay.id) else {
-            return Vec::new();
+    /// Hands somebody's request to its room. Gives what takes place once it is
+    /// on disk.
+    pub(super) fn request(&mut self, id: ParticipantId, message: ClientMessage) -> Option<Order> {
+        let stay = self.stays.get(&id).filter(|stay| !stay.is_cut_off)?;
+        let open = self.rooms.get_mut(&stay.room)?;
+        if open.id != stay.id {
+            return None;
+        }
+        let (room, worker) = (open.id, open.worker);
+        let (now, time) = (Instant::now(), UnixTime::now());
+        let Decided {
+            effects,
+            undertaking,
+        } = request::handle(&mut open.room, id, message, now, time);
+        let order = undertaking.map(|undertaking| Order {
+            room,
+            recorded: self.sessions.record(&stay.room, undertaking.decisions()),
+            undertaking,
+        });
+        self.apply(id, worker, effects);
+        order
+    }
+
+    /// Names those who wait as of now, in a request that means all of them.
+    pub(super) fn name_all(&self, id: ParticipantId, message: ClientMessage) -> ClientMessage {
+        let ClientMessage::AdmitAll {} = message else {
+            return message;
         };
-        let decisions = request::decisions(&open.room, id, message, UnixTime::now());
-        decisions
-            .into_iter()
-            .map(|decision| self.sessions.record(&stay.room, decision))
-            .collect()
+        let stay = self.stays.get(&id);
+        let open = stay.and_then(|stay| self.rooms.get(&stay.room));
+        let waiting = open.into_iter().flat_map(|open| open.room.waiting_people());
+        ClientMessage::Admit {
+            participant_ids: waiting.map(|id| id.to_string()).collect(),
+        }
+    }
+
+    /// Carries an order out that is on disk, or could not be written.
+    pub(super) fn conclude(&mut self, order: Order, is_written: bool) {
+        let Order {
+            room, undertaking, ..
+        } = order;
+        self.update_room(room, |room| {
+            room.conclude(undertaking, is_written, Instant::now())
+        });
+    }
+
+    /// Silences whom an order sends away.
+    pub(super) fn cut_off(&mut self, order: &Order) {
+        self.update_room(order.room, |room| room.cut_off(&order.undertaking));
+    }
+
+    /// Hands what somebody says to its room. Nothing happens when it has left,
+    /// or is being sent away.
+    pub(super) fn hear(
+        &mut self,
+        id: ParticipantId,
+        change: impl FnOnce(&mut Room) -> Vec<Effect>,
+    ) {
+        let stay = self.stays.get(&id);
+        if stay.is_some_and(|stay| !stay.is_cut_off) {
+            self.update(id, change);
+        }
     }
 
     /// Changes somebody's room. Nothing happens when it has left.
@@ -354,6 +425,10 @@ impl Register {
             && open.get().room.is_empty()
         {
             self.names.remove(&open.get().id);
+            // Whoever is sent away by the server's own end comes back.
+            if open.get().session.is_none() && !self.is_going_down {
+                let _ = self.sessions.record(open.key(), &[Decision::Emptied]);
+            }
             open.remove();
         }
     }
@@ -438,6 +513,7 @@ impl Register {
 
     /// Ends all stays: the server is going down.
     pub(super) fn close_all(&mut self) {
+        self.is_going_down = true;
         let ids: Vec<_> = self.stays.keys().copied().collect();
         for stay in self.stays.values() {
             stay.outbox.push(&ServerMessage::Error {
@@ -471,16 +547,24 @@ impl Register {
             match effect {
                 Effect::Tell(id, message) => {
                     if let Some(stay) = self.stays.get_mut(&id) {
+                        if stay.is_cut_off && !matches!(message, ServerMessage::Error { .. }) {
+                            continue;
+                        }
                         if matches!(message, ServerMessage::Joined { .. }) {
                             // Nobody waits for it: a lock that would keep this
                             // one out is written after it.
                             let token_id = stay.live.token_id.clone();
                             let admitted = Decision::Admit { token_id };
-                            let _ = self.sessions.record(&stay.room, admitted);
+                            let _ = self.sessions.record(&stay.room, &[admitted]);
                         }
                         let window = self.settings.resume_window;
                         let message = stay.with_secret(message, window);
                         stay.outbox.push(&message);
+                    }
+                }
+                Effect::CutOff(id) => {
+                    if let Some(stay) = self.stays.get_mut(&id) {
+                        stay.is_cut_off = true;
                     }
                 }
                 Effect::Media(command) => self.plane.send(worker, command),
@@ -545,7 +629,8 @@ mod tests {
 
     use super::*;
     use crate::audit::AuditLog;
-    use crate::clinic::{Clinic, ClinicSettings, Session, SessionId, sessions};
+    use crate::clinic::example::{admission, session};
+    use crate::clinic::{Clinic, ClinicSettings, Session, sessions};
     use crate::protocol::Role;
     use crate::room::SessionPolicy;
     use crate::store::Store;
@@ -616,7 +701,10 @@ mod tests {
         for is_told in [true, false] {
             let (mut register, clinic) = register_of_clinic();
             join(&mut register, ANN, "r");
-            let session = session("r");
+            let session = Session {
+                waiting_room: true,
+                ..session("r")
+            };
             let now = UnixTime::now();
             let opened = clinic.store().write(|w| sessions::open(w, &session, now));
             opened.expect("the store takes it");
@@ -632,21 +720,6 @@ mod tests {
             assert_eq!(register.waiting("r")[0].id, BEN);
             register.leave(ANN);
             assert_eq!(register.rooms(), 1);
-        }
-    }
-
-    fn session(room: &str) -> Session {
-        Session {
-            id: SessionId::generate(UnixTime::now(), 0),
-            room: room.to_owned(),
-            created: 0,
-            ended: None,
-            window: None,
-            capacity: None,
-            waiting_room: true,
-            locked: false,
-            consent: None,
-            inactivity_limit_seconds: None,
         }
     }
 
@@ -696,20 +769,8 @@ mod tests {
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {
-        let admission = Admission {
-            subject: "s".into(),
-            room: room.into(),
-            role: Role::Client,
-            token_id: "t".into(),
-            issuer: None,
-            audiences: Vec::new(),
-            issued_at: None,
-            expires_at: UnixTime(u64::MAX),
-            is_multi_factor: false,
-            key: None,
-        };
         let bearer = Bearer {
-            admission,
+            admission: admission(room),
             permissions: Permissions::of(Role::Client),
             entrance: None,
         };

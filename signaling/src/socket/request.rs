@@ -6,28 +6,7 @@ use sfu::identity::ParticipantId;
 
 use crate::access::UnixTime;
 use crate::protocol::{ClientMessage, parse_participant_id};
-use crate::room::{Decision, Effect, Room};
-
-/// What of a message must be on record before [`handle`] gets it.
-pub(super) fn decisions(
-    room: &Room,
-    id: ParticipantId,
-    message: &ClientMessage,
-    now: UnixTime,
-) -> Vec<Decision> {
-    match message {
-        ClientMessage::AcceptConsent { hash } => room.decide_accept(id, hash, now),
-        ClientMessage::Admit { participant_ids } => room.decide_admit(id, &ids(participant_ids)),
-        ClientMessage::AdmitAll {} => room.decide_admit_all(id),
-        ClientMessage::Lock { locked } => room.decide_lock(id, *locked),
-        ClientMessage::Remove { participant_id } => match parse_participant_id(participant_id) {
-            Some(other) => room.decide_remove(id, other),
-            None => Vec::new(),
-        },
-        ClientMessage::EndSession {} => room.decide_end(id),
-        _ => Vec::new(),
-    }
-}
+use crate::room::{Decided, Room};
 
 /// Hands a message to the room. Nothing comes of one that names nobody, or is
 /// about something else.
@@ -36,7 +15,8 @@ pub(super) fn handle(
     id: ParticipantId,
     message: ClientMessage,
     now: Instant,
-) -> Vec<Effect> {
+    time: UnixTime,
+) -> Decided {
     room.note_activity(id, now);
     let other = match &message {
         ClientMessage::Refuse { participant_id }
@@ -47,27 +27,33 @@ pub(super) fn handle(
         | ClientMessage::Remove { participant_id } => match parse_participant_id(participant_id) {
             Some(other) => other,
             // Whoever is not of this form is not here.
-            None => return Vec::new(),
+            None => return Decided::default(),
         },
         _ => id,
     };
-    match message {
-        ClientMessage::AcceptConsent { hash } => room.accept_consent(id, &hash, now),
+    let effects = match message {
+        ClientMessage::AcceptConsent { hash } => return room.decide_accept(id, &hash, time),
+        ClientMessage::Admit { participant_ids } => {
+            return room.decide_admit(id, &ids(&participant_ids), now);
+        }
+        ClientMessage::AdmitAll {} => {
+            let all: Vec<_> = room.waiting_people().collect();
+            return room.decide_admit(id, &all, now);
+        }
+        ClientMessage::Lock { locked } => return room.decide_lock(id, locked),
+        ClientMessage::Remove { .. } => return room.decide_remove(id, other),
+        ClientMessage::EndSession {} => return room.decide_end(id),
         ClientMessage::Knock { sealed_name } => room.knock(id, sealed_name),
         ClientMessage::DoorKey { key } => room.set_door_key(id, key),
-        ClientMessage::Admit { participant_ids } => room.admit(id, &ids(&participant_ids), now),
-        ClientMessage::AdmitAll {} => room.admit_all(id, now),
         ClientMessage::Refuse { .. } => room.refuse(id, other, now),
         ClientMessage::TellWaiting { message, .. } => room.tell_caller(id, other, message),
-        ClientMessage::Lock { locked } => room.set_locked(id, locked),
         ClientMessage::Mute { source, .. } => room.mute(id, other, source),
         ClientMessage::MuteAll {} => room.mute_all(id),
         ClientMessage::Ask { source, .. } => room.ask(id, other, source),
         ClientMessage::StopShare { .. } => room.stop_share(id, other),
-        ClientMessage::Remove { .. } => room.remove(id, other, now),
-        ClientMessage::EndSession {} => room.end_session(id),
         _ => Vec::new(),
-    }
+    };
+    effects.into()
 }
 
 fn ids(texts: &[String]) -> Vec<ParticipantId> {

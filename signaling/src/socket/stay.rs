@@ -12,8 +12,7 @@ use super::frame::{BINARY, TOO_FAST, judge, parse};
 use super::group::{self, GroupMessage};
 use super::line::Line;
 use super::outbox::{Next, Outbox};
-use super::pending::{PendingDecisions, Writing, must_be_on_disk, not_written};
-use super::request;
+use super::pending::{Pending, PendingDecisions, conclude, sends_away, waits_its_turn};
 use super::resume::{self, Return};
 use super::secret;
 use super::service::Service;
@@ -342,25 +341,25 @@ impl Stay {
                 let id = self.id;
                 self.service
                     .register()
-                    .update(id, |room| room.set_devices(id, devices));
+                    .hear(id, |room| room.set_devices(id, devices));
             }
             Ok(ClientMessage::Uplink { capacity }) => {
                 let id = self.id;
                 self.service
                     .register()
-                    .update(id, |room| room.set_uplink(id, capacity));
+                    .hear(id, |room| room.set_uplink(id, capacity));
             }
             Ok(ClientMessage::ShareScreen {}) => {
                 let id = self.id;
                 self.service
                     .register()
-                    .update(id, |room| room.share_screen(id));
+                    .hear(id, |room| room.share_screen(id));
             }
             Ok(ClientMessage::StopScreenShare {}) => {
                 let id = self.id;
                 self.service
                     .register()
-                    .update(id, |room| room.stop_screen_share(id));
+                    .hear(id, |room| room.stop_screen_share(id));
             }
             Ok(ClientMessage::Show { people, screens }) => {
                 let id = self.id;
@@ -370,7 +369,7 @@ impl Stay {
                 };
                 self.service
                     .register()
-                    .update(id, |room| room.show(id, views));
+                    .hear(id, |room| room.show(id, views));
             }
             Ok(ClientMessage::MlsKeyPackage { key_package }) => {
                 self.deliver(GroupMessage::KeyPackage(key_package));
@@ -424,7 +423,7 @@ impl Stay {
                 let id = self.id;
                 self.service
                     .register()
-                    .update(id, |room| room.negotiate(id, session));
+                    .hear(id, |room| room.negotiate(id, session));
             }
             // Without a first session there is nothing to go on with.
             Err(why) => self.tell_error(ErrorCode::InvalidOffer, &why, !self.negotiated),
@@ -432,39 +431,39 @@ impl Stay {
     }
 
     /// Hands a message to the room. What people will be told of it must not be
-    /// lost with the process. Only a removal and an end take place though they
-    /// cannot be written down, or not soon.
+    /// lost with the process.
     async fn request(&mut self, message: ClientMessage) {
         let id = self.id;
-        let is_urgent = !must_be_on_disk(&message);
-        if !is_urgent
-            && self
-                .pending
-                .as_ref()
-                .is_some_and(|pending| !pending.is_idle())
-        {
-            return self.postpone(message, None);
+        let message = self.service.register().name_all(id, message);
+        let pending = self.pending.as_ref();
+        if waits_its_turn(&message) && pending.is_some_and(|pending| !pending.is_idle()) {
+            return self.postpone(Pending::Message(message));
         }
-        let mut writing = Writing::new(self.service.register().record(id, &message));
-        match writing.soon().await {
-            Some(true) => {}
-            Some(false) if !is_urgent => return self.outbox.push(&not_written()),
-            None if !is_urgent => return self.postpone(message, Some(writing)),
-            Some(false) | None => {
-                tracing::warn!(participant = %id, "somebody is sent away before that is on record");
+        let is_urgent = sends_away(&message);
+        let order = self.service.register().request(id, message);
+        let Some(mut order) = order else {
+            return;
+        };
+        let patience = if is_urgent { AT_ONCE } else { SOON };
+        match timeout(patience, order.written()).await {
+            Ok(is_written) => self.service.register().conclude(order, is_written),
+            Err(_) if is_urgent => {
+                tracing::warn!(participant = %id, "somebody is cut off before that is on record");
+                self.service.register().cut_off(&order);
+                // One for each token at the most. Whoever asked for it may be
+                // gone by then.
+                tokio::spawn(conclude(self.service.clone(), order));
             }
+            Err(_) => self.postpone(Pending::Order(order)),
         }
-        self.service.register().update(id, |room| {
-            request::handle(room, id, message, StdInstant::now())
-        });
     }
 
     /// Lets a decision wait for the disk, behind those that do.
-    fn postpone(&mut self, message: ClientMessage, writing: Option<Writing>) {
-        let pending = self.pending.get_or_insert_with(|| {
-            PendingDecisions::start(self.service.clone(), self.id, self.outbox.clone())
-        });
-        if !pending.push(message, writing) {
+    fn postpone(&mut self, decision: Pending) {
+        let pending = self
+            .pending
+            .get_or_insert_with(|| PendingDecisions::start(self.service.clone(), self.id));
+        if !pending.push(decision) {
             let why = "too many decisions wait for the server's disk";
             self.tell_error(ErrorCode::RateLimited, why, false);
         }
@@ -472,7 +471,7 @@ impl Stay {
 
     fn deliver(&self, message: GroupMessage) {
         let id = self.id;
-        self.service.register().update(id, |room| {
+        self.service.register().hear(id, |room| {
             group::deliver(room, id, message, StdInstant::now())
         });
     }
@@ -512,5 +511,12 @@ const RESTARTS: Rate = Rate {
     per_second: 1,
     burst: 10,
 };
+
+/// A disk in order writes within this. No socket stands still for one that is
+/// not.
+const SOON: Duration = Duration::from_millis(500);
+
+/// Who is sent away is not heard for longer.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";

@@ -426,6 +426,23 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// How many there are whose keys begin so; looks at each of them.
+    pub(crate) fn count_below<R>(
+        &self,
+        table: &Table<R>,
+        prefix: &[u8],
+    ) -> Result<u64, StoreError> {
+        let records = self.transaction.open_table(definition(table.name))?;
+        let mut count = 0;
+        for entry in records.range::<&[u8]>(prefix..)? {
+            if !entry?.0.value().starts_with(prefix) {
+                break;
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// How many records there are.
     pub(crate) fn count<R>(&self, table: &Table<R>) -> Result<u64, StoreError> {
         Ok(self.transaction.open_table(definition(table.name))?.len()?)
@@ -611,13 +628,15 @@ pub(crate) mod tables {
 
     use super::Table;
     use crate::clinic::record::{
-        Answer, ApiKey, Consented, Revocation, RoomUse, Session, TokenUse,
+        Answer, ApiKey, Consented, OpenRoom, Revocation, RoomUse, Session, TokenUse,
     };
 
     /// By id, so that later ones come later.
     pub(crate) const SESSIONS: Table<Session> = Table::new("sessions");
     /// The latest session in each room, by the room's name.
     pub(crate) const ROOMS: Table<RoomUse> = Table::new("rooms");
+    /// By the room's name.
+    pub(crate) const OPEN_ROOMS: Table<OpenRoom> = Table::new("open_rooms");
     /// By id.
     pub(crate) const API_KEYS: Table<ApiKey> = Table::new("api_keys");
     /// By room and what was revoked.
@@ -631,7 +650,7 @@ pub(crate) mod tables {
 }
 
 /// First comes what tells whether the others can be read.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     META,
     "sessions",
     "rooms",
@@ -640,6 +659,7 @@ const TABLES: [&str; 8] = [
     "answers",
     "tokens",
     "consents",
+    "open_rooms",
 ];
 
 const META: &str = "meta";
