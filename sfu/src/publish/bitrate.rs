@@ -10,6 +10,8 @@ pub struct StreamBitrate {
     since: Instant,
     bytes: u64,
     measured: Option<Bitrate>,
+    /// The same over some four seconds.
+    steady: Bitrate,
 }
 
 impl StreamBitrate {
@@ -18,6 +20,7 @@ impl StreamBitrate {
             since: now,
             bytes: 0,
             measured: None,
+            steady: Bitrate::ZERO,
         }
     }
 
@@ -40,6 +43,10 @@ impl StreamBitrate {
             return;
         }
         let rate = Bitrate::of(self.bytes, elapsed).unwrap_or_default();
+        self.steady = match self.measured {
+            Some(_) => self.steady.scaled(0.75).plus(rate.scaled(0.25)),
+            None => rate,
+        };
         self.measured = Some(match self.measured {
             Some(before) => before.scaled(0.5).plus(rate.scaled(0.5)),
             None => rate,
@@ -51,6 +58,12 @@ impl StreamBitrate {
     /// With all headers, as a receiver gets it; zero before it was measured.
     pub fn get(&self) -> Bitrate {
         self.measured.unwrap_or_default()
+    }
+
+    /// The bitrate without the swing of a few seconds, as when a shared screen
+    /// turns to another page; no more than [`StreamBitrate::get`].
+    pub fn steady(&self) -> Bitrate {
+        self.get().min(self.steady)
     }
 }
 

@@ -3,6 +3,7 @@
 mod bitrate;
 mod frame;
 mod keyframe;
+mod layer_bitrates;
 mod nack;
 mod ring;
 mod sframe_check;
@@ -11,6 +12,7 @@ mod stream;
 pub use bitrate::StreamBitrate;
 pub use frame::{FramePart, PayloadDescription};
 pub use keyframe::KeyFrameRequests;
+pub use layer_bitrates::Step;
 pub use nack::{Gap, MissingPackets};
 pub use ring::{Packet, Ring};
 pub use sframe_check::{ExpectedFrames, ExpectedKeys, FrameCheck, FrameId};

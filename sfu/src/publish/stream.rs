@@ -2,19 +2,20 @@
 
 use std::time::Instant;
 
+use super::layer_bitrates::{LayerBitrates, STEPS, Step};
 use super::{
     ExpectedKeys, FrameCheck, FrameId, FramePart, Gap, KeyFrameRequests, MissingPackets, Packet,
-    PayloadDescription, Ring, StreamBitrate,
+    PayloadDescription, Ring,
 };
 use crate::audio::Voice;
 use crate::congestion::Bitrate;
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::rtcp::Reception;
-use crate::rtp::dependency_descriptor::{DependencyDescriptor, Structure};
+use crate::rtp::dependency_descriptor::{DependencyDescriptor, Indication, Structure};
 use crate::rtp::header::Header;
 use crate::rtp::picture_id::PictureNumbers;
 use crate::rtp::sequence::ExtendedSequence;
-use crate::rtp::{Codec, Ssrc, Timestamp, clock_rate};
+use crate::rtp::{Codec, Layer, Ssrc, Timestamp, clock_rate};
 
 /// A synchronization source of a publisher.
 #[derive(Debug)]
@@ -42,9 +43,7 @@ pub struct Stream {
     pub height: Option<u16>,
     /// Of a microphone: what is known of who speaks into it.
     pub voice: Voice,
-    pub bitrate: StreamBitrate,
-    /// The part of it that is of the temporal layers up to 0, and up to 1.
-    thinner: [StreamBitrate; 2],
+    layers: LayerBitrates,
     structure: Option<Attached>,
 }
 
@@ -110,8 +109,7 @@ impl Stream {
             rest: Rest::No,
             height: None,
             voice: Voice::default(),
-            bitrate: StreamBitrate::new(now),
-            thinner: [StreamBitrate::new(now); 2],
+            layers: LayerBitrates::new(now),
             structure: None,
         }
     }
@@ -119,33 +117,43 @@ impl Stream {
     /// Goes on with measuring after a rest.
     pub fn end_rest(&mut self, now: Instant) {
         self.rest = Rest::No;
-        self.bitrate.restart(now);
-        for bitrate in &mut self.thinner {
-            bitrate.restart(now);
-        }
+        self.layers.restart(now);
     }
 
     /// Takes what was counted into the bitrates.
     pub fn measure(&mut self, now: Instant) {
-        self.bitrate.measure(now);
-        for bitrate in &mut self.thinner {
-            bitrate.measure(now);
+        self.layers.measure(now);
+    }
+
+    /// What can be sent of the stream without the rest of it, the least first;
+    /// the last is all of it.
+    pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
+        self.layers.steps()
+    }
+
+    /// What it takes with all its layers.
+    pub fn bitrate(&self) -> Bitrate {
+        self.layers.whole()
+    }
+
+    /// Its highest spatial layer.
+    pub fn highest_spatial(&self) -> u8 {
+        match &self.structure {
+            Some(attached) => attached.highest_spatial(),
+            None => self.layers.highest_spatial(),
         }
     }
 
-    /// The bitrates without upper temporal layers, the least first: each worth
-    /// less than the next.
-    pub fn thinner_bitrates(&self) -> impl Iterator<Item = Bitrate> {
-        let [least, more] = self.thinner.map(|part| part.get());
-        let most = self.bitrate.get();
-        let is_less = |part: Bitrate, whole: Bitrate| {
-            part > Bitrate::ZERO && part < whole.scaled(WORTH_LEAVING_OUT)
-        };
-        let layers = [(least, more), (more, most)];
-        layers
-            .into_iter()
-            .take_while(move |(part, whole)| is_less(*part, *whole))
-            .map(|(part, _)| part)
+    /// The height in pixels of one of its spatial layers, or of the highest if
+    /// there are fewer; `full` is the highest one's, unless the stream tells.
+    pub fn height_of(&self, spatial: u8, full: u16) -> u16 {
+        let highest = self.highest_spatial();
+        let spatial = spatial.min(highest);
+        let told = self
+            .structure()
+            .and_then(|(structure, _)| structure.resolution(spatial))
+            .and_then(|(_, height)| u16::try_from(height).ok());
+        told.unwrap_or(full >> (highest - spatial).min(15))
     }
 
     /// Adds a receiver, which needs a key frame if this is video.
@@ -221,12 +229,7 @@ impl Stream {
         } else if !FrameCheck::admits_sound(&self.expected_keys, self.source, payload) {
             payload = &[];
         }
-        self.bitrate.count(payload.len());
-        for (temporal, bitrate) in (0..).zip(&mut self.thinner) {
-            if frame.layer.temporal <= temporal {
-                bitrate.count(payload.len());
-            }
-        }
+        self.count(&frame, payload.len());
         let descriptor = match frame.dependencies {
             Some(_) if !payload.is_empty() => incoming.descriptor,
             _ => &[],
@@ -255,6 +258,19 @@ impl Stream {
         Some((&attached.structure, attached.active))
     }
 
+    /// Counts a packet for all steps that it is part of.
+    fn count(&mut self, frame: &FramePart, bytes: usize) {
+        match (&frame.dependencies, &self.structure) {
+            (Some(of), Some(attached)) => self.layers.count(bytes, |step| {
+                of.indications.of(attached.targets[step]) != Indication::NotPresent
+            }),
+            _ => self.layers.count(bytes, |step| {
+                let Layer { spatial, temporal } = STEPS[step];
+                frame.layer.spatial <= spatial && frame.layer.temporal <= temporal
+            }),
+        }
+    }
+
     /// Reads a Dependency Descriptor. `None` where there is none, or none that
     /// can be understood: then the payload's own descriptor must do.
     fn describe(&mut self, sequence: ExtendedSequence, bytes: &[u8]) -> Option<FramePart> {
@@ -271,17 +287,14 @@ impl Stream {
         if let Some(structure) = attached {
             // A late packet's must not undo a newer one.
             if is_newest {
-                self.structure = Some(Attached {
-                    structure,
-                    since: sequence,
-                    active: descriptor.active_targets.unwrap_or(u32::MAX),
-                });
+                let active = descriptor.active_targets.unwrap_or(u32::MAX);
+                self.structure = Some(Attached::new(structure, sequence, active));
             }
         } else if let Some(active) = descriptor.active_targets
             && let Some(known) = &mut self.structure
             && is_newest
         {
-            known.active = active;
+            known.set_active(active);
         }
         Some(FramePart::described_by(&descriptor, has_structure))
     }
@@ -305,10 +318,34 @@ struct Attached {
     structure: Structure,
     since: ExtendedSequence,
     active: u32,
+    /// The decode target of each step.
+    targets: [u8; STEPS.len()],
 }
 
-/// More than this share of a bitrate is not worth fewer frames.
-const WORTH_LEAVING_OUT: f64 = 0.85;
+impl Attached {
+    fn new(structure: Structure, since: ExtendedSequence, active: u32) -> Self {
+        let mut attached = Self {
+            structure,
+            since,
+            active,
+            targets: [0; STEPS.len()],
+        };
+        attached.set_active(active);
+        attached
+    }
+
+    fn set_active(&mut self, active: u32) {
+        self.active = active;
+        self.targets = STEPS.map(|highest| self.structure.decode_target_within(highest, active));
+    }
+
+    fn highest_spatial(&self) -> u8 {
+        let targets = self.structure.decode_targets();
+        let best = targets.get(usize::from(self.targets[STEPS.len() - 1]));
+        best.map_or(0, |layer| layer.spatial)
+    }
+}
+
 /// As many as come between two sendings, even after the network held them up.
 const RING: usize = 128;
 const LONGEST_AUDIO_RING: usize = 256;

@@ -11,11 +11,11 @@ pub struct Candidate<'a> {
     pub urgency: Urgency,
     /// In pixels, on the receiver's screen; none shows it nowhere.
     pub shown: Option<Size>,
-    /// The bitrate of each of its layers, the least first; at least one.
+    /// The bitrate of each of its steps, the least first; at least one.
     pub layers: &'a [Bitrate],
     /// Which they are: some come and go.
     pub steps: &'a [Layer],
-    /// How many of these, the first, are the least layer with fewer frames.
+    /// How many of these, the first, are the least picture with fewer frames.
     pub thin: usize,
     /// The height in pixels of each of the others.
     pub heights: &'a [u16],

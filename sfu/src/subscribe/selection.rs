@@ -122,13 +122,23 @@ impl Selection {
         };
         let (at, to) = (layer_of(self.target), layer_of(wanted));
         self.current = at;
-        let goes_down = to.spatial == at.spatial && to.temporal < at.temporal;
-        let is_present = indications.of(self.target) != Indication::NotPresent
-            && !(goes_down && indications.of(wanted) == Indication::NotPresent);
-        self.sent.note(number, is_present);
+        let is_of = |target| indications.of(target) != Indication::NotPresent;
+        let references = dependencies.references.as_slice();
+        let can_go_down = to < at && structure.includes(self.target, wanted);
+        let needs_key_frame = to.spatial != at.spatial && !can_go_down;
+        // Until a key frame lets it go down, the larger picture with fewer
+        // frames is the least there is.
+        let is_left_out = if can_go_down {
+            !is_of(wanted)
+        } else {
+            to.spatial < at.spatial && frame.layer.temporal > 0
+        };
+        let is_sent =
+            is_of(self.target) && !is_left_out && !self.sent.lacks_any(number, references);
+        self.sent.note(number, is_sent);
         Verdict {
-            is_sent: is_present,
-            needs_key_frame: to.spatial != at.spatial,
+            is_sent,
+            needs_key_frame,
         }
     }
 
@@ -207,6 +217,17 @@ impl SentFrames {
                 self.sent |= bit;
             }
         }
+    }
+
+    /// Whether one of the frames this many before `number` was left out.
+    fn lacks_any(&self, number: u16, differences: &[u16]) -> bool {
+        let left_out = self.decided & !self.sent;
+        differences.iter().any(|difference| {
+            let referenced = number.wrapping_sub(*difference);
+            self.newest
+                .and_then(|newest| bit(newest, referenced))
+                .is_some_and(|bit| left_out & bit != 0)
+        })
     }
 
     /// Whether the frames this many before `number` were all sent.

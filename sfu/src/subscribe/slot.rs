@@ -40,6 +40,8 @@ pub struct SlotState {
     pub ladder: Ladder,
     /// What the receiver's path allows.
     pub allowed: Allowed,
+    /// That is all there is.
+    pub takes_all: bool,
     /// What its receiver last said is lost of it, in 1/256, and when.
     pub reported_loss: Option<(Instant, u8)>,
     /// The receiver was told that it is not sent.
@@ -62,11 +64,12 @@ pub struct SlotNumbers {
 /// What of a source a receiver's path allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allowed {
+    /// Whatever comes.
     All,
     /// This one of its simulcast layers and those below.
     UpTo(u8),
-    /// This one, with frames up to this temporal layer only.
-    Thin(u8, u8),
+    /// Of this one the parts up to a layer of its own.
+    Part(u8, Layer),
     Nothing,
 }
 
@@ -159,6 +162,7 @@ impl SlotState {
             admitted: NO_LIMIT,
             ladder: Ladder::default(),
             allowed: Allowed::All,
+            takes_all: true,
             reported_loss: None,
             is_paused: false,
             repair: RepairLog::default(),
@@ -189,13 +193,14 @@ impl SlotState {
     pub fn update_admitted(&mut self) {
         let is_camera = matches!(self.wanted, Some((_, Source::Camera)));
         let of_size = self.shown.filter(|_| is_camera).map(Shown::highest_layer);
-        let temporal = match self.allowed {
-            Allowed::Thin(_, temporal) => temporal,
-            Allowed::All | Allowed::UpTo(_) | Allowed::Nothing => u8::MAX,
+        let part = match self.allowed {
+            Allowed::Part(_, highest) => highest,
+            Allowed::All | Allowed::UpTo(_) | Allowed::Nothing => NO_LIMIT,
         };
+        let spatial = of_size.map_or(part.spatial, |of_size| part.spatial.min(of_size));
         self.admitted = Layer {
-            spatial: self.limit.spatial.min(of_size.unwrap_or(u8::MAX)),
-            temporal: self.limit.temporal.min(temporal),
+            spatial: self.limit.spatial.min(spatial),
+            temporal: self.limit.temporal.min(part.temporal),
         };
     }
 

@@ -5,20 +5,27 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::event::{Event, PauseReason};
 use crate::congestion::Bitrate;
-use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
+use crate::identity::{MediaKind, ParticipantId, Source};
+use crate::publish::{Step, Stream};
 use crate::rtp::Layer;
-use crate::subscribe::Allowed;
 use crate::subscribe::allocation::{Candidate, Grant, Rung, Urgency, allot, usual_height};
 use crate::subscribe::fallback::Space;
+use crate::subscribe::{Allowed, SlotState};
 
 /// A slot that a picture is meant for.
 struct Wish {
     slot: usize,
     urgency: Urgency,
-    /// What can be sent, the least first, and its bitrate. The first `thin`
-    /// are the least layer with fewer frames.
+    offer: Offer,
+}
+
+/// What can be sent of a source.
+#[derive(Default)]
+struct Offer {
+    /// The least first, and the bitrate of each. The first `thin` are the least
+    /// picture with fewer frames.
     steps: Vec<Allowed>,
-    /// The same as layers.
+    /// The same by the highest layers in them, be they streams or within one.
     rungs: Vec<Layer>,
     bitrates: Vec<Bitrate>,
     thin: usize,
@@ -79,10 +86,10 @@ impl Worker {
                 Candidate {
                     urgency: wish.urgency,
                     shown: slot.shown.map(|shown| shown.size),
-                    layers: &wish.bitrates,
-                    steps: &wish.rungs,
-                    thin: wish.thin,
-                    heights: &wish.heights,
+                    layers: &wish.offer.bitrates,
+                    steps: &wish.offer.rungs,
+                    thin: wish.offer.thin,
+                    heights: &wish.offer.heights,
                     ladder: &slot.ladder,
                 }
             })
@@ -127,10 +134,10 @@ impl Worker {
             let slot = &mut self.participants[key].slots[wish.slot];
             let rung = match grant {
                 Grant::Nothing => Rung::Nothing,
-                Grant::Layer(step) => Rung::UpTo(wish.rungs[step]),
+                Grant::Layer(step) => Rung::UpTo(wish.offer.rungs[step]),
             };
             slot.ladder.step(now, rung, is_full);
-            self.grant(now, key, wish, grant);
+            self.grant(now, key, wish, grant, estimate.is_some());
             self.cut_descent_short(now, key, wish.slot, estimate);
         }
     }
@@ -150,7 +157,7 @@ impl Worker {
             return;
         };
         let (from, to) = (&self.streams[from], &self.streams[to]);
-        if to.layer < from.layer && from.bitrate.get() > estimate.scaled(FAR_BEYOND) {
+        if to.layer < from.layer && from.bitrate() > estimate.scaled(FAR_BEYOND) {
             self.end_descent(key, index);
             self.request_key_frames_for(now, key, index);
         }
@@ -174,7 +181,7 @@ impl Worker {
         }
     }
 
-    fn grant(&mut self, now: Instant, key: usize, wish: &Wish, grant: Grant) {
+    fn grant(&mut self, now: Instant, key: usize, wish: &Wish, grant: Grant, is_known: bool) {
         let participant = &mut self.participants[key];
         let subscriber = participant.id;
         let state = &mut participant.slots[wish.slot];
@@ -196,12 +203,15 @@ impl Worker {
                 });
             }
         }
+        let is_all = grant == Grant::Layer(wish.offer.steps.len() - 1);
         let allowed = match grant {
             Grant::Nothing => Allowed::Nothing,
-            Grant::Layer(step) if step + 1 == wish.steps.len() => Allowed::All,
-            Grant::Layer(step) => wish.steps[step],
+            Grant::Layer(_) if is_all && !is_known => Allowed::All,
+            // What comes besides must be found to fit first.
+            Grant::Layer(step) => wish.offer.steps[step],
         };
-        if std::mem::replace(&mut state.allowed, allowed) == allowed {
+        let had_all = std::mem::replace(&mut state.takes_all, is_all);
+        if std::mem::replace(&mut state.allowed, allowed) == allowed && had_all == is_all {
             return;
         }
         state.update_admitted();
@@ -231,19 +241,10 @@ impl Worker {
             let most = layers.partition_point(|stream| stream.layer <= slot.limit.spatial);
             layers.truncate(most.max(1));
             if source.kind() == MediaKind::Audio {
-                let bitrate = layers.last().map(|stream| stream.bitrate.get());
+                let bitrate = layers.last().map(|stream| stream.bitrate());
                 sound = sound.plus(bitrate.unwrap_or_default());
-            } else if let Some(least) = layers.first().map(|stream| stream.layer) {
+            } else if !layers.is_empty() {
                 let count = self.layer_count(publisher, source);
-                let mut steps: Vec<_> = self
-                    .thinner(participant.room, publisher, source, least)
-                    .collect();
-                let thin = steps.len();
-                steps.extend(
-                    layers
-                        .iter()
-                        .map(|stream| (Allowed::UpTo(stream.layer), stream.bitrate.get())),
-                );
                 let is_pinned = slot.shown.is_some_and(|shown| shown.is_pinned);
                 wishes.push(Wish {
                     slot: index,
@@ -253,51 +254,92 @@ impl Worker {
                         _ if self.speaks(now, participant.room, publisher) => Urgency::Speaking,
                         _ => Urgency::Camera,
                     },
-                    rungs: steps.iter().map(|(step, _)| rung(*step)).collect(),
-                    bitrates: steps.iter().map(|(_, bitrate)| *bitrate).collect(),
-                    steps: steps.into_iter().map(|(step, _)| step).collect(),
-                    thin,
-                    heights: layers
-                        .iter()
-                        .map(|stream| {
-                            let usual = || usual_height(stream.layer, count);
-                            stream.height.unwrap_or_else(usual)
-                        })
-                        .collect(),
+                    offer: match layers[..] {
+                        [only] => Offer::of_one(only, slot, count),
+                        _ => Offer::of_layers(&layers, count),
+                    },
                 });
             }
         }
         (wishes, sound)
     }
+}
 
-    /// How the least layer of a source can be sent with fewer frames, and at
-    /// what bitrates, the least first. A shared screen has few anyway.
-    fn thinner(
-        &self,
-        room: RoomId,
-        publisher: ParticipantId,
-        source: Source,
-        least: u8,
-    ) -> impl Iterator<Item = (Allowed, Bitrate)> + '_ {
-        self.streams_of(room, publisher, source)
-            .map(|stream| &self.streams[stream])
-            .filter(move |stream| source == Source::Camera && stream.layer == least)
-            .flat_map(move |stream| {
-                (0_u8..)
-                    .zip(stream.thinner_bitrates())
-                    .map(move |(temporal, bitrate)| (Allowed::Thin(least, temporal), bitrate))
-            })
+impl Offer {
+    /// Of a source in one stream, which may have layers of its own.
+    fn of_one(stream: &Stream, slot: &SlotState, count: usize) -> Self {
+        let mut offer = Self::default();
+        let full = full_height(stream, count);
+        for step in stream.steps() {
+            if step.highest.temporal < u8::MAX {
+                offer.push_thin(stream, step);
+                continue;
+            }
+            let spatial = step.highest.spatial.min(stream.highest_spatial());
+            offer.push(
+                Allowed::Part(stream.layer, step.highest),
+                stream.layer.saturating_add(spatial),
+                step.bitrate,
+                stream.height_of(spatial, full),
+            );
+            if step.highest.spatial >= slot.limit.spatial {
+                break;
+            }
+        }
+        // Below the least there is only a pause, which a moment's swing is no
+        // reason for.
+        if slot.is_running()
+            && let (Some(least), Some(step)) = (offer.bitrates.first_mut(), stream.steps().next())
+        {
+            *least = step.steady;
+        }
+        offer
+    }
+
+    /// Of a source in several streams, the least of which may have temporal
+    /// layers.
+    fn of_layers(streams: &[&Stream], count: usize) -> Self {
+        let mut offer = Self::default();
+        for step in streams[0].steps() {
+            if step.highest.temporal < u8::MAX {
+                offer.push_thin(streams[0], step);
+            }
+        }
+        for stream in streams {
+            offer.push(
+                Allowed::UpTo(stream.layer),
+                stream.layer,
+                stream.bitrate(),
+                full_height(stream, count),
+            );
+        }
+        offer
+    }
+
+    fn push_thin(&mut self, stream: &Stream, step: Step) {
+        self.steps.push(Allowed::Part(stream.layer, step.highest));
+        self.rungs.push(Layer {
+            spatial: stream.layer,
+            temporal: step.highest.temporal,
+        });
+        self.bitrates.push(step.bitrate);
+        self.thin += 1;
+    }
+
+    fn push(&mut self, allowed: Allowed, spatial: u8, bitrate: Bitrate, height: u16) {
+        self.steps.push(allowed);
+        self.rungs.push(Layer {
+            spatial,
+            temporal: u8::MAX,
+        });
+        self.bitrates.push(bitrate);
+        self.heights.push(height);
     }
 }
 
-/// A step that is allowed, by the highest layer of it.
-fn rung(step: Allowed) -> Layer {
-    let (spatial, temporal) = match step {
-        Allowed::Thin(spatial, temporal) => (spatial, temporal),
-        Allowed::UpTo(spatial) => (spatial, u8::MAX),
-        Allowed::All | Allowed::Nothing => (u8::MAX, u8::MAX),
-    };
-    Layer { spatial, temporal }
+fn full_height(stream: &Stream, count: usize) -> u16 {
+    let usual = || usual_height(stream.layer, count);
+    stream.height.unwrap_or_else(usual)
 }
 
 /// What a path takes of the pictures that are shown. What it was just found to

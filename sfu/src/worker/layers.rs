@@ -43,6 +43,7 @@ impl Worker {
             let before = std::mem::replace(&mut slot.wanted, source);
             slot.ladder = Ladder::default();
             slot.allowed = Allowed::All;
+            slot.takes_all = true;
             slot.update_admitted();
             if let Some((publisher, source)) = before
                 && std::mem::take(&mut slot.is_paused)
@@ -105,10 +106,12 @@ impl Worker {
         for member in members {
             for index in 0..self.participants[member].slots.len() {
                 if self.participants[member].slots[index].wanted == Some(source) {
+                    self.participants[member].outbound.last_allocation = None;
                     self.bind_slot(now, member, index);
                 }
             }
         }
+        self.hurry(now);
     }
 
     /// Takes a slot off the streams it was on and no longer is, and puts it on
@@ -226,7 +229,7 @@ impl Worker {
         }
         let highest = match slot.allowed {
             Allowed::All => slot.limit.spatial,
-            Allowed::UpTo(layer) | Allowed::Thin(layer, _) => layer.min(slot.limit.spatial),
+            Allowed::UpTo(layer) | Allowed::Part(layer, _) => layer.min(slot.limit.spatial),
             Allowed::Nothing => return None,
         };
         let layer = |stream: &usize| self.streams[*stream].layer;

@@ -57,8 +57,9 @@ impl Watching {
         let highest = u8::try_from(highest_of_use(shown.size, &self.heights)).unwrap_or(u8::MAX);
         self.useful = self.useful.max(self.up_to(highest.min(slot.limit.spatial)));
         self.granted = self.granted.max(match slot.allowed {
+            _ if slot.takes_all => Wanted::All,
             Allowed::All => Wanted::All,
-            Allowed::UpTo(layer) | Allowed::Thin(layer, _) => self.up_to(layer),
+            Allowed::UpTo(layer) | Allowed::Part(layer, _) => self.up_to(layer),
             // The least goes on: it is what the path will take first.
             Allowed::Nothing => self.up_to(0),
         });

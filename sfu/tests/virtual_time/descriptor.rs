@@ -174,6 +174,48 @@ pub fn l2t1_key() -> Structure {
     }
 }
 
+/// Three spatial layers of three temporal ones, each spatial layer predicted
+/// from the one below in key frames only (`L3T3_KEY`). Of each there are four
+/// templates: of a key picture, T0, T1 and T2; pictures follow as
+/// [`L3T3_KEY_PATTERN`] says.
+pub fn l3t3_key() -> Structure {
+    const KEYS: [&str; 3] = ["SSSSSSSSS", "---SSSSSS", "------SSS"];
+    const OTHERS: [[&str; 3]; 3] = [
+        ["SSS------", "-DS------", "--D------"],
+        ["---SSS---", "----DS---", "-----D---"],
+        ["------SSS", "-------DS", "--------D"],
+    ];
+    let template = |spatial, temporal, indications, references: &[u16]| Template {
+        spatial,
+        temporal,
+        indications,
+        references: references.to_vec(),
+        chains: Vec::new(),
+    };
+    let templates = (0..3_u8).flat_map(|spatial| {
+        let below: &[u16] = if spatial == 0 { &[] } else { &[1] };
+        let at = usize::from(spatial);
+        let [t0, t1, t2] = OTHERS[at];
+        [
+            template(spatial, 0, KEYS[at], below),
+            template(spatial, 0, t0, &[12]),
+            template(spatial, 1, t1, &[6]),
+            template(spatial, 2, t2, &[3]),
+        ]
+    });
+    Structure {
+        first_id: 5,
+        targets: 9,
+        templates: templates.collect(),
+        protected_by: Vec::new(),
+        chains: 0,
+        resolutions: vec![(320, 180), (640, 360), (1280, 720)],
+    }
+}
+
+pub const L3T3_KEY_FIRST: [u8; 3] = [0, 4, 8];
+pub const L3T3_KEY_PATTERN: [&[u8]; 4] = [&[3, 7, 11], &[2, 6, 10], &[3, 7, 11], &[1, 5, 9]];
+
 fn put_indications(bits: &mut Bits, indications: &str) {
     for indication in indications.bytes() {
         let value = match indication {

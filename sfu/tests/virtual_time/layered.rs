@@ -25,6 +25,8 @@ pub struct Layered {
     pub has_temporal_layers: bool,
     /// Bytes of a packet of each layer.
     pub sizes: [usize; 3],
+    /// Packets of each picture.
+    pub parts: u8,
     /// How long after the worker's word it sends only what is wanted; never,
     /// if it does not listen.
     pub obeys_after: Option<Duration>,
@@ -69,6 +71,7 @@ impl Layered {
             has_reports: true,
             has_temporal_layers: false,
             sizes: [400, 700, 1000],
+            parts: 2,
             obeys_after: None,
             obeyed: 0,
             orders: Vec::new(),
@@ -156,7 +159,7 @@ impl Layered {
                 layer.lost_key_frames -= u32::from(is_lost);
             }
             layer.base_layer_index = layer.base_layer_index.wrapping_add(u8::from(temporal == 0));
-            for part in 0..PARTS {
+            for part in 0..self.parts {
                 let start = if part == 0 { 0x10 } else { 0 };
                 let [high, low] = (layer.picture_id | 0x8000).to_be_bytes();
                 // Y: the third and fourth pictures are of those before.
@@ -181,7 +184,7 @@ impl Layered {
                     continue;
                 }
                 let header = Outgoing {
-                    marker: part + 1 == PARTS,
+                    marker: part + 1 == self.parts,
                     payload_type: VIDEO_PT,
                     sequence_number: sequence.number(),
                     timestamp: Timestamp(layer.clock.wrapping_add(picture as u32 * 2970)),
@@ -303,6 +306,3 @@ pub fn negotiate(session: &mut Session, id: ParticipantId, names: &[&str]) {
 pub fn layer_ssrc(id: ParticipantId, layer: u8) -> Ssrc {
     Ssrc(0xC000_0000 + (id.0 as u32) * 0x100 + u32::from(layer))
 }
-
-/// Packets of each picture.
-const PARTS: u8 = 2;

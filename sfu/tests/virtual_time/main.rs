@@ -12,6 +12,7 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+mod described;
 mod descriptor;
 mod layered;
 mod link;
@@ -34,6 +35,7 @@ mod renegotiation;
 mod sequence;
 mod simulcast;
 mod speech;
+mod steps;
 mod svc;
 mod transport;
 mod transport_feedback;

@@ -12,16 +12,14 @@ use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{Codec, Layer, PayloadType, Timestamp};
 use sfu::worker::command::{self, CodecParameters, Command};
 
-use crate::descriptor::{Packet, Structure, l1t3, l2t1_key};
-use crate::layered::{Layered, Shown, layer_ssrc, negotiate, send, shown};
+use crate::described::{A, B, C, Described, av1_call};
+use crate::descriptor::{Packet, l1t3, l2t1_key};
+use crate::layered::{Layered, Shown, layer_ssrc, send, shown};
 use crate::link::Link;
 use crate::peer::{DESCRIPTOR_ID, MID_ID, ReceivedPacket};
 use crate::session::{Session, media, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
-const A: ParticipantId = ParticipantId(1);
-const B: ParticipantId = ParticipantId(2);
-const C: ParticipantId = ParticipantId(3);
 
 fn limit(session: &mut Session, id: ParticipantId, spatial: u8, temporal: u8) {
     session.command(Command::LimitLayers {
@@ -141,131 +139,6 @@ mod vp8 {
     }
 }
 
-/// A camera whose stream says all in its Dependency Descriptor.
-struct Described {
-    structure: Structure,
-    /// Of each frame of a picture: its template, in a key picture and after.
-    pattern: Vec<Vec<u8>>,
-    key_pattern: Vec<u8>,
-    sequence: u64,
-    frame_number: u16,
-    pictures: u64,
-    elapsed: u64,
-    needs_key_frame: bool,
-    key_frames: u32,
-}
-
-impl Described {
-    fn new(structure: Structure, key_pattern: &[u8], pattern: &[&[u8]]) -> Self {
-        Self {
-            structure,
-            pattern: pattern.iter().map(|frames| frames.to_vec()).collect(),
-            key_pattern: key_pattern.to_vec(),
-            sequence: 65_400,
-            frame_number: 65_500,
-            pictures: 0,
-            elapsed: 0,
-            needs_key_frame: true,
-            key_frames: 0,
-        }
-    }
-
-    fn run(&mut self, session: &mut Session, duration: Duration) {
-        for _ in 0..duration.as_millis() {
-            let request = rtcp::Received::KeyFrameRequest {
-                ssrc: layer_ssrc(A, 0),
-            };
-            let asked: Vec<_> = session.peer(A).control.drain(..).collect();
-            self.needs_key_frame |= asked.contains(&request);
-            if self.elapsed.is_multiple_of(33) {
-                self.send_picture(session);
-            }
-            self.elapsed += 1;
-            session.run(Duration::from_millis(1));
-        }
-    }
-
-    fn send_picture(&mut self, session: &mut Session) {
-        let is_key = std::mem::take(&mut self.needs_key_frame);
-        if is_key {
-            self.pictures = 0;
-            self.key_frames += 1;
-        }
-        let frames = if is_key {
-            self.key_pattern.clone()
-        } else {
-            self.pattern[(self.pictures as usize - 1) % self.pattern.len()].clone()
-        };
-        self.pictures += 1;
-        for (at, template) in frames.iter().enumerate() {
-            for part in 0..2 {
-                let is_first = part == 0;
-                let bytes = Packet {
-                    starts_frame: is_first,
-                    ends_frame: !is_first,
-                    template: (self.structure.first_id + template) % 64,
-                    frame_number: self.frame_number,
-                    attached: (is_key && is_first && at == 0).then_some(&self.structure),
-                    ..Packet::default()
-                }
-                .to_bytes(self.structure.targets);
-                let header = Outgoing {
-                    marker: !is_first && at + 1 == frames.len(),
-                    payload_type: AV1_PT,
-                    sequence_number: ExtendedSequence(self.sequence).number(),
-                    timestamp: Timestamp((self.elapsed * 90) as u32),
-                    ssrc: layer_ssrc(A, 0),
-                    has_extensions: true,
-                    has_padding: false,
-                };
-                let aggregation = match (is_first, is_key && at == 0) {
-                    (true, true) => 0x18,
-                    (true, false) => 0x10,
-                    (false, _) => 0x90,
-                };
-                let [high, low] = self.frame_number.to_be_bytes();
-                let payload = [aggregation, 0x30, *template, part, high, low];
-                let extensions: [(u8, &[u8]); 2] = [(MID_ID, b"1"), (DESCRIPTOR_ID, &bytes)];
-                let sequence = ExtendedSequence(self.sequence);
-                send(session, A, header, sequence, &extensions, &payload);
-                self.sequence += 1;
-            }
-            self.frame_number = self.frame_number.wrapping_add(1);
-        }
-    }
-}
-
-const AV1_PT: PayloadType = PayloadType(45);
-
-/// A sends AV1; B takes descriptors and C does not.
-fn av1_call() -> Session {
-    let mut session = Session::new(1);
-    for id in [A, B, C] {
-        session.join(ROOM, id, 1, Link::good());
-        negotiate(&mut session, id, &[]);
-        let mut media = media(id, 1);
-        media.extensions.mid = Some(MID_ID);
-        media.extensions.dependency_descriptor = Some(DESCRIPTOR_ID);
-        let codec = CodecParameters {
-            codec: Codec::Av1,
-            payload_type: AV1_PT,
-            rtx: None,
-        };
-        media.publications[1].ssrcs.clear();
-        media.publications[1].rtx_ssrcs.clear();
-        media.publications[1].codecs.push(codec);
-        media.slots[1].codecs.push(codec);
-        media.slots[1].dependency_descriptor = id == B;
-        session.command(Command::Negotiate {
-            participant: id,
-            media,
-        });
-        session.watch(id, 0, A);
-    }
-    session.connect();
-    session
-}
-
 /// The templates of the frames that came, in order.
 fn templates(packets: &[&ReceivedPacket]) -> Vec<u8> {
     packets
@@ -304,7 +177,7 @@ fn assert_decodable(packets: &[&ReceivedPacket]) {
 
 #[test]
 fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
-    let mut session = av1_call();
+    let mut session = av1_call(1);
     // Templates 1 to 4 are T0, T1, and T2 before and after T1.
     let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
     camera.run(&mut session, Duration::from_millis(990));
@@ -330,7 +203,7 @@ fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
 
 #[test]
 fn of_a_small_tile_the_upper_spatial_layer_is_left_out() {
-    let mut session = av1_call();
+    let mut session = av1_call(1);
     let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
     session.command(Command::Show {
         subscriber: B,
@@ -357,7 +230,7 @@ fn shown_at(width: u16, height: u16) -> command::Shown {
 
 #[test]
 fn a_spatial_layer_is_left_and_taken_at_key_frames() {
-    let mut session = av1_call();
+    let mut session = av1_call(1);
     // Templates: 0 lower, 1 lower of a key picture, 2 upper, 3 upper of a key
     // picture.
     let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
@@ -399,7 +272,7 @@ fn packets_of(packets: &[&ReceivedPacket], one: &ReceivedPacket) -> usize {
 
 #[test]
 fn frame_numbers_go_on_when_another_stream_takes_the_slot() {
-    let mut session = av1_call();
+    let mut session = av1_call(1);
     let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
     camera.run(&mut session, Duration::from_millis(330));
     // The slot is emptied and given back: the stream starts anew in it.
@@ -428,7 +301,7 @@ fn frame_numbers_go_on_when_another_stream_takes_the_slot() {
 
 #[test]
 fn a_receiver_without_the_codec_gets_nothing_and_costs_no_key_frames() {
-    let mut session = av1_call();
+    let mut session = av1_call(1);
     let mut media = media(C, 1);
     media.extensions.mid = Some(MID_ID);
     session.command(Command::Negotiate {

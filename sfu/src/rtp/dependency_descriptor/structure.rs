@@ -89,6 +89,15 @@ impl Structure {
             .map_or(0, |(target, _)| target)
     }
 
+    /// Whether all frames of the decode target `inner` are `outer`'s too.
+    pub fn includes(&self, outer: u8, inner: u8) -> bool {
+        let is_of = |template: &Template, target| {
+            template.indications.of(target) != Indication::NotPresent
+        };
+        let mut templates = self.templates.iter();
+        templates.all(|template| !is_of(template, inner) || is_of(template, outer))
+    }
+
     /// The chain that protects a decode target, if the stream has chains.
     pub fn protecting_chain(&self, target: u8) -> Option<u8> {
         self.protected_by.get(usize::from(target)).copied()
@@ -98,7 +107,8 @@ impl Structure {
         self.chain_count
     }
 
-    pub(super) fn resolution(&self, spatial: u8) -> Option<(u32, u32)> {
+    /// The largest width and height of a spatial layer, if they are said.
+    pub fn resolution(&self, spatial: u8) -> Option<(u32, u32)> {
         self.resolutions.get(usize::from(spatial)).copied()
     }
 
