@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod fallback;
 mod numbering;
+mod place_window;
 mod repair;
 mod rewrite;
 mod selection;

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::SequenceMap;
+use super::place_window::PlaceWindow;
 use crate::publish::{FramePart, Packet};
 use crate::rtp::picture_id::{PictureId, Renumbering};
 use crate::rtp::sequence::ExtendedSequence;
@@ -28,8 +29,8 @@ pub(super) struct Mapping {
     /// Added to published timestamps, modulo 2^32.
     pub(super) timestamp: u32,
     renumbering: Renumbering,
-    passed_over: PassedOver,
     pub(super) sequence: SequenceMap,
+    passed_over: PassedOver,
 }
 
 impl Sent {
@@ -168,36 +169,37 @@ impl Mapping {
 /// The pictures of a stream that were not sent, so that the numbers of those
 /// after them close up.
 #[derive(Clone, Copy, Default, Debug)]
+#[repr(C)]
 struct PassedOver {
     count: u16,
-    /// The number of the last, unless that was taken back.
-    last: Option<u16>,
-    /// Where the last of them began, in the low bits of published places, for
-    /// the packets of pictures before that come late.
-    recent: [u32; RECENT_PICTURES],
+    /// Where the last of them began, for the packets of pictures before that
+    /// come late or are sent again.
+    recent: PlaceWindow,
+    /// The number of the last and where it began, unless it was taken back.
+    last: Option<(u16, ExtendedSequence)>,
 }
 
 impl PassedOver {
     fn push(&mut self, id: PictureId, at: ExtendedSequence) {
-        self.last = Some(id.value);
-        self.recent[usize::from(self.count) % RECENT_PICTURES] = at.0 as u32;
+        self.last = Some((id.value, at));
+        self.recent.mark(at);
         self.count = self.count.wrapping_add(1);
     }
 
     /// Takes back the last, if it is this one.
     fn take_back(&mut self, id: PictureId) {
-        if self.last == Some(id.value) {
+        if let Some((last, at)) = self.last
+            && last == id.value
+        {
             self.last = None;
+            self.recent.clear(at);
             self.count = self.count.wrapping_sub(1);
-            let taken = &mut self.recent[usize::from(self.count) % RECENT_PICTURES];
-            *taken = taken.wrapping_sub(LONG_AGO);
         }
     }
 
     /// How many are before the packet at this place.
     fn before(&self, at: ExtendedSequence) -> u16 {
-        let is_after = |passed: &&u32| passed.wrapping_sub(at.0 as u32).cast_signed() > 0;
-        let after = self.recent.iter().filter(is_after).count();
+        let after = self.recent.count_after(at).unwrap_or_default();
         self.count.wrapping_sub(after as u16)
     }
 }
@@ -213,6 +215,3 @@ const FIRST_SEQUENCE: u64 = 1;
 /// The least that a timestamp advances when another stream takes the slot is
 /// this part of a second: about a packet of sound, or a picture.
 const LEAST_STEP: u32 = 30;
-const RECENT_PICTURES: usize = 8;
-/// In packets: before all that can still come.
-const LONG_AGO: u32 = 1 << 24;

@@ -1,5 +1,6 @@
 //! Published sequence numbers turned into those a slot sends.
 
+use super::place_window::PlaceWindow;
 use crate::rtp::sequence::ExtendedSequence;
 
 /// How a slot numbers the stream it carries: contiguously with what it sent
@@ -7,104 +8,65 @@ use crate::rtp::sequence::ExtendedSequence;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct SequenceMap {
-    /// From here on, as almost always.
-    newest: Segment,
-    /// How many there were before, that are remembered.
-    count: usize,
-    /// Those, oldest first.
-    before: [Segment; SEGMENTS - 1],
-}
-
-/// From a published place on, what is added to it.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-struct Segment {
-    from: ExtendedSequence,
-    /// Added to the published place, modulo 2^64.
+    /// Added to published places after the newest that was passed over, modulo
+    /// 2^64. Before it, as much more as were passed over since.
     offset: u64,
+    passed_over: PlaceWindow,
+    start: ExtendedSequence,
 }
 
 impl SequenceMap {
     /// A map whose first packet, at `published`, is sent as `sent`.
     pub fn starting(published: ExtendedSequence, sent: ExtendedSequence) -> Self {
         Self {
-            newest: Segment {
-                from: published,
-                offset: sent.0.wrapping_sub(published.0),
-            },
-            count: 0,
-            before: [Segment::default(); SEGMENTS - 1],
+            offset: sent.0.wrapping_sub(published.0),
+            passed_over: PlaceWindow::before(published),
+            start: published,
         }
     }
 
     /// The place that `published` is sent at; `None` for what lies before the
-    /// map's start, or was passed over.
+    /// map's start, was passed over, or is too long ago.
     pub fn sent(&self, published: ExtendedSequence) -> Option<ExtendedSequence> {
-        if self.newest.from <= published {
-            return Some(self.newest.place(published));
+        if published >= self.passed_over.end() {
+            return Some(published.plus(self.offset));
         }
-        let before = self.before();
-        let at = before
-            .iter()
-            .rposition(|segment| segment.from <= published)?;
-        let sent = before[at].place(published);
-        // A packet that was passed over would collide with its successor.
-        let next = before.get(at + 1).unwrap_or(&self.newest);
-        (sent < next.place(next.from)).then_some(sent)
+        if published < self.start || self.passed_over.is_marked(published)? {
+            return None;
+        }
+        let since = self.passed_over.count_after(published)?;
+        Some(published.plus(self.offset).plus(since))
     }
 
     /// The published packet that was sent as `sent`.
     pub fn published(&self, sent: ExtendedSequence) -> Option<ExtendedSequence> {
-        let segments = std::iter::once(&self.newest).chain(self.before().iter().rev());
-        segments
-            .map(|segment| {
-                (
-                    segment,
-                    ExtendedSequence(sent.0.wrapping_sub(segment.offset)),
-                )
-            })
-            .find(|(segment, published)| {
-                *published >= segment.from && self.sent(*published) == Some(sent)
-            })
-            .map(|(_, published)| published)
+        let end = self.passed_over.end();
+        let after = end.plus(self.offset);
+        if sent >= after {
+            return Some(end.plus(sent.0 - after.0));
+        }
+        let mut back = after.0 - sent.0;
+        let mut published = end;
+        while back > 0 {
+            if published <= self.start {
+                return None;
+            }
+            published = ExtendedSequence(published.0 - 1);
+            back -= u64::from(!self.passed_over.is_marked(published)?);
+        }
+        Some(published)
     }
 
     /// Passes over the packet at `published`, which must be newer than all
     /// that was sent: those after it close up. If newer ones were passed over
     /// before, its number stays empty: those after it have theirs already.
     pub fn skip(&mut self, published: ExtendedSequence) {
-        let present = self.newest;
-        if present.from > published {
-            return;
+        if published >= self.passed_over.end() {
+            self.passed_over.mark(published);
+            self.offset = self.offset.wrapping_sub(1);
         }
-        self.newest = Segment {
-            from: published.plus(1),
-            offset: present.offset.wrapping_sub(1),
-        };
-        if present.from == published {
-            return;
-        }
-        if self.count == self.before.len() {
-            self.before.rotate_left(1);
-            self.count -= 1;
-        }
-        self.before[self.count] = present;
-        self.count += 1;
-    }
-
-    fn before(&self) -> &[Segment] {
-        &self.before[..self.count]
     }
 }
-
-impl Segment {
-    fn place(&self, published: ExtendedSequence) -> ExtendedSequence {
-        ExtendedSequence(published.0.wrapping_add(self.offset))
-    }
-}
-
-/// Packets passed over beyond this many are forgotten: late ones from before
-/// them are then not sent.
-const SEGMENTS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -175,5 +137,22 @@ mod tests {
             .collect();
 
         assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    }
+
+    #[test]
+    fn what_was_sent_is_found_again_however_much_was_passed_over_since() {
+        let mut map = SequenceMap::starting(ExtendedSequence(0), ExtendedSequence(7));
+        for published in (1..1000).filter(|place| place % 3 != 0) {
+            map.skip(ExtendedSequence(published));
+        }
+        for published in (0..1000).filter(|place| place % 3 == 0) {
+            let place = map.sent(ExtendedSequence(published));
+            let is_kept = published >= 1000 - 512;
+            assert_eq!(place.is_some(), is_kept, "{published}");
+            let expected = is_kept.then_some(ExtendedSequence(7 + published / 3));
+            assert_eq!(place, expected);
+            let found = map.published(ExtendedSequence(7 + published / 3));
+            assert_eq!(found, is_kept.then_some(ExtendedSequence(published)));
+        }
     }
 }

@@ -112,6 +112,28 @@ mod vp8 {
     }
 
     #[test]
+    fn what_was_lost_long_ago_is_sent_again_however_much_was_left_out_since() {
+        let (mut session, mut camera) = call();
+        limit(&mut session, B, 9, 1);
+        camera.run(&mut session, Duration::from_secs(3));
+        let before = seen(&session);
+
+        for back in [10, 30, 45] {
+            let lost = before[before.len() - back];
+            let wanted = [lost.sequence_number];
+            let slot = slot_ssrc(B, video_slot(0));
+            session
+                .peer(B)
+                .send_rtcp(rtcp::nack(sfu::rtp::Ssrc(1), slot, &wanted));
+            session.run(Duration::from_millis(10));
+
+            let again = received(&session, B);
+            let repaired: Vec<_> = again.into_iter().filter(|of| of.is_repair).collect();
+            assert_eq!(shown(&repaired).last(), Some(&lost), "{back} packets ago");
+        }
+    }
+
+    #[test]
     fn packets_out_of_order_keep_their_pictures_numbers() {
         let (mut session, mut camera) = call();
         session.set_link(
