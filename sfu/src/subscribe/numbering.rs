@@ -11,15 +11,35 @@ use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Timestamp, clock_rate};
 
 /// How far a slot's numbers have come.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
     pub(super) highest: Option<ExtendedSequence>,
+    /// How many numbers may still be left empty: each packet allows for one
+    /// more. So a receiver that loses a few hundred packets is never more than
+    /// about twice as many numbers behind, whatever the publisher's are, and
+    /// its roll-over counter stays the same as ours.
+    pub(super) spare: u16,
     pub(super) packets: u64,
     pub(super) octets: u64,
     newest: Option<(Instant, Timestamp)>,
     picture_id: u16,
     base_layer_index: u8,
     frame_number: u16,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self {
+            highest: None,
+            spare: MOST_SPARE,
+            packets: 0,
+            octets: 0,
+            newest: None,
+            picture_id: 0,
+            base_layer_index: 0,
+            frame_number: 0,
+        }
+    }
 }
 
 /// From one stream's numbers to the slot's.
@@ -69,8 +89,13 @@ impl Sent {
     ) {
         self.packets += 1;
         self.octets += u64::from(packet.payload_length);
-        if self.highest.is_some_and(|highest| sequence <= highest) {
-            return;
+        self.spare = (self.spare + 1).min(MOST_SPARE);
+        if let Some(highest) = self.highest {
+            if sequence <= highest {
+                return;
+            }
+            let empty = u16::try_from(sequence.0 - highest.0 - 1).unwrap_or(u16::MAX);
+            self.spare = self.spare.saturating_sub(empty);
         }
         self.highest = Some(sequence);
         self.newest = Some(at);
@@ -209,6 +234,9 @@ fn distance(from: Timestamp, to: Timestamp) -> i32 {
     to.since(from).cast_signed()
 }
 
+/// As many packets as a video stream's ring holds: of a longer gap nothing can
+/// be repaired.
+const MOST_SPARE: u16 = 512;
 /// Where a slot's numbers start. Receivers take the first packet's roll-over
 /// counter for zero, so it is below the first wrap.
 const FIRST_SEQUENCE: u64 = 1;

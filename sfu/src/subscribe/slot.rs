@@ -521,9 +521,8 @@ impl SlotState {
 
     /// Whether a packet does not go on with what was sent of its stream:
     /// nothing was, its codec is another one, or its number is so far ahead
-    /// that the stream starts anew. Passed on, a few such leaps with a loss
-    /// between them would part the receiver's roll-over counter from ours for
-    /// good.
+    /// that the stream starts anew. Passed on, such leaps with a loss between
+    /// them would part the receiver's roll-over counter from ours for good.
     fn breaks(&self, packet: &Packet) -> bool {
         let Switch::Running(mapping, selection) = &self.switch else {
             return true;
@@ -535,7 +534,7 @@ impl SlotState {
             .sequence
             .sent(packet.sequence)
             .zip(self.sent.highest);
-        ahead.is_some_and(|(place, highest)| place > highest.plus(LONGEST_LEAP))
+        ahead.is_some_and(|(place, highest)| place.0 > highest.0 + 1 + u64::from(self.sent.spare))
     }
 
     /// Whether the packet is older than the newest sent of its stream.
@@ -582,6 +581,3 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(1);
 const LONGEST_DESCENT: Duration = Duration::from_millis(250);
 /// Browsers fit the clocks of a stream to as many of its reports.
 const REPORTS_KEPT: u8 = 20;
-/// As many packets as a video stream's ring holds: of a longer gap nothing can
-/// be repaired.
-const LONGEST_LEAP: u64 = 512;

@@ -77,6 +77,46 @@ fn a_publisher_that_leaps_cannot_part_a_receiver_from_its_slot() {
 }
 
 #[test]
+fn nor_can_one_that_leaps_by_little_again_and_again() {
+    let mut session = in_a_call();
+    let sending = session.sending(A).clone();
+    session.peer(B).received.clear();
+    let (audio, video) = (
+        slot_ssrc(B, audio_slot(0)),
+        slot_ssrc(B, video_slot(0)),
+    );
+
+    for leap in 1..=80_u64 {
+        let far = leap * 500;
+        session.peer(A).send_rtp(
+            audio_ssrc(A),
+            AUDIO_PT,
+            ExtendedSequence(sending.first + sending.audio + far),
+            Timestamp(leap as u32 * 960),
+            false,
+            &[4; 80],
+        );
+        session.peer(A).send_rtp(
+            video_ssrc(A),
+            VIDEO_PT,
+            ExtendedSequence(sending.first + sending.packets + far),
+            Timestamp(leap as u32 * 3000),
+            true,
+            &[0x10, 0x00, 0x01, 0x02, 0x03],
+        );
+        session.run(Duration::from_millis(20));
+    }
+
+    for slot in [audio, video] {
+        let came = session.peers[&B].received_on(slot);
+        let numbers = came.iter().map(|packet| u32::from(packet.sequence_number));
+        let (first, last) = (numbers.clone().min(), numbers.max());
+        assert_eq!(came.len(), 80);
+        assert!(last <= first.map(|first| first + 700), "{first:?} {last:?}");
+    }
+}
+
+#[test]
 fn probes_that_pass_one_another_give_no_two_packets_one_number() {
     let mut session = in_a_call();
     let sending = session.sending(A).clone();
