@@ -1,6 +1,6 @@
 //! The life of a packet: in from its publisher, out to its receivers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::batch::TransmitBatch;
 use super::intake::Intake;
@@ -208,9 +208,12 @@ impl Worker {
         if published.subscribers.is_empty() || !published.key_frames.is_wanted() {
             return;
         }
-        self.hurry(now);
+        let last_media = published.last_media;
+        if now.saturating_duration_since(last_media) < OFF {
+            self.hurry(now);
+        }
         let published = &mut self.streams[stream];
-        if !published.key_frames.poll(now) {
+        if !published.key_frames.poll(now, last_media) {
             return;
         }
         let ssrc = published.ssrc;
@@ -621,6 +624,9 @@ impl Worker {
         } += 1;
     }
 }
+
+/// After so long without a packet a camera is off.
+const OFF: Duration = Duration::from_secs(2);
 
 /// The names that a packet gives for its stream.
 #[derive(Clone, Copy, Default, Debug)]

@@ -253,6 +253,27 @@ fn nobody_is_asked_for_key_frames_that_nobody_waits_for() {
 }
 
 #[test]
+fn a_camera_that_is_off_is_not_asked_for_key_frames_until_it_is_on() {
+    let mut session = in_a_call();
+    session.sending(A).is_on = false;
+    session.watch(B, 0, B);
+    session.watch(B, 0, A);
+    session.run(Duration::from_secs(3));
+    let before = session.worker.statistics().key_frame_requests_sent;
+    session.run(Duration::from_secs(10));
+    let sent = session.worker.statistics().key_frame_requests_sent - before;
+    assert_eq!(sent, 0);
+    session.peer(B).received.clear();
+
+    session.sending(A).is_on = true;
+    session.run(Duration::from_millis(500));
+
+    let video = slot_ssrc(B, crate::session::video_slot(0));
+    let seen = session.peers[&B].received_on(video).len();
+    assert!(seen >= 30, "{seen} packets");
+}
+
+#[test]
 fn one_receiver_that_cannot_be_pleased_does_not_spoil_the_picture_for_all() {
     let mut session = in_a_call();
     let video = slot_ssrc(B, crate::session::video_slot(0));
