@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Default, Debug)]
 pub struct KeyFrameRequests {
     is_wanted: bool,
+    /// When somebody may say so who has waited since it last did.
+    owed_at: Option<Instant>,
     last_sent: Option<Instant>,
     /// Requests in a row after which nothing came at all.
     unanswered: u8,
@@ -18,9 +20,21 @@ impl KeyFrameRequests {
         self.unanswered = 0;
     }
 
+    /// Somebody needs a key frame, and may have asked for so many that it has
+    /// to wait until then.
+    pub fn want_at(&mut self, at: Instant) {
+        self.owed_at = Some(self.owed_at.map_or(at, |before| before.min(at)));
+    }
+
+    /// Whether the time has come for somebody who had to wait.
+    pub fn take_owed(&mut self, now: Instant) -> bool {
+        self.owed_at.take_if(|at| now >= *at).is_some()
+    }
+
     /// A key frame came: whoever waited has it.
     pub fn satisfy(&mut self) {
         self.is_wanted = false;
+        self.owed_at = None;
     }
 
     /// Whether somebody waits for one.

@@ -156,12 +156,9 @@ impl Stream {
         told.unwrap_or(full >> (highest - spatial).min(15))
     }
 
-    /// Adds a receiver, which needs a key frame if this is video.
+    /// Adds a receiver.
     pub fn add_subscriber(&mut self, participant: usize, slot: usize) {
         self.subscribers.push(Subscriber { participant, slot });
-        if self.source.kind() == MediaKind::Video {
-            self.key_frames.want();
-        }
     }
 
     /// Whether a receiver can count on it: it comes, or would if it were asked

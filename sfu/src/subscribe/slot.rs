@@ -48,6 +48,8 @@ pub struct SlotState {
     pub is_paused: bool,
     repair: RepairLog,
     last_wish: Option<Instant>,
+    /// When all wishes that were granted are paid for.
+    paid_until: Option<Instant>,
     /// Reports sent on what is in the slot, up to [`REPORTS_KEPT`].
     reports: u8,
 }
@@ -167,6 +169,7 @@ impl SlotState {
             is_paused: false,
             repair: RepairLog::default(),
             last_wish: None,
+            paid_until: None,
             reports: 0,
         }
     }
@@ -198,10 +201,13 @@ impl SlotState {
             Allowed::All | Allowed::UpTo(_) | Allowed::Nothing => NO_LIMIT,
         };
         let spatial = of_size.map_or(part.spatial, |of_size| part.spatial.min(of_size));
-        self.admitted = Layer {
+        let admitted = Layer {
             spatial: self.limit.spatial.min(spatial),
             temporal: self.limit.temporal.min(part.temporal),
         };
+        if std::mem::replace(&mut self.admitted, admitted) != admitted {
+            self.last_wish = None;
+        }
     }
 
     /// Takes the parameters of another offer for the same slot.
@@ -249,6 +255,7 @@ impl SlotState {
     /// go down.
     pub fn switch_to(&mut self, now: Instant, stream: usize, is_lower: bool) {
         if self.next() != Some(stream) {
+            self.last_wish = None;
             self.next = Some(Next {
                 stream,
                 deadline: is_lower.then_some(now + LONGEST_DESCENT),
@@ -268,17 +275,41 @@ impl SlotState {
         deadline.is_some_and(|at| now >= at)
     }
 
-    /// Takes the receiver's wish for a key frame. `false` if it wished for one
-    /// a moment ago: a receiver that is never pleased must not spoil the
-    /// picture for all others.
+    /// Lets the next stream take over at once, though nothing can be sent of it
+    /// before a key frame.
+    pub fn drop_to_next(&mut self) {
+        // It has been wished for.
+        let last_wish = self.last_wish;
+        self.bind(self.next());
+        self.last_wish = last_wish;
+    }
+
+    /// Whether nothing can be sent of a stream before a key frame comes.
+    pub fn waits_for(&self, stream: usize) -> bool {
+        self.next() == Some(stream) || (self.stream == Some(stream) && !self.is_running())
+    }
+
+    /// Takes the wish for a key frame, the receiver's or that of what it is now
+    /// to be sent. `false` if it wished for one a moment ago, or for too many of
+    /// late: a receiver that is never pleased must not spoil the picture for
+    /// all others.
     pub fn wish(&mut self, now: Instant) -> bool {
-        let is_due = self
-            .last_wish
-            .is_none_or(|at| now.saturating_duration_since(at) >= BETWEEN_WISHES);
-        if is_due {
+        let is_granted = self.next_wish().is_none_or(|at| now >= at);
+        if is_granted {
             self.last_wish = Some(now);
+            let paid_until = self.paid_until.map_or(now, |until| until.max(now));
+            self.paid_until = Some(paid_until + COST_OF_WISH);
         }
-        is_due
+        is_granted
+    }
+
+    /// When a wish for a key frame is granted again.
+    pub fn next_wish(&self) -> Option<Instant> {
+        let answered = self.last_wish.map(|at| at + BETWEEN_WISHES);
+        let paid = self
+            .paid_until
+            .and_then(|until| until.checked_sub(MOST_OWED));
+        answered.max(paid)
     }
 
     /// Decides on a packet of the stream in the slot, or of the next. `relate`
@@ -576,6 +607,12 @@ pub const NO_LIMIT: Layer = Layer {
 /// Longer than a key frame takes to be asked for, sent and repaired. Browsers
 /// repeat a wish that stays unanswered.
 const BETWEEN_WISHES: Duration = Duration::from_secs(1);
+/// On average wishes of a slot are no closer together, be they for one picture
+/// or for many in turn.
+const COST_OF_WISH: Duration = Duration::from_secs(1);
+/// Five at once: who pages through a large session, or whose path narrows step
+/// by step, waits for none.
+const MOST_OWED: Duration = Duration::from_secs(4);
 /// How long an upper layer goes on until a lower one's key frame has come:
 /// about a round trip and an encoder's time.
 const LONGEST_DESCENT: Duration = Duration::from_millis(250);

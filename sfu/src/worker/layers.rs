@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::event::Event;
 use crate::identity::{MediaKind, ParticipantId, RoomId, Source};
+use crate::publish::KeyFrameRequests;
 use crate::rtp::clock_rate;
-use crate::subscribe::Allowed;
 use crate::subscribe::allocation::Ladder;
+use crate::subscribe::{Allowed, SlotState};
 
 impl Worker {
     /// The streams of `source` from `publisher`, if both are in one room.
@@ -87,12 +88,29 @@ impl Worker {
         self.resubscribe(key, index, before);
     }
 
-    /// Asks for the key frames that a slot waits for.
+    /// Asks for the key frame that a slot waits for, or has it wait for its
+    /// turn to ask.
     pub(super) fn request_key_frames_for(&mut self, now: Instant, key: usize, index: usize) {
-        let slot = &self.participants[key].slots[index];
-        for stream in [slot.stream(), slot.next()].into_iter().flatten() {
+        let slot = &mut self.participants[key].slots[index];
+        let Some(stream) = slot.next().or(slot.stream()) else {
+            return;
+        };
+        if self.streams[stream].source.kind() == MediaKind::Video {
+            wish_for(now, stream, slot, &mut self.streams[stream].key_frames);
             self.request_key_frame(now, stream);
         }
+    }
+
+    /// Asks for the key frame of those who had to wait for their turn to ask.
+    pub(super) fn request_owed_key_frame(&mut self, now: Instant, stream: usize) {
+        let published = &mut self.streams[stream];
+        if published.key_frames.take_owed(now) {
+            for at in &published.subscribers {
+                let slot = &mut self.participants[at.participant].slots[at.slot];
+                wish_for(now, stream, slot, &mut published.key_frames);
+            }
+        }
+        self.request_key_frame(now, stream);
     }
 
     /// Looks anew at all slots for a source, since its layers are others now.
@@ -209,13 +227,12 @@ impl Worker {
     pub(super) fn end_descent(&mut self, key: usize, index: usize) {
         let slot = &mut self.participants[key].slots[index];
         let before = [slot.stream(), slot.next()];
-        let [Some(upper), Some(lower)] = before else {
+        let [Some(upper), Some(_)] = before else {
             return;
         };
-        slot.bind(Some(lower));
+        slot.drop_to_next();
         self.participants[key].outbound.forget(upper);
         self.resubscribe(key, index, before);
-        self.streams[lower].key_frames.want();
     }
 
     /// The stream that a slot should carry: of the layers that are alive the
@@ -240,6 +257,26 @@ impl Worker {
             .max_by_key(layer)
             .or_else(|| alive().min_by_key(layer))
             .or_else(|| streams().min_by_key(layer))
+    }
+}
+
+/// Has a slot wish for a key frame of a stream if it waits for one, now or when
+/// it may.
+fn wish_for(
+    now: Instant,
+    stream: usize,
+    slot: &mut SlotState,
+    key_frames: &mut KeyFrameRequests,
+) {
+    if !slot.waits_for(stream) {
+        return;
+    }
+    match slot.next_wish().filter(|at| *at > now) {
+        Some(at) => key_frames.want_at(at),
+        None => {
+            slot.wish(now);
+            key_frames.want();
+        }
     }
 }
 

@@ -278,9 +278,6 @@ impl Worker {
             }
             if published.is_stalled {
                 self.revive(now, stream);
-                if frame.starts_key_frame {
-                    self.streams[stream].key_frames.satisfy();
-                }
             }
             if self.streams[stream].source == Source::Microphone {
                 self.note_voice(now, stream, packet.audio_level);
@@ -400,7 +397,7 @@ impl Worker {
                 let decision = slot.forward(arrival.at, &offered, |from, to| {
                     Self::related_timestamps(&self.streams, from, to)
                 });
-                needs_key_frame |= decision.needs_key_frame;
+                needs_key_frame |= decision.needs_key_frame && slot.wish(arrival.at);
                 if let Some(left) = decision.left {
                     self.left.push((left, *subscriber));
                 }

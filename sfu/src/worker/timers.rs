@@ -69,7 +69,7 @@ impl Worker {
                 published.measure(now);
             }
             self.request_missing(now, stream);
-            self.request_key_frame(now, stream);
+            self.request_owed_key_frame(now, stream);
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{PayloadType, Ssrc, Timestamp};
+use sfu::worker::command::{Command, Shown, Size};
 
+use crate::layered::Layered;
 use crate::link::{Link, Random};
 use crate::session::{AUDIO_PT, Session, audio_slot, audio_ssrc, slot_ssrc};
 
@@ -287,6 +289,51 @@ fn one_receiver_that_cannot_be_pleased_does_not_spoil_the_picture_for_all() {
 
     let key_frames = session.sending(A).key_frames - before;
     assert!((10..=31).contains(&key_frames), "{key_frames} in 30 s");
+}
+
+#[test]
+fn flipping_between_sizes_does_not_spoil_the_picture_for_all() {
+    for small in [Some((320, 180)), None] {
+        let mut session = Session::new(1);
+        let mut camera = Layered::join(&mut session, ROOM, A, &["q", "h", "f"]);
+        for id in [B, ParticipantId(3)] {
+            session.join(ROOM, id, 1, Link::good());
+            session.watch(id, 0, A);
+        }
+        session.connect();
+        camera.run(&mut session, Duration::from_secs(6));
+        let count = |camera: &Layered| -> u32 {
+            let layers = camera.layers.iter();
+            layers.map(|layer| layer.key_frames).sum()
+        };
+        let before = count(&camera);
+        let mut show = |session: &mut Session, size: Option<(u16, u16)>| {
+            let size = size.map(|(width, height)| Size { width, height });
+            session.command(Command::Show {
+                subscriber: B,
+                slot: crate::session::video_slot(0),
+                shown: size.map(|size| Shown {
+                    size,
+                    is_pinned: false,
+                }),
+            });
+        };
+
+        for round in 0..140 {
+            let large = Some((1920, 1080));
+            show(&mut session, if round % 2 == 0 { small } else { large });
+            camera.run(&mut session, Duration::from_millis(143));
+        }
+
+        let key_frames = count(&camera) - before;
+        assert!((5..=30).contains(&key_frames), "{key_frames} in 20 s");
+        show(&mut session, Some((1920, 1080)));
+        session.peer(B).received.clear();
+        camera.run(&mut session, Duration::from_secs(2));
+        let packets = session.peers[&B].received_on(slot_ssrc(B, crate::session::video_slot(0)));
+        let last = crate::layered::shown(&packets).last().map(|packet| packet.layer);
+        assert_eq!(last, Some(2), "its turn to ask comes");
+    }
 }
 
 #[test]
