@@ -13,7 +13,9 @@ mod wall_clock;
 
 pub use feedback::{Received, nack, picture_loss_indication, read};
 pub use reception::{Figures, Reception};
-pub use reports::{ReportBlock, SentFigures, receiver_report, sender_report};
+pub use reports::{
+    MOST_SENDER_REPORTS, ReportBlock, SentFigures, receiver_report, sender_report, sender_reports,
+};
 pub use transport_feedback::ArrivalTime;
 pub use transport_wide::ArrivalRecorder;
 pub use wall_clock::WallClock;

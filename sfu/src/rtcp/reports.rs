@@ -68,22 +68,33 @@ pub struct SentFigures {
 /// A sender report, with the source description that makes the compound
 /// packet complete.
 pub fn sender_report(figures: &SentFigures, canonical_name: &str) -> Vec<u8> {
-    let mut compound = bytes(&SenderReport {
-        ssrc: figures.ssrc.0,
-        ntp_time: figures.ntp,
-        rtp_time: figures.timestamp.0,
-        packet_count: (figures.packets & 0xFFFF_FFFF) as u32,
-        octet_count: (figures.octets & 0xFFFF_FFFF) as u32,
-        ..Default::default()
+    sender_reports(std::slice::from_ref(figures), canonical_name)
+}
+
+/// Sender reports on several sources of one name in one compound packet
+/// (RFC 8108 §5.3): at most [`MOST_SENDER_REPORTS`], which fit a datagram.
+pub fn sender_reports(all: &[SentFigures], canonical_name: &str) -> Vec<u8> {
+    let all = &all[..all.len().min(MOST_SENDER_REPORTS)];
+    let mut compound = Vec::new();
+    for figures in all {
+        compound.extend(bytes(&SenderReport {
+            ssrc: figures.ssrc.0,
+            ntp_time: figures.ntp,
+            rtp_time: figures.timestamp.0,
+            packet_count: (figures.packets & 0xFFFF_FFFF) as u32,
+            octet_count: (figures.octets & 0xFFFF_FFFF) as u32,
+            ..Default::default()
+        }));
+    }
+    let chunks = all.iter().map(|figures| SourceDescriptionChunk {
+        source: figures.ssrc.0,
+        items: vec![SourceDescriptionItem {
+            sdes_type: SdesType::SdesCname,
+            text: canonical_name.to_owned().into(),
+        }],
     });
     compound.extend(bytes(&SourceDescription {
-        chunks: vec![SourceDescriptionChunk {
-            source: figures.ssrc.0,
-            items: vec![SourceDescriptionItem {
-                sdes_type: SdesType::SdesCname,
-                text: canonical_name.to_owned().into(),
-            }],
-        }],
+        chunks: chunks.collect(),
     }));
     compound
 }
@@ -97,6 +108,8 @@ pub(super) fn bytes(packet: &impl Marshal) -> Vec<u8> {
         .unwrap_or_default()
 }
 
+/// Each takes 44 bytes with a name of nine.
+pub const MOST_SENDER_REPORTS: usize = 24;
 /// The field has 24 bits and a sign.
 const MAX_TOTAL_LOST: i64 = 0x7F_FFFF;
 /// The header's count has five bits.

@@ -52,6 +52,8 @@ pub struct SlotState {
     paid_until: Option<Instant>,
     /// Reports sent on what is in the slot, up to [`REPORTS_KEPT`].
     reports: u8,
+    /// When the last was sent on the slot.
+    reported_at: Option<Instant>,
 }
 
 /// How far the numbers of a slot's sources have come. Its keys last as long as
@@ -171,6 +173,7 @@ impl SlotState {
             last_wish: None,
             paid_until: None,
             reports: 0,
+            reported_at: None,
         }
     }
 
@@ -517,8 +520,14 @@ impl SlotState {
         self.reports < REPORTS_KEPT
     }
 
+    /// When the last report on the slot was sent.
+    pub fn reported_at(&self) -> Option<Instant> {
+        self.reported_at
+    }
+
     /// A report on what is in the slot was sent.
-    pub fn note_report(&mut self) {
+    pub fn note_report(&mut self, now: Instant) {
+        self.reported_at = Some(now);
         self.reports = self.reports.saturating_add(1).min(REPORTS_KEPT);
     }
 

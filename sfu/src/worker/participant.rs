@@ -51,6 +51,8 @@ pub(super) struct Participant {
     /// Of those on all slots.
     pub(super) last_sender_reports: Instant,
     pub(super) next_sender_reports: Instant,
+    /// The slot that has its turn first.
+    pub(super) next_reported_slot: usize,
     /// Until then, a slot without any is looked at often.
     pub(super) reports_expected_until: Instant,
     /// Our wall clock less this participant's, as NTP timestamps modulo 2^64,
@@ -111,6 +113,7 @@ impl Participant {
             last_report: now,
             last_sender_reports: now,
             next_sender_reports: now,
+            next_reported_slot: 0,
             reports_expected_until: now,
             clock_difference: None,
             repair: Repair::new(now),

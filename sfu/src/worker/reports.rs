@@ -7,29 +7,38 @@ use super::Worker;
 use crate::rtcp;
 
 impl Worker {
-    /// Reports on what each slot of a participant sends, and plans when to do
-    /// so again: soon, while a slot is new to what is in it.
+    /// Reports on what the slots of a participant send, in one datagram, and
+    /// plans when to do so again: soon, while a slot is new to what is in it, or
+    /// not all had their turn.
     ///
     /// A browser fits a line through the clocks of the last reports on a slot.
     /// While some of them are of whoever was in it before, or there are fewer
     /// than two, sound and picture are not together.
     pub(super) fn send_sender_reports(&mut self, now: Instant, key: usize) {
         let participant = &mut self.participants[key];
-        let is_round = now >= participant.last_sender_reports + BETWEEN_REPORTS;
-        if is_round {
+        if now >= participant.last_sender_reports + BETWEEN_REPORTS {
             participant.last_sender_reports = now;
         }
+        let round = participant.last_sender_reports;
+        let first = participant.next_reported_slot;
         let is_expectant = now < participant.reports_expected_until;
         let ntp = self.clock.ntp(now);
         let mut is_hurried = false;
-        for index in 0..self.participants[key].slots.len() {
+        let mut reports = Vec::new();
+        let count = self.participants[key].slots.len();
+        for index in (0..count).map(|at| (first + at) % count) {
             let slot = &self.participants[key].slots[index];
             let Some(stream) = slot.stream() else {
                 continue;
             };
             let is_new = slot.is_new_to_receiver();
-            if !is_new && !is_round {
+            if !is_new && slot.reported_at().is_some_and(|at| at >= round) {
                 continue;
+            }
+            if reports.len() == rtcp::MOST_SENDER_REPORTS {
+                self.participants[key].next_reported_slot = index;
+                is_hurried = true;
+                break;
             }
             let stream = &self.streams[stream];
             let figures = stream.sender_report.and_then(|report| {
@@ -39,9 +48,12 @@ impl Worker {
             });
             is_hurried |= is_new && (figures.is_some() || is_expectant);
             if let Some(figures) = figures {
-                self.participants[key].slots[index].note_report();
-                self.send_rtcp(key, rtcp::sender_report(&figures, CANONICAL_NAME));
+                self.participants[key].slots[index].note_report(now);
+                reports.push(figures);
             }
+        }
+        if !reports.is_empty() {
+            self.send_rtcp(key, rtcp::sender_reports(&reports, CANONICAL_NAME));
         }
         let participant = &mut self.participants[key];
         participant.next_sender_reports = if is_hurried {

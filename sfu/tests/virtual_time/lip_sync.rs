@@ -62,6 +62,43 @@ fn reports_are_many_only_while_a_slot_is_new() {
 }
 
 #[test]
+fn many_new_slots_are_reported_on_in_few_datagrams() {
+    let mut session = Session::new(4);
+    session.join(ROOM, B, 24, Link::good());
+    for id in (10..34).map(ParticipantId) {
+        session.join(ROOM, id, 1, Link::good());
+        session.sending(id).packets_a_frame = 1;
+        let pair = u16::try_from(id.0 - 10).expect("few");
+        session.watch(B, pair, id);
+    }
+    session.connect();
+    for id in (10..34).map(ParticipantId) {
+        session.start_media(id);
+    }
+    let reporting = |session: &mut Session| {
+        let compounds = &session.peer(B).reports;
+        let is_report = |compound: &&Vec<u8>| compound[1] == 200;
+        compounds.iter().filter(is_report).count()
+    };
+
+    session.run(Duration::from_secs(4));
+    let first = reporting(&mut session);
+    session.run(Duration::from_secs(4));
+    let then = reporting(&mut session) - first;
+
+    assert!((40..=70).contains(&first), "{first} datagrams");
+    assert!((8..=10).contains(&then), "{then} datagrams in 4 s");
+    for pair in 0..24 {
+        for slot in [audio_slot(pair), video_slot(pair)] {
+            let count = reports(&mut session, slot).len();
+            assert!((23..=30).contains(&count), "{count} on {slot:?}");
+        }
+    }
+    let longest = session.peer(B).reports.iter().map(Vec::len).max();
+    assert!(longest <= Some(1200), "{longest:?} bytes");
+}
+
+#[test]
 fn who_never_reports_is_not_looked_for_all_the_time() {
     let mut session = Session::new(4);
     for id in [A, B] {
