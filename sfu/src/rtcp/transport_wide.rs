@@ -35,8 +35,9 @@ impl ArrivalRecorder {
         }
     }
 
-    /// Notes the arrival of the packet that carried `number`. When more come
-    /// between two reports than a report holds, the rest count as lost.
+    /// Notes the arrival of the packet that carried `number`. When very many come
+    /// between two reports, as after the whole machine was held up, the rest
+    /// count as lost.
     pub fn record(&mut self, now: Instant, number: u16) {
         let sequence = match self.highest {
             Some(highest) => highest.nearest(number),
@@ -44,18 +45,21 @@ impl ArrivalRecorder {
             None => ExtendedSequence(0x1_0000 + u64::from(number)),
         };
         self.highest = self.highest.max(Some(sequence));
-        if self.arrivals.len() < MAX_ARRIVALS {
+        if self.arrivals.len() < MOST_KEPT {
             self.arrivals.push((sequence, now));
         }
     }
 
-    /// A report of what came since the last one, from `sender` about the
-    /// session that `media` belongs to; `None` if nothing came.
+    /// A report of what came since the last one, as far as it fits a datagram,
+    /// from `sender` about the session that `media` belongs to; `None` if
+    /// nothing is left to be told.
     pub fn report(&mut self, sender: Ssrc, media: Ssrc) -> Option<Vec<u8>> {
         self.arrivals
             .sort_unstable_by_key(|(sequence, _)| *sequence);
         self.arrivals.dedup_by_key(|(sequence, _)| *sequence);
-        let (&(first, first_at), &(last, _)) = (self.arrivals.first()?, self.arrivals.last()?);
+        let told = self.arrivals.len().min(MAX_ARRIVALS);
+        let arrivals = &self.arrivals[..told];
+        let (&(first, first_at), &(last, _)) = (arrivals.first()?, arrivals.last()?);
         // A leap longer than a report can hold is not loss but a new start.
         let base = match self.next {
             Some(next) if next <= first && last.0 - next.0 < MAX_SPAN => next,
@@ -68,10 +72,10 @@ impl ArrivalRecorder {
         };
         let reference = self.microseconds(first_at) / REFERENCE_UNIT;
         let mut symbols = Vec::with_capacity((last.0 - base.0 + 1) as usize);
-        let mut deltas = Vec::with_capacity(self.arrivals.len());
+        let mut deltas = Vec::with_capacity(told);
         let mut previous = reference * REFERENCE_UNIT;
         let mut expected = base;
-        for &(sequence, at) in &self.arrivals {
+        for &(sequence, at) in arrivals {
             while expected < sequence {
                 symbols.push(SymbolTypeTcc::PacketNotReceived);
                 expected = expected.plus(1);
@@ -94,7 +98,7 @@ impl ArrivalRecorder {
             symbols.push(symbol);
             expected = sequence.plus(1);
         }
-        self.arrivals.clear();
+        self.arrivals.drain(..told);
         self.next = Some(expected);
         let count = self.reports;
         self.reports = self.reports.wrapping_add(1);
@@ -146,9 +150,10 @@ fn chunks(mut symbols: &[SymbolTypeTcc]) -> Vec<PacketStatusChunk> {
     chunks
 }
 
-/// Arrivals kept between two reports: at 60 ms apart, some 60 Mbit/s. Their
-/// report still fits a datagram.
+/// Arrivals in one report, which still fits a datagram then.
 const MAX_ARRIVALS: usize = 400;
+/// Arrivals kept between two reports: some 20 Mbit/s for a second.
+const MOST_KEPT: usize = 4 * MAX_ARRIVALS;
 /// Sequence numbers one report may span.
 const MAX_SPAN: u64 = 1024;
 const REFERENCE_UNIT: i64 = 64_000;
@@ -242,6 +247,24 @@ mod tests {
 
         assert_eq!((report.base, report.count), (11, 4));
         assert!(recorder.report(Ssrc(1), Ssrc(2)).is_none());
+    }
+
+    #[test]
+    fn what_came_while_all_stood_still_is_told_in_several_reports() {
+        let start = Instant::now();
+        let mut recorder = ArrivalRecorder::new(start);
+        for number in 0..1000 {
+            recorder.record(start + Duration::from_micros(u64::from(number) * 400), number);
+        }
+
+        let mut told = Vec::new();
+        while let Some(report) = recorder.report(Ssrc(1), Ssrc(2)) {
+            assert!(report.len() < 1200, "{} bytes", report.len());
+            told.extend(parse(&report).received);
+        }
+
+        let numbers: Vec<_> = told.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, (0..1000).collect::<Vec<u16>>());
     }
 
     #[test]

@@ -72,7 +72,9 @@ impl Worker {
     }
 }
 
-const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
+/// Less than clients listen for before they take a path for dead, when nothing
+/// else is sent to them.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(750);
 /// While a slot is new to what is in it.
 const BETWEEN_FIRST_REPORTS: Duration = Duration::from_millis(60);
 /// Browsers first report on sound within some seconds.

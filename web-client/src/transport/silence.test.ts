@@ -47,6 +47,12 @@ test('a path that was quiet anyway is not', async () => {
   expect(alarms).toBe(0);
 });
 
+test('one on which only reports come any more has not fallen silent', async () => {
+  await receive(5_000, 60);
+  await receive(10_000, 850);
+  expect(alarms).toBe(0);
+});
+
 test('gaps that do not last are none', async () => {
   for (let round = 0; round < 10; round += 1) {
     await receive(4_000, 60);
