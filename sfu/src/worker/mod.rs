@@ -79,6 +79,8 @@ pub struct Worker {
     restless: Vec<RoomId>,
     /// Rooms where other pictures may be wanted by now.
     unreviewed: Vec<RoomId>,
+    /// When large rooms may be looked at for that again.
+    next_reviews: HashMap<RoomId, Instant>,
     /// When all rooms were last looked at for that.
     last_review: Instant,
     control: Control,
@@ -110,6 +112,7 @@ impl Worker {
             speakers: HashMap::new(),
             restless: Vec::with_capacity(RESTLESS),
             unreviewed: Vec::new(),
+            next_reviews: HashMap::new(),
             last_review: now,
             control: Control::default(),
             events: VecDeque::new(),
@@ -525,6 +528,7 @@ impl Worker {
             if members.is_empty() {
                 self.rooms.remove(&participant.room);
                 self.forget_speech(participant.room);
+                self.next_reviews.remove(&participant.room);
             }
         }
         self.note_unreviewed(participant.room);

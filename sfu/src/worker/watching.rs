@@ -138,9 +138,14 @@ impl Worker {
             self.unreviewed.extend(self.rooms.keys());
         }
         let mut rooms = std::mem::take(&mut self.unreviewed);
-        for room in rooms.drain(..) {
-            self.review_room(now, room);
-        }
+        rooms.retain(|room| {
+            let rests = self.next_reviews.get(room).is_some_and(|at| now < *at);
+            if !rests {
+                let looked_at = self.review_room(now, *room);
+                self.rest_review(now, *room, looked_at);
+            }
+            rests
+        });
         self.unreviewed = rooms;
     }
 
@@ -159,7 +164,20 @@ impl Worker {
         publisher.map_or(1, |key| layer_count(&self.participants[*key], source))
     }
 
-    fn review_room(&mut self, now: Instant, room: RoomId) {
+    /// Has a room whose review takes long wait for the next, however often its
+    /// members change what they show.
+    fn rest_review(&mut self, now: Instant, room: RoomId, slots: usize) {
+        let rest = REST_FOR_SLOT * u32::try_from(slots).unwrap_or(u32::MAX);
+        if rest < LEAST_REST {
+            self.next_reviews.remove(&room);
+        } else {
+            self.next_reviews.insert(room, now + rest);
+        }
+    }
+
+    /// Gives how many slots it looked at.
+    fn review_room(&mut self, now: Instant, room: RoomId) -> usize {
+        let mut looked_at = 0;
         let members = self.rooms.get(&room).cloned().unwrap_or_default();
         for member in &members {
             let participant = &mut self.participants[*member];
@@ -183,6 +201,7 @@ impl Worker {
             }
         }
         for member in &members {
+            looked_at += self.participants[*member].slots.len();
             for index in 0..self.participants[*member].slots.len() {
                 let slot = &self.participants[*member].slots[index];
                 let Some((publisher, source)) = slot.wanted else {
@@ -205,6 +224,7 @@ impl Worker {
             }
             self.tend_watching(now, member);
         }
+        looked_at
     }
 
     fn tell_wanted(&mut self, now: Instant, key: usize, source: Source, wanted: Wanted) {
@@ -259,5 +279,9 @@ const UNTAKEN: Duration = Duration::from_mins(1);
 const RETURN: Duration = Duration::from_secs(2);
 /// As long as a browser takes from its first probe to its last.
 pub(super) const PROBING: Duration = Duration::from_secs(1);
+/// For each slot that was looked at: several times as long as that takes.
+const REST_FOR_SLOT: Duration = Duration::from_micros(1);
+/// Some hundred people: what is less is over before the next look anyway.
+const LEAST_REST: Duration = Duration::from_millis(20);
 /// How often all is looked at.
 const REVIEW: Duration = Duration::from_secs(1);

@@ -119,6 +119,46 @@ fn whoever_saw_it_last_leaves_it_unseen() {
 }
 
 #[test]
+fn a_crowd_is_looked_at_less_often() {
+    let mut session = in_a_call();
+    session.watch(B, 1, C);
+    let show_pair = |session: &mut Session, pair, shown| {
+        session.command(Command::Show {
+            subscriber: B,
+            slot: video_slot(pair),
+            shown,
+        });
+    };
+    show(&mut session, C, None);
+    show_pair(&mut session, 0, None);
+    show_pair(&mut session, 1, None);
+    // Some 60,000 slots of people who do not connect.
+    for id in (10..110).map(ParticipantId) {
+        session.join(ROOM, id, 300, Link::good());
+        session.forget(id);
+    }
+    session.run(Duration::from_secs(4));
+    session.events.clear();
+    let told = |session: &Session, of| {
+        let mut events = session.events.iter();
+        events.any(|event| {
+            matches!(event, Event::Watched { publisher, wanted: Wanted::All, .. } if *publisher == of)
+        })
+    };
+
+    show_pair(&mut session, 0, Some(Shown::default()));
+    while !told(&session, A) {
+        session.run(Duration::from_millis(1));
+    }
+    show_pair(&mut session, 1, Some(Shown::default()));
+    session.run(Duration::from_millis(40));
+    let soon = told(&session, C);
+    session.run(Duration::from_millis(60));
+
+    assert_eq!((soon, told(&session, C)), (false, true));
+}
+
+#[test]
 fn sound_is_always_wanted() {
     let mut session = in_a_call();
     for subscriber in [B, C] {
