@@ -43,6 +43,11 @@ impl LayerBitrates {
         }
     }
 
+    /// Nothing was counted since the last measure.
+    pub fn is_idle(&self) -> bool {
+        self.0[WHOLE].is_idle()
+    }
+
     /// Takes what was counted into the bitrates, once enough time has passed.
     pub fn measure(&mut self, now: Instant) {
         for bitrate in &mut self.0 {

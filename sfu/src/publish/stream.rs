@@ -1,6 +1,6 @@
 //! One published stream: what came of it, and who takes it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::layer_bitrates::{LayerBitrates, STEPS, Step};
 use super::{
@@ -114,15 +114,27 @@ impl Stream {
         }
     }
 
-    /// Goes on with measuring after a rest.
-    pub fn end_rest(&mut self, now: Instant) {
-        self.rest = Rest::No;
+    /// Goes on with measuring after a time in which nothing came.
+    pub fn restart_measuring(&mut self, now: Instant) {
         self.layers.restart(now);
     }
 
-    /// Takes what was counted into the bitrates.
+    /// Takes what was counted into the bitrates. A picture that does not come
+    /// keeps its own: it may come again and take as much as before.
     pub fn measure(&mut self, now: Instant) {
-        self.layers.measure(now);
+        if self.source.kind() == MediaKind::Audio || !self.layers.is_idle() {
+            self.layers.measure(now);
+        }
+    }
+
+    /// Whether its publisher sends nothing, and was not asked not to.
+    pub fn is_off(&self, now: Instant) -> bool {
+        self.rest == Rest::No && self.has_been_silent(now)
+    }
+
+    /// Whether nothing has come for longer than any pause between pictures is.
+    pub fn has_been_silent(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_media) >= SILENCE
     }
 
     /// What can be sent of the stream without the rest of it, the least first;
@@ -343,6 +355,7 @@ impl Attached {
     }
 }
 
+const SILENCE: Duration = Duration::from_secs(2);
 /// As many as come between two sendings, even after the network held them up.
 const RING: usize = 128;
 const LONGEST_AUDIO_RING: usize = 256;

@@ -268,6 +268,18 @@ impl Candidate<'_> {
         }
     }
 
+    /// As much of a grant as was granted before, and the least of it at least.
+    pub fn without_climbing(&self, grant: Grant) -> Grant {
+        match grant {
+            Grant::Layer(at) if self.ladder.present.is_some() => {
+                let mut kept = (0..=at).rev();
+                let kept = kept.find(|step| self.ladder.keeps(self.steps[*step], *step == 0));
+                Grant::Layer(kept.unwrap_or(0))
+            }
+            _ => grant,
+        }
+    }
+
     /// What it takes at its best.
     pub fn wanted(&self) -> Bitrate {
         match self.shown {

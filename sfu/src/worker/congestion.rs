@@ -17,6 +17,8 @@ struct Wish {
     slot: usize,
     urgency: Urgency,
     offer: Offer,
+    /// Nothing comes of it, and it takes nothing.
+    is_off: bool,
 }
 
 /// What can be sent of a source.
@@ -113,6 +115,12 @@ impl Worker {
             &mut Vec::new(),
             &mut grants,
         );
+        for ((wish, candidate), grant) in wishes.iter().zip(&candidates).zip(&mut grants) {
+            // When it comes again it is not to be more than there is room for.
+            if wish.is_off {
+                *grant = candidate.without_climbing(*grant);
+            }
+        }
         let takes_some = grants.iter().any(|grant| *grant != Grant::Nothing);
         let space = space(estimate, sound, &candidates, takes_some);
         if outbound.fallback.update(now, space) {
@@ -245,6 +253,14 @@ impl Worker {
                 sound = sound.plus(bitrate.unwrap_or_default());
             } else if !layers.is_empty() {
                 let count = self.layer_count(publisher, source);
+                let mut offer = match layers[..] {
+                    [only] => Offer::of_one(only, slot, count),
+                    _ => Offer::of_layers(&layers, count),
+                };
+                let is_off = layers.iter().all(|stream| stream.is_off(now));
+                if is_off {
+                    offer.bitrates.fill(Bitrate::ZERO);
+                }
                 let is_pinned = slot.shown.is_some_and(|shown| shown.is_pinned);
                 wishes.push(Wish {
                     slot: index,
@@ -254,10 +270,8 @@ impl Worker {
                         _ if self.speaks(now, participant.room, publisher) => Urgency::Speaking,
                         _ => Urgency::Camera,
                     },
-                    offer: match layers[..] {
-                        [only] => Offer::of_one(only, slot, count),
-                        _ => Offer::of_layers(&layers, count),
-                    },
+                    offer,
+                    is_off,
                 });
             }
         }
@@ -306,12 +320,14 @@ impl Offer {
             }
         }
         for stream in streams {
-            offer.push(
-                Allowed::UpTo(stream.layer),
-                stream.layer,
-                stream.bitrate(),
-                full_height(stream, count),
-            );
+            // What was not measured yet is not to be had for nothing.
+            let below = offer.bitrates.last().copied().unwrap_or_default();
+            let bitrate = match stream.bitrate() {
+                Bitrate::ZERO => below.scaled(USUAL_STEP),
+                measured => measured,
+            };
+            let height = full_height(stream, count);
+            offer.push(Allowed::UpTo(stream.layer), stream.layer, bitrate, height);
         }
         offer
     }
@@ -354,7 +370,10 @@ fn space(
     let shown = candidates
         .iter()
         .filter(|candidate| candidate.shown.is_some() && candidate.urgency != Urgency::Screen);
-    let least = shown.map(|candidate| candidate.layers[0]).min();
+    let least = shown
+        .map(|candidate| candidate.layers[0])
+        .filter(|least| *least > Bitrate::ZERO)
+        .min();
     let (Some(estimate), Some(least)) = (estimate, least) else {
         return Space::Unasked;
     };
@@ -367,6 +386,8 @@ fn space(
     }
 }
 
+/// Times what the layer below takes.
+const USUAL_STEP: f64 = 3.0;
 /// Times what the least picture takes: enough to begin to send it again.
 const CLEARLY: f64 = 1.5;
 const CLEARLY_LESS: f64 = 0.9;

@@ -1,6 +1,6 @@
 //! The life of a packet: in from its publisher, out to its receivers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::batch::TransmitBatch;
 use super::intake::Intake;
@@ -209,7 +209,7 @@ impl Worker {
             return;
         }
         let last_media = published.last_media;
-        if now.saturating_duration_since(last_media) < OFF {
+        if !published.has_been_silent(now) {
             self.hurry(now);
         }
         let published = &mut self.streams[stream];
@@ -272,12 +272,12 @@ impl Worker {
             return self.ask_publisher(now, stream, gap);
         };
         if packet.payload_length > 0 {
+            let was_silent = published.is_stalled
+                || published.has_been_silent(now)
+                || matches!(published.rest, Rest::Ending(_));
             published.last_media = now;
-            if let Rest::Ending(_) = published.rest {
-                published.end_rest(now);
-            }
-            if published.is_stalled {
-                self.revive(now, stream);
+            if was_silent {
+                self.end_silence(now, stream);
             }
             if self.streams[stream].source == Source::Microphone {
                 self.note_voice(now, stream, packet.audio_level);
@@ -481,10 +481,15 @@ impl Worker {
         self.request_key_frame(now, stream);
     }
 
-    /// A layer that had fallen silent is there again.
-    fn revive(&mut self, now: Instant, stream: usize) {
+    /// Something comes again of a stream that had fallen silent. What it takes
+    /// is to be shared out anew, before it has taken more than there is.
+    fn end_silence(&mut self, now: Instant, stream: usize) {
         let published = &mut self.streams[stream];
         published.is_stalled = false;
+        published.restart_measuring(now);
+        if let Rest::Ending(_) = published.rest {
+            published.rest = Rest::No;
+        }
         let source = (published.publisher, published.source);
         if let Some(publisher) = self.by_id.get(&source.0) {
             let room = self.participants[*publisher].room;
@@ -621,9 +626,6 @@ impl Worker {
         } += 1;
     }
 }
-
-/// After so long without a packet a camera is off.
-const OFF: Duration = Duration::from_secs(2);
 
 /// The names that a packet gives for its stream.
 #[derive(Clone, Copy, Default, Debug)]

@@ -576,6 +576,58 @@ fn a_paused_picture_that_is_taken_away_is_no_more_called_paused() {
 }
 
 #[test]
+fn an_upper_layer_that_comes_back_is_not_tried_where_it_does_not_fit() {
+    for seed in seeds(3) {
+        let (mut session, mut camera) = layered_call(seed, narrow(600, 100));
+        camera.sizes = [300, 700, 1300];
+        camera.run(&mut session, Duration::from_secs(10));
+        let start = session.now;
+        let mut layers = Vec::new();
+        for round in 0..6 {
+            if round % 2 == 0 {
+                camera.layers[2].is_on = false;
+                layers.extend(layers_seen(&mut session, &mut camera, 40));
+                camera.layers[2].is_on = true;
+            } else {
+                // The whole camera is off.
+                session.run(Duration::from_secs(15));
+            }
+            layers.extend(layers_seen(&mut session, &mut camera, 40));
+        }
+
+        let upper = layers.iter().filter(|layer| **layer == Some(2)).count();
+        let seen = layers.iter().filter(|layer| layer.is_some()).count();
+        let (queue, lost) = session.down(B).queue(start);
+        println!("seed {seed}: upper {upper} of {seen} tenths, queue p95 {queue:?}, lost {lost}");
+        assert_eq!(upper, 0, "seed {seed}: {layers:?}");
+        assert!(seen >= layers.len() * 9 / 10, "seed {seed}: {layers:?}");
+        assert!(queue < Duration::from_millis(150), "seed {seed}: {queue:?}");
+    }
+}
+
+#[test]
+fn a_middle_tile_stays_as_sharp_when_the_largest_layer_stalls() {
+    let (mut session, mut camera) = layered_call(1, Link::good());
+    session.command(Command::Show {
+        subscriber: B,
+        slot: video_slot(0),
+        shown: Some(Shown {
+            size: Size {
+                width: 711,
+                height: 400,
+            },
+            is_pinned: false,
+        }),
+    });
+    camera.run(&mut session, Duration::from_secs(3));
+    camera.layers[2].is_on = false;
+
+    let layers = layers_seen(&mut session, &mut camera, 50);
+
+    assert_eq!(layers, [Some(1); 50]);
+}
+
+#[test]
 fn how_a_picture_is_shown_decides_its_layer() {
     let (mut session, mut camera) = layered_call(1, Link::good());
     camera.run(&mut session, Duration::from_secs(3));
