@@ -9,6 +9,7 @@ mod rewrite;
 mod selection;
 mod slot;
 mod train;
+mod wishes;
 
 pub use repair::RepairLog;
 pub use rewrite::SequenceMap;

@@ -1,9 +1,12 @@
 //! One slot of a receiver: the stream in it, and the numbers it has reached.
 
+mod retransmission;
+
 use std::time::{Duration, Instant};
 
 use super::allocation::{Ladder, Shown};
 use super::numbering::{Mapping, Sent};
+use super::wishes::Wishes;
 use super::{RepairLog, Selection};
 use crate::identity::{MediaKind, ParticipantId, Source};
 use crate::publish::{FramePart, Packet, SenderReportReceived};
@@ -13,6 +16,8 @@ use crate::rtp::picture_id::Renumbering;
 use crate::rtp::sequence::ExtendedSequence;
 use crate::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp, clock_rate};
 use crate::worker::command::{CodecParameters, Slot};
+
+pub use retransmission::Padding;
 
 /// What a slot sends, and what it has sent. What each packet needs comes
 /// first, in as few lines of the processor's cache as can be: with hundreds of
@@ -47,9 +52,7 @@ pub struct SlotState {
     /// The receiver was told that it is not sent.
     pub is_paused: bool,
     repair: RepairLog,
-    last_wish: Option<Instant>,
-    /// When all wishes that were granted are paid for.
-    paid_until: Option<Instant>,
+    wishes: Wishes,
     /// Reports sent on what is in the slot, up to [`REPORTS_KEPT`].
     reports: u8,
     /// When the last was sent on the slot.
@@ -100,15 +103,6 @@ pub struct Forward {
     /// For a retransmission, the sequence number it was first sent with
     /// (RFC 4588 §4).
     pub original: Option<u16>,
-}
-
-/// A packet of nothing but padding, to measure a path by.
-#[derive(Clone, Copy, Debug)]
-pub struct Padding {
-    pub ssrc: Ssrc,
-    pub payload_type: PayloadType,
-    pub sequence: ExtendedSequence,
-    pub timestamp: Timestamp,
 }
 
 /// What becomes of a packet at a slot.
@@ -170,8 +164,7 @@ impl SlotState {
             reported_loss: None,
             is_paused: false,
             repair: RepairLog::default(),
-            last_wish: None,
-            paid_until: None,
+            wishes: Wishes::default(),
             reports: 0,
             reported_at: None,
         }
@@ -209,7 +202,7 @@ impl SlotState {
             temporal: self.limit.temporal.min(part.temporal),
         };
         if std::mem::replace(&mut self.admitted, admitted) != admitted {
-            self.last_wish = None;
+            self.wishes.begin_anew();
         }
     }
 
@@ -239,7 +232,7 @@ impl SlotState {
         if self.stream != stream {
             self.stream = stream;
             self.switch = Switch::Pending;
-            self.last_wish = None;
+            self.wishes.begin_anew();
         }
         self.next = None;
     }
@@ -258,7 +251,7 @@ impl SlotState {
     /// go down.
     pub fn switch_to(&mut self, now: Instant, stream: usize, is_lower: bool) {
         if self.next() != Some(stream) {
-            self.last_wish = None;
+            self.wishes.begin_anew();
             self.next = Some(Next {
                 stream,
                 deadline: is_lower.then_some(now + LONGEST_DESCENT),
@@ -282,9 +275,9 @@ impl SlotState {
     /// before a key frame.
     pub fn drop_to_next(&mut self) {
         // It has been wished for.
-        let last_wish = self.last_wish;
+        let wishes = self.wishes;
         self.bind(self.next());
-        self.last_wish = last_wish;
+        self.wishes = wishes;
     }
 
     /// Whether nothing can be sent of a stream before a key frame comes.
@@ -293,26 +286,14 @@ impl SlotState {
     }
 
     /// Takes the wish for a key frame, the receiver's or that of what it is now
-    /// to be sent. `false` if it wished for one a moment ago, or for too many of
-    /// late: a receiver that is never pleased must not spoil the picture for
-    /// all others.
+    /// to be sent. `false` if it may not wish yet.
     pub fn wish(&mut self, now: Instant) -> bool {
-        let is_granted = self.next_wish().is_none_or(|at| now >= at);
-        if is_granted {
-            self.last_wish = Some(now);
-            let paid_until = self.paid_until.map_or(now, |until| until.max(now));
-            self.paid_until = Some(paid_until + COST_OF_WISH);
-        }
-        is_granted
+        self.wishes.take(now)
     }
 
     /// When a wish for a key frame is granted again.
     pub fn next_wish(&self) -> Option<Instant> {
-        let answered = self.last_wish.map(|at| at + BETWEEN_WISHES);
-        let paid = self
-            .paid_until
-            .and_then(|until| until.checked_sub(MOST_OWED));
-        answered.max(paid)
+        self.wishes.next()
     }
 
     /// Decides on a packet of the stream in the slot, or of the next. `relate`
@@ -420,72 +401,6 @@ impl SlotState {
         }
     }
 
-    /// Decides on a packet that its receiver misses, by the number it was sent
-    /// with. `None` if it cannot or need not be sent again: it was never sent,
-    /// the peer takes no retransmissions, or one is on its way. `get` finds
-    /// the published packet.
-    pub fn repair(
-        &mut self,
-        now: Instant,
-        number: u16,
-        round_trip: Duration,
-        get: impl FnOnce(ExtendedSequence) -> Option<Packet>,
-    ) -> Option<Forward> {
-        let stream = self.stream?;
-        let Switch::Running(mapping, selection) = &self.switch else {
-            return None;
-        };
-        let ssrc = self.parameters.rtx_ssrc?;
-        let sent = self.sent.highest?.nearest(number);
-        if sent > self.sent.highest? {
-            return None;
-        }
-        let packet = get(mapping.sequence.published(sent)?)?;
-        let payload_type = self.codec(packet.codec)?.rtx?;
-        if packet.codec != selection.codec() || !self.repair.start(now, sent, round_trip) {
-            return None;
-        }
-        Some(Forward {
-            stream,
-            published: packet.sequence,
-            sequence: self.repair.next_sequence(),
-            ssrc,
-            payload_type,
-            timestamp: packet.timestamp.advanced(mapping.timestamp),
-            marker: is_last(&packet, selection),
-            renumbering: mapping.renumbering_of(&packet),
-            payload_length: packet.payload_length,
-            descriptor_length: self.descriptor_length(&packet),
-            audio_level: packet.audio_level,
-            can_pad: packet.codec.kind() == MediaKind::Video,
-            original: Some(sent.number()),
-        })
-    }
-
-    /// The same retransmission once more.
-    pub fn repeat(&mut self, repair: Forward) -> Forward {
-        Forward {
-            sequence: self.repair.next_sequence(),
-            ..repair
-        }
-    }
-
-    /// Whether [`SlotState::padding`] gives something.
-    pub fn can_pad(&self) -> bool {
-        self.parameters.rtx_ssrc.is_some() && self.padding_type().is_some()
-    }
-
-    /// The next retransmission of nothing: receivers know of them and take no
-    /// notice.
-    pub fn padding(&mut self) -> Option<Padding> {
-        Some(Padding {
-            ssrc: self.parameters.rtx_ssrc?,
-            payload_type: self.padding_type()?,
-            sequence: self.repair.next_sequence(),
-            timestamp: self.sent.newest_timestamp(),
-        })
-    }
-
     /// The figures for a sender report at `now`, which `ntp` shows as wall
     /// clock time. `theirs` is the publisher's last report, and
     /// `clock_difference` what turns the publisher's wall clock into ours,
@@ -537,10 +452,6 @@ impl SlotState {
         } else {
             0
         }
-    }
-
-    fn padding_type(&self) -> Option<PayloadType> {
-        self.parameters.codecs.iter().find_map(|codec| codec.rtx)
     }
 
     fn payload_type(&mut self, codec: Codec) -> Option<PayloadType> {
@@ -613,15 +524,6 @@ pub const NO_LIMIT: Layer = Layer {
     temporal: u8::MAX,
 };
 
-/// Longer than a key frame takes to be asked for, sent and repaired. Browsers
-/// repeat a wish that stays unanswered.
-const BETWEEN_WISHES: Duration = Duration::from_secs(1);
-/// On average wishes of a slot are no closer together, be they for one picture
-/// or for many in turn.
-const COST_OF_WISH: Duration = Duration::from_secs(1);
-/// Five at once: who pages through a large session, or whose path narrows step
-/// by step, waits for none.
-const MOST_OWED: Duration = Duration::from_secs(4);
 /// How long an upper layer goes on until a lower one's key frame has come:
 /// about a round trip and an encoder's time.
 const LONGEST_DESCENT: Duration = Duration::from_millis(250);
