@@ -35,11 +35,6 @@ impl StreamBitrate {
         self.bytes = 0;
     }
 
-    /// Nothing was counted since the last measure.
-    pub fn is_idle(&self) -> bool {
-        self.bytes == 0
-    }
-
     /// Takes what was counted into the measure, once enough time has passed.
     pub fn measure(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.since);

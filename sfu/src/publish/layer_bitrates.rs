@@ -43,11 +43,6 @@ impl LayerBitrates {
         }
     }
 
-    /// Nothing was counted since the last measure.
-    pub fn is_idle(&self) -> bool {
-        self.0[WHOLE].is_idle()
-    }
-
     /// Takes what was counted into the bitrates, once enough time has passed.
     pub fn measure(&mut self, now: Instant) {
         for bitrate in &mut self.0 {
@@ -86,10 +81,10 @@ impl LayerBitrates {
     /// The highest spatial layer that something came of, up to the third.
     pub fn highest_spatial(&self) -> u8 {
         let [.., least, more, most] = self.0.map(|part| part.get());
-        if more != most {
-            2
-        } else {
+        if more == most {
             u8::from(least != more)
+        } else {
+            2
         }
     }
 }
@@ -168,13 +163,7 @@ mod tests {
 
     #[test]
     fn pictures_get_smaller_before_frames_are_left_out() {
-        let layers = [
-            (0, 0, 30),
-            (0, 1, 30),
-            (0, 2, 40),
-            (1, 0, 150),
-            (2, 1, 500),
-        ];
+        let layers = [(0, 0, 30), (0, 1, 30), (0, 2, 40), (1, 0, 150), (2, 1, 500)];
         assert_eq!(
             steps(&layers),
             [

@@ -122,7 +122,8 @@ impl Stream {
     /// Takes what was counted into the bitrates. A picture that does not come
     /// keeps its own: it may come again and take as much as before.
     pub fn measure(&mut self, now: Instant) {
-        if self.source.kind() == MediaKind::Audio || !self.layers.is_idle() {
+        let is_flowing = now.saturating_duration_since(self.last_media) < PAUSE;
+        if is_flowing || self.source.kind() == MediaKind::Audio {
             self.layers.measure(now);
         }
     }
@@ -356,6 +357,9 @@ impl Attached {
 }
 
 const SILENCE: Duration = Duration::from_secs(2);
+/// Longer than between two pictures of a camera: more may come of what was
+/// begun, or nothing.
+const PAUSE: Duration = Duration::from_millis(350);
 /// As many as come between two sendings, even after the network held them up.
 const RING: usize = 128;
 const LONGEST_AUDIO_RING: usize = 256;

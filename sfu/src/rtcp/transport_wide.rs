@@ -28,7 +28,7 @@ impl ArrivalRecorder {
     pub fn new(now: Instant) -> Self {
         Self {
             start: now,
-            arrivals: Vec::with_capacity(MAX_ARRIVALS),
+            arrivals: Vec::with_capacity(MOST_KEPT),
             highest: None,
             next: None,
             reports: 0,
@@ -254,7 +254,10 @@ mod tests {
         let start = Instant::now();
         let mut recorder = ArrivalRecorder::new(start);
         for number in 0..1000 {
-            recorder.record(start + Duration::from_micros(u64::from(number) * 400), number);
+            recorder.record(
+                start + Duration::from_micros(u64::from(number) * 400),
+                number,
+            );
         }
 
         let mut told = Vec::new();

@@ -118,7 +118,11 @@ mod tests {
                 1 => (seed >> 40) % 500,
                 _ => (seed >> 40) % 6,
             };
-            let back = if (seed >> 56) & 3 == 0 { (seed >> 32) % 20 } else { 0 };
+            let back = if (seed >> 56).is_multiple_of(4) {
+                (seed >> 32) % 20
+            } else {
+                0
+            };
             let place = (end + ahead).saturating_sub(back);
             window.mark(ExtendedSequence(place));
             all.insert(place);

@@ -73,9 +73,8 @@ mod tests {
     fn for_the_same_picture_one_a_second_is_granted() {
         let start = Instant::now();
         let mut wishes = Wishes::default();
-        let tenths = (0..35_u32).filter(|tenth| {
-            wishes.take(start + *tenth * Duration::from_millis(100))
-        });
+        let tenths =
+            (0..35_u32).filter(|tenth| wishes.take(start + *tenth * Duration::from_millis(100)));
         assert_eq!(tenths.collect::<Vec<_>>(), [0, 10, 20, 30]);
     }
 }

@@ -262,21 +262,14 @@ impl Worker {
 
 /// Has a slot wish for a key frame of a stream if it waits for one, now or when
 /// it may.
-fn wish_for(
-    now: Instant,
-    stream: usize,
-    slot: &mut SlotState,
-    key_frames: &mut KeyFrameRequests,
-) {
+fn wish_for(now: Instant, stream: usize, slot: &mut SlotState, key_frames: &mut KeyFrameRequests) {
     if !slot.waits_for(stream) {
         return;
     }
-    match slot.next_wish().filter(|at| *at > now) {
-        Some(at) => key_frames.want_at(at),
-        None => {
-            slot.wish(now);
-            key_frames.want();
-        }
+    if slot.wish(now) {
+        key_frames.want();
+    } else if let Some(at) = slot.next_wish() {
+        key_frames.want_at(at);
     }
 }
 

@@ -9,12 +9,15 @@ pub mod batch;
 mod budget;
 pub mod command;
 mod congestion;
+mod control;
 pub mod event;
+mod forwarding;
 mod intake;
 mod layers;
 mod media;
 #[cfg(feature = "media-keys")]
 mod media_keys;
+mod negotiation;
 mod outbound;
 mod participant;
 mod repair;
@@ -36,14 +39,14 @@ use crate::congestion::Bitrate;
 use crate::identity::{ParticipantId, RoomId};
 use crate::publish::{Stream, Subscriber};
 use crate::rtcp::WallClock;
-use crate::subscribe::SlotState;
 use crate::transport::demux::Protocol;
 use crate::transport::{DtlsConfig, DtlsTransport, IceLite, Path};
 use batch::TransmitBatch;
 use budget::Budget;
-use command::{Command, MediaParameters, TransportParameters};
+use command::{Command, TransportParameters};
+use control::Control;
 use event::{DisconnectReason, Event};
-use media::Arrival;
+use forwarding::Arrival;
 use outbound::{Outbound, Scratch, Turn};
 use participant::Participant;
 use routes::Routes;
@@ -308,11 +311,8 @@ impl Worker {
                 &mut self.scratch,
                 &mut self.statistics,
             );
-            match turn {
-                // The batch is full.
-                Turn::Now => return,
-                Turn::At(_) => list(key, participant, &mut self.waiting),
-                Turn::Idle => {}
+            if is_cut_short(turn, key, participant, &mut self.waiting) {
+                return;
             }
             self.pending.pop_front();
         }
@@ -380,81 +380,6 @@ impl Worker {
         self.by_id.insert(id, key);
         self.routes.add_user(ufrag, key);
         self.rooms.entry(room).or_default().push(key);
-    }
-
-    fn negotiate(&mut self, key: usize, media: MediaParameters) {
-        let participant = &mut self.participants[key];
-        let room = participant.room;
-        participant.extensions = media.extensions;
-        participant.publications = media.publications;
-        let gone: Vec<_> = participant
-            .streams()
-            .filter(|stream| {
-                let Stream {
-                    source,
-                    ssrc,
-                    layer,
-                    ..
-                } = &self.streams[*stream];
-                !participant.publications.iter().any(|publication| {
-                    publication.source == *source
-                        && (publication.ssrcs.is_empty() || publication.ssrcs.contains(ssrc))
-                        && usize::from(*layer) < publication.stream_ids.len().max(1)
-                })
-            })
-            .collect();
-        for stream in gone {
-            self.remove_stream(stream);
-        }
-        let mut old: Vec<_> = std::mem::take(&mut self.participants[key].slots)
-            .into_iter()
-            .map(Some)
-            .collect();
-        let mut moved = vec![None; old.len()];
-        let mut slots = Vec::with_capacity(media.slots.len());
-        let former = &mut self.participants[key].former_slots;
-        for slot in old.iter().flatten() {
-            former.retain(|(ssrc, _)| *ssrc != slot.parameters.ssrc);
-            former.push((slot.parameters.ssrc, slot.numbers()));
-        }
-        for parameters in media.slots {
-            let same = old.iter().position(|slot| {
-                slot.as_ref().is_some_and(|slot| {
-                    slot.parameters.slot == parameters.slot
-                        && slot.parameters.ssrc == parameters.ssrc
-                })
-            });
-            let kept = same.and_then(|at| {
-                moved[at] = Some(slots.len());
-                old[at].take()
-            });
-            let known = former.iter().find(|(ssrc, _)| *ssrc == parameters.ssrc);
-            slots.push(if let Some(mut slot) = kept {
-                slot.renegotiate(parameters);
-                slot
-            } else if let Some((_, numbers)) = known {
-                SlotState::resumed(parameters, *numbers)
-            } else {
-                SlotState::new(parameters)
-            });
-        }
-        former.retain(|(ssrc, _)| slots.iter().all(|slot| slot.parameters.ssrc != *ssrc));
-        self.participants[key].slots = slots;
-        self.note_unreviewed(room);
-        for (_, stream) in &mut self.streams {
-            stream.subscribers.retain_mut(|subscriber| {
-                if subscriber.participant != key {
-                    return true;
-                }
-                match moved[subscriber.slot] {
-                    Some(at) => {
-                        subscriber.slot = at;
-                        true
-                    }
-                    None => false,
-                }
-            });
-        }
     }
 
     fn remove_stream(&mut self, stream: usize) {
@@ -555,12 +480,22 @@ pub struct Footprint {
     pub routes: usize,
 }
 
-/// Has a participant that waits for its time on the list of those that do.
-fn list(key: usize, participant: &mut Participant, waiting: &mut Vec<usize>) {
-    if !participant.outbound.is_listed {
+/// What follows a participant's turn to be written for: if it has to wait for
+/// its time, it is on the list of those that do. `true` if the batch was full
+/// before the turn was over.
+fn is_cut_short(
+    turn: Turn,
+    key: usize,
+    participant: &mut Participant,
+    waiting: &mut Vec<usize>,
+) -> bool {
+    if let Turn::At(_) = turn
+        && !participant.outbound.is_listed
+    {
         participant.outbound.is_listed = true;
         waiting.push(key);
     }
+    turn == Turn::Now
 }
 
 /// So much before its time a look at what is due costs no wake.
@@ -575,34 +510,3 @@ const RESTLESS: usize = 64;
 /// Enough for a peer that mistook its password, too few to be worth a flood.
 const REFUSALS_A_SECOND: u32 = 1000;
 const MOST_REFUSALS: u32 = 100;
-
-/// Datagrams that are not forwarded media: connectivity checks, DTLS, RTCP.
-#[derive(Debug, Default)]
-struct Control {
-    bytes: Vec<u8>,
-    datagrams: VecDeque<(Path, std::ops::Range<usize>)>,
-}
-
-impl Control {
-    fn push(&mut self, path: Path, datagram: &[u8]) {
-        if datagram.is_empty() {
-            return;
-        }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(datagram);
-        self.datagrams.push_back((path, start..self.bytes.len()));
-    }
-
-    fn drain_into(&mut self, batch: &mut TransmitBatch) {
-        while batch.has_room()
-            && let Some((path, range)) = self.datagrams.pop_front()
-        {
-            batch.push(path, range.len(), |bytes| {
-                bytes.extend_from_slice(&self.bytes[range]);
-            });
-        }
-        if self.datagrams.is_empty() {
-            self.bytes.clear();
-        }
-    }
-}

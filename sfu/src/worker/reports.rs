@@ -24,6 +24,7 @@ impl Worker {
         let is_expectant = now < participant.reports_expected_until;
         let ntp = self.clock.ntp(now);
         let mut is_hurried = false;
+        let mut is_whole = true;
         let mut reports = Vec::new();
         let count = self.participants[key].slots.len();
         for index in (0..count).map(|at| (first + at) % count) {
@@ -37,7 +38,7 @@ impl Worker {
             }
             if reports.len() == rtcp::MOST_SENDER_REPORTS {
                 self.participants[key].next_reported_slot = index;
-                is_hurried = true;
+                is_whole = false;
                 break;
             }
             let stream = &self.streams[stream];
@@ -56,7 +57,9 @@ impl Worker {
             self.send_rtcp(key, rtcp::sender_reports(&reports, CANONICAL_NAME));
         }
         let participant = &mut self.participants[key];
-        participant.next_sender_reports = if is_hurried {
+        participant.next_sender_reports = if !is_whole {
+            now
+        } else if is_hurried {
             now + BETWEEN_FIRST_REPORTS
         } else {
             participant.last_sender_reports + BETWEEN_REPORTS

@@ -83,10 +83,7 @@ impl Worker {
         let Some(media) = participant.inbound.first().map(|inbound| inbound.ssrc) else {
             return;
         };
-        while let Some(report) = self.participants[key]
-            .arrivals
-            .report(rtcp::SENDER, media)
-        {
+        while let Some(report) = self.participants[key].arrivals.report(rtcp::SENDER, media) {
             self.send_rtcp(key, report);
         }
     }

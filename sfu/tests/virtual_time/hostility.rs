@@ -260,7 +260,7 @@ fn a_camera_that_is_off_is_not_asked_for_key_frames_until_it_is_on() {
     session.sending(A).is_on = false;
     session.watch(B, 0, B);
     session.watch(B, 0, A);
-    session.run(Duration::from_secs(3));
+    session.run(Duration::from_secs(5));
     let before = session.worker.statistics().key_frame_requests_sent;
     session.run(Duration::from_secs(10));
     let sent = session.worker.statistics().key_frame_requests_sent - before;
@@ -307,7 +307,7 @@ fn flipping_between_sizes_does_not_spoil_the_picture_for_all() {
             layers.map(|layer| layer.key_frames).sum()
         };
         let before = count(&camera);
-        let mut show = |session: &mut Session, size: Option<(u16, u16)>| {
+        let show = |session: &mut Session, size: Option<(u16, u16)>| {
             let size = size.map(|(width, height)| Size { width, height });
             session.command(Command::Show {
                 subscriber: B,
@@ -331,7 +331,9 @@ fn flipping_between_sizes_does_not_spoil_the_picture_for_all() {
         session.peer(B).received.clear();
         camera.run(&mut session, Duration::from_secs(2));
         let packets = session.peers[&B].received_on(slot_ssrc(B, crate::session::video_slot(0)));
-        let last = crate::layered::shown(&packets).last().map(|packet| packet.layer);
+        let last = crate::layered::shown(&packets)
+            .last()
+            .map(|packet| packet.layer);
         assert_eq!(last, Some(2), "its turn to ask comes");
     }
 }

@@ -86,13 +86,15 @@ fn many_new_slots_are_reported_on_in_few_datagrams() {
     session.run(Duration::from_secs(4));
     let then = reporting(&mut session) - first;
 
-    assert!((40..=70).contains(&first), "{first} datagrams");
+    // On 24 pictures and ten voices: the others are not heard.
+    assert!((20..=60).contains(&first), "{first} datagrams");
     assert!((10..=12).contains(&then), "{then} datagrams in 4 s");
     for pair in 0..24 {
-        for slot in [audio_slot(pair), video_slot(pair)] {
-            let count = reports(&mut session, slot).len();
-            assert!((24..=32).contains(&count), "{count} on {slot:?}");
-        }
+        let count = reports(&mut session, video_slot(pair)).len();
+        assert!(
+            (24..=32).contains(&count),
+            "{count} on the picture of {pair}"
+        );
     }
     let longest = session.peer(B).reports.iter().map(Vec::len).max();
     assert!(longest <= Some(1200), "{longest:?} bytes");

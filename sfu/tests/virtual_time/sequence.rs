@@ -81,10 +81,7 @@ fn nor_can_one_that_leaps_by_little_again_and_again() {
     let mut session = in_a_call();
     let sending = session.sending(A).clone();
     session.peer(B).received.clear();
-    let (audio, video) = (
-        slot_ssrc(B, audio_slot(0)),
-        slot_ssrc(B, video_slot(0)),
-    );
+    let (audio, video) = (slot_ssrc(B, audio_slot(0)), slot_ssrc(B, video_slot(0)));
 
     for leap in 1..=80_u64 {
         let far = leap * 500;

@@ -91,9 +91,8 @@ impl Structure {
 
     /// Whether all frames of the decode target `inner` are `outer`'s too.
     pub fn includes(&self, outer: u8, inner: u8) -> bool {
-        let is_of = |template: &Template, target| {
-            template.indications.of(target) != Indication::NotPresent
-        };
+        let is_of =
+            |template: &Template, target| template.indications.of(target) != Indication::NotPresent;
         let mut templates = self.templates.iter();
         templates.all(|template| !is_of(template, inner) || is_of(template, outer))
     }
