@@ -121,6 +121,7 @@ impl Worker {
                 *grant = candidate.without_climbing(*grant);
             }
         }
+        let is_limited = outbound.limit.is_some();
         let takes_some = grants.iter().any(|grant| *grant != Grant::Nothing);
         let space = space(estimate, sound, &candidates, takes_some);
         if outbound.fallback.update(now, space) {
@@ -145,7 +146,7 @@ impl Worker {
                 Grant::Layer(step) => Rung::UpTo(wish.offer.rungs[step]),
             };
             slot.ladder.step(now, rung, is_full);
-            self.grant(now, key, wish, grant, estimate.is_some());
+            self.grant(now, key, wish, grant, is_limited);
             self.cut_descent_short(now, key, wish.slot, estimate);
         }
     }
@@ -189,7 +190,7 @@ impl Worker {
         }
     }
 
-    fn grant(&mut self, now: Instant, key: usize, wish: &Wish, grant: Grant, is_known: bool) {
+    fn grant(&mut self, now: Instant, key: usize, wish: &Wish, grant: Grant, is_limited: bool) {
         let participant = &mut self.participants[key];
         let subscriber = participant.id;
         let state = &mut participant.slots[wish.slot];
@@ -214,7 +215,7 @@ impl Worker {
         let is_all = grant == Grant::Layer(wish.offer.steps.len() - 1);
         let allowed = match grant {
             Grant::Nothing => Allowed::Nothing,
-            Grant::Layer(_) if is_all && !is_known => Allowed::All,
+            Grant::Layer(_) if is_all && !is_limited => Allowed::All,
             // What comes besides must be found to fit first.
             Grant::Layer(step) => wish.offer.steps[step],
         };
