@@ -9,13 +9,13 @@ use sfu::quality::{Capacity, Cause, Level};
 use sfu::rtcp;
 use sfu::rtp::Ssrc;
 use sfu::rtp::sequence::ExtendedSequence;
-use sfu::worker::command::{Command, Shown, Size};
+use sfu::worker::command::Command;
 use sfu::worker::event::{Event, PauseReason};
 
 use crate::estimate::narrow;
 use crate::layered::{Layered, shown};
 use crate::link::{Link, Loss};
-use crate::session::{Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
+use crate::session::{LARGE, Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -414,23 +414,16 @@ fn a_picture_comes_back_when_the_path_widens_though_nobody_is_heard() {
 fn a_picture_hidden_as_the_path_dropped_out_is_there_soon_after_it_is_shown() {
     let (mut session, mut camera) = layered_call(1, narrow(1000, 100));
     session.sending(C).is_on = false;
-    let show = |session: &mut Session, shown| {
-        session.command(Command::Show {
-            subscriber: B,
-            slot: video_slot(0),
-            shown,
-        });
-    };
     camera.run(&mut session, Duration::from_secs(8));
     let mut dead = narrow(1000, 100);
     dead.loss = Loss::Random(1.0);
     session.set_link(B, dead);
     camera.run(&mut session, Duration::from_millis(300));
-    show(&mut session, None);
+    session.show(B, 0, None);
     session.set_link(B, narrow(1000, 100));
     camera.run(&mut session, Duration::from_secs(15));
 
-    show(&mut session, Some(Shown::default()));
+    session.show(B, 0, Some(LARGE));
     let back = layers_seen(&mut session, &mut camera, 30);
 
     assert!(back[10..].iter().all(Option::is_some), "{back:?}");
@@ -493,18 +486,11 @@ fn a_long_way_is_no_more_told_of_when_nothing_measures_it() {
 #[test]
 fn a_picture_that_is_hidden_is_not_called_paused_until_it_is_shown_again() {
     let (mut session, mut camera) = layered_call(1, narrow(120, 100));
-    let show = |session: &mut Session, shown| {
-        session.command(Command::Show {
-            subscriber: B,
-            slot: video_slot(0),
-            shown,
-        });
-    };
-    show(&mut session, None);
+    session.show(B, 0, None);
     camera.run(&mut session, Duration::from_secs(10));
     let news = |session: &mut Session| std::mem::take(&mut session.events);
     let while_hidden = news(&mut session);
-    show(&mut session, Some(Shown::default()));
+    session.show(B, 0, Some(LARGE));
     camera.run(&mut session, Duration::from_secs(2));
     let shown = news(&mut session);
     session.command(Command::Assign {
@@ -608,17 +594,7 @@ fn an_upper_layer_that_comes_back_is_not_tried_where_it_does_not_fit() {
 #[test]
 fn a_middle_tile_stays_as_sharp_when_the_largest_layer_stalls() {
     let (mut session, mut camera) = layered_call(1, Link::good());
-    session.command(Command::Show {
-        subscriber: B,
-        slot: video_slot(0),
-        shown: Some(Shown {
-            size: Size {
-                width: 711,
-                height: 400,
-            },
-            is_pinned: false,
-        }),
-    });
+    session.show(B, 0, Some((711, 400)));
     camera.run(&mut session, Duration::from_secs(3));
     camera.layers[2].is_on = false;
 
@@ -632,14 +608,7 @@ fn how_a_picture_is_shown_decides_its_layer() {
     let (mut session, mut camera) = layered_call(1, Link::good());
     camera.run(&mut session, Duration::from_secs(3));
     let mut see = |shown: Option<(u16, u16)>| {
-        session.command(Command::Show {
-            subscriber: B,
-            slot: video_slot(0),
-            shown: shown.map(|(width, height)| Shown {
-                size: Size { width, height },
-                is_pinned: false,
-            }),
-        });
+        session.show(B, 0, shown);
         camera.run(&mut session, Duration::from_secs(1));
         layers_seen(&mut session, &mut camera, 3)
     };

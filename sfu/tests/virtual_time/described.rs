@@ -1,10 +1,12 @@
 //! A camera that sends AV1 in layers of its own and says all of them in its
 //! Dependency Descriptor.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtcp;
+use sfu::rtp::dependency_descriptor::DependencyDescriptor;
 use sfu::rtp::header::Outgoing;
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{Codec, PayloadType, Timestamp};
@@ -13,7 +15,7 @@ use sfu::worker::command::{CodecParameters, Command};
 use crate::descriptor::{Packet, Structure};
 use crate::layered::{layer_ssrc, negotiate, send};
 use crate::link::Link;
-use crate::peer::{DESCRIPTOR_ID, MID_ID};
+use crate::peer::{DESCRIPTOR_ID, MID_ID, ReceivedPacket};
 use crate::session::{Session, media};
 
 const ROOM: RoomId = RoomId(1);
@@ -151,4 +153,22 @@ pub fn av1_call(seed: u64) -> Session {
     }
     session.connect();
     session
+}
+
+/// Reads all descriptors as a receiver does, and checks that each frame's
+/// references came before it.
+pub fn assert_decodable(packets: &[&ReceivedPacket]) {
+    let mut known = None;
+    let mut frames = BTreeSet::new();
+    for packet in packets {
+        let bytes = packet.descriptor.as_ref().expect("a descriptor");
+        let (read, attached) =
+            DependencyDescriptor::parse(bytes, known.as_ref()).expect("it can be read");
+        known = attached.or(known);
+        for difference in read.references.as_slice() {
+            let referenced = read.frame_number.wrapping_sub(*difference);
+            assert!(frames.contains(&referenced), "{read:?}");
+        }
+        frames.insert(read.frame_number);
+    }
 }

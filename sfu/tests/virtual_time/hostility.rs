@@ -6,7 +6,6 @@ use std::time::Duration;
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::{PayloadType, Ssrc, Timestamp};
-use sfu::worker::command::{Command, Shown, Size};
 
 use crate::layered::Layered;
 use crate::link::{Link, Random};
@@ -17,13 +16,7 @@ const A: ParticipantId = ParticipantId(1);
 const B: ParticipantId = ParticipantId(2);
 
 fn in_a_call() -> Session {
-    let mut session = Session::new(1);
-    for id in [A, B] {
-        session.join(ROOM, id, 1, Link::good());
-    }
-    session.watch(B, 0, A);
-    session.connect();
-    session.start_media(A);
+    let mut session = Session::of(1, ROOM, &[A, B], 1);
     session.run(Duration::from_millis(500));
     session
 }
@@ -307,27 +300,15 @@ fn flipping_between_sizes_does_not_spoil_the_picture_for_all() {
             layers.map(|layer| layer.key_frames).sum()
         };
         let before = count(&camera);
-        let show = |session: &mut Session, size: Option<(u16, u16)>| {
-            let size = size.map(|(width, height)| Size { width, height });
-            session.command(Command::Show {
-                subscriber: B,
-                slot: crate::session::video_slot(0),
-                shown: size.map(|size| Shown {
-                    size,
-                    is_pinned: false,
-                }),
-            });
-        };
-
         for round in 0..140 {
             let large = Some((1920, 1080));
-            show(&mut session, if round % 2 == 0 { small } else { large });
+            session.show(B, 0, if round % 2 == 0 { small } else { large });
             camera.run(&mut session, Duration::from_millis(143));
         }
 
         let key_frames = count(&camera) - before;
         assert!((5..=30).contains(&key_frames), "{key_frames} in 20 s");
-        show(&mut session, Some((1920, 1080)));
+        session.show(B, 0, Some((1920, 1080)));
         session.peer(B).received.clear();
         camera.run(&mut session, Duration::from_secs(2));
         let packets = session.peers[&B].received_on(slot_ssrc(B, crate::session::video_slot(0)));

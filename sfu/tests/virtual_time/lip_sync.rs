@@ -45,13 +45,7 @@ fn lips_and_voice_of_a_newcomer_are_together_soon_after_it_takes_a_slot() {
 
 #[test]
 fn reports_are_many_only_while_a_slot_is_new() {
-    let mut session = Session::new(4);
-    for id in [A, B] {
-        session.join(ROOM, id, 1, Link::good());
-    }
-    session.connect();
-    session.watch(B, 0, A);
-    session.start_media(A);
+    let mut session = Session::of(4, ROOM, &[A, B], 1);
     session.run(Duration::from_secs(5));
     let first = reports(&mut session, audio_slot(0)).len();
     session.run(Duration::from_secs(10));
@@ -102,13 +96,7 @@ fn many_new_slots_are_reported_on_in_few_datagrams() {
 
 #[test]
 fn a_path_stays_alive_when_all_fall_silent() {
-    let mut session = Session::new(4);
-    for id in [A, B] {
-        session.join(ROOM, id, 1, Link::good());
-    }
-    session.connect();
-    session.watch(B, 0, A);
-    session.start_media(A);
+    let mut session = Session::of(4, ROOM, &[A, B], 1);
     session.run(Duration::from_secs(5));
     session.sending(A).is_on = false;
 
@@ -129,13 +117,7 @@ fn a_path_stays_alive_when_all_fall_silent() {
 
 #[test]
 fn who_never_reports_is_not_looked_for_all_the_time() {
-    let mut session = Session::new(4);
-    for id in [A, B] {
-        session.join(ROOM, id, 1, Link::good());
-    }
-    session.connect();
-    session.watch(B, 0, A);
-    session.start_media(A);
+    let mut session = Session::of(4, ROOM, &[A, B], 1);
     session.sending(A).next_report = None;
     session.run(Duration::from_secs(30));
 

@@ -9,8 +9,8 @@ use sfu::worker::command::Command;
 
 use crate::link::{Link, Loss};
 use crate::session::{
-    AUDIO_PT, FRAME_TICKS, Session, VIDEO_PT, audio_slot, audio_ssrc, media, slot_ssrc, video_slot,
-    video_ssrc,
+    AUDIO_PT, FRAME_TICKS, Sending, Session, VIDEO_PT, audio_slot, audio_ssrc, media, slot_ssrc,
+    video_slot, video_ssrc,
 };
 
 const ROOM: RoomId = RoomId(1);
@@ -19,17 +19,33 @@ const B: ParticipantId = ParticipantId(2);
 const C: ParticipantId = ParticipantId(3);
 
 fn in_a_call() -> Session {
-    let mut session = Session::new(1);
-    for id in [A, B, C] {
-        session.join(ROOM, id, 1, Link::good());
-    }
-    session.watch(B, 0, A);
-    session.connect();
-    session.start_media(A);
+    let mut session = Session::of(1, ROOM, &[A, B, C], 1);
     session.run(Duration::from_secs(1));
     session.sending(A).is_on = false;
     session.run(Duration::from_millis(50));
     session
+}
+
+/// Sends a packet of sound and one of a key picture whose numbers are so far
+/// ahead.
+fn leap_by(session: &mut Session, sending: &Sending, leap: u64, far: u64) {
+    let peer = session.peer(A);
+    peer.send_rtp(
+        audio_ssrc(A),
+        AUDIO_PT,
+        ExtendedSequence(sending.first + sending.audio + far),
+        Timestamp(leap as u32 * 960),
+        false,
+        &[4; 80],
+    );
+    peer.send_rtp(
+        video_ssrc(A),
+        VIDEO_PT,
+        ExtendedSequence(sending.first + sending.packets + far),
+        Timestamp(leap as u32 * 3000),
+        true,
+        &[0x10, 0x00, 0x01, 0x02, 0x03],
+    );
 }
 
 #[test]
@@ -45,22 +61,7 @@ fn a_publisher_that_leaps_cannot_part_a_receiver_from_its_slot() {
     );
     for leap in 1..200_u64 {
         let far = leap * 30_000;
-        session.peer(A).send_rtp(
-            audio_ssrc(A),
-            AUDIO_PT,
-            ExtendedSequence(sending.first + sending.audio + far),
-            Timestamp(leap as u32 * 960),
-            false,
-            &[4; 80],
-        );
-        session.peer(A).send_rtp(
-            video_ssrc(A),
-            VIDEO_PT,
-            ExtendedSequence(sending.first + sending.packets + far),
-            Timestamp(leap as u32 * 3000),
-            true,
-            &[0x10, 0x00, 0x01, 0x02, 0x03],
-        );
+        leap_by(&mut session, &sending, leap, far);
         session.run(Duration::from_millis(5));
     }
     session.set_link(B, Link::good());
@@ -85,22 +86,7 @@ fn nor_can_one_that_leaps_by_little_again_and_again() {
 
     for leap in 1..=80_u64 {
         let far = leap * 500;
-        session.peer(A).send_rtp(
-            audio_ssrc(A),
-            AUDIO_PT,
-            ExtendedSequence(sending.first + sending.audio + far),
-            Timestamp(leap as u32 * 960),
-            false,
-            &[4; 80],
-        );
-        session.peer(A).send_rtp(
-            video_ssrc(A),
-            VIDEO_PT,
-            ExtendedSequence(sending.first + sending.packets + far),
-            Timestamp(leap as u32 * 3000),
-            true,
-            &[0x10, 0x00, 0x01, 0x02, 0x03],
-        );
+        leap_by(&mut session, &sending, leap, far);
         session.run(Duration::from_millis(20));
     }
 

@@ -12,15 +12,15 @@ use sfu::rtp::extensions::ExtensionIds;
 use sfu::rtp::header::Header;
 use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::sframe_header::SframeKey;
-use sfu::rtp::{Codec, PayloadType, Ssrc, Timestamp};
+use sfu::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp};
 use sfu::transport::demux::Protocol;
 use sfu::transport::{DtlsConfig, Path};
 use sfu::worker::Worker;
 use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::{
-    CodecParameters, Command, MediaParameters, Publication, Slot, TransportParameters,
+    CodecParameters, Command, MediaParameters, Publication, Shown, Size, Slot, TransportParameters,
 };
-use sfu::worker::event::Event;
+use sfu::worker::event::{Event, Wanted};
 
 use super::link::{Direction, Link, Random};
 use super::peer::{AUDIO_LEVEL_ID, Peer, TRANSPORT_SEQUENCE_ID};
@@ -168,6 +168,57 @@ impl Session {
         );
         self.sent.remove(&id);
         self.peers.insert(id, peer);
+    }
+
+    /// A session of people with good links and so many pairs of slots each: the
+    /// first has its devices on, and the others watch it.
+    pub fn of(seed: u64, room: RoomId, people: &[ParticipantId], pairs: u16) -> Self {
+        let mut session = Self::new(seed);
+        for id in people {
+            session.join(room, *id, pairs, Link::good());
+        }
+        for id in &people[1..] {
+            session.watch(*id, 0, people[0]);
+        }
+        session.connect();
+        session.start_media(people[0]);
+        session
+    }
+
+    /// Shows the picture of a pair of slots at a size, or hides it.
+    pub fn show(&mut self, subscriber: ParticipantId, pair: u16, size: Option<(u16, u16)>) {
+        self.command(Command::Show {
+            subscriber,
+            slot: video_slot(pair),
+            shown: size.map(|(width, height)| Shown {
+                size: Size { width, height },
+                is_pinned: false,
+            }),
+        });
+    }
+
+    /// Limits the layers of the first picture.
+    pub fn limit(&mut self, subscriber: ParticipantId, spatial: u8, temporal: u8) {
+        self.command(Command::LimitLayers {
+            subscriber,
+            slot: video_slot(0),
+            limit: Layer { spatial, temporal },
+        });
+    }
+
+    /// What a participant was told of its camera, oldest first.
+    pub fn told(&self, of: ParticipantId) -> Vec<Wanted> {
+        let events = self.events.iter();
+        events
+            .filter_map(|event| match event {
+                Event::Watched {
+                    publisher,
+                    source: Source::Camera,
+                    wanted,
+                } if *publisher == of => Some(*wanted),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Puts both of `publisher`'s streams into a pair of slots.
@@ -534,6 +585,9 @@ pub fn audio_ssrc(id: ParticipantId) -> Ssrc {
 pub fn video_ssrc(id: ParticipantId) -> Ssrc {
     Ssrc(0xB000_0000 + id.0 as u32)
 }
+
+/// As large as can be.
+pub const LARGE: (u16, u16) = (u16::MAX, u16::MAX);
 
 /// The worker's only address.
 pub fn server() -> SocketAddr {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtp::header::Outgoing;
 use sfu::rtp::sequence::ExtendedSequence;
-use sfu::rtp::{Layer, PayloadType, Timestamp};
-use sfu::worker::command::Command;
+use sfu::rtp::{PayloadType, Timestamp};
 
 use crate::layered::{Layered, Shown, layer_ssrc, send, shown};
 use crate::link::{Link, Loss};
@@ -30,14 +29,6 @@ fn call() -> (Session, Layered) {
     }
     session.connect();
     (session, camera)
-}
-
-fn limit(session: &mut Session, id: ParticipantId, spatial: u8, temporal: u8) {
-    session.command(Command::LimitLayers {
-        subscriber: id,
-        slot: video_slot(0),
-        limit: Layer { spatial, temporal },
-    });
 }
 
 fn seen(session: &Session, id: ParticipantId) -> Vec<Shown> {
@@ -95,8 +86,8 @@ fn without_a_limit_the_highest_layer_is_sent() {
 #[test]
 fn each_receiver_has_the_layer_it_wants() {
     let (mut session, mut camera) = call();
-    limit(&mut session, B, 0, 9);
-    limit(&mut session, C, 1, 9);
+    session.limit(B, 0, 9);
+    session.limit(C, 1, 9);
 
     camera.run(&mut session, Duration::from_secs(2));
 
@@ -114,12 +105,12 @@ fn it_goes_down_at_once_and_up_again_at_a_key_frame_only() {
     camera.run(&mut session, Duration::from_secs(1));
     let before = seen(&session, B).len();
 
-    limit(&mut session, B, 0, 9);
+    session.limit(B, 0, 9);
     camera.run(&mut session, Duration::from_millis(300));
     let down = seen_after(&session, B, before);
     let first = down.iter().position(|packet| packet.layer == 0);
     assert!(first.is_some_and(|at| at <= 6), "{first:?}");
-    limit(&mut session, B, 9, 9);
+    session.limit(B, 9, 9);
     camera.run(&mut session, Duration::from_millis(300));
 
     let packets = seen(&session, B);
@@ -138,7 +129,7 @@ fn an_upper_layer_does_not_go_on_for_long_when_the_lower_has_no_key_frame() {
     let before = seen(&session, B).len();
 
     camera.layers[0].lost_key_frames = 3;
-    limit(&mut session, B, 0, 9);
+    session.limit(B, 0, 9);
     camera.run(&mut session, Duration::from_millis(1500));
 
     let packets = seen(&session, B);
@@ -188,12 +179,12 @@ fn a_camera_that_pauses_keeps_its_layers() {
 #[test]
 fn a_key_frame_lost_at_a_switch_is_waited_for_on_the_layer_before() {
     let (mut session, mut camera) = call();
-    limit(&mut session, B, 0, 9);
+    session.limit(B, 0, 9);
     camera.run(&mut session, Duration::from_secs(1));
     let before = seen(&session, B).len();
 
     camera.layers[2].lost_key_frames = 2;
-    limit(&mut session, B, 2, 9);
+    session.limit(B, 2, 9);
     camera.run(&mut session, Duration::from_millis(1500));
 
     let packets = seen(&session, B);
@@ -213,7 +204,7 @@ fn numbers_wrap_on_every_layer_without_a_trace() {
         layer.picture_id = 0x7FFF - 20;
     }
     for step in 0..30 {
-        limit(&mut session, B, step % 3, 9);
+        session.limit(B, step % 3, 9);
         // More key frames a second would not be asked for.
         let pause = if step < 5 { 150 } else { 1050 };
         camera.run(&mut session, Duration::from_millis(pause));
@@ -229,10 +220,10 @@ fn sender_reports_relate_the_layers_clocks() {
     for has_reports in [true, false] {
         let (mut session, mut camera) = call();
         camera.has_reports = has_reports;
-        limit(&mut session, B, 0, 9);
+        session.limit(B, 0, 9);
         camera.run(&mut session, Duration::from_millis(800));
         for step in 1..10 {
-            limit(&mut session, B, step % 3, 9);
+            session.limit(B, step % 3, 9);
             camera.run(&mut session, Duration::from_millis(200));
         }
 
@@ -251,7 +242,7 @@ fn sender_reports_relate_the_layers_clocks() {
 #[test]
 fn a_layer_whose_clock_lies_moves_nobodys_picture_far() {
     let (mut session, mut camera) = call();
-    limit(&mut session, B, 0, 9);
+    session.limit(B, 0, 9);
     camera.run(&mut session, Duration::from_millis(800));
     let figures = sfu::rtcp::SentFigures {
         ssrc: layer_ssrc(A, 2),
@@ -264,7 +255,7 @@ fn a_layer_whose_clock_lies_moves_nobodys_picture_far() {
     session
         .peer(A)
         .send_rtcp(sfu::rtcp::sender_report(&figures, "peer"));
-    limit(&mut session, B, 2, 9);
+    session.limit(B, 2, 9);
 
     camera.run(&mut session, Duration::from_millis(500));
 
@@ -324,7 +315,7 @@ fn losses_on_the_way_and_changes_of_mind_never_break_the_numbers() {
         );
         for _ in 0..40 {
             let spatial = session.random.next() % 4;
-            limit(&mut session, B, spatial as u8, 9);
+            session.limit(B, spatial as u8, 9);
             let at = (session.random.next() % 3) as usize;
             camera.layers[at].is_on = session.random.happens(0.7);
             let pause = session.random.next() % 300;
@@ -334,7 +325,7 @@ fn losses_on_the_way_and_changes_of_mind_never_break_the_numbers() {
             layer.is_on = true;
         }
         session.set_link(B, Link::good());
-        limit(&mut session, B, 2, 9);
+        session.limit(B, 2, 9);
         // Until the path is trusted again.
         camera.run(&mut session, Duration::from_secs(20));
         let before = seen(&session, B).len();
@@ -352,7 +343,7 @@ fn losses_on_the_way_and_changes_of_mind_never_break_the_numbers() {
 fn nothing_is_left_of_layers_when_their_publisher_goes() {
     let (mut session, mut camera) = call();
     camera.run(&mut session, Duration::from_millis(500));
-    limit(&mut session, B, 0, 9);
+    session.limit(B, 0, 9);
 
     session.leave(A);
     session.run(Duration::from_millis(50));

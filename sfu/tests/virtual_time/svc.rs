@@ -9,10 +9,10 @@ use sfu::rtcp;
 use sfu::rtp::dependency_descriptor::DependencyDescriptor;
 use sfu::rtp::header::Outgoing;
 use sfu::rtp::sequence::ExtendedSequence;
-use sfu::rtp::{Codec, Layer, PayloadType, Timestamp};
-use sfu::worker::command::{self, CodecParameters, Command};
+use sfu::rtp::{Codec, PayloadType, Timestamp};
+use sfu::worker::command::{CodecParameters, Command};
 
-use crate::described::{A, B, C, Described, av1_call};
+use crate::described::{A, B, C, Described, assert_decodable, av1_call};
 use crate::descriptor::{Packet, l1t3, l2t1_key};
 use crate::layered::{Layered, Shown, layer_ssrc, send, shown};
 use crate::link::Link;
@@ -20,14 +20,6 @@ use crate::peer::{DESCRIPTOR_ID, MID_ID, ReceivedPacket};
 use crate::session::{Session, media, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
-
-fn limit(session: &mut Session, id: ParticipantId, spatial: u8, temporal: u8) {
-    session.command(Command::LimitLayers {
-        subscriber: id,
-        slot: video_slot(0),
-        limit: Layer { spatial, temporal },
-    });
-}
 
 fn received(session: &Session, id: ParticipantId) -> Vec<&ReceivedPacket> {
     session.peers[&id].received_on(slot_ssrc(id, video_slot(0)))
@@ -78,10 +70,10 @@ mod vp8 {
         camera.layers[0].base_layer_index = 250;
         camera.run(&mut session, Duration::from_secs(1));
         let all = seen(&session);
-        limit(&mut session, B, 9, 1);
+        session.limit(B, 9, 1);
         camera.run(&mut session, Duration::from_millis(1980));
         let half = seen(&session).split_off(all.len());
-        limit(&mut session, B, 9, 0);
+        session.limit(B, 9, 0);
         camera.run(&mut session, Duration::from_millis(1980));
         let quarter = seen(&session).split_off(all.len() + half.len());
 
@@ -96,11 +88,11 @@ mod vp8 {
     #[test]
     fn they_come_back_where_the_encoder_lets_them() {
         let (mut session, mut camera) = call();
-        limit(&mut session, B, 9, 0);
+        session.limit(B, 9, 0);
         camera.run(&mut session, Duration::from_millis(990));
         let before = seen(&session).len();
 
-        limit(&mut session, B, 9, 2);
+        session.limit(B, 9, 2);
         camera.run(&mut session, Duration::from_millis(990));
 
         let packets = seen(&session);
@@ -114,7 +106,7 @@ mod vp8 {
     #[test]
     fn what_was_lost_long_ago_is_sent_again_however_much_was_left_out_since() {
         let (mut session, mut camera) = call();
-        limit(&mut session, B, 9, 1);
+        session.limit(B, 9, 1);
         camera.run(&mut session, Duration::from_secs(3));
         let before = seen(&session);
 
@@ -143,7 +135,7 @@ mod vp8 {
                 ..Link::good()
             },
         );
-        limit(&mut session, B, 9, 1);
+        session.limit(B, 9, 1);
         camera.run(&mut session, Duration::from_secs(3));
 
         let packets = seen(&session);
@@ -179,24 +171,6 @@ fn assert_contiguous(packets: &[&ReceivedPacket]) {
     }
 }
 
-/// Reads all descriptors as a receiver does, and checks that each frame's
-/// references came before it.
-fn assert_decodable(packets: &[&ReceivedPacket]) {
-    let mut known = None;
-    let mut frames = BTreeSet::new();
-    for packet in packets {
-        let bytes = packet.descriptor.as_ref().expect("a descriptor");
-        let (read, attached) =
-            DependencyDescriptor::parse(bytes, known.as_ref()).expect("it can be read");
-        known = attached.or(known);
-        for difference in read.references.as_slice() {
-            let referenced = read.frame_number.wrapping_sub(*difference);
-            assert!(frames.contains(&referenced), "{read:?}");
-        }
-        frames.insert(read.frame_number);
-    }
-}
-
 #[test]
 fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
     let mut session = av1_call(1);
@@ -204,10 +178,10 @@ fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
     let mut camera = Described::new(l1t3(), &[0], &[&[3], &[2], &[4], &[1]]);
     camera.run(&mut session, Duration::from_millis(990));
     let all = received(&session, B).len();
-    limit(&mut session, B, 0, 0);
+    session.limit(B, 0, 0);
     camera.run(&mut session, Duration::from_millis(990));
     let base = received(&session, B).len();
-    limit(&mut session, B, 0, 2);
+    session.limit(B, 0, 2);
     camera.run(&mut session, Duration::from_millis(990));
 
     let packets = received(&session, B);
@@ -227,11 +201,7 @@ fn a_decode_target_is_followed_down_at_once_and_up_at_its_switch() {
 fn of_a_small_tile_the_upper_spatial_layer_is_left_out() {
     let mut session = av1_call(1);
     let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
-    session.command(Command::Show {
-        subscriber: B,
-        slot: video_slot(0),
-        shown: Some(shown_at(320, 180)),
-    });
+    session.show(B, 0, Some((320, 180)));
 
     camera.run(&mut session, Duration::from_millis(990));
 
@@ -243,13 +213,6 @@ fn of_a_small_tile_the_upper_spatial_layer_is_left_out() {
     assert_eq!(of_another, BTreeSet::from([1, 2, 3]));
 }
 
-fn shown_at(width: u16, height: u16) -> command::Shown {
-    command::Shown {
-        size: command::Size { width, height },
-        is_pinned: false,
-    }
-}
-
 #[test]
 fn a_spatial_layer_is_left_and_taken_at_key_frames() {
     let mut session = av1_call(1);
@@ -258,10 +221,10 @@ fn a_spatial_layer_is_left_and_taken_at_key_frames() {
     let mut camera = Described::new(l2t1_key(), &[1, 3], &[&[0, 2]]);
     camera.run(&mut session, Duration::from_millis(660));
     let upper = received(&session, B).len();
-    limit(&mut session, B, 0, 0);
+    session.limit(B, 0, 0);
     camera.run(&mut session, Duration::from_millis(660));
     let lower = received(&session, B).len();
-    limit(&mut session, B, 1, 0);
+    session.limit(B, 1, 0);
     camera.run(&mut session, Duration::from_millis(660));
 
     let packets = received(&session, B);
@@ -505,9 +468,9 @@ mod vp9 {
                 let mut session = call();
                 let mut camera = Camera::new(with_descriptor);
                 camera.run(&mut session, 20);
-                limit(&mut session, B, spatial, 9);
+                session.limit(B, spatial, 9);
                 camera.run(&mut session, 40);
-                limit(&mut session, B, 9, 9);
+                session.limit(B, 9, 9);
                 camera.run(&mut session, 40);
 
                 let packets = came(&session);

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use sfu::identity::{ParticipantId, RoomId, Source};
-use sfu::rtp::Layer;
-use sfu::worker::command::{Command, Shown, Size};
+use sfu::identity::{ParticipantId, RoomId};
 use sfu::worker::event::{Event, Wanted};
 
 use crate::estimate::narrow;
@@ -35,32 +33,11 @@ fn call(seed: u64, links: &[(ParticipantId, Link)]) -> (Session, Layered) {
 }
 
 fn show(session: &mut Session, id: ParticipantId, height: u16) {
-    session.command(Command::Show {
-        subscriber: id,
-        slot: video_slot(0),
-        shown: (height > 0).then_some(Shown {
-            size: Size {
-                width: height / 9 * 16,
-                height,
-            },
-            is_pinned: false,
-        }),
-    });
+    session.show(id, 0, (height > 0).then_some((height / 9 * 16, height)));
 }
 
-/// What A was told of its camera, oldest first.
 fn told(session: &Session) -> Vec<Wanted> {
-    let events = session.events.iter();
-    events
-        .filter_map(|event| match event {
-            Event::Watched {
-                publisher: A,
-                source: Source::Camera,
-                wanted,
-            } => Some(*wanted),
-            _ => None,
-        })
-        .collect()
+    session.told(A)
 }
 
 /// Whether a participant was told that its picture is paused.
@@ -158,15 +135,7 @@ fn who_waits_for_an_upper_layer_has_the_lower_one_meanwhile() {
 #[test]
 fn a_newcomer_and_a_limit_that_is_lifted_bring_a_layer_back() {
     let (mut session, mut camera) = call(1, &[(B, Link::good())]);
-    let limit = |spatial| Command::LimitLayers {
-        subscriber: B,
-        slot: video_slot(0),
-        limit: Layer {
-            spatial,
-            temporal: 9,
-        },
-    };
-    session.command(limit(0));
+    session.limit(B, 0, 9);
     camera.run(&mut session, Duration::from_secs(5));
     assert_eq!(told(&session), [Wanted::UpTo(0)]);
 
@@ -178,7 +147,7 @@ fn a_newcomer_and_a_limit_that_is_lifted_bring_a_layer_back() {
     camera.run(&mut session, Duration::from_secs(5));
     assert_eq!(told(&session)[2..], [Wanted::UpTo(0)]);
 
-    session.command(limit(9));
+    session.limit(B, 9, 9);
     camera.run(&mut session, Duration::from_millis(250));
     assert_eq!(told(&session)[3..], [Wanted::All]);
     assert_eq!(layer_now(&session, B), Some(2));

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use sfu::identity::{ParticipantId, RoomId, Source};
-use sfu::worker::command::{Command, Shown};
-use sfu::worker::event::{Event, Wanted};
+use sfu::identity::{ParticipantId, RoomId};
+use sfu::worker::command::Command;
+use sfu::worker::event::Wanted;
 
 use crate::link::Link;
-use crate::session::{Session, video_slot};
+use crate::session::{LARGE, Session};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -17,50 +17,23 @@ const C: ParticipantId = ParticipantId(3);
 
 /// Everybody sees A.
 fn in_a_call() -> Session {
-    let mut session = Session::new(1);
-    for id in [A, B, C] {
-        session.join(ROOM, id, 2, Link::good());
-    }
-    session.watch(B, 0, A);
-    session.watch(C, 0, A);
-    session.connect();
-    session.start_media(A);
+    let mut session = Session::of(1, ROOM, &[A, B, C], 2);
     session.run(Duration::from_secs(3));
     session
 }
 
-fn show(session: &mut Session, subscriber: ParticipantId, shown: Option<Shown>) {
-    session.command(Command::Show {
-        subscriber,
-        slot: video_slot(0),
-        shown,
-    });
-}
-
-/// What A was told of its camera, oldest first.
 fn told(session: &Session) -> Vec<Wanted> {
-    let events = session.events.iter();
-    events
-        .filter_map(|event| match event {
-            Event::Watched {
-                publisher: A,
-                source: Source::Camera,
-                wanted,
-            } => Some(*wanted),
-            Event::Watched { .. } => panic!("{event:?}"),
-            _ => None,
-        })
-        .collect()
+    session.told(A)
 }
 
 #[test]
 fn a_picture_that_all_have_hidden_for_a_while_is_not_wanted() {
     let mut session = in_a_call();
-    show(&mut session, B, None);
+    session.show(B, 0, None);
     session.run(Duration::from_secs(5));
     assert_eq!(told(&session), []);
 
-    show(&mut session, C, None);
+    session.show(C, 0, None);
     session.run(Duration::from_millis(1900));
     assert_eq!(told(&session), []);
     session.run(Duration::from_millis(300));
@@ -68,7 +41,7 @@ fn a_picture_that_all_have_hidden_for_a_while_is_not_wanted() {
     session.run(Duration::from_secs(10));
     assert_eq!(told(&session), [Wanted::Nothing]);
 
-    show(&mut session, B, Some(Shown::default()));
+    session.show(B, 0, Some(LARGE));
     session.run(AT_ONCE);
     assert_eq!(told(&session), [Wanted::Nothing, Wanted::All]);
 }
@@ -77,9 +50,9 @@ fn a_picture_that_all_have_hidden_for_a_while_is_not_wanted() {
 fn who_hides_a_picture_for_a_moment_stops_nothing() {
     let mut session = in_a_call();
     for _ in 0..10 {
-        for shown in [None, Some(Shown::default())] {
-            show(&mut session, B, shown);
-            show(&mut session, C, shown);
+        for shown in [None, Some(LARGE)] {
+            session.show(B, 0, shown);
+            session.show(C, 0, shown);
             session.run(Duration::from_secs(1));
         }
     }
@@ -90,8 +63,8 @@ fn who_hides_a_picture_for_a_moment_stops_nothing() {
 #[test]
 fn a_newcomer_sees_what_all_others_have_hidden() {
     let mut session = in_a_call();
-    show(&mut session, B, None);
-    show(&mut session, C, None);
+    session.show(B, 0, None);
+    session.show(C, 0, None);
     session.run(Duration::from_secs(3));
     assert_eq!(told(&session), [Wanted::Nothing]);
 
@@ -106,7 +79,7 @@ fn a_newcomer_sees_what_all_others_have_hidden() {
 #[test]
 fn whoever_saw_it_last_leaves_it_unseen() {
     let mut session = in_a_call();
-    show(&mut session, B, None);
+    session.show(B, 0, None);
 
     session.leave(C);
     session.run(Duration::from_secs(3));
@@ -122,16 +95,9 @@ fn whoever_saw_it_last_leaves_it_unseen() {
 fn a_crowd_is_looked_at_less_often() {
     let mut session = in_a_call();
     session.watch(B, 1, C);
-    let show_pair = |session: &mut Session, pair, shown| {
-        session.command(Command::Show {
-            subscriber: B,
-            slot: video_slot(pair),
-            shown,
-        });
-    };
-    show(&mut session, C, None);
-    show_pair(&mut session, 0, None);
-    show_pair(&mut session, 1, None);
+    session.show(C, 0, None);
+    session.show(B, 0, None);
+    session.show(B, 1, None);
     // Some 60,000 slots of people who do not connect.
     for id in (10..110).map(ParticipantId) {
         session.join(ROOM, id, 300, Link::good());
@@ -139,18 +105,13 @@ fn a_crowd_is_looked_at_less_often() {
     }
     session.run(Duration::from_secs(4));
     session.events.clear();
-    let told = |session: &Session, of| {
-        let mut events = session.events.iter();
-        events.any(|event| {
-            matches!(event, Event::Watched { publisher, wanted: Wanted::All, .. } if *publisher == of)
-        })
-    };
+    let told = |session: &Session, of| session.told(of) == [Wanted::All];
 
-    show_pair(&mut session, 0, Some(Shown::default()));
+    session.show(B, 0, Some(LARGE));
     while !told(&session, A) {
         session.run(Duration::from_millis(1));
     }
-    show_pair(&mut session, 1, Some(Shown::default()));
+    session.show(B, 1, Some(LARGE));
     session.run(Duration::from_millis(40));
     let soon = told(&session, C);
     session.run(Duration::from_millis(60));
