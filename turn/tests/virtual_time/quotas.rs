@@ -1,0 +1,202 @@
+//! Nobody gets more than their share, and floods are bounded.
+
+use std::time::Duration;
+
+use turn::stun::{Class, Method};
+use turn::{Config, Footprint, Limits, Rate};
+
+use crate::client::{Client, ask_for_udp};
+use crate::network::{HERE, Network, address, config};
+
+fn with(limits: Limits) -> Network {
+    Network::with(Config { limits, ..config() })
+}
+
+/// What this many clients are answered that want an allocation each.
+fn codes(network: &mut Network, clients: &mut [Client]) -> Vec<u16> {
+    clients
+        .iter_mut()
+        .map(|client| {
+            network.challenge(client);
+            let request = client.allocate();
+            network.code(client, &request)
+        })
+        .collect()
+}
+
+#[test]
+fn a_participant_has_its_share_of_allocations_wherever_it_is() {
+    let mut network = with(Limits {
+        allocations_of_participant: 2,
+        ..Limits::default()
+    });
+    let mut clients = [
+        Client::udp("alice", "192.0.2.10:5000"),
+        Client::udp("alice", "192.0.2.11:5000"),
+        Client::udp("alice", "192.0.2.12:5000"),
+        Client::udp("bob", "192.0.2.12:5001"),
+    ];
+
+    assert_eq!(codes(&mut network, &mut clients), [0, 0, 486, 0]);
+
+    let request = clients[0].refresh(0);
+    assert_eq!(network.code(&clients[0], &request), 0);
+    assert_eq!(codes(&mut network, &mut clients[2..3]), [0]);
+    network.run(Duration::from_mins(10));
+    assert_eq!(network.server.footprint(), Footprint::default());
+}
+
+#[test]
+fn renewed_credentials_count_for_the_same_participant() {
+    let mut network = with(Limits {
+        allocations_of_participant: 1,
+        ..Limits::default()
+    });
+    let mut first = Client::udp("alice", "192.0.2.10:5000");
+    let mut second = Client::udp("alice", "192.0.2.10:5001");
+    let renewed = turn::SharedSecret::new(crate::client::SECRET)
+        .issue("alice", crate::client::EXPIRY + Duration::from_secs(1));
+    (second.username, second.password) = (renewed.username, renewed.password);
+    network.allocate(&mut first);
+
+    assert_eq!(codes(&mut network, &mut [second]), [486]);
+}
+
+#[test]
+fn a_source_has_its_share_of_allocations_whoever_it_is() {
+    let mut network = with(Limits {
+        allocations_of_source: 2,
+        ..Limits::default()
+    });
+    let mut clients = [
+        Client::udp("alice", "[2001:db8:1:2::3]:5000"),
+        Client::udp("bob", "[2001:db8:1:2::4]:5000"),
+        Client::udp("carol", "[2001:db8:1:2:5::]:5000"),
+        Client::udp("carol", "[2001:db8:1:3::]:5000"),
+    ];
+
+    assert_eq!(codes(&mut network, &mut clients), [0, 0, 486, 0]);
+}
+
+#[test]
+fn a_node_has_room_for_so_many() {
+    let mut network = with(Limits {
+        allocations: 3,
+        ..Limits::default()
+    });
+    let mut clients: Vec<_> = (0..5)
+        .map(|number| Client::udp(&format!("user-{number}"), &format!("192.0.2.{number}:5000")))
+        .collect();
+
+    assert_eq!(codes(&mut network, &mut clients), [0, 0, 0, 508, 508]);
+
+    network.run(Duration::from_mins(10));
+    assert_eq!(codes(&mut network, &mut clients[3..]), [0, 0]);
+    assert_eq!(network.server.statistics().refused, 2);
+}
+
+#[test]
+fn a_flood_from_one_source_is_answered_sparingly_and_others_as_ever() {
+    let mut network = Network::new();
+    let mut eve = Client::udp("eve", "203.0.113.66:5000");
+    for number in 0..20_000_u32 {
+        eve.five_tuple
+            .client
+            .set_port(1024 + (number % 60_000) as u16);
+        let request = if number % 2 == 0 {
+            eve.bare(Class::Request, Method::ALLOCATE, ask_for_udp)
+        } else {
+            eve.bare(Class::Request, Method::BINDING, |_| {})
+        };
+        network.send(&eve, &request);
+    }
+    let answers = network.to_clients.len();
+    assert_eq!(answers, 500);
+    network.to_clients.clear();
+
+    // Not with the same bucket, which is one of thousands, at random.
+    let mut clients: Vec<_> = (0..5)
+        .map(|number| Client::udp("alice", &format!("192.0.2.{number}:5000")))
+        .collect();
+    let mut answered = 0;
+    for client in &mut clients {
+        let request = client.bare(Class::Request, Method::ALLOCATE, ask_for_udp);
+        answered += usize::from(network.ask(client, &request).is_some());
+    }
+    assert!(answered >= 4, "{answered}");
+    assert_eq!(network.server.footprint(), Footprint::default());
+}
+
+#[test]
+fn a_flood_with_addresses_without_end_keeps_nothing() {
+    let mut network = Network::new();
+    let mut eve = Client::udp("eve", "203.0.113.66:5000");
+    for number in 0..50_000_u32 {
+        eve.five_tuple
+            .client
+            .set_ip(std::net::Ipv4Addr::from(number << 4).into());
+        let request = eve.allocate();
+        network.send(&eve, &request);
+        network.to_clients.clear();
+    }
+
+    assert_eq!(network.server.footprint(), Footprint::default());
+    assert_eq!(network.server.poll_timeout(), None);
+}
+
+#[test]
+fn what_one_client_asks_is_bounded() {
+    let mut network = with(Limits {
+        requests: Rate {
+            a_second: 10,
+            at_once: 20,
+        },
+        ..Limits::default()
+    });
+    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    network.allocate(&mut alice);
+    let mut answers = 0;
+    for _ in 0..1000 {
+        let request = alice.permit(&[address(HERE)]);
+        answers += usize::from(network.ask(&alice, &request).is_some());
+        let request = alice.bare(Class::Request, Method::BINDING, |_| {});
+        answers += usize::from(network.ask(&alice, &request).is_some());
+    }
+    assert_eq!(answers, 20);
+
+    network.run(Duration::from_secs(1));
+    let request = alice.refresh(600);
+    assert_eq!(network.code(&alice, &request), 0);
+}
+
+#[test]
+fn what_others_forge_in_a_clients_name_uses_up_nothing_of_what_it_may() {
+    let mut network = Network::new();
+    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    network.allocate(&mut alice);
+    let mut eve = alice.clone();
+    eve.password = "guessed".into();
+    for _ in 0..5000 {
+        let forged = eve.refresh(0);
+        network.send(&eve, &forged);
+    }
+    assert_eq!(
+        network.received(&alice).len(),
+        498,
+        "the rest is met with silence"
+    );
+
+    let request = alice.refresh(600);
+    assert_eq!(network.code(&alice, &request), 0);
+}
+
+#[test]
+fn an_answer_to_a_stranger_is_little_more_than_was_asked() {
+    let mut network = Network::new();
+    let mut eve = Client::udp("eve", "203.0.113.66:5000");
+    let request = eve.bare(Class::Request, Method::ALLOCATE, |_| {});
+
+    let answer = network.answer(&eve, &request);
+
+    assert!(answer.bytes.len() <= 140, "{}", answer.bytes.len());
+}
