@@ -12,6 +12,8 @@
 )]
 #[path = "../../../sfu/tests/virtual_time/descriptor.rs"]
 mod descriptor;
+#[path = "seeds/turn.rs"]
+mod turn;
 
 use std::fmt::Write;
 use std::fs;
@@ -56,6 +58,9 @@ fn main() {
         write("rtcp", name, &compound);
     }
     stun();
+    for (name, seed) in turn::seeds() {
+        write("turn", name, &seed);
+    }
     let offers = offers();
     for (name, offer) in &offers {
         let sdp = offer["sdp"].as_str().expect("a description");

@@ -23,6 +23,7 @@ pub mod session_description;
 pub mod signaling;
 pub mod stun;
 pub mod token;
+pub mod turn;
 
 /// A way in.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ pub struct Entry {
     pub dictionary: &'static [&'static [u8]],
 }
 
-pub const ENTRIES: [Entry; 8] = [
+pub const ENTRIES: [Entry; 9] = [
     Entry {
         name: "media_port",
         run: media_port::run,
@@ -85,6 +86,12 @@ pub const ENTRIES: [Entry; 8] = [
         run: token::run,
         reset: keep_nothing,
         dictionary: token::DICTIONARY,
+    },
+    Entry {
+        name: "turn",
+        run: turn::run,
+        reset: keep_nothing,
+        dictionary: turn::DICTIONARY,
     },
 ];
 

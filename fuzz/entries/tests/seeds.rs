@@ -60,6 +60,11 @@ fn tokens_hold() {
 }
 
 #[test]
+fn turn_holds() {
+    holds("turn", 5_000);
+}
+
+#[test]
 fn seeds_of_the_media_port_reach_receivers() {
     media_port::reset();
     let entry = entry("media_port").expect("an entry of this name");
