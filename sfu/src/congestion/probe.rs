@@ -29,7 +29,7 @@ pub(super) struct Probing {
 }
 
 /// One burst. Whatever is sent meanwhile is part of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Cluster {
     id: ClusterId,
     target: Bitrate,
@@ -42,11 +42,8 @@ struct Cluster {
     sent: Span,
     arrived_packets: u32,
     arrived_bytes: u64,
-    /// What arrived after the first part: a shaper lets the beginning of a
-    /// burst through at once.
-    tail: Line,
-    /// The end of that.
-    end: Line,
+    /// When how much of it was there.
+    arrivals: Vec<Arrival>,
     is_measured: bool,
     ended: Option<Instant>,
 }
@@ -60,20 +57,21 @@ struct Span {
     bytes: u64,
 }
 
-/// A line through arrivals: when so many bytes were there. Two packets alone,
-/// the first and the last, would tell more of how busy the receiver was when it
-/// read them than of the path.
-#[derive(Clone, Copy, Default, Debug)]
-struct Line {
-    count: u32,
-    /// The first arrival: the others are reckoned from there.
-    first: i64,
-    last: i64,
+/// A packet of a burst at its receiver.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    /// The burst's bytes up to its end.
     bytes: u64,
-    sum_bytes: f64,
-    sum_time: f64,
-    sum_products: f64,
-    sum_squares: f64,
+    /// In microseconds.
+    at: i64,
+}
+
+/// When so many bytes are there: `time = start + slope * bytes`, in
+/// microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    start: f64,
+    slope: f64,
 }
 
 /// What an arrived burst proves.
@@ -87,7 +85,7 @@ pub(super) struct ProbeResult {
 impl Probing {
     pub(super) fn new() -> Self {
         Self {
-            clusters: [None; CLUSTERS],
+            clusters: [const { None }; CLUSTERS],
             sending: None,
             next_id: NonZeroU8::MIN,
             queued: None,
@@ -200,12 +198,10 @@ impl Probing {
         {
             cluster.arrived_packets += 1;
             cluster.arrived_bytes += bytes;
-            if cluster.arrived_bytes > cluster.head() {
-                cluster.tail.add(at, bytes);
-            }
-            if cluster.arrived_bytes > cluster.bytes / 3 * 2 {
-                cluster.end.add(at, bytes);
-            }
+            cluster.arrivals.push(Arrival {
+                bytes: cluster.arrived_bytes,
+                at,
+            });
         }
     }
 
@@ -221,7 +217,7 @@ impl Probing {
             }
         }
         for entry in &mut self.clusters {
-            let is_over = entry.is_some_and(|cluster| {
+            let is_over = entry.as_ref().is_some_and(|cluster| {
                 cluster.is_measured
                     || cluster
                         .ended
@@ -260,8 +256,7 @@ impl Probing {
             sent: Span::default(),
             arrived_packets: 0,
             arrived_bytes: 0,
-            tail: Line::default(),
-            end: Line::default(),
+            arrivals: Vec::new(),
             is_measured: false,
             ended: None,
         });
@@ -277,11 +272,6 @@ impl Probing {
 }
 
 impl Cluster {
-    /// The bytes at its beginning that are not measured.
-    fn head(&self) -> u64 {
-        (self.bytes / 3).max(HEAD.min(self.bytes / 2))
-    }
-
     /// `reach` is the share of packets that the path does not lose by itself.
     fn measure(&mut self, reach: f64) -> Option<ProbeResult> {
         let is_there =
@@ -296,11 +286,15 @@ impl Cluster {
         self.is_measured = true;
         let sent = self.sent.rate().unwrap_or(self.target);
         let sent = sent.min(self.target.scaled(OVERSHOOT));
-        // The more a shaper lets through at once, the later its rate shows.
+        // A shaper lets the beginning of a burst through at once: the more it
+        // does, the later its own rate shows.
+        let head = (self.bytes / 3).max(HEAD.min(self.bytes / 2));
+        let tail = self.rate_beyond(head);
+        let end = self.rate_beyond(self.bytes / 3 * 2);
         let is_shaped = |tail: &Bitrate, end: &Bitrate| *end < tail.scaled(SHAPED);
-        let arrived = match (self.tail.rate(), self.end.rate()) {
+        let arrived = match (tail, end) {
             (Some(tail), Some(end)) if is_shaped(&tail, &end) => Some(end),
-            (tail, _) => tail,
+            _ => tail,
         };
         let arrived = arrived.map_or(sent, |rate| rate.scaled(1.0 / reach));
         Some(if arrived < sent.scaled(SATURATED) {
@@ -315,6 +309,44 @@ impl Cluster {
                 passed: true,
             }
         })
+    }
+}
+
+impl Cluster {
+    /// The rate at which came what is beyond the first `bytes`; `None` if it
+    /// all came at once.
+    ///
+    /// A busy receiver reads packets late, but none early. So those that are
+    /// late by a first line are left out of the next.
+    #[allow(clippy::cast_precision_loss, reason = "bytes and times of a burst")]
+    fn rate_beyond(&self, bytes: u64) -> Option<Bitrate> {
+        let from = self
+            .arrivals
+            .partition_point(|arrival| arrival.bytes <= bytes);
+        let arrivals = &self.arrivals[from..];
+        let first = arrivals.first()?.at;
+        let last = arrivals.iter().map(|arrival| arrival.at).max()?;
+        if last.saturating_sub(first) > LONGEST {
+            return Some(Bitrate::ZERO);
+        }
+        let points = arrivals.iter().map(|arrival| {
+            (
+                arrival.bytes as f64,
+                arrival.at.saturating_sub(first) as f64,
+            )
+        });
+        let mut line = Line::through(points.clone())?;
+        for _ in 0..REFITS {
+            let Line { start, slope } = line;
+            let in_time = points
+                .clone()
+                .filter(|(bytes, time)| *time <= start + slope * bytes + TOLERANCE);
+            if in_time.clone().count() < LEAST_PACKETS as usize {
+                break;
+            }
+            line = Line::through(in_time).unwrap_or(line);
+        }
+        Some(Bitrate::bits_per_second(8_000_000).scaled(1.0 / line.slope))
     }
 }
 
@@ -338,35 +370,24 @@ impl Span {
 }
 
 impl Line {
-    #[allow(clippy::cast_precision_loss, reason = "bytes and times of a burst")]
-    fn add(&mut self, at: i64, bytes: u64) {
-        if self.count == 0 {
-            (self.first, self.last) = (at, at);
+    /// The line that fits arrivals best (least squares); `None` if all came at
+    /// once.
+    fn through(arrivals: impl Iterator<Item = (f64, f64)>) -> Option<Self> {
+        let (mut count, mut bytes, mut times) = (0.0, 0.0, 0.0);
+        let (mut products, mut squares) = (0.0, 0.0);
+        for (byte, time) in arrivals {
+            count += 1.0;
+            bytes += byte;
+            times += time;
+            products += byte * time;
+            squares += byte * byte;
         }
-        self.count += 1;
-        self.last = self.last.max(at);
-        self.bytes += bytes;
-        let bytes = self.bytes as f64;
-        let time = at.saturating_sub(self.first) as f64;
-        self.sum_bytes += bytes;
-        self.sum_time += time;
-        self.sum_products += bytes * time;
-        self.sum_squares += bytes * bytes;
-    }
-
-    /// The rate at which they came; `None` if all came at once.
-    fn rate(&self) -> Option<Bitrate> {
-        let time = self.last.saturating_sub(self.first);
-        if time > LONGEST {
-            return Some(Bitrate::ZERO);
-        }
-        let count = f64::from(self.count);
-        let covariance = count * self.sum_products - self.sum_bytes * self.sum_time;
-        let variance = count * self.sum_squares - self.sum_bytes * self.sum_bytes;
-        // Bytes by microseconds.
-        let rate = variance / covariance;
-        let is_known = covariance > 0.0 && rate.is_finite();
-        is_known.then(|| Bitrate::bits_per_second(8_000_000).scaled(rate))
+        let slope = (count * products - bytes * times) / (count * squares - bytes * bytes);
+        let is_known = slope.is_finite() && slope > 0.0;
+        is_known.then(|| Self {
+            start: (times - slope * bytes) / count,
+            slope,
+        })
     }
 }
 
@@ -408,6 +429,9 @@ const SATURATED: f64 = 0.9;
 const HEADROOM: f64 = 0.95;
 /// In microseconds: a burst spread over more says nothing.
 const LONGEST: i64 = 1_000_000;
+const REFITS: u32 = 3;
+/// In microseconds: feedback tells times in quarters of milliseconds.
+const TOLERANCE: f64 = 250.0;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
