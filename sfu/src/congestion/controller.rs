@@ -196,7 +196,9 @@ impl Controller {
                     .arrived(cluster, arrived, u64::from(packet.bytes));
             }
             // A probe fills queues on purpose.
-            None => self.delay.record(packet.at, arrived),
+            None => self
+                .delay
+                .record(packet.at, arrived, u64::from(packet.bytes)),
         }
         let newest = &mut self.feedback.newest;
         if newest.is_none_or(|(sent, _)| packet.at > sent) {
@@ -215,9 +217,14 @@ impl Controller {
         let round_trip = Duration::from_micros(elapsed.unsigned_abs()).min(LONGEST_ROUND_TRIP);
         self.round_trip = self.round_trip * 7 / 8 + round_trip / 8;
         let before = self.rate.estimate();
+        // By a burst of ours that was too fast, as much arrives as ever.
+        let rise = self.delay.take_rise();
+        let rise = rise.filter(|narrow| *narrow < before.scaled(NARROWER));
         let acknowledged = self.acknowledged.rate(arrived);
+        // What came before the path became narrower counts no more.
+        let acknowledged = acknowledged.map(|rate| rise.map_or(rate, |narrow| narrow.min(rate)));
         let usage = match self.delay.usage() {
-            _ if self.delay.take_standing_queue() => Usage::Over,
+            _ if rise.is_some() || self.delay.take_standing_queue() => Usage::Over,
             // No room for more, whoever's queue it is.
             Usage::Normal if self.delay.has_long_queue() => Usage::Under,
             usage => usage,
@@ -366,8 +373,22 @@ impl Controller {
         self.probing.current()
     }
 
-    pub fn round_trip(&self) -> Duration {
-        self.round_trip
+    /// The time from a packet's sending until it is reported on, if that is
+    /// known: with all that waits on its way.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.feedback.last.map(|_| self.round_trip)
+    }
+
+    /// The pace at which packets may leave. What is sent faster than the
+    /// estimate while packets wait long would be lost in a full queue.
+    pub fn pace(&self, now: Instant) -> Option<Bitrate> {
+        let is_full = self.delay.usage() == Usage::Over || self.delay.has_long_queue();
+        let factor = match self.has_met_limit {
+            _ if is_full => 1.0,
+            true => KNOWN_PACE,
+            false => PACE,
+        };
+        Some(self.estimate(now)?.scaled(factor))
     }
 
     /// Whether the estimate rests on transport-wide feedback, or may yet.
@@ -441,6 +462,12 @@ const SENT_WINDOW: Duration = Duration::from_millis(500);
 const PROVEN: f64 = 0.9;
 /// A picture takes more in one second than in another.
 const ROOM_TO_WAVER: f64 = 1.2;
+/// Faster than the estimate, so that what waits here gets less.
+const PACE: f64 = 1.5;
+/// Where the path is known to end, so that a key frame leaves no queue.
+const KNOWN_PACE: f64 = 1.2;
+/// A path that takes less than this share of its estimate has become narrower.
+const NARROWER: f64 = 0.8;
 /// A share of packets: less is repaired well enough.
 const LOSSY: f64 = 0.03;
 /// Less than this share of the estimate says nothing of the path.

@@ -3,6 +3,9 @@
 //! delays in place of the Kalman filter).
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Bitrate;
 
 /// What the delay says of the path.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -25,25 +28,26 @@ pub(super) struct DelayDetector {
     trend: Trend,
     threshold: Threshold,
     standing: StandingQueue,
+    rise: Rise,
 }
 
 impl DelayDetector {
-    /// Takes a packet that arrived, in the order of sending.
-    pub(super) fn record(&mut self, sent: i64, arrived: i64) {
+    /// Takes a packet of so many bytes that arrived, in the order of sending.
+    pub(super) fn record(&mut self, sent: i64, arrived: i64, bytes: u64) {
         self.standing.record(arrived, arrived - sent);
         let Some(group) = &mut self.group else {
-            self.group = Some(Group::new(sent, arrived));
+            self.group = Some(Group::new(sent, arrived, bytes));
             return;
         };
         if sent < group.first_sent {
             return;
         }
         if group.takes(sent, arrived) {
-            group.add(sent, arrived);
+            group.add(sent, arrived, bytes);
             return;
         }
         let done = *group;
-        self.group = Some(Group::new(sent, arrived));
+        self.group = Some(Group::new(sent, arrived, bytes));
         if let Some(previous) = self.previous.replace(done) {
             self.compare(previous, done);
         }
@@ -62,6 +66,13 @@ impl DelayDetector {
     /// show. Gives it once; then it must go on for some time.
     pub(super) fn take_standing_queue(&mut self) -> bool {
         self.standing.take()
+    }
+
+    /// What arrives while the delay rises so steeply that the path must have
+    /// become narrower. The trend shows that as well, but half a second later,
+    /// when the queue is full. Gives it once for each rise.
+    pub(super) fn take_rise(&mut self) -> Option<Bitrate> {
+        self.rise.take()
     }
 
     /// Forgets what was found wrong: nothing is sent that could still queue.
@@ -91,6 +102,7 @@ impl DelayDetector {
             return;
         }
         self.backward = 0;
+        self.rise.record(&group);
         let trend = self.trend.update(arrived - sent, group.last_arrived);
         self.threshold.compare(
             trend,
@@ -147,6 +159,49 @@ impl StandingQueue {
     }
 }
 
+/// Delay that rises from one group to the next. Where a radio held packets up
+/// and then released them together, it rises once and then falls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rise {
+    /// The delay and arrival of the last group before it.
+    foot: Option<(i64, i64)>,
+    delay: i64,
+    arrived: i64,
+    groups: u32,
+    bytes: u64,
+}
+
+impl Rise {
+    fn record(&mut self, group: &Group) {
+        let delay = group.last_arrived - group.last_sent;
+        if self.foot.is_none() || delay <= self.delay {
+            *self = Self {
+                foot: Some((delay, group.last_arrived)),
+                ..Self::default()
+            };
+        } else {
+            self.groups += 1;
+            self.bytes += group.bytes;
+        }
+        (self.delay, self.arrived) = (delay, group.last_arrived);
+    }
+
+    fn take(&mut self) -> Option<Bitrate> {
+        let (foot, since) = self.foot?;
+        let elapsed = self.arrived - since;
+        let is_steep = self.groups >= STEEP_GROUPS
+            && self.delay - foot >= STEEP
+            && self.delay - foot >= elapsed / 3;
+        if !is_steep {
+            return None;
+        }
+        let elapsed = Duration::from_micros(elapsed.unsigned_abs());
+        let rate = Bitrate::of(self.bytes, elapsed);
+        *self = Self::default();
+        rate
+    }
+}
+
 /// Packets sent in one burst: their spread says nothing of the queues.
 #[derive(Clone, Copy, Debug)]
 struct Group {
@@ -154,15 +209,17 @@ struct Group {
     last_sent: i64,
     first_arrived: i64,
     last_arrived: i64,
+    bytes: u64,
 }
 
 impl Group {
-    fn new(sent: i64, arrived: i64) -> Self {
+    fn new(sent: i64, arrived: i64, bytes: u64) -> Self {
         Self {
             first_sent: sent,
             last_sent: sent,
             first_arrived: arrived,
             last_arrived: arrived,
+            bytes,
         }
     }
 
@@ -175,7 +232,8 @@ impl Group {
         gap < sent - self.last_sent && gap <= BURST && arrived - self.first_arrived < LONGEST_BURST
     }
 
-    fn add(&mut self, sent: i64, arrived: i64) {
+    fn add(&mut self, sent: i64, arrived: i64, bytes: u64) {
+        self.bytes += bytes;
         self.last_sent = self.last_sent.max(sent);
         self.first_arrived = self.first_arrived.min(arrived);
         self.last_arrived = self.last_arrived.max(arrived);
@@ -320,6 +378,10 @@ const BASE_WINDOW: i64 = 15_000_000;
 const LONG_QUEUE: i64 = 100_000;
 const STANDING_TIME: i64 = 600_000;
 const MOST_TOLD: u32 = 6;
+/// Microseconds: more than trembling paths rise by in several steps, and a
+/// third of the time it takes at least.
+const STEEP: i64 = 80_000;
+const STEEP_GROUPS: u32 = 4;
 const WINDOW: usize = 20;
 const SMOOTHING: f64 = 0.9;
 const MOST_SAMPLES: u32 = 1000;
@@ -346,7 +408,7 @@ mod tests {
         let mut detector = DelayDetector::default();
         (0..count)
             .map(|packet| {
-                detector.record(packet * 20_000, packet * 20_000 + delay(packet));
+                detector.record(packet * 20_000, packet * 20_000 + delay(packet), 500);
                 detector.usage()
             })
             .collect()
@@ -375,12 +437,39 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_narrows_is_seen_before_its_queue_is_full_and_a_radio_that_stalls_is_none() {
+        let rises = |delay: fn(i64) -> i64| -> Vec<_> {
+            let mut detector = DelayDetector::default();
+            let told = (0..200_i64).filter_map(|packet| {
+                let sent = packet * 10_000;
+                detector.record(sent, sent + delay(packet), 500);
+                Some((packet, detector.take_rise()?))
+            });
+            told.collect()
+        };
+        // 400 kbit/s, of which 200 pass: each packet waits 10 ms longer.
+        let narrows = rises(|packet| 20_000 + (packet - 100).max(0) * 10_000);
+        // 150 ms during which nothing comes, and then all of it.
+        let stalls = rises(|packet| match packet % 50 {
+            phase @ 30..45 => 20_000 + (45 - phase) * 10_000,
+            _ => 20_000,
+        });
+        let trembles = rises(|packet| 20_000 + packet * 7_919 % 40 * 1_000);
+
+        let (first, rate) = narrows[0];
+        assert!((106..=112).contains(&first), "{first}");
+        let kilobits = rate.as_bits_per_second() / 1000;
+        assert!((180..=220).contains(&kilobits), "{kilobits}");
+        assert_eq!((stalls, trembles), (vec![], vec![]));
+    }
+
+    #[test]
     fn a_queue_that_stands_is_told_until_that_is_vain() {
         let mut detector = DelayDetector::default();
         let mut told = Vec::new();
         for packet in 0..600_i64 {
             let queue = if packet > 100 { 300_000 } else { 5_000 };
-            detector.record(packet * 20_000, packet * 20_000 + queue);
+            detector.record(packet * 20_000, packet * 20_000 + queue, 500);
             if detector.take_standing_queue() {
                 told.push(packet * 20);
             }
@@ -395,10 +484,11 @@ mod tests {
         let times = [0, 1, 1 << 40, -(1 << 40), 5_000_000, -1, 1 << 41, 3];
         for round in 0..5_000_i64 {
             let arrived = times[(round % 8) as usize] + round % 13 * 1_000;
-            detector.record(round * 6_000, arrived);
+            detector.record(round * 6_000, arrived, 500);
+            detector.take_rise();
         }
         for packet in 0..100 {
-            detector.record(40_000_000 + packet * 20_000, packet * 20_000);
+            detector.record(40_000_000 + packet * 20_000, packet * 20_000, 500);
         }
 
         assert_eq!(detector.usage(), Usage::Normal);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::Bitrate;
 
-/// Lets packets go in small trains, somewhat faster than the estimate, so
-/// that the burst of a key frame waits here and not in the network's queue.
+/// Lets packets go in small trains at a pace, somewhat faster than the path's
+/// estimate, so that the burst of a key frame waits here and not in the network's queue.
 /// While nothing waits, a frame of ordinary size leaves at once.
 #[derive(Debug)]
 pub struct Pacer {
@@ -27,16 +27,15 @@ impl Pacer {
         }
     }
 
-    /// Sets the pace for an estimate, with so many bytes waiting: they leave
-    /// within a quarter of a second whatever the estimate. Without an estimate
-    /// there is no pace.
-    pub fn update(&mut self, now: Instant, estimate: Option<Bitrate>, waiting: u64) {
+    /// Sets the pace, with so many bytes waiting: they leave within a quarter of
+    /// a second whatever it is.
+    pub fn update(&mut self, now: Instant, pace: Option<Bitrate>, waiting: u64) {
         let elapsed = now.saturating_duration_since(self.refilled);
         self.refilled = self.refilled.max(now);
         let was_unpaced = self.rate.is_none();
         let drain = Bitrate::of(waiting, LONGEST_WAIT).unwrap_or_default();
         self.drain = self.drain.max(drain);
-        self.rate = estimate.map(|estimate| estimate.scaled(FACTOR).max(self.drain));
+        self.rate = pace.map(|pace| pace.max(self.drain));
         let Some(rate) = self.rate else {
             return;
         };
@@ -85,8 +84,6 @@ impl Pacer {
     }
 }
 
-/// Faster than the estimate, so that what waits gets less.
-const FACTOR: f64 = 1.5;
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// What may leave at once after a pause, in time at the pace.
 const BURST: Duration = Duration::from_millis(20);
@@ -104,14 +101,14 @@ mod tests {
 
     /// Sends `packets` of 1,200 bytes as the pacer lets them; gives when each
     /// train left, in milliseconds, and its packets.
-    fn drain(estimate: Option<Bitrate>, packets: u64) -> Vec<(u128, u64)> {
+    fn drain(pace: Option<Bitrate>, packets: u64) -> Vec<(u128, u64)> {
         let start = Instant::now();
         let mut pacer = Pacer::new(start);
         let mut now = start;
         let mut left = packets;
         let mut trains = Vec::new();
         while left > 0 {
-            pacer.update(now, estimate, left * 1200);
+            pacer.update(now, pace, left * 1200);
             let mut train = 0;
             while left > 0 && pacer.allowance() > 0 {
                 pacer.spend(1200);
@@ -131,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_burst_leaves_in_trains_at_the_pace() {
-        let trains = drain(Some(Bitrate::kilobits_per_second(1000)), 30);
+        let trains = drain(Some(Bitrate::kilobits_per_second(1500)), 30);
 
         let (last, _) = trains[trains.len() - 1];
         assert!((150..=200).contains(&last), "{trains:?}");
@@ -144,14 +141,14 @@ mod tests {
 
     #[test]
     fn a_receiver_that_takes_much_more_gets_a_frame_at_once() {
-        let trains = drain(Some(Bitrate::kilobits_per_second(5000)), 8);
+        let trains = drain(Some(Bitrate::kilobits_per_second(7500)), 8);
 
         assert_eq!(trains, [(0, 8)]);
     }
 
     #[test]
     fn nothing_waits_longer_than_a_quarter_of_a_second() {
-        let trains = drain(Some(Bitrate::kilobits_per_second(50)), 100);
+        let trains = drain(Some(Bitrate::kilobits_per_second(75)), 100);
 
         let (last, _) = trains[trains.len() - 1];
         assert!(last <= 270, "{trains:?}");
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_estimate_there_is_no_pace() {
+    fn without_a_pace_all_leaves_at_once() {
         assert_eq!(drain(None, 500), [(0, 500)]);
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::congestion::Bitrate;
 
-/// The bitrate of one stream over the last second or two.
+/// The bitrate of one stream over the last few seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamBitrate {
     since: Instant,
@@ -48,7 +48,8 @@ impl StreamBitrate {
             None => rate,
         };
         self.measured = Some(match self.measured {
-            Some(before) => before.scaled(0.5).plus(rate.scaled(0.5)),
+            // A second with a key frame in it is no other bitrate yet.
+            Some(before) => before.scaled(1.0 - WEIGHT).plus(rate.scaled(WEIGHT)),
             None => rate,
         });
         self.since = now;
@@ -69,6 +70,7 @@ impl StreamBitrate {
 
 /// Headers and protection of a packet, in bytes.
 const OVERHEAD: u64 = 64;
+const WEIGHT: f64 = 0.3;
 const INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_INTERVAL: Duration = Duration::from_millis(300);
 
@@ -93,6 +95,6 @@ mod tests {
 
         assert_eq!(measured[29], 0);
         assert_eq!((measured[30], measured[129]), (1000, 1000));
-        assert_eq!(measured[299], 500);
+        assert_eq!(measured[299], 700);
     }
 }

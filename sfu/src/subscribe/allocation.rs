@@ -153,15 +153,47 @@ impl Ladder {
     }
 }
 
-/// Shares out `estimate`, less what sound takes, over `candidates`, and writes
-/// what each gets into `grants`. Without an estimate all get what they can
+/// What a path takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    pub present: Bitrate,
+    /// What it took all the time of late.
+    pub lasting: Bitrate,
+}
+
+/// Follows what a path has taken of late.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Lately {
+    since: Option<Instant>,
+    least: Bitrate,
+    least_before: Bitrate,
+}
+
+impl Lately {
+    /// Takes note of the present estimate.
+    pub fn update(&mut self, now: Instant, estimate: Bitrate) -> Room {
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= LATELY {
+            self.since = Some(now);
+            self.least_before = std::mem::replace(&mut self.least, estimate);
+        }
+        self.least = self.least.min(estimate);
+        Room {
+            present: estimate,
+            lasting: self.least.min(self.least_before),
+        }
+    }
+}
+
+/// Shares out `room`, less what sound takes, over `candidates`, and writes
+/// what each gets into `grants`. Where it is not known all get what they can
 /// show. `order` and `grants` are memory to work in.
 ///
 /// What is shown gets its least layer before anything gets more, by urgency
 /// and then by size; but a shared screen comes first in full.
 pub fn allot(
     now: Instant,
-    estimate: Option<Bitrate>,
+    room: Option<Room>,
     sound: Bitrate,
     candidates: &[Candidate],
     order: &mut Vec<usize>,
@@ -178,9 +210,12 @@ pub fn allot(
     });
     let mut share = Share {
         now,
-        left: estimate.map(|estimate| Remaining {
-            kept: estimate.scaled(KEEP).minus(sound),
-            fresh: estimate.scaled(CLIMB).minus(sound),
+        left: room.map(|room| {
+            let fresh = room.present.scaled(CLIMB);
+            Remaining {
+                kept: room.present.scaled(KEEP).minus(sound),
+                fresh: fresh.max(room.lasting.scaled(CLIMB_LASTING)).minus(sound),
+            }
         }),
     };
     for &at in &*order {
@@ -317,6 +352,10 @@ fn is_enough(layer: u16, shown: u16) -> bool {
 const KEEP: f64 = 1.05;
 /// What would be new must leave some room.
 const CLIMB: f64 = 0.9;
+/// And less of it where the estimate does not tremble.
+const CLIMB_LASTING: f64 = 0.95;
+/// Half of the time that lasts.
+const LATELY: Duration = Duration::from_millis(1500);
 /// After a step down.
 const FIRST_HOLD: Duration = Duration::from_secs(2);
 const LONGEST_HOLD: Duration = Duration::from_secs(16);
@@ -393,7 +432,10 @@ mod tests {
         let mut grants = Vec::new();
         allot(
             now,
-            Some(Bitrate::kilobits_per_second(kilobits)),
+            Some(Room {
+                present: Bitrate::kilobits_per_second(kilobits),
+                lasting: Bitrate::ZERO,
+            }),
             Bitrate::kilobits_per_second(50),
             candidates,
             &mut Vec::new(),
@@ -599,6 +641,47 @@ mod tests {
 
         assert!(!ladder.may_climb(at(13)));
         assert!(ladder.may_climb(at(14)));
+    }
+
+    #[test]
+    fn an_estimate_that_stays_needs_less_room_for_a_climb_than_one_that_trembles() {
+        let start = Instant::now();
+        let rising = |estimate: fn(u64) -> u64| {
+            let mut lately = Lately::default();
+            (0..50_u64).map(move |tenth| {
+                let kilobits = Bitrate::kilobits_per_second(estimate(tenth));
+                lately.update(start + Duration::from_millis(tenth * 100), kilobits)
+            })
+        };
+        let kilobits = Bitrate::kilobits_per_second;
+
+        let steady: Vec<_> = rising(|_| 600).map(|room| room.lasting).collect();
+        assert_eq!((steady[14], steady[30]), (Bitrate::ZERO, kilobits(600)));
+        let trembling = rising(|tenth| 600 - tenth % 5 * 20).skip(30);
+        assert!(trembling.clone().all(|room| room.lasting == kilobits(520)));
+        let risen = rising(|tenth| if tenth < 20 { 300 } else { 600 });
+        let lasting: Vec<_> = risen.map(|room| room.lasting).collect();
+        assert_eq!((lasting[30], lasting[49]), (kilobits(300), kilobits(600)));
+
+        // 550 of 600 kbit/s are more than nine tenths.
+        let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
+        ladder.step(start, Rung::UpTo(step(0)), false);
+        for (lasting, layer) in [(520, 0), (600, 1)] {
+            let mut grants = Vec::new();
+            let room = Room {
+                present: kilobits(600),
+                lasting: kilobits(lasting),
+            };
+            allot(
+                start,
+                Some(room),
+                kilobits(50),
+                &[camera(&layers, &ladder)],
+                &mut Vec::new(),
+                &mut grants,
+            );
+            assert_eq!(grants, [Grant::Layer(layer)], "{lasting}");
+        }
     }
 
     #[test]

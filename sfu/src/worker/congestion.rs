@@ -106,15 +106,9 @@ impl Worker {
         outbound.is_narrow = estimate.is_some_and(|estimate| estimate < wanted);
         outbound.limit = estimate.filter(|_| outbound.congestion.has_met_limit());
         outbound.is_constrained = estimate.is_some_and(|estimate| estimate < wanted.scaled(AMPLE));
+        let room = estimate.map(|estimate| outbound.lately.update(now, estimate));
         let mut grants = Vec::new();
-        allot(
-            now,
-            estimate,
-            sound,
-            &candidates,
-            &mut Vec::new(),
-            &mut grants,
-        );
+        allot(now, room, sound, &candidates, &mut Vec::new(), &mut grants);
         for ((wish, candidate), grant) in wishes.iter().zip(&candidates).zip(&mut grants) {
             // When it comes again it is not to be more than there is room for.
             if wish.is_off {

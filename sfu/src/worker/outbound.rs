@@ -9,6 +9,7 @@ use super::statistics::Statistics;
 use super::writer::Writer;
 use crate::congestion::{Bitrate, Controller, Pacer};
 use crate::publish::Stream;
+use crate::subscribe::allocation::Lately;
 use crate::subscribe::fallback::Fallback;
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::Path;
@@ -23,6 +24,8 @@ pub(super) struct Outbound {
     pub(super) last_allocation: Option<Instant>,
     /// There is less than would be of use.
     pub(super) is_constrained: bool,
+    /// What its path has taken of late.
+    pub(super) lately: Lately,
     /// Whether it is left with sound alone.
     pub(super) fallback: Fallback,
     /// It takes less than all that is shown could use.
@@ -71,6 +74,7 @@ impl Outbound {
             turn: Turn::Idle,
             last_allocation: None,
             is_constrained: false,
+            lately: Lately::default(),
             fallback: Fallback::default(),
             is_narrow: false,
             limit: None,
@@ -160,8 +164,8 @@ impl Outbound {
         scratch: &mut Scratch,
         statistics: &mut Statistics,
     ) -> Turn {
-        let estimate = self.congestion.estimate(now);
-        self.pacer.update(now, estimate, self.waiting_bytes());
+        let pace = self.congestion.pace(now);
+        self.pacer.update(now, pace, self.waiting_bytes());
         for urgency in [Urgency::Audio, Urgency::Repair, Urgency::Video] {
             if self.queues[urgency as usize].is_empty() {
                 continue;

@@ -65,7 +65,9 @@ impl Worker {
         let Some(stream) = slot.stream().map(|stream| &self.streams[stream]) else {
             return;
         };
-        let round_trip = participant.repair.round_trip().unwrap_or_default();
+        let measured = participant.repair.round_trip();
+        let round_trip = measured.max(participant.outbound.congestion.round_trip());
+        let round_trip = round_trip.unwrap_or_default();
         let forward = slot.repair(now, number, round_trip, |published| {
             stream.ring.get(published).map(|kept| *kept.packet)
         });

@@ -12,8 +12,8 @@ use sfu::rtp::sequence::ExtendedSequence;
 use sfu::worker::command::Command;
 use sfu::worker::event::{Event, PauseReason};
 
-use crate::estimate::narrow;
-use crate::layered::{Layered, shown};
+use crate::estimate::{narrow, shaped};
+use crate::layered::{Layered, longest_freeze, shown};
 use crate::link::{Link, Loss};
 use crate::session::{LARGE, Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
 
@@ -230,6 +230,47 @@ fn a_path_that_narrows_costs_sharpness_and_no_freeze_and_sharpness_comes_back() 
             up.is_some_and(|tenths| tenths < 100),
             "seed {seed}: {back:?}"
         );
+    }
+}
+
+#[test]
+fn a_camera_as_browsers_encode_it_hardly_stands_still_where_a_path_narrows() {
+    for seed in seeds(6) {
+        let (mut session, mut camera) = layered_call(seed, shaped(2000, 100, 1600));
+        camera.encode_as_browsers_do();
+        camera.run(&mut session, Duration::from_secs(15));
+        let wide = layers_seen(&mut session, &mut camera, 10);
+        let start = session.now;
+        session.set_link(B, shaped(300, 100, 1600));
+        camera.run(&mut session, Duration::from_secs(8));
+        session.set_link(B, shaped(2000, 100, 1600));
+        let back = layers_seen(&mut session, &mut camera, 150);
+
+        let received = &session.peers[&B].received;
+        let of = |slot| -> Vec<_> {
+            let packets = received.iter();
+            packets
+                .filter(|packet| packet.ssrc == slot_ssrc(B, slot) && packet.at > start)
+                .collect()
+        };
+        let (since, freeze) = longest_freeze(&of(video_slot(0)));
+        let expected = (session.now - start).as_millis() as f64 / 20.0;
+        let missing = 1.0 - of(audio_slot(1)).len() as f64 / expected;
+        let up = back.iter().position(|layer| *layer == Some(2));
+        let estimate = session.worker.estimate(session.now, B);
+        println!(
+            "seed {seed}: longest freeze {freeze:?} from {:?} on, sound missing {:.2} %, \
+             the upper layer back after {up:?} tenths, {estimate:?}",
+            since - start,
+            missing * 100.0,
+        );
+        assert!(wide.iter().all(|layer| *layer == Some(2)), "{wide:?}");
+        assert!(
+            freeze < Duration::from_millis(400),
+            "seed {seed}: {freeze:?}"
+        );
+        assert!(missing < 0.015, "seed {seed}: {missing}");
+        assert!(up.is_some_and(|up| up < 100), "seed {seed}: {back:?}");
     }
 }
 

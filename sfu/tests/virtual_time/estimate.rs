@@ -116,8 +116,8 @@ impl Flow {
             self.controller.handle_timeout(self.now);
         }
         let waiting: usize = self.waiting.iter().sum();
-        let estimate = self.controller.estimate(self.now);
-        self.pacer.update(self.now, estimate, waiting as u64);
+        let pace = self.controller.pace(self.now);
+        self.pacer.update(self.now, pace, waiting as u64);
         while self.pacer.allowance() > 0
             && let Some(bytes) = self.waiting.pop_front()
         {

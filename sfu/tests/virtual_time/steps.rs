@@ -213,10 +213,10 @@ mod screen {
             for _ in 0..3 {
                 // Some 3.1 Mbit/s.
                 screen.sizes = [1300, 0, 0];
-                screen.parts = 10;
+                screen.parts = [10; 3];
                 screen.run(&mut session, Duration::from_millis(700));
                 screen.sizes = [200, 0, 0];
-                screen.parts = 2;
+                screen.parts = [2; 3];
                 screen.run(&mut session, Duration::from_secs(8));
             }
 
