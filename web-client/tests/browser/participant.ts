@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { type Browser, chromium, type Page } from 'playwright-core';
 
+import type { Attendee } from './attendee';
 import { installObserver, type JoinTimings, type Remote } from './observer';
 import { type Colour, type Painter, type PictureSize, plain, writePicture } from './picture';
 import { type Tone, writeTone } from './tone';
@@ -41,7 +42,7 @@ export interface OtherBrowser {
 }
 
 /** One person's own Chromium, with a microphone and a camera that play the person's tone and picture. */
-export class Participant {
+export class Participant implements Attendee {
   readonly person: Person;
   readonly page: Page;
   /** Whatever the page wrote to its console or threw, oldest first. */
@@ -94,6 +95,21 @@ export class Participant {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  get name(): string {
+    return this.person.name;
+  }
+
+  evaluate<Result, Argument>(
+    work: (argument: Argument) => Result | Promise<Result>,
+    argument?: Argument,
+  ): Promise<Result> {
+    return this.page.evaluate(work as (argument: unknown) => Result | Promise<Result>, argument);
+  }
+
+  async prepare(script: () => void): Promise<void> {
+    await this.page.addInitScript(script);
   }
 
   /** Another tab of this person's browser. */

@@ -1,57 +1,37 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
-import { keepConnections } from '../browser/connections';
 import { GREEN, Participant, RED } from '../browser/participant';
-import { Server } from '../browser/server';
 import { longestSilence, recordArrivals } from './arrivals';
-import { Machine, SERVER } from './machine';
+import { Encounter } from './encounter';
 
 describe('somebody whose network changes', () => {
-  let server: Server;
-  let machine: Machine;
-  let red: Participant;
-  let green: Participant;
+  const encounter = new Encounter({
+    name: 'red',
+    plug: async (machine) => {
+      for (const cable of [1, 2]) await machine.plugIn(cable);
+    },
+    near: (surroundings) => Participant.start(GREEN, undefined, surroundings),
+    far: async (machine, origin) =>
+      Participant.start(RED, undefined, await machine.surroundings(origin)),
+    scripts: [recordArrivals],
+  });
 
   beforeAll(async () => {
-    server = await Server.startAt(SERVER, { capacity: 3 });
-    machine = await Machine.make('red');
-    await machine.plug(1);
-    await machine.plug(2);
-    await machine.connect(1);
-    await machine.connect(2);
-    [red, green] = await Promise.all([
-      Participant.start(RED, undefined, await machine.surroundings(server.origin)),
-      Participant.start(GREEN, undefined, {
-        flags: [`--unsafely-treat-insecure-origin-as-secure=${server.origin}`],
-      }),
-    ]);
-    for (const { page } of [red, green]) {
-      await page.addInitScript(keepConnections);
-      await page.addInitScript(recordArrivals);
-    }
-    for (const participant of [red, green]) {
-      await participant.open(server.link(await server.token('one')));
-    }
-    await Promise.all([red.meets(1), green.meets(1)]);
+    await encounter.start();
+    await encounter.meet({ near: 'client', far: 'client' });
   });
 
   beforeEach(() => {
-    onTestFailed(() => {
-      console.error(`server:\n${server.output.join('')}`);
-      for (const { person, console: lines } of [red, green]) {
-        console.error(`page of ${person.name}:\n${lines.join('\n')}`);
-      }
-    });
+    encounter.explainFailure();
   });
 
   afterAll(async () => {
-    await Promise.allSettled([red.close(), green.close()]);
-    await machine.remove();
-    await server.stop();
+    await encounter.close();
   });
 
   /** How long media was away from either while `change` was under way, at the longest. */
   async function silence(change: () => Promise<void>): Promise<number> {
+    const { near: green, far: red } = encounter;
     await red.page.waitForTimeout(1_000);
     const ids = await Promise.all([red.ids(), green.ids()]);
     const start = Date.now();
@@ -68,13 +48,14 @@ describe('somebody whose network changes', () => {
   }
 
   async function seeAndHearEachOther(): Promise<void> {
+    const { near: green, far: red } = encounter;
     await expect
       .poll(() => Promise.all([red.tiles(), green.tiles()]), { timeout: 15_000 })
       .toEqual([[{ seen: 'green', heard: 'green' }], [{ seen: 'red', heard: 'red' }]]);
   }
 
   test('is heard and seen again soon when one of two addresses goes', async () => {
-    const away = await silence(() => machine.disconnect(1));
+    const away = await silence(() => encounter.machine.disconnect(1));
 
     expect(away).toBeLessThan(SLACK * BAR_MS);
     await seeAndHearEachOther();
@@ -82,9 +63,10 @@ describe('somebody whose network changes', () => {
 
   test('and when the other comes only after a moment without any', async () => {
     const gap = 500;
+    const { machine, near } = encounter;
     const away = await silence(async () => {
       await machine.disconnect(2);
-      await red.page.waitForTimeout(gap);
+      await near.page.waitForTimeout(gap);
       await machine.connect(1);
     });
 

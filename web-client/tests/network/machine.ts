@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,6 +19,9 @@ export class Machine {
   readonly #holder: ChildProcess;
   readonly #folder: string;
   readonly #name: string;
+  /** What carries the ports that were opened. */
+  readonly #carriers: ChildProcess[] = [];
+  readonly #openPorts: TcpServer[] = [];
 
   private constructor(holder: ChildProcess, folder: string, name: string) {
     this.#holder = holder;
@@ -46,10 +50,27 @@ export class Machine {
 
   /** For {@link Participant.start}: there, with the server's pages trusted as if they came by TLS. */
   async surroundings(origin: string): Promise<OtherBrowser> {
-    return {
-      program: await this.program(CHROMIUM),
-      flags: [`--unsafely-treat-insecure-origin-as-secure=${origin}`],
-    };
+    return { program: await this.program(CHROMIUM), ...trusting(origin) };
+  }
+
+  /**
+   * From now on a port of this side's loopback leads to the same one of the
+   * machine's, and not over a cable.
+   */
+  async openPort(port: number): Promise<void> {
+    const path = join(this.#folder, `port-${port}`);
+    const inside = [`--net=/proc/${this.#pid}/ns/net`, process.execPath, '-e', CARRY, path];
+    this.#carriers.push(spawn('nsenter', [...inside, `${port}`], { stdio: 'ignore' }));
+    const here = createServer((near) => {
+      const far = connect(path);
+      near.pipe(far).pipe(near);
+      near.on('error', () => far.destroy());
+      far.on('error', () => near.destroy());
+    });
+    this.#openPorts.push(here);
+    await new Promise<void>((resolve, reject) => {
+      here.once('error', reject).listen(port, '127.0.0.1', resolve);
+    });
   }
 
   /** Plugs a cable in, whose both ends are up. The machine has no address on it yet. */
@@ -60,6 +81,12 @@ export class Machine {
     await ip('address', 'add', `10.9.${cable}.1/24`, 'dev', here);
     await ip('link', 'set', here, 'up');
     await this.run('ip', 'link', 'set', there, 'up');
+  }
+
+  /** Plugs a cable in, and the machine has its address on it. */
+  async plugIn(cable: number): Promise<void> {
+    await this.plug(cable);
+    await this.connect(cable);
   }
 
   /** The machine gets its address on a cable, and reaches all else by it unless another is preferred. */
@@ -98,7 +125,8 @@ export class Machine {
 
   /** Ends it, with its cables; browsers there must be closed before. */
   async remove(): Promise<void> {
-    this.#holder.kill('SIGKILL');
+    for (const port of this.#openPorts) port.close();
+    for (const process of [...this.#carriers, this.#holder]) process.kill('SIGKILL');
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -118,8 +146,23 @@ export class Machine {
   }
 }
 
+/** For {@link Participant.start}: the server's pages are trusted as if they came by TLS. */
+export function trusting(origin: string): OtherBrowser {
+  return { flags: [`--unsafely-treat-insecure-origin-as-secure=${origin}`] };
+}
+
 async function ip(...parameters: string[]): Promise<void> {
   await execute('ip', parameters);
 }
 
 const execute = promisify(execFile);
+/** What runs on the machine for an open port: takes from a path, which all machines share, and gives to the port. */
+const CARRY = `
+const { connect, createServer } = require('node:net');
+const [path, port] = process.argv.slice(1);
+createServer((near) => {
+  const far = connect(Number(port), '127.0.0.1');
+  near.pipe(far).pipe(near);
+  near.on('error', () => far.destroy());
+  far.on('error', () => near.destroy());
+}).listen(path);`;

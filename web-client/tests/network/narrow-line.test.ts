@@ -1,49 +1,37 @@
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 
-import { keepConnections } from '../browser/connections';
+import { overflowing, picture, SIZES, violations } from '../browser/appearance';
 import { GREEN, Participant, RED } from '../browser/participant';
-import { Server } from '../browser/server';
 import { longestSilence, recordArrivals } from './arrivals';
-import { Machine, SERVER } from './machine';
+import { Encounter } from './encounter';
 
 describe('somebody whose line takes no pictures', () => {
-  let server: Server;
-  let machine: Machine;
-  let red: Participant;
-  let green: Participant;
+  const encounter = new Encounter({
+    name: 'thin',
+    plug: (machine) => machine.plugIn(1),
+    near: (surroundings) => Participant.start(GREEN, undefined, surroundings),
+    far: async (machine, origin) =>
+      Participant.start(RED, undefined, await machine.surroundings(origin)),
+    scripts: [recordArrivals],
+  });
 
   beforeAll(async () => {
-    server = await Server.startAt(SERVER, { capacity: 3 });
-    machine = await Machine.make('thin');
-    await machine.plug(1);
-    await machine.connect(1);
-    [red, green] = await Promise.all([
-      Participant.start(RED, undefined, await machine.surroundings(server.origin)),
-      Participant.start(GREEN, undefined, {
-        flags: [`--unsafely-treat-insecure-origin-as-secure=${server.origin}`],
-      }),
-    ]);
-    for (const { page } of [red, green]) {
-      await page.addInitScript(keepConnections);
-      await page.addInitScript(recordArrivals);
-    }
-    for (const participant of [red, green]) {
-      // Only who leads a session is told why another's connection is slow.
-      const role = participant === green ? 'host' : 'client';
-      await participant.open(server.link(await server.token('one', role)));
-    }
-    await Promise.all([red.meets(1), green.meets(1)]);
+    await encounter.start();
+    // Only who leads a session is told why another's connection is slow.
+    await encounter.meet({ near: 'host', far: 'client' });
+  });
+
+  beforeEach(() => {
+    encounter.explainFailure();
   });
 
   afterAll(async () => {
-    await Promise.allSettled([red.close(), green.close()]);
-    await machine.remove();
-    await server.stop();
+    await encounter.close();
   });
 
   test('goes on with sound alone, both ways, which all are told, and gets pictures back', async () => {
+    const { near: green, far: red, machine } = encounter;
     onTestFailed(async () => {
-      console.error(`server:\n${server.output.join('')}`);
       console.error(`at the end: ${JSON.stringify(await Promise.all([state(red), state(green)]))}`);
     });
     // Past the browser's first guesses.
@@ -66,6 +54,13 @@ describe('somebody whose line takes no pictures', () => {
     );
     console.log(`without sound meanwhile: ${here?.sound} ms here, ${there?.sound} ms there`);
     for (const silence of [here, there]) expect(silence?.sound).toBeLessThan(1_000);
+
+    for (const [name, size] of Object.entries(SIZES)) {
+      await red.page.setViewportSize(size);
+      await picture(red.page, `${name}-slow`);
+      expect(await violations(red.page)).toEqual([]);
+      expect(await overflowing(red.page)).toEqual([]);
+    }
 
     const freed = Date.now();
     await machine.limit(1, undefined);

@@ -1,5 +1,4 @@
-import type { Page } from 'playwright-core';
-
+import type { Attendee } from '../browser/attendee';
 import type { Kept } from '../browser/connections';
 
 /** What a page's browser said at a moment of all that it receives and sends; sums since the start. */
@@ -86,8 +85,12 @@ export class Reception {
   }
 
   /** Since a moment, `Date.now()`, until now or another. */
-  static async at(page: Pick<Page, 'evaluate'>, from: number, to = Infinity): Promise<Reception> {
-    const samples = await page.evaluate(
+  static async at(
+    attendee: Pick<Attendee, 'evaluate'>,
+    from: number,
+    to = Infinity,
+  ): Promise<Reception> {
+    const samples = await attendee.evaluate(
       () => (globalThis as unknown as { samples: Sample[] }).samples,
     );
     return new Reception(samples.filter(({ at }) => at >= from && at <= to));
