@@ -124,9 +124,11 @@ impl Worker {
         }
     }
 
-    /// The worst loss on the way from here to a receiver of sound, in 1/256
-    /// and within limits: from it the publisher's encoder learns how much to
-    /// repeat (RFC 6716 §2.1.7). Pictures are repaired instead.
+    /// Twice the worst loss on the way from here to a receiver of sound, in
+    /// 1/256 and within limits: from it the publisher's encoder learns how
+    /// much to repeat (RFC 6716 §2.1.7). For a voice that Opus takes for music
+    /// it repeats nothing below 9 %, and a loss of 10 % comes and goes about
+    /// that. Pictures are repaired instead.
     pub(super) fn loss_beyond(&self, now: Instant, stream: usize) -> u8 {
         let stream = &self.streams[stream];
         if stream.source.kind() == MediaKind::Video {
@@ -137,7 +139,7 @@ impl Worker {
             let (at, fraction) = slot.reported_loss?;
             (now.saturating_duration_since(at) < LOSS_MEMORY).then_some(fraction)
         });
-        worst.max().unwrap_or(0).min(MOST_LOSS)
+        worst.max().unwrap_or(0).saturating_mul(2).min(MOST_LOSS)
     }
 
     pub(super) fn handle_report_block(

@@ -667,8 +667,8 @@ fn how_a_picture_is_shown_decides_its_layer() {
 }
 
 #[test]
-fn a_speaker_hears_of_the_worst_receivers_loss_but_of_no_more_than_a_fifth() {
-    for (lost, least, most) in [(0, 0, 0), (26, 26, 26), (255, 51, 51)] {
+fn a_speaker_hears_of_twice_the_worst_receivers_loss_but_of_no_more_than_a_fifth() {
+    for (lost, least, most) in [(0, 0, 0), (13, 26, 26), (26, 51, 51), (255, 51, 51)] {
         let mut session = session(1, &[(B, Link::good()), (C, Link::good())]);
         session.run(Duration::from_secs(2));
         session.peer(A).reports.clear();
