@@ -190,10 +190,12 @@ export const roomStyles = css`
     display: flex;
     flex-direction: column;
     align-items: center;
-    justify-content: center;
+    /* A long note may take more than there is: its beginning must stay in reach. */
+    justify-content: safe center;
     gap: 12px;
     min-height: 0;
     padding: 12px;
+    overflow: auto;
     text-align: center;
   }
   .door h2 {
@@ -211,6 +213,7 @@ export const roomStyles = css`
     font-size: 1.125rem;
   }
   .door .note {
+    margin-top: 8px;
     padding: 8px 14px;
     border-radius: 12px;
     background: #43351a;
@@ -224,6 +227,7 @@ export const roomStyles = css`
     width: min(100%, 26rem);
     aspect-ratio: 4 / 3;
     flex: 0 1 auto;
+    min-height: 7rem;
   }
   .consent .text {
     box-sizing: border-box;
@@ -451,6 +455,10 @@ export const roomStyles = css`
       display: grid;
       grid-template-columns: repeat(4, 1fr);
       gap: 6px;
+    }
+    /* Nobody's way out stands alone in a row that takes height from the pictures. */
+    .controls:has(> :nth-child(9)) {
+      grid-template-columns: repeat(5, 1fr);
     }
     .door .controls {
       grid-template-columns: repeat(3, 6.25rem);

@@ -386,6 +386,17 @@ export class TileElement extends LitElement {
       outline: 3px solid #ffd27a;
       outline-offset: 2px;
     }
+    /* Beside the button there is no room for words. */
+    @container (max-width: 16rem) {
+      .paused {
+        inset-inline: 8px;
+        top: 3.25rem;
+        font-size: 0.75rem;
+      }
+      .cover:has(.paused) svg {
+        display: none;
+      }
+    }
     .pin svg {
       width: 1.25rem;
       height: 1.25rem;
@@ -396,6 +407,11 @@ export class TileElement extends LitElement {
         top: 4px;
         width: 1.75rem;
         height: 1.75rem;
+      }
+      .paused {
+        top: 2.125rem;
+        font-size: 0.6875rem;
+        line-height: 1.2;
       }
     }
     .quality {

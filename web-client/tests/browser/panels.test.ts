@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { overflowing, picture, SIZES, violations } from './appearance';
@@ -104,6 +105,43 @@ describe('three people with names', () => {
     await page.keyboard.press('Escape');
   });
 
+  test.each(['phone', 'desktop'] as const)('show one large, and none, on a %s', async (name) => {
+    const { page } = red;
+    await page.setViewportSize(SIZES[name]);
+    await showPanel(red, undefined);
+    const nothingIsInTheWay = async (shown: string): Promise<void> => {
+      await picture(page, `${name}-${shown}`);
+      expect(await violations(page)).toEqual([]);
+      expect(await overflowing(page)).toEqual([]);
+    };
+    const tile = page.locator('[data-participant]', { hasText: 'Zoë' });
+    const area = async (): Promise<number> => {
+      const { width = 0, height = 0 } = (await tile.boundingBox()) ?? {};
+      return width * height;
+    };
+    const small = await area();
+
+    await tile.locator('.pin').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('li.pinned').waitFor();
+    await nothingIsInTheWay('pinned');
+    expect(await area()).toBeGreaterThan(1.5 * small);
+    await pauseCameras(red, 'slow-connection');
+    await nothingIsInTheWay('paused');
+    expect(await wordsInTheWay(page)).toEqual([]);
+    await pauseCameras(red, undefined);
+    await page.keyboard.press('Enter');
+    await page.locator('li.pinned').waitFor({ state: 'detached' });
+
+    await page.locator('.audio-only-toggle').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('p.audio-only').waitFor();
+    await page.locator('[data-participant][has-picture]').first().waitFor({ state: 'detached' });
+    await nothingIsInTheWay('audio-only');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('[data-participant][has-picture]').count()).toBe(2);
+  });
+
   test.each(['phone', 'desktop'] as const)('see a shared screen on a %s', async (name) => {
     const { page } = red;
     await page.setViewportSize(SIZES[name]);
@@ -121,6 +159,40 @@ describe('three people with names', () => {
     expect(area(stage)).toBeGreaterThan(area(grid) * 1.5);
   });
 });
+
+/** As if the server said so. */
+function pauseCameras({ page }: Participant, reason: 'slow-connection' | undefined): Promise<void> {
+  return page.evaluate((why) => {
+    const element = document.querySelector('quiet-room');
+    for (const participant of element?.room?.participants ?? []) {
+      participant.handlePaused('camera', why);
+    }
+    element?.requestUpdate();
+  }, reason);
+}
+
+/** Tiles whose words of a pause lie on the button or on the name. */
+function wordsInTheWay(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.querySelector('quiet-room')?.renderRoot;
+    return [...(root?.querySelectorAll('quiet-room-tile') ?? [])].flatMap((tile) => {
+      const box = (selector: string): DOMRect | undefined =>
+        tile.shadowRoot?.querySelector(selector)?.getBoundingClientRect();
+      const words = box('.paused');
+      if (words === undefined) return [];
+      return ['.pin', 'figcaption'].flatMap((selector) => {
+        const other = box(selector);
+        const isApart =
+          other === undefined ||
+          other.bottom <= words.top ||
+          other.top >= words.bottom ||
+          other.right <= words.left ||
+          other.left >= words.right;
+        return isApart ? [] : `${tile.outerHTML}: ${selector}`;
+      });
+    });
+  });
+}
 
 async function showPanel(
   participant: Participant,
