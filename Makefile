@@ -26,6 +26,8 @@ CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
 FIREFOX ?= /usr/bin/firefox-esr
 export FIREFOX
+PULSEAUDIO ?= /usr/bin/pulseaudio
+export PULSEAUDIO
 
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
@@ -120,7 +122,7 @@ browser-test: client server hostile-server link-simulator chromium ffmpeg nftabl
 	@$(NPM) run --silent test:hostile
 
 .PHONY: firefox-test
-firefox-test: client server chromium firefox
+firefox-test: client server link-simulator chromium firefox pulseaudio nftables
 	@echo "Testing Chromium with Firefox"
 	@$(NPM) run --silent test:firefox
 
@@ -129,7 +131,7 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client server link-simulator chromium nftables ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
+soak: client server link-simulator chromium firefox pulseaudio nftables ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
 	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
 	@echo "A session's rules against a model of them, $$(($(SOAK_SEEDS) * 50)) orders of events"
@@ -141,8 +143,9 @@ soak: client server link-simulator chromium nftables ## The long forms: many see
 	@echo "Five thousand people at once, and how long a therapist's click takes"
 	@ulimit -n 20000; QUIETROOM_CROWD=5000 cargo test --release --locked --test crowd -- --nocapture --test-threads=1
 	@QUIETROOM_ADMISSIONS=40 $(NPM) run --silent test:browser -- admit-time
-	@echo "Chromium on bad links, for minutes"
+	@echo "Chromium and Firefox on bad links, for minutes"
 	@QUIETROOM_LINKS=long $(NPM) run --silent test:network -- bad-links
+	@QUIETROOM_LINKS=long $(NPM) run --silent test:firefox -- bad-links
 	@for round in $$(seq $(SOAK_ROUNDS)); do \
 		echo "Round $$round of $(SOAK_ROUNDS)"; \
 		cargo test --workspace --locked --quiet; \
@@ -262,6 +265,20 @@ firefox:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firefox-esr iproute2 </dev/null; \
 		else \
 			echo "The browser tests need Firefox: install it, or set FIREFOX to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+# Firefox plays no sound without a device; this one has loudspeakers that nobody hears.
+.PHONY: pulseaudio
+pulseaudio:
+	@if [[ ! -x "$$PULSEAUDIO" ]]; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing PulseAudio"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pulseaudio </dev/null; \
+		else \
+			echo "The tests with Firefox need PulseAudio: install it, or set PULSEAUDIO to its path" >&2; \
 			exit 1; \
 		fi; \
 	fi

@@ -1,10 +1,28 @@
 import { launch, type Browser, type Page } from 'puppeteer-core';
 
+import type { Attendee } from '../browser/attendee';
 import { type Kept, keepConnections } from '../browser/connections';
 import { installObserver, type Remote } from '../browser/observer';
+import { type Machine, SERVER } from '../network/machine';
+import type { SoundDevice } from './sound-device';
+
+/** How a Firefox is started. */
+export interface FirefoxOptions {
+  /** What its fake microphone sounds at, in Hz. */
+  readonly frequency?: number;
+  /** What it sends is in files whose paths begin so, before SRTP. */
+  readonly log?: string;
+  /** Where it runs; on this machine when absent. */
+  readonly machine?: Machine;
+  /** What it plays by; without one it plays nothing. */
+  readonly sound?: SoundDevice;
+  /** Sends as much from the first second on, in bit/s. */
+  readonly leastBitrate?: number;
+}
 
 /** Somebody with Firefox, whose microphone gives a steady tone and whose camera changing colours. */
-export class FirefoxParticipant {
+export class FirefoxParticipant implements Attendee {
+  readonly name = 'Firefox';
   readonly page: Page;
   readonly console: string[] = [];
   readonly #browser: Browser;
@@ -16,17 +34,22 @@ export class FirefoxParticipant {
     page.on('pageerror', (error) => this.console.push(`thrown: ${String(error)}`));
   }
 
-  /**
-   * Starts the browser; its microphone sounds at `frequency` Hz. What it sends
-   * is in files whose paths begin with `log`, before SRTP.
-   */
-  static async start(frequency: number, log: string): Promise<FirefoxParticipant> {
+  static async start(options: FirefoxOptions = {}): Promise<FirefoxParticipant> {
+    const { frequency = 440, log, machine, sound, leastBitrate } = options;
+    // The one who drives it is on this side.
+    await machine?.openPort(DRIVING_PORT);
     const browser = await launch({
       browser: 'firefox',
-      env: { ...process.env, MOZ_LOG: 'RtpLogger:5,raw', MOZ_LOG_FILE: log },
-      executablePath: process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
+      debuggingPort: machine === undefined ? 0 : DRIVING_PORT,
+      env: {
+        ...process.env,
+        ...(log !== undefined && { MOZ_LOG: 'RtpLogger:5,raw', MOZ_LOG_FILE: log }),
+        ...(sound !== undefined && { PULSE_SERVER: sound.address }),
+      },
+      executablePath: (await machine?.program(FIREFOX)) ?? FIREFOX,
       headless: true,
       extraPrefsFirefox: {
+        'dom.securecontext.allowlist': SERVER,
         'media.autoplay.block-webaudio': false,
         'media.autoplay.blocking_policy': 0,
         'media.autoplay.default': 0,
@@ -35,13 +58,31 @@ export class FirefoxParticipant {
         'media.navigator.streams.fake': true,
         'media.peerconnection.ice.obfuscate_host_addresses': false,
         'media.peerconnection.video.lock_scaling': true,
-        'media.peerconnection.video.min_bitrate_estimate': 5_000_000,
+        ...(leastBitrate !== undefined && {
+          'media.peerconnection.video.min_bitrate_estimate': leastBitrate,
+        }),
       },
     });
     const page = await browser.newPage();
-    await page.evaluateOnNewDocument(installObserver);
-    await page.evaluateOnNewDocument(keepConnections);
-    return new FirefoxParticipant(browser, page);
+    const participant = new FirefoxParticipant(browser, page);
+    await participant.prepare(installObserver);
+    await participant.prepare(keepConnections);
+    return participant;
+  }
+
+  evaluate<Result, Argument>(
+    work: (argument: Argument) => Result | Promise<Result>,
+    argument?: Argument,
+  ): Promise<Result> {
+    return this.page.evaluate(work as (argument: unknown) => unknown, argument) as Promise<Result>;
+  }
+
+  /** As for an {@link Attendee}; `parameters` are copied. */
+  async prepare<Parameters extends unknown[]>(
+    script: (...parameters: Parameters) => void,
+    ...parameters: Parameters
+  ): Promise<void> {
+    await this.page.evaluateOnNewDocument(script, ...parameters);
   }
 
   async open(link: string): Promise<void> {
@@ -55,6 +96,10 @@ export class FirefoxParticipant {
       { timeout: 15_000, polling: 100 },
       count,
     );
+  }
+
+  ids(): Promise<string[]> {
+    return this.evaluate(() => window.observer.ids());
   }
 
   /** What each of the others looks and sounds like here, at these frequencies. */
@@ -115,4 +160,7 @@ export interface Sender {
   readonly codecs: readonly (readonly [number, string])[];
 }
 
+const FIREFOX = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr';
+/** On another machine it is always free. */
+const DRIVING_PORT = 9230;
 const LISTEN_MS = 1_500;

@@ -22,7 +22,11 @@ describe('Chromium and Firefox in one room', () => {
     folder = await mkdtemp(join(tmpdir(), 'quietroom-firefox-'));
     server = await Server.start();
     chromium = await Participant.start(RED);
-    firefox = await FirefoxParticipant.start(FIREFOX_HZ, join(folder, 'log'));
+    firefox = await FirefoxParticipant.start({
+      frequency: FIREFOX_HZ,
+      log: join(folder, 'log'),
+      leastBitrate: 5_000_000,
+    });
   });
 
   beforeEach(() => {
