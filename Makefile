@@ -138,8 +138,8 @@ soak: client server link-simulator chromium firefox pulseaudio nftables ## The l
 	@QUIETROOM_SEEDS=$$(($(SOAK_SEEDS) * 50)) cargo test --release --locked -p signaling --test model
 	@echo "Real sockets: floods, comings and goings"
 	@cargo test --release --locked -p sfu --test real_sockets -- --ignored --nocapture --test-threads=1
-	@echo "A store whose server is killed $(SOAK_KILLS) times"
-	@QUIETROOM_KILLS=$(SOAK_KILLS) cargo test --release --locked --test store kill -- --nocapture
+	@echo "A store, and rooms, whose server is killed $(SOAK_KILLS) times"
+	@QUIETROOM_KILLS=$(SOAK_KILLS) cargo test --release --locked --test store --test decisions kill -- --nocapture
 	@echo "Five thousand people at once, and how long a therapist's click takes"
 	@ulimit -n 20000; QUIETROOM_CROWD=5000 cargo test --release --locked --test crowd -- --nocapture --test-threads=1
 	@QUIETROOM_ADMISSIONS=40 $(NPM) run --silent test:browser -- admit-time

@@ -7,13 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use node::{Client, Node, call};
+use node::{BrowserKey, Client, Node, call};
 use serde_json::{Value, json};
-use signaling::access::{Nonce, Thumbprint, signed_content};
 use signaling::protocol::Role;
 
 const ROOM: &str = "room-of-somebody";
@@ -68,19 +65,52 @@ async fn what_a_host_decides_survives_a_kill() {
 async fn a_key_that_a_token_was_used_with_stays_the_only_one() {
     let clinic = Clinic::new("bindings");
     let node = clinic.serve();
-    let (key, other) = (Key::new(), Key::new());
-    key.join(&node).await.expect("joined").await;
+    let (key, other) = (BrowserKey::new(), BrowserKey::new());
+    join_with(&key, &node).await.expect("joined").await;
 
     let node = clinic.restart(node);
 
-    other.join(&node).await.expect_fatal("token-reused").await;
-    key.join(&node).await.expect("joined").await;
+    join_with(&other, &node)
+        .await
+        .expect_fatal("token-reused")
+        .await;
+    join_with(&key, &node).await.expect("joined").await;
     drop(node);
     clinic.expect_none_of(&[
         "token-id-bound",
         &key.public(),
         &key.thumbprint().to_string(),
     ]);
+}
+
+#[tokio::test]
+async fn what_a_host_decides_where_nobody_opened_a_session_survives_a_kill_too() {
+    let clinic = Clinic::new("unopened");
+    let node = clinic.serve();
+    let mut host = come(&node, Role::Host, "host").await;
+    host.expect("joined").await;
+    let mut client = come(&node, Role::Client, "client").await;
+    client.expect("joined").await;
+    host.send(&json!({"type": "lock", "locked": true})).await;
+    client.expect("locked").await;
+
+    let node = clinic.restart(node);
+
+    // The first to come back may be anybody.
+    let mut stranger = come(&node, Role::Client, "stranger").await;
+    stranger.expect_fatal("room-locked").await;
+    let mut client = come(&node, Role::Client, "client").await;
+    assert_eq!(client.expect("joined").await["locked"], true);
+
+    // All lose their connection at once.
+    drop(client);
+    let mut host = come(&node, Role::Host, "host").await;
+    host.expect("joined").await;
+    drop(host);
+    let mut stranger = come(&node, Role::Client, "stranger").await;
+    stranger.expect_fatal("room-locked").await;
+    drop(node);
+    clinic.expect_none_of(&["subject-host", "token-id-client", ROOM, "eyJ"]);
 }
 
 async fn come(node: &Node, role: Role, id: &str) -> Client {
@@ -98,39 +128,15 @@ async fn accept(client: &mut Client) {
         .await;
 }
 
-/// What a browser has.
-struct Key(Ed25519KeyPair);
-
-impl Key {
-    fn new() -> Self {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).expect("random");
-        Self(Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).expect("a key"))
-    }
-
-    fn public(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0.public_key())
-    }
-
-    fn thumbprint(&self) -> Thumbprint {
-        let public = self.0.public_key().as_ref().try_into();
-        Thumbprint::of_ed25519(public.expect("it has 32 bytes"))
-    }
-
-    async fn join(&self, node: &Node) -> Client {
-        let mut client = node.connect().await;
-        let nonce = client.expect("challenge").await;
-        let nonce = URL_SAFE_NO_PAD.decode(nonce["nonce"].as_str().expect("text"));
-        let nonce = nonce.expect("base64url").try_into().expect("32 bytes");
-        let token = node.token_of("open-room", Role::Client, "bound", Some(self.thumbprint()));
-        let signed = signed_content(&Nonce::new(nonce), "open-room", &token);
-        let signature = URL_SAFE_NO_PAD.encode(self.0.sign(&signed));
-        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": self.public()});
-        let proof = json!({"key": key, "signature": signature});
-        client
-            .send(&json!({"type": "join", "token": token, "proof": proof}))
-            .await;
-        client
-    }
+async fn join_with(key: &BrowserKey, node: &Node) -> Client {
+    let mut client = node.connect().await;
+    let challenge = client.expect("challenge").await;
+    let token = node.token_of("open-room", Role::Client, "bound", Some(key.thumbprint()));
+    let proof = key.prove(&challenge["nonce"], "open-room", &token);
+    client
+        .send(&json!({"type": "join", "token": token, "proof": proof}))
+        .await;
+    client
 }
 
 /// A clinic with a store.

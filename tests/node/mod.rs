@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use signaling::access::{DevelopmentKey, NewToken, Thumbprint, UnixTime};
+use signaling::access::{DevelopmentKey, NewToken, Nonce, Thumbprint, UnixTime, signed_content};
 use signaling::protocol::Role;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -41,13 +45,19 @@ impl Node {
 
     /// Keeps the places of those whose sockets broke for so many seconds.
     pub fn start_keeping_places(name: &str, settings: &str, level: &str, seconds: u16) -> Self {
+        let rooms = format!("resume_seconds = {seconds}\n");
+        Self::start_with_rooms(name, &rooms, settings, level)
+    }
+
+    /// `rooms` are settings of `[rooms]`.
+    pub fn start_with_rooms(name: &str, rooms: &str, settings: &str, level: &str) -> Self {
         // Another test may take the port for metrics between its choice and use.
         (0..5)
-            .find_map(|_| Self::try_start(name, settings, level, seconds))
+            .find_map(|_| Self::try_start(name, rooms, settings, level))
             .unwrap_or_else(|| panic!("the server {name} does not start; see its log"))
     }
 
-    fn try_start(name: &str, settings: &str, level: &str, seconds: u16) -> Option<Self> {
+    fn try_start(name: &str, rooms: &str, settings: &str, level: &str) -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("node")
             .join(name);
@@ -59,7 +69,7 @@ impl Node {
         let config = format!(
             "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
              [access]\njwks = \"{}\"\n\
-             [rooms]\nencryption = \"optional\"\nresume_seconds = {seconds}\n\
+             [rooms]\nencryption = \"optional\"\n{rooms}\
              [metrics]\nlisten = \"{metrics}\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n{settings}",
             jwks.display()
@@ -290,6 +300,35 @@ impl Client {
     pub async fn expect_end(&mut self) {
         let end = async { while let Some(Ok(_)) = self.stream.next().await {} };
         timeout(PATIENCE, end).await.expect("the socket is closed");
+    }
+}
+
+/// What a browser has.
+pub struct BrowserKey(Ed25519KeyPair);
+
+impl BrowserKey {
+    pub fn new() -> Self {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).expect("random");
+        Self(Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8.as_ref()).expect("a key"))
+    }
+
+    pub fn public(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0.public_key())
+    }
+
+    pub fn thumbprint(&self) -> Thumbprint {
+        let public = self.0.public_key().as_ref().try_into();
+        Thumbprint::of_ed25519(public.expect("it has 32 bytes"))
+    }
+
+    /// That a token's bearer has this key, for the socket that gave the nonce.
+    pub fn prove(&self, nonce: &Value, room: &str, token: &str) -> Value {
+        let nonce = URL_SAFE_NO_PAD.decode(nonce.as_str().expect("text"));
+        let nonce = nonce.expect("base64url").try_into().expect("32 bytes");
+        let signed = signed_content(&Nonce::new(nonce), room, token);
+        let signature = URL_SAFE_NO_PAD.encode(self.0.sign(&signed));
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "x": self.public()});
+        json!({"key": key, "signature": signature})
     }
 }
 
