@@ -373,6 +373,48 @@ test('what a client tells for an emergency is shown to the therapist only', asyn
   expect(element.find('quiet-room-emergency')).toBeNull();
 });
 
+test('what a client told for an emergency is shown again when they come back under their key', async () => {
+  const tell = (place: string): void => {
+    const message = { type: 'emergency', place, contact: 'Zoë' } as const;
+    environment.worker.report({ type: 'told', participantId: 'ben', key: 'ben', message });
+  };
+  const comeBack = async (key: string, epoch: bigint): Promise<void> => {
+    const participant = {
+      id: `ben-${epoch}`,
+      role: 'client',
+      microphone: false,
+      camera: false,
+      reconnecting: false,
+    } as const;
+    await say({ type: 'participant-joined', participant });
+    const people = [
+      [OWN_ID, OWN_ID, 'host'],
+      [participant.id, key, 'client'],
+    ] as const;
+    const members = people.map(([participantId, memberKey, role], leaf) => {
+      return { participantId, leaf, room: 'room', role, key: memberKey };
+    });
+    environment.worker.report({ type: 'epoch', epoch, safetyCode: '1'.repeat(30), members });
+    await element.rendered();
+  };
+  const places = (): (string | null)[] =>
+    inside('quiet-room-people', '.emergency dd:first-of-type').map((shown) => shown.textContent);
+  await enter('host', ALL);
+  await press(element.find('.people-toggle'));
+  tell('Mill Lane 5');
+  tell('Mill Lane 7');
+  await element.rendered();
+  await say({ type: 'participant-left', participantId: 'ben' });
+  expect(places()).toEqual([]);
+
+  await comeBack('ben', 2n);
+  expect(places()).toEqual(['Mill Lane 7']);
+
+  await say({ type: 'participant-left', participantId: 'ben-2' });
+  await comeBack('somebody-else', 3n);
+  expect(places()).toEqual([]);
+});
+
 test('a client says where they are, and nobody else is shown it', async () => {
   await enter('client', ORDINARY);
   await press(element.find('.people-toggle'));

@@ -34,6 +34,8 @@ export class Membership extends Emitter<MembershipEvents> {
   readonly #protection: Protection;
   /** By key, oldest first; a profile may come before signaling tells of its owner. */
   readonly #profiles = new Map<string, Profile>();
+  /** By key, oldest first: who comes back says them no second time. */
+  readonly #emergencies = new Map<string, EmergencyInformation>();
   readonly #stops: (() => void)[];
   #epoch: GroupEpoch | undefined;
   #profile: Profile;
@@ -125,7 +127,11 @@ export class Membership extends Emitter<MembershipEvents> {
   }
 
   #handleTold(participantId: string, key: string, message: PersonMessage): void {
-    if (message.type === 'profile') this.#keep(key, message);
+    if (message.type === 'profile') this.#keep(this.#profiles, key, message);
+    if (message.type === 'emergency') {
+      const { place, contact } = message;
+      this.#keep(this.#emergencies, key, { place, contact });
+    }
     const participant = this.#roster.find(participantId);
     // What somebody said who is gone from the group by now still counts.
     const member = this.#memberOf(participantId);
@@ -140,11 +146,9 @@ export class Membership extends Emitter<MembershipEvents> {
       case 'reaction':
         this.emit('reaction', participant, message.reaction);
         break;
-      case 'emergency': {
-        const { place, contact } = message;
-        this.emit('emergency', participant, { place, contact });
+      case 'emergency':
+        this.#describe(participant);
         break;
-      }
     }
   }
 
@@ -153,20 +157,24 @@ export class Membership extends Emitter<MembershipEvents> {
     const { name, handRaised } = (member && this.#profiles.get(member.key)) ?? {};
     const isNews = participant.handleMember(member, shownName(name ?? ''), handRaised ?? false);
     if (isNews) this.#roster.handleMember(participant);
+    const emergency = member && this.#emergencies.get(member.key);
+    if (emergency !== undefined && participant.emergencyInformation !== emergency) {
+      this.emit('emergency', participant, emergency);
+    }
   }
 
   #memberOf(participantId: string): GroupMember | undefined {
     return this.#epoch?.members.find((member) => member.participantId === participantId);
   }
 
-  /** Who is added anew under its key says its name no second time. */
-  #keep(key: string, profile: Profile): void {
-    this.#profiles.delete(key);
-    this.#profiles.set(key, profile);
+  /** Who is added anew under its key says it no second time. */
+  #keep<Value>(kept: Map<string, Value>, key: string, value: Value): void {
+    kept.delete(key);
+    kept.set(key, value);
     const present = new Set(this.#epoch?.members.map((member) => member.key));
-    for (const old of this.#profiles.keys()) {
-      if (this.#profiles.size <= MAX_PROFILES) return;
-      if (!present.has(old)) this.#profiles.delete(old);
+    for (const old of kept.keys()) {
+      if (kept.size <= MAX_KEPT) return;
+      if (!present.has(old)) kept.delete(old);
     }
   }
 }
@@ -174,4 +182,4 @@ export class Membership extends Emitter<MembershipEvents> {
 type Profile = Extract<PersonMessage, { type: 'profile' }>;
 
 /** Keys are chosen by others, so those of whoever is gone are not kept for ever. */
-const MAX_PROFILES = 200;
+const MAX_KEPT = 200;

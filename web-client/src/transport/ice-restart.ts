@@ -129,7 +129,9 @@ export class IceRestart {
 
   readonly #review = (): void => {
     this.#timer = undefined;
-    if (this.#offeredAt !== undefined && Date.now() - this.#offeredAt >= this.#patience) {
+    const isLate = this.#offeredAt !== undefined && Date.now() - this.#offeredAt >= this.#patience;
+    // A server that refuses is there.
+    if (isLate && this.#refusal === undefined) {
       // A path this slow must not be given up for ever before an answer can come.
       this.#patience *= 2;
       this.#doubts += 1;
