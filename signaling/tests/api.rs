@@ -338,6 +338,18 @@ async fn too_many_requests_are_told_when_to_come_back() {
             .status,
         429
     );
+    // Not even a good key is looked up by now, unless it was good before.
+    let unknown = server.key(&Scope::ALL);
+    while server
+        .call("wrong", "GET", "/v1/sessions", None)
+        .await
+        .status
+        != 429
+    {}
+    for (key, status) in [(&unknown, 429), (&other, 200)] {
+        let answer = server.call(key, "GET", "/v1/sessions", None).await;
+        assert_eq!(answer.status, status);
+    }
 }
 
 #[tokio::test]

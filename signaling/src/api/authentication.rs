@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::problem::{Kind, Problem};
 use crate::access::UnixTime;
-use crate::clinic::Scope;
 use crate::clinic::record::ApiKey;
+use crate::clinic::{Scope, key_hash};
 use crate::limits::{Connection, Source};
 
 /// Whose API key came with the request.
@@ -74,16 +74,27 @@ async fn admit(api: &Api, request: &mut Request) -> Result<(Caller, Result<(), P
         let proxies = &api.shared.trusted_proxies;
         proxies.client(connection.peer(), request.headers())
     });
-    let Some(key) = key(api, request.headers()).await? else {
-        let taken = api
-            .shared
-            .limiter
-            .refuse(Source::of(client), Instant::now());
+    let source = Source::of(client);
+    let text = key_text(request.headers());
+    let hash = text.as_ref().map(|text| key_hash(text));
+    let limiter = &api.shared.limiter;
+    if let Some(wait) = limiter.refuses(source, hash.as_ref(), Instant::now()) {
+        return Err(Problem::of(Kind::RateLimited).with_retry_after(wait.as_secs() + 1));
+    }
+    let key = match text {
+        Some(text) => key(api, text).await?,
+        None => None,
+    };
+    let Some(key) = key else {
+        let taken = limiter.refuse(source, Instant::now());
         return Err(match taken {
             Ok(()) => Problem::of(Kind::Unauthenticated).with_challenge("Bearer"),
             Err(wait) => Problem::of(Kind::RateLimited).with_retry_after(wait.as_secs() + 1),
         });
     };
+    if let Some(hash) = hash {
+        limiter.note_good(hash);
+    }
     if let Some(connection) = connection {
         // It is no stranger's any more, and makes way for none.
         connection.joined();
@@ -94,18 +105,18 @@ async fn admit(api: &Api, request: &mut Request) -> Result<(Caller, Result<(), P
     Ok((Caller { key }, taken))
 }
 
-async fn key(api: &Api, headers: &HeaderMap) -> Result<Option<ApiKey>, Problem> {
+/// What may be a key.
+fn key_text(headers: &HeaderMap) -> Option<Zeroizing<String>> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Ok(None);
+        return None;
     };
-    let Some((scheme, text)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
-        return Ok(None);
-    };
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
-    }
-    let text = Zeroizing::new(text.trim().to_owned());
+    let (scheme, text) = value.to_str().ok()?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| Zeroizing::new(text.trim().to_owned()))
+}
+
+async fn key(api: &Api, text: Zeroizing<String>) -> Result<Option<ApiKey>, Problem> {
     let clinic = api.clinic().clone();
     let found = spawn_blocking(move || clinic.store().authenticate(&text, UnixTime::now())).await;
     match found {

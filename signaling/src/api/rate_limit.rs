@@ -1,6 +1,6 @@
 //! How often each key may call, and how often those without one may try.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,8 @@ pub(super) struct RateLimiter {
     /// As many as there are keys at most.
     keys: Mutex<HashMap<String, TokenBucket>>,
     refusals: Mutex<SourceBuckets>,
+    /// Of texts that were good keys, and may be still: SHA-256.
+    good: Mutex<HashSet<[u8; 32]>>,
 }
 
 /// What is left to a key.
@@ -32,6 +34,7 @@ impl RateLimiter {
             requests,
             keys: Mutex::new(HashMap::new()),
             refusals: Mutex::new(SourceBuckets::new(refusals)),
+            good: Mutex::new(HashSet::new()),
         }
     }
 
@@ -67,6 +70,31 @@ impl RateLimiter {
         let refusals = self.refusals.lock();
         let mut refusals = refusals.unwrap_or_else(PoisonError::into_inner);
         refusals.take(source, now)
+    }
+
+    /// Whether a source is refused without its key being looked up, and for how
+    /// long: it tries bad ones all the time, and this one was never good.
+    pub(super) fn refuses(
+        &self,
+        source: Source,
+        text: Option<&[u8; 32]>,
+        now: Instant,
+    ) -> Option<Duration> {
+        let refusals = self.refusals.lock();
+        let mut refusals = refusals.unwrap_or_else(PoisonError::into_inner);
+        let wait = refusals.is_empty(source, now)?;
+        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_good = text.is_some_and(|text| good.contains(text));
+        (!was_good).then_some(wait)
+    }
+
+    pub(super) fn note_good(&self, text: [u8; 32]) {
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        // Keys that were revoked since are among them.
+        if good.len() >= MOST_BUCKETS {
+            good.clear();
+        }
+        good.insert(text);
     }
 
     fn bucket<'a>(

@@ -94,7 +94,7 @@ impl Store {
         let record = ApiKey {
             id: id.clone(),
             name: name.to_owned(),
-            hash: hash(&text),
+            hash: key_hash(&text),
             scopes,
             created: now.0,
             expires: expires.map(|expires| expires.0),
@@ -144,7 +144,7 @@ impl Store {
         };
         let key = self.read(|reading| reading.get(&API_KEYS, id.as_bytes()))?;
         Ok(key.filter(|key: &ApiKey| {
-            constant_time::verify_slices_are_equal(&key.hash, &hash(text)).is_ok()
+            constant_time::verify_slices_are_equal(&key.hash, &key_hash(text)).is_ok()
                 && key.expires.is_none_or(|expires| now.0 < expires)
         }))
     }
@@ -193,7 +193,8 @@ fn id_of(text: &str) -> Option<&str> {
     is_key.then_some(id)
 }
 
-fn hash(text: &str) -> [u8; 32] {
+/// What is kept of a key's text.
+pub(crate) fn key_hash(text: &str) -> [u8; 32] {
     let digest = digest(&SHA256, text.as_bytes());
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub(crate) use answers::{Claim, Kept, Outcome, once};
+pub(crate) use api_keys::key_hash;
 pub use api_keys::{ApiKeyInfo, InvalidScope, NewApiKey, Scope};
 pub(crate) use record::{Bearer, Session, SessionId};
 

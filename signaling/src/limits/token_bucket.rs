@@ -78,6 +78,8 @@ impl TokenBucket {
 pub(crate) struct SourceBuckets {
     rate: Rate,
     buckets: HashMap<Source, TokenBucket>,
+    /// Of all sources that there is no account for.
+    others: Option<TokenBucket>,
     /// When it was last looked which accounts are full.
     swept: Option<Instant>,
 }
@@ -87,8 +89,15 @@ impl SourceBuckets {
         Self {
             rate,
             buckets: HashMap::new(),
+            others: None,
             swept: None,
         }
+    }
+
+    /// Whether a source's account is empty, and for how long.
+    pub(crate) fn is_empty(&mut self, source: Source, now: Instant) -> Option<Duration> {
+        let wait = self.buckets.get_mut(&source)?.wait(1, now);
+        (wait > Duration::ZERO).then_some(wait)
     }
 
     /// Takes one from a source's account.
@@ -99,20 +108,26 @@ impl SourceBuckets {
         if self.buckets.len() >= MAX_SOURCES && !self.buckets.contains_key(&source) {
             self.sweep(now);
             if self.buckets.len() >= MAX_SOURCES {
-                // So many at once are no single source's doing: what bounds
-                // all together must hold.
-                return Ok(());
+                return self.take_of_others(now);
             }
         }
         let bucket = self
             .buckets
             .entry(source)
             .or_insert_with(|| TokenBucket::new(self.rate, now));
-        if bucket.take(1, now) {
-            Ok(())
-        } else {
-            Err(bucket.wait(1, now))
-        }
+        take_one(bucket, now)
+    }
+
+    /// So many at once are no single source's doing: they share one account.
+    fn take_of_others(&mut self, now: Instant) -> Result<(), Duration> {
+        let rate = Rate {
+            per_second: self.rate.per_second.saturating_mul(OTHERS),
+            burst: self.rate.burst.saturating_mul(OTHERS),
+        };
+        let others = self
+            .others
+            .get_or_insert_with(|| TokenBucket::new(rate, now));
+        take_one(others, now)
     }
 
     /// Forgets full accounts, which are as good as none. Not each time: a flood
@@ -125,6 +140,17 @@ impl SourceBuckets {
         self.buckets.retain(|_, bucket| !bucket.is_full(now));
     }
 }
+
+fn take_one(bucket: &mut TokenBucket, now: Instant) -> Result<(), Duration> {
+    if bucket.take(1, now) {
+        Ok(())
+    } else {
+        Err(bucket.wait(1, now))
+    }
+}
+
+/// Who comes while there is no account left has as much as so many with one.
+const OTHERS: u32 = 1_000;
 
 /// About 1 MB.
 const MAX_SOURCES: usize = 10_000;
@@ -188,16 +214,23 @@ mod tests {
             Err(Duration::from_millis(500))
         );
         assert_eq!(buckets.take(source(2), now), Ok(()));
+        let wait = Some(Duration::from_millis(500));
+        assert_eq!(
+            [1, 2, 3].map(|of| buckets.is_empty(source(of), now)),
+            [wait, None, None]
+        );
     }
 
     #[test]
     fn sources_beyond_number_are_not_remembered() {
         let now = Instant::now();
         let mut buckets = SourceBuckets::new(RATE);
-        for number in 0..30_000 {
+        for number in 0..10_000 + OTHERS * RATE.burst {
             assert_eq!(buckets.take(source(number), now), Ok(()));
         }
         assert_eq!(buckets.buckets.len(), MAX_SOURCES);
+        // Together they have no more than that.
+        assert!(buckets.take(source(49_999), now).is_err());
 
         let later = now + Duration::from_secs(10);
         assert_eq!(buckets.take(source(50_000), later), Ok(()));
