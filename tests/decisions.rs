@@ -24,7 +24,7 @@ async fn no_acknowledged_decision_is_lost_or_half_done_by_a_kill() {
     let kills = kills.and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let clinic = Clinic::new();
     let mut node = clinic.serve();
-    let key = clinic.api_key(&node);
+    let key = Clinic::api_key(&node);
     let mut random = Random(0x5eed_0003);
     let mut seen = Seen::default();
     for kill in 0..kills {
@@ -606,7 +606,7 @@ impl Clinic {
         Node::start_with_rooms("decisions", rooms, &store, "info")
     }
 
-    fn api_key(&self, node: &Node) -> String {
+    fn api_key(node: &Node) -> String {
         let config = node.folder().join("quietroom.toml");
         let config = config.to_str().expect("text");
         let create = ["api-key", "create", "--config", config, "--name", "backend"];
