@@ -266,26 +266,36 @@ impl Server {
     ) -> Result<(), Nonsense> {
         self.statistics.requests += 1;
         let is_settled = self.by_client.contains_key(&client);
-        if !is_settled && !self.may_ask(now, client)? {
+        // Over a stream, nobody else can use up what is the client's. Over UDP
+        // only what is authentic counts for it.
+        let is_stream = client.transport.is_stream();
+        let may_ask = match (is_settled, is_stream) {
+            (true, true) => self.spend_request(now, &client),
+            (true, false) => {
+                message.method != Method::BINDING || self.may_answer_stranger(now, &client)
+            }
+            (false, true) => self.count_early_request(&client).map(|()| true)?,
+            (false, false) => self.may_answer_stranger(now, &client),
+        };
+        if !may_ask {
             self.statistics.dropped.excess += 1;
             return Ok(());
         }
         if message.method == Method::BINDING {
-            if !is_settled || self.spend_request(now, &client) {
-                self.answer_binding(client, message, output);
-            }
+            self.answer_binding(client, message, output);
             return Ok(());
         }
         let identity = match self.authenticate(now, &client, message) {
             Ok(identity) => identity,
             Err(code) => {
-                if !is_settled || self.may_answer_stranger(now, &client) {
+                if !is_settled || is_stream || self.may_answer_stranger(now, &client) {
                     self.challenge(now, client, message, code, output);
                 }
                 return Ok(());
             }
         };
-        if is_settled && !self.spend_request(now, &client) {
+        if is_settled && !is_stream && !self.spend_request(now, &client) {
+            self.statistics.dropped.excess += 1;
             return Ok(());
         }
         let question = Question::of(message, Some(&identity));
@@ -310,36 +320,19 @@ impl Server {
         Ok(())
     }
 
-    /// Whether a client without allocation may ask something.
-    fn may_ask(&mut self, now: Instant, client: FiveTuple) -> Result<bool, Nonsense> {
-        if client.transport.is_stream() {
-            self.count_early_request(&client).map(|()| true)
-        } else {
-            Ok(self.may_answer_stranger(now, &client))
-        }
-    }
-
     /// Whether an answer that anybody can ask for in another's name may leave.
     fn may_answer_stranger(&mut self, now: Instant, client: &FiveTuple) -> bool {
-        client.transport.is_stream()
-            || self.strangers.may_be_answered(
-                now,
-                self.config.limits.answers_to_strangers,
-                Source::of(client),
-            )
+        let rate = self.config.limits.answers_to_strangers;
+        self.strangers
+            .may_be_answered(now, rate, Source::of(client))
     }
 
     /// Counts a request of a client that has an allocation.
     fn spend_request(&mut self, now: Instant, client: &FiveTuple) -> bool {
         let rate = self.config.limits.requests;
-        let may = self
-            .by_client
+        self.by_client
             .get(client)
-            .is_some_and(|key| self.allocations[*key].requests.take(now, rate, 1));
-        if !may {
-            self.statistics.dropped.excess += 1;
-        }
-        may
+            .is_some_and(|key| self.allocations[*key].requests.take(now, rate, 1))
     }
 
     /// The allocation that a client can use.

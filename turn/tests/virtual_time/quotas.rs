@@ -146,27 +146,47 @@ fn a_flood_with_addresses_without_end_keeps_nothing() {
 
 #[test]
 fn what_one_client_asks_is_bounded() {
-    let mut network = with(Limits {
-        requests: Rate {
-            a_second: 10,
-            at_once: 20,
-        },
-        ..Limits::default()
-    });
-    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    for mut alice in [
+        Client::udp("alice", "192.0.2.10:5000"),
+        Client::tcp("alice", "192.0.2.10:5000"),
+    ] {
+        let mut network = with(Limits {
+            requests: Rate {
+                a_second: 10,
+                at_once: 20,
+            },
+            ..Limits::default()
+        });
+        network.allocate(&mut alice);
+        let mut answers = 0;
+        for _ in 0..1000 {
+            let request = alice.permit(&[address(HERE)]);
+            answers += usize::from(network.ask(&alice, &request).is_some());
+        }
+        assert_eq!(answers, 20);
+
+        network.run(Duration::from_secs(1));
+        let request = alice.refresh(600);
+        assert_eq!(network.code(&alice, &request), 0);
+    }
+}
+
+#[test]
+fn over_a_stream_odd_requests_count_too() {
+    let mut network = Network::new();
+    let mut alice = Client::tcp("alice", "192.0.2.10:5000");
     network.allocate(&mut alice);
+    let mut odd = alice.clone();
+    odd.password = "another".into();
     let mut answers = 0;
     for _ in 0..1000 {
-        let request = alice.permit(&[address(HERE)]);
-        answers += usize::from(network.ask(&alice, &request).is_some());
+        let request = odd.refresh(600);
+        answers += usize::from(network.ask(&odd, &request).is_some());
         let request = alice.bare(Class::Request, Method::BINDING, |_| {});
         answers += usize::from(network.ask(&alice, &request).is_some());
     }
-    assert_eq!(answers, 20);
 
-    network.run(Duration::from_secs(1));
-    let request = alice.refresh(600);
-    assert_eq!(network.code(&alice, &request), 0);
+    assert_eq!(answers, 200);
 }
 
 #[test]
@@ -179,12 +199,11 @@ fn what_others_forge_in_a_clients_name_uses_up_nothing_of_what_it_may() {
     for _ in 0..5000 {
         let forged = eve.refresh(0);
         network.send(&eve, &forged);
+        let forged = eve.bare(Class::Request, Method::BINDING, |_| {});
+        network.send(&eve, &forged);
     }
-    assert_eq!(
-        network.received(&alice).len(),
-        498,
-        "the rest is met with silence"
-    );
+    let answers = network.received(&alice).len();
+    assert_eq!(answers, 498, "the rest is met with silence");
 
     let request = alice.refresh(600);
     assert_eq!(network.code(&alice, &request), 0);
