@@ -242,7 +242,7 @@ fn a_camera_as_browsers_encode_it_hardly_stands_still_where_a_path_narrows() {
         let wide = layers_seen(&mut session, &mut camera, 10);
         let start = session.now;
         session.set_link(B, shaped(300, 100, 1600));
-        camera.run(&mut session, Duration::from_secs(8));
+        camera.run(&mut session, Duration::from_secs(12));
         session.set_link(B, shaped(2000, 100, 1600));
         let back = layers_seen(&mut session, &mut camera, 150);
 
