@@ -134,10 +134,12 @@ export function tryBadLinks<Far extends Attendee>(
         const joined = await place.enter({ ...impairment, seed });
         await passTime(joined + SETTLING_MS + 30_000);
         const both = await place.receive(`${name}, seed ${seed}`, joined + SETTLING_MS);
-        for (const reception of [both.down, both.up]) {
-          expect(reception.soundMissing).toBeLessThan(0.2);
-          expect(reception.longestFreezeMs).toBeLessThan(5_000);
-        }
+        expect(both.down.soundMissing).toBeLessThan(0.2);
+        expect(both.up.soundMissing).toBeLessThan(0.2);
+        expect(both.down.longestFreezeMs).toBeLessThan(5_000);
+        // A client that thinks its uplink takes no picture pauses the camera, which all
+        // are told, and tries it again after 8 s.
+        expect(both.up.longestFreezeMs).toBeLessThan(20_000);
       }
     });
   });
