@@ -15,7 +15,8 @@ use crate::scenario::Scenario;
 use crate::target::Target;
 use crate::trial::{self, Machine, TrialError};
 
-/// Raises the frame rate until packets are lost or late, and says who gave in.
+/// Raises the frame rate, then the number of rooms, until packets are lost or
+/// late, and says who gave in.
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// The server; it is started and ended by each step
@@ -80,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         .iter()
         .map(|(outcome, _)| Record::new(outcome))
         .collect();
-    println!("{scenario}, frame rate raised");
+    println!("{scenario}, frame rate and rooms raised");
     print!("{}", table::results(&records));
     let best = steps
         .iter()
@@ -96,11 +97,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         None => println!("carried: not even the first step"),
     }
     // The lowest load above that failed is where it ends.
-    let carried = best.map_or(0.0, |(outcome, _)| frame_rate(outcome));
+    let carried = best.map_or(0.0, |(outcome, _)| frames(outcome));
     let end = steps
         .iter()
-        .filter(|(outcome, verdict)| *verdict != Verdict::Good && frame_rate(outcome) > carried)
-        .min_by(|(a, _), (b, _)| frame_rate(a).total_cmp(&frame_rate(b)));
+        .filter(|(outcome, verdict)| *verdict != Verdict::Good && frames(outcome) > carried)
+        .min_by(|(a, _), (b, _)| frames(a).total_cmp(&frames(b)));
     match end {
         None => println!("nobody gave in within the steps"),
         Some((outcome, verdict)) => println!(
@@ -121,7 +122,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     if let Some((outcome, _)) = best
         && Target::from(arguments.target) != Target::Floor
     {
-        let rate = frame_rate(outcome) / 2.0;
+        let rate = frames(outcome) / 2.0;
         println!(
             "{}",
             block_on(delays(arguments, &scenario, rate, &machine, &mut live))??
@@ -157,12 +158,16 @@ async fn delays(
     ))
 }
 
-/// The same frames, `rate` of them a second.
+/// The same frames, `rate` of them a second over all rooms: in as few rooms as
+/// a server takes them, since none takes anything from one publisher.
 fn at_rate(scenario: &Scenario, rate: f64) -> Scenario {
     let mut step = scenario.clone();
-    step.video.frames_a_second = rate;
-    let factor = rate / scenario.video.frames_a_second;
-    step.video.bitrate = (scenario.video.bitrate as f64 * factor) as u64;
+    let bitrate = scenario.video.bitrate as f64;
+    let factor = rate / frames_in(scenario);
+    let times = (factor * bitrate / MOST_PUBLISHED).ceil().max(1.0);
+    step.rooms *= times as usize;
+    step.video.frames_a_second *= factor / times;
+    step.video.bitrate = (bitrate * factor / times) as u64;
     step
 }
 
@@ -176,7 +181,7 @@ async fn raise(
 ) -> Result<Vec<(Outcome, Verdict)>, TrialError> {
     let mut steps: Vec<(Outcome, Verdict)> = Vec::new();
     let (mut good, mut bad) = (None, None);
-    let mut rate = scenario.video.frames_a_second;
+    let mut rate = frames_in(scenario);
     for _ in 0..arguments.steps {
         let step = at_rate(scenario, rate);
         let target = arguments.target.into();
@@ -254,8 +259,13 @@ fn busy(outcome: &Outcome) -> String {
     )
 }
 
-fn frame_rate(outcome: &Outcome) -> f64 {
-    outcome.scenario.video.frames_a_second
+fn frames(outcome: &Outcome) -> f64 {
+    frames_in(&outcome.scenario)
+}
+
+/// Frames a second of one publisher of each room.
+fn frames_in(scenario: &Scenario) -> f64 {
+    scenario.video.frames_a_second * scenario.rooms as f64
 }
 
 /// Of a core's time; the rest goes to interrupts that nobody is charged for.
@@ -264,6 +274,9 @@ const GREATEST_LOSS: f64 = 0.001;
 const LATEST: Duration = Duration::from_millis(20);
 const CLOSE_ENOUGH: f64 = 1.1;
 const MOST_FRAMES: f64 = 20_000.0;
+/// Bits a second of one publisher. Servers bound it: a browser sends a fraction
+/// of this.
+const MOST_PUBLISHED: f64 = 17_600_000.0;
 
 #[cfg(test)]
 mod tests {
@@ -275,5 +288,34 @@ mod tests {
         assert_eq!(culprit(0.98, 0.99), Side::Server);
         assert_eq!(culprit(0.6, 0.99), Side::Load);
         assert_eq!(culprit(0.6, 0.5), Side::Neither);
+    }
+
+    #[test]
+    fn what_no_publisher_may_send_is_shared_out_over_rooms() {
+        let scenario = Scenario {
+            rooms: 1,
+            publishers: 1,
+            subscribers: 50,
+            video: crate::scenario::Video {
+                bitrate: 2_200_000,
+                frames_a_second: 30.0,
+                simulcast: false,
+                arrival: crate::scenario::Arrival::Burst,
+                misframed: 0.0,
+            },
+            audio: false,
+            duration: Duration::from_secs(1),
+        };
+
+        for (rate, rooms) in [(15.0, 1), (240.0, 1), (241.0, 2), (960.0, 4)] {
+            let step = at_rate(&scenario, rate);
+
+            assert_eq!(step.rooms, rooms, "{rate}");
+            assert!((frames_in(&step) - rate).abs() < 0.001, "{rate}");
+            assert!(step.video.bitrate <= 17_600_000, "{rate}");
+            // A frame keeps its size.
+            let bits = step.video.bitrate as f64 / step.video.frames_a_second;
+            assert!((bits - 2_200_000.0 / 30.0).abs() < 1.0, "{rate}");
+        }
     }
 }

@@ -254,8 +254,8 @@ impl Reading {
     }
 }
 
-/// The sockets beside the others to which transport-wide feedback comes, and
-/// when it was last looked for. A wake costs as much as ten packets sent on, so
+/// The sockets beside the others to which feedback and reports come, and when
+/// they were last looked at. A wake costs as much as ten packets sent on, so
 /// feedback is read when the thread is awake anyway, and wakes it only when it
 /// has waited for long.
 struct Feedback {

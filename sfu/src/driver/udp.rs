@@ -43,9 +43,10 @@ impl Socket {
         self.local
     }
 
-    /// Another socket at the same address, to which the kernel hands those
-    /// datagrams that hold nothing but transport-wide feedback: who waits for
-    /// this socket is not woken by them.
+    /// Another socket at the same address, to which the kernel hands
+    /// transport-wide feedback and what comes with the regular reports: who
+    /// waits for this socket is not woken by them. Requests that are sent as
+    /// they arise (RFC 5506) come to this one.
     ///
     /// # Errors
     /// The kernel cannot tell them apart. All then come to this socket.
@@ -262,8 +263,8 @@ fn new_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
 }
 
 /// Has the kernel choose between the two sockets of an address, in the order
-/// they were bound: the second takes RTCP packets (RFC 3550 §6.4.1) of type 205
-/// and format 15, whose first bytes SRTCP leaves in the clear.
+/// they were bound, by what SRTCP leaves in the clear: the second takes RTCP
+/// (RFC 3550 §6.4) that begins with a report, or is of type 205 and format 15.
 fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
     let step = |code: u32, jt, jf, k| libc::sock_filter {
         code: code as u16,
@@ -276,6 +277,8 @@ fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
     let answer = libc::BPF_RET | libc::BPF_K;
     let mut program = [
         step(load_byte, 0, 0, 1),
+        step(is_equal, 5, 0, SENDER_REPORT),
+        step(is_equal, 4, 0, RECEIVER_REPORT),
         step(is_equal, 0, 4, TRANSPORT_FEEDBACK),
         step(load_byte, 0, 0, 0),
         step(
@@ -347,6 +350,8 @@ fn set_option(
 /// In the first bytes of an RTCP packet.
 const VERSION_2: u32 = 0x80;
 const PADDING_BIT: u32 = 0x20;
+const SENDER_REPORT: u32 = 200;
+const RECEIVER_REPORT: u32 = 201;
 const TRANSPORT_FEEDBACK: u32 = 205;
 const TRANSPORT_WIDE: u32 = 15;
 const SEND_PATIENCE_MS: libc::c_int = 2;
@@ -440,17 +445,21 @@ mod tests {
     }
 
     #[test]
-    fn feedback_comes_to_the_socket_beside_and_all_else_does_not() {
+    fn feedback_and_reports_come_to_the_socket_beside_and_all_else_does_not() {
         for ip in ["127.0.0.1", "::1"] {
             let (from, to) = pair(ip);
             let beside = to.split_feedback().expect("a kernel that can");
-            let feedback = [&[0x8F, 205, 0, 5][..], &[0xAF, 205, 0, 5]];
+            let feedback = [
+                &[0x8F, 205, 0, 5][..],
+                &[0xAF, 205, 0, 5],
+                &[0x80, 200, 0, 6],
+                &[0x81, 201, 0, 7],
+            ];
             let others = [
                 // Media, other RTCP, a check, a handshake, and too little.
                 &[0x80, 96, 0, 5][..],
                 &[0x8F, 206, 0, 5],
                 &[0x81, 205, 0, 3],
-                &[0x81, 201, 0, 7],
                 &[0, 1, 0, 0],
                 &[22, 254, 253, 0],
                 &[0x8F],

@@ -1,9 +1,11 @@
 //! One participant's stay, over one socket after the other.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant as StdInstant};
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, WebSocket, close_code};
+use futures_util::SinkExt;
 use sfu::identity::ParticipantId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
@@ -256,11 +258,12 @@ impl Stay {
             received: self.received,
         };
         let text = serde_json::to_string(&ack).expect("messages are plain data");
-        self.send(socket.send(Message::Text(text.into())), limit)
-            .await
-            && self
-                .send(socket.send(Message::Ping(Bytes::new())), limit)
-                .await
+        // Both with one call to the system, and one packet to the client.
+        let sending = async {
+            socket.feed(Message::Text(text.into())).await?;
+            socket.send(Message::Ping(Bytes::new())).await
+        };
+        self.send(sending, limit).await
     }
 
     /// Sends unless the socket is gone, or the client takes nothing, or is on
@@ -496,11 +499,26 @@ impl Drop for Stay {
     }
 }
 
+/// Those of many sockets at the same moments: a thread that sleeps is woken
+/// once for all of them.
 fn pings(every: Duration) -> Interval {
-    let mut pings = interval_at(Instant::now() + every, every);
+    let start = next_moment(Instant::now() + every, every / MOMENTS);
+    let mut pings = interval_at(start, every);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pings
 }
+
+/// The first moment not before `at` of those that are `apart`.
+fn next_moment(at: Instant, apart: Duration) -> Instant {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since = at.saturating_duration_since(*START).as_nanos();
+    let moments = since.div_ceil(apart.as_nanos().max(1));
+    let wait = moments * apart.as_nanos() - since;
+    at + Duration::from_nanos(u64::try_from(wait).unwrap_or(0))
+}
+
+/// The moments in an interval at which pings leave.
+const MOMENTS: u32 = 20;
 
 /// The client means it: it closed the socket itself, or its page went away
 /// (RFC 6455 §7.4.1).
@@ -520,3 +538,21 @@ const SOON: Duration = Duration::from_millis(500);
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 const TOO_MUCH_MISSED: &str = "more was missed than is kept; join again";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_at_about_the_same_time_is_done_at_the_same_moment() {
+        let apart = Duration::from_millis(250);
+        next_moment(Instant::now(), apart);
+        let first = next_moment(Instant::now(), apart);
+
+        for later in [1, 100, 250] {
+            let at = first + Duration::from_millis(later);
+            assert_eq!(next_moment(at, apart), first + apart);
+        }
+        assert_eq!(next_moment(first, apart), first);
+    }
+}
