@@ -89,10 +89,12 @@ impl Outbound {
     /// Queues a packet. Gives whether the receiver is now to be written for
     /// and was not before.
     pub(super) fn queue(&mut self, forward: Forward, urgency: Urgency) -> bool {
+        // A probe's next part has its time, and nothing else waits for that.
+        let waits = urgency != Urgency::Audio && self.turn != Turn::Now && self.is_held();
         self.queues[urgency as usize].push(forward);
         match self.turn {
             Turn::Now => false,
-            Turn::At(_) if urgency != Urgency::Audio => false,
+            Turn::At(_) if waits => false,
             Turn::Idle | Turn::At(_) => {
                 self.turn = Turn::Now;
                 true

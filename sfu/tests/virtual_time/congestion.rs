@@ -712,3 +712,18 @@ fn a_speaker_hears_of_twice_the_worst_receivers_loss_but_of_no_more_than_a_fifth
         );
     }
 }
+
+#[test]
+fn pictures_do_not_wait_for_a_probe_that_is_being_sent() {
+    let mut session = session(1, &[(B, Link::good())]);
+
+    session.run(Duration::from_secs(10));
+
+    let peer = &session.peers[&B];
+    assert!(peer.probes >= 20, "{} packets of probes", peer.probes);
+    let video = peer.received_on(slot_ssrc(B, video_slot(0)));
+    let gaps = video.windows(2).map(|pair| pair[1].at - pair[0].at);
+    // Thirty pictures a second.
+    let longest = gaps.max();
+    assert!(longest <= Some(Duration::from_millis(34)), "{longest:?}");
+}
