@@ -153,7 +153,9 @@ fn a_layer_that_stalls_is_left_and_taken_again_when_it_is_back() {
     camera.run(&mut session, Duration::from_secs(1));
 
     assert_eq!(layers_of(&without), [1]);
-    assert!(without.len() >= 34, "{} packets", without.len());
+    // A stall shows after 350 ms, at the next look 70 ms later at most, and the
+    // key frame comes with the next picture of two packets.
+    assert!(without.len() >= 30, "{} packets", without.len());
     let packets = seen(&session, B);
     assert_unbroken(&packets);
     assert_eq!(layers_of(&packets[before..]), [1, 2]);
