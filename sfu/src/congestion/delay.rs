@@ -190,6 +190,7 @@ impl Rise {
         let (foot, since) = self.foot?;
         let elapsed = self.arrived - since;
         let is_steep = self.groups >= STEEP_GROUPS
+            && self.bytes >= STEEP_BYTES
             && self.delay - foot >= STEEP
             && self.delay - foot >= elapsed / 3;
         if !is_steep {
@@ -382,6 +383,8 @@ const MOST_TOLD: u32 = 6;
 /// third of the time it takes at least.
 const STEEP: i64 = 80_000;
 const STEEP_GROUPS: u32 = 4;
+/// Sound alone never has as much in so few groups: what fills a path is more.
+const STEEP_BYTES: u64 = 3000;
 const WINDOW: usize = 20;
 const SMOOTHING: f64 = 0.9;
 const MOST_SAMPLES: u32 = 1000;
@@ -461,6 +464,19 @@ mod tests {
         let kilobits = rate.as_bits_per_second() / 1000;
         assert!((180..=220).contains(&kilobits), "{kilobits}");
         assert_eq!((stalls, trembles), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_few_packets_of_sound_that_come_late_show_no_narrower_path() {
+        let mut detector = DelayDetector::default();
+        let told = (0..60_i64).filter_map(|packet| {
+            let sent = packet * 20_000;
+            // Five of them each 20 ms later than the one before.
+            let late = (packet - 30).clamp(0, 5) * 20_000;
+            detector.record(sent, sent + 20_000 + late, 130);
+            detector.take_rise()
+        });
+        assert_eq!(told.count(), 0);
     }
 
     #[test]

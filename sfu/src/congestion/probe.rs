@@ -289,6 +289,9 @@ impl Cluster {
         // A shaper lets the beginning of a burst through at once: the more it
         // does, the later its own rate shows.
         let head = (self.bytes / 3).max(HEAD.min(self.bytes / 2));
+        if self.lasts_too_long() {
+            return None;
+        }
         let tail = self.rate_beyond(head);
         let end = self.rate_beyond(self.bytes / 3 * 2);
         let is_shaped = |tail: &Bitrate, end: &Bitrate| *end < tail.scaled(SHAPED);
@@ -313,6 +316,14 @@ impl Cluster {
 }
 
 impl Cluster {
+    fn lasts_too_long(&self) -> bool {
+        let times = || self.arrivals.iter().map(|arrival| arrival.at);
+        let (first, last) = (times().min(), times().max());
+        first
+            .zip(last)
+            .is_some_and(|(first, last)| last.saturating_sub(first) > LONGEST)
+    }
+
     /// The rate at which came what is beyond the first `bytes`; `None` if it
     /// all came at once.
     ///
@@ -325,10 +336,6 @@ impl Cluster {
             .partition_point(|arrival| arrival.bytes <= bytes);
         let arrivals = &self.arrivals[from..];
         let first = arrivals.first()?.at;
-        let last = arrivals.iter().map(|arrival| arrival.at).max()?;
-        if last.saturating_sub(first) > LONGEST {
-            return Some(Bitrate::ZERO);
-        }
         let points = arrivals.iter().map(|arrival| {
             (
                 arrival.bytes as f64,
@@ -530,6 +537,24 @@ mod tests {
             assert_eq!(probing.measure(now + Duration::from_millis(900), 0.0), None);
         }
         assert!((9..=13).contains(&bursts), "{bursts}");
+    }
+
+    #[test]
+    fn a_burst_that_takes_more_than_a_second_proves_nothing() {
+        let start = Instant::now();
+        let mut probing = Probing::new();
+        probing.start_due(start, Bitrate::kilobits_per_second(500), MOST);
+        let (id, sent) = send(&mut probing, start);
+
+        for (packet, _) in (0..).zip(&sent) {
+            probing.arrived(
+                id,
+                packet * (LONGEST + 100_000) / (sent.len() as i64 - 1),
+                300,
+            );
+        }
+
+        assert_eq!(probing.measure(start + Duration::from_secs(1), 0.0), None);
     }
 
     #[test]

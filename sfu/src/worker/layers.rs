@@ -89,9 +89,13 @@ impl Worker {
     }
 
     /// Asks for the key frame that a slot waits for, or has it wait for its
-    /// turn to ask.
+    /// turn to ask. Whoever is not connected yet could not be sent it.
     pub(super) fn request_key_frames_for(&mut self, now: Instant, key: usize, index: usize) {
-        let slot = &mut self.participants[key].slots[index];
+        let participant = &mut self.participants[key];
+        if participant.srtp.is_none() {
+            return;
+        }
+        let slot = &mut participant.slots[index];
         let Some(stream) = slot.next().or(slot.stream()) else {
             return;
         };
@@ -106,8 +110,11 @@ impl Worker {
         let published = &mut self.streams[stream];
         if published.key_frames.take_owed(now) {
             for at in &published.subscribers {
-                let slot = &mut self.participants[at.participant].slots[at.slot];
-                wish_for(now, stream, slot, &mut published.key_frames);
+                let participant = &mut self.participants[at.participant];
+                if participant.srtp.is_some() {
+                    let slot = &mut participant.slots[at.slot];
+                    wish_for(now, stream, slot, &mut published.key_frames);
+                }
             }
         }
         self.request_key_frame(now, stream);

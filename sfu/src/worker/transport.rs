@@ -114,6 +114,9 @@ impl Worker {
                     participant: participant.id,
                     profile,
                 });
+                for slot in 0..self.participants[key].slots.len() {
+                    self.request_key_frames_for(now, key, slot);
+                }
             }
             Some(DtlsEvent::Failed(failure)) => {
                 self.statistics.count_dtls_failure(failure);

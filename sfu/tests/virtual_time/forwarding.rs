@@ -109,6 +109,27 @@ fn a_latecomers_picture_starts_with_a_key_frame() {
 }
 
 #[test]
+fn who_takes_long_to_connect_does_not_wait_for_the_picture_then() {
+    let mut session = two_in_a_room();
+    session.start_media(A);
+    session.run(Duration::from_secs(2));
+    let far = Link {
+        delay: Duration::from_millis(50),
+        ..Link::good()
+    };
+    session.join(ROOM, C, 2, far);
+    session.watch(C, 0, A);
+    session.connect();
+    let connected = session.now;
+
+    session.run(Duration::from_secs(2));
+
+    let video = session.peers[&C].received_on(slot_ssrc(C, video_slot(0)));
+    let first = video.first().expect("a picture").at - connected;
+    assert!(first <= Duration::from_millis(150), "{first:?}");
+}
+
+#[test]
 fn another_stream_in_the_slot_goes_on_with_its_numbers() {
     let mut session = two_in_a_room();
     session.join(ROOM, C, 2, Link::good());
