@@ -549,7 +549,7 @@ mod tests {
         for (packet, _) in (0..).zip(&sent) {
             probing.arrived(
                 id,
-                packet * (LONGEST + 100_000) / (sent.len() as i64 - 1),
+                packet * (LONGEST + 100_000) / (i64::try_from(sent.len()).expect("few") - 1),
                 300,
             );
         }
