@@ -504,7 +504,7 @@ impl Drop for Stay {
 fn pings(every: Duration) -> Interval {
     let start = next_moment(Instant::now() + every, every / MOMENTS);
     let mut pings = interval_at(start, every);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Skip);
     pings
 }
 
@@ -554,5 +554,19 @@ mod tests {
             assert_eq!(next_moment(at, apart), first + apart);
         }
         assert_eq!(next_moment(first, apart), first);
+    }
+
+    #[tokio::test]
+    async fn a_ping_that_is_late_moves_none_of_those_after_it() {
+        let every = Duration::from_millis(40);
+        let mut pings = pings(every);
+        let first = pings.tick().await;
+        std::thread::sleep(every * 3 / 2);
+
+        pings.tick().await;
+        let later = pings.tick().await;
+
+        let since = later.duration_since(first).as_nanos();
+        assert_eq!(since % every.as_nanos(), 0);
     }
 }
