@@ -164,6 +164,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     let clinic = clinic(config, store);
+    clinic.start(UnixTime::now())?;
     let service = Service::with_sessions(
         settings,
         access.keys,

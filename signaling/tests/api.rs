@@ -61,7 +61,7 @@ async fn a_session_is_opened_shown_listed_and_ended() {
     assert_eq!(again.json()["endedAt"], ended.json()["endedAt"]);
     let events = server.audit.events();
     let actions: Vec<_> = events.iter().map(|event| event.action.clone()).collect();
-    // The second end is on record too: somebody asked for it.
+    // Only the first end is news.
     assert_eq!(actions, [Action::Open, Action::End]);
     for event in events {
         assert_eq!(json!(event.session), session["id"]);

@@ -264,7 +264,7 @@ impl Sessions for Disk {
         })
     }
 
-    fn record(&self, _: &str, decisions: &[Decision]) -> Recorded {
+    fn record(&self, _: &str, _: Option<&str>, decisions: &[Decision]) -> Recorded {
         let [decision] = decisions else {
             panic!("each test decides one thing at a time: {decisions:?}");
         };
@@ -276,7 +276,7 @@ impl Sessions for Disk {
                     || HOSTS.contains(&&**token_id)
                     || admitted.contains(token_id)
             }
-            Decision::Emptied => true,
+            Decision::Emptied { .. } => true,
             _ => false,
         };
         if is_known {

@@ -1,9 +1,11 @@
 //! What is decided in rooms, and of tokens, as it is written down.
 
+use super::journal::Hold;
 use super::record::{
-    Acceptance, Attendance, Bearer, Consented, OpenRoom, Revocation, Session, SessionId, TokenUse,
+    Acceptance, Attendance, Bearer, Consented, FormerMeeting, OpenRoom, Revocation, Session,
+    SessionId, TokenUse,
 };
-use super::sessions::{end, in_room};
+use super::sessions::end;
 use super::{Clinic, Refused};
 use crate::access::UnixTime;
 use crate::room::Decision;
@@ -13,7 +15,11 @@ use crate::store::{Reading, Store, StoreError, Writing};
 impl Clinic {
     /// Whether a decision that nothing takes back is on disk already. Those are
     /// made again and again.
-    pub(super) fn is_known(&self, room: &str, decision: &Decision) -> Result<bool, StoreError> {
+    pub(super) fn is_known(
+        &self,
+        session: Option<&SessionId>,
+        decision: &Decision,
+    ) -> Result<bool, StoreError> {
         let store = self.store();
         let token = |reading: &Reading<'_>, id: &String| {
             let token: Option<TokenUse> = reading.get(&TOKENS, &store.name(&["token", id]))?;
@@ -25,51 +31,54 @@ impl Clinic {
             }
             Decision::Admit { token_id } => {
                 // Where nobody opened one, it keeps the room's record young.
-                let Some(session) = in_room(reading, store, room)? else {
+                let Some(session) = session else {
                     return Ok(false);
                 };
                 let attendance = token(reading, token_id)?.attendance;
-                Ok(
-                    attendance
-                        .is_some_and(|there| there.session == session.id && there.is_admitted),
-                )
+                Ok(attendance.is_some_and(|there| there.session == *session && there.is_admitted))
             }
             _ => Ok(false),
         })
     }
 
-    /// What a decision keeps out at once.
-    pub(super) fn kept_out(
+    /// What holds by a decision before it is on disk.
+    pub(super) fn holds(
         &self,
         room: &str,
+        session: Option<&SessionId>,
         decision: &Decision,
-    ) -> Result<Vec<[u8; 32]>, StoreError> {
+    ) -> Vec<Hold> {
         let store = self.store();
-        let token = |id: &String| revocation_name(store, room, &Bearer::Token(id.clone()));
-        Ok(match decision {
+        let token =
+            |id: &String| Hold::at_once(revocation_name(store, room, &Bearer::Token(id.clone())));
+        match decision {
             Decision::Remove { token_id } => vec![token(token_id)],
-            Decision::End { token_ids } => {
-                match store.read(|reading| in_room(reading, store, room))? {
-                    Some(session) => vec![end_name(store, &session.id)],
-                    None => token_ids.iter().map(token).collect(),
-                }
-            }
+            Decision::End { token_ids } => match session {
+                Some(session) => vec![Hold::at_once(end_name(store, session))],
+                None => token_ids.iter().map(token).collect(),
+            },
+            Decision::Emptied { at } => vec![Hold {
+                name: emptied_name(store, room),
+                from: UnixTime(at.0.saturating_add(GRACE)),
+            }],
             _ => Vec::new(),
-        })
+        }
     }
 }
 
-/// Writes down what was decided in a room.
+/// Writes down what was decided in a room, for a session or where nobody opened
+/// one.
 pub(super) fn decide(
     writing: &mut Writing<'_>,
     room: &str,
+    session: Option<&SessionId>,
     decision: &Decision,
     now: UnixTime,
 ) -> Result<(), Refused> {
     let remove = |writing: &mut Writing<'_>, token_id: &String| {
         revoke(writing, room, &Bearer::Token(token_id.clone()), now).map(|_| ())
     };
-    match (decision, place(writing, room, now)?) {
+    match (decision, place(writing, room, session, now)?) {
         (Decision::Remove { token_id }, _) => remove(writing, token_id),
         (
             Decision::Bind {
@@ -98,7 +107,7 @@ pub(super) fn decide(
             Ok(())
         }
         (Decision::Lock(locked), Place::Unopened(open)) => {
-            let mut open = used(open, now);
+            let mut open = in_use(open, now);
             open.locked = Some(*locked);
             keep_open_room(writing, room, &open)
         }
@@ -108,9 +117,10 @@ pub(super) fn decide(
             })
         }
         (Decision::Admit { token_id }, Place::Unopened(open)) => {
-            let open = used(open, now);
+            let open = in_use(open, now);
             keep_open_room(writing, room, &open)?;
             note_token(writing, token_id, 0, |token| {
+                come_back(token, &open, now);
                 attend(token, &open.id, Some(open.until)).is_admitted = true;
             })
         }
@@ -134,7 +144,7 @@ pub(super) fn decide(
                     (session.id, None)
                 }
                 Place::Unopened(open) => {
-                    let open = used(open, now);
+                    let open = in_use(open, now);
                     keep_open_room(writing, room, &open)?;
                     (open.id, Some(open.until))
                 }
@@ -144,11 +154,10 @@ pub(super) fn decide(
                 attend(token, &id, until).acceptance = Some(acceptance);
             })
         }
-        (Decision::Emptied, Place::Unopened(Some(mut open))) => {
-            open.until = open.until.min(now.0.saturating_add(EMPTY));
-            keep_open_room(writing, room, &open)
+        (Decision::Emptied { at }, Place::Unopened(Some(open))) => {
+            Ok(cut(writing, &open_room_name(writing, room), &open, *at)?)
         }
-        (Decision::Lock(_) | Decision::Admit { .. } | Decision::Emptied, _) => Ok(()),
+        (Decision::Lock(_) | Decision::Admit { .. } | Decision::Emptied { .. }, _) => Ok(()),
     }
 }
 
@@ -158,24 +167,30 @@ enum Place {
     Session(Session),
     /// Nobody did; what was decided there lately.
     Unopened(Option<OpenRoom>),
-    /// Of a session that is over, nothing is decided any more.
+    /// Of a session that is over, nothing is decided any more, nor of a room
+    /// that is a session's by now.
     Over,
 }
 
-fn place(writing: &Writing<'_>, room: &str, now: UnixTime) -> Result<Place, StoreError> {
-    let session = match writing.get(&ROOMS, &writing.name(&["room", room]))? {
-        Some(in_use) => writing.get(&SESSIONS, in_use.session.as_str().as_bytes())?,
-        None => None,
-    };
-    Ok(match session {
-        Some(session) if session.is_over(now) => Place::Over,
-        Some(session) => Place::Session(session),
-        None => {
-            let open: Option<OpenRoom> =
-                writing.get(&OPEN_ROOMS, &open_room_name(writing, room))?;
-            Place::Unopened(open.filter(|open| open.until > now.0))
-        }
-    })
+fn place(
+    writing: &Writing<'_>,
+    room: &str,
+    session: Option<&SessionId>,
+    now: UnixTime,
+) -> Result<Place, StoreError> {
+    if let Some(id) = session {
+        let session: Option<Session> = writing.get(&SESSIONS, id.as_str().as_bytes())?;
+        let session = session.filter(|session| !session.is_over(now));
+        return Ok(session.map_or(Place::Over, Place::Session));
+    }
+    if writing
+        .get(&ROOMS, &writing.name(&["room", room]))?
+        .is_some()
+    {
+        return Ok(Place::Over);
+    }
+    let open: Option<OpenRoom> = writing.get(&OPEN_ROOMS, &open_room_name(writing, room))?;
+    Ok(Place::Unopened(open.filter(|open| open.until > now.0)))
 }
 
 fn open_room_name(writing: &Writing<'_>, room: &str) -> [u8; 32] {
@@ -186,17 +201,49 @@ pub(super) fn open_room_parts(room: &str) -> [&str; 2] {
     ["open room", room]
 }
 
-/// A room that nobody opened, in use from now on, or still.
-fn used(open: Option<OpenRoom>, now: UnixTime) -> OpenRoom {
+/// A room that nobody opened, in use from now on, or still. Those who come back
+/// after all had left begin another meeting, so that nobody else's pass becomes
+/// good for longer.
+fn in_use(open: Option<OpenRoom>, now: UnixTime) -> OpenRoom {
     let until = now.0.saturating_add(OPEN_ROOM);
-    match open {
-        Some(open) => OpenRoom { until, ..open },
-        None => OpenRoom {
-            id: SessionId::generate(now, 0),
-            locked: None,
-            until,
-        },
+    let (locked, former) = match open {
+        Some(open) if !open.is_empty => return OpenRoom { until, ..open },
+        Some(open) => {
+            let left = FormerMeeting {
+                id: open.id,
+                until: open.until,
+            };
+            let mut former = open.former;
+            former.retain(|former| former.until > now.0);
+            former.insert(0, left);
+            former.truncate(MOST_FORMER);
+            (open.locked, former)
+        }
+        None => (None, Vec::new()),
+    };
+    OpenRoom {
+        id: SessionId::generate(now, 0),
+        locked,
+        until,
+        is_empty: false,
+        former,
     }
+}
+
+/// Lets what was decided in a room be forgotten soon: all had left it `at` that
+/// time.
+pub(super) fn cut(
+    writing: &mut Writing<'_>,
+    name: &[u8],
+    open: &OpenRoom,
+    at: UnixTime,
+) -> Result<(), StoreError> {
+    let open = OpenRoom {
+        until: open.until.min(at.0.saturating_add(GRACE)),
+        is_empty: true,
+        ..open.clone()
+    };
+    writing.put(&OPEN_ROOMS, name, &open)
 }
 
 fn keep_open_room(writing: &mut Writing<'_>, room: &str, open: &OpenRoom) -> Result<(), Refused> {
@@ -252,6 +299,15 @@ fn note_token(
     Ok(())
 }
 
+/// Whoever is back from a meeting of just before has accepted its text.
+fn come_back(token: &mut TokenUse, open: &OpenRoom, now: UnixTime) {
+    if let Some(attendance) = &mut token.attendance
+        && open.knows(&attendance.session, now)
+    {
+        attendance.session = open.id.clone();
+    }
+}
+
 /// What was decided in this session; of another one, nothing is kept.
 fn attend<'a>(
     token: &'a mut TokenUse,
@@ -295,6 +351,11 @@ pub(super) fn revocation_name(store: &Store, room: &str, bearer: &Bearer) -> [u8
     store.name(&revocation_parts(room, bearer))
 }
 
+/// Of what is forgotten since all have left.
+pub(super) fn emptied_name(store: &Store, room: &str) -> [u8; 32] {
+    store.name(&["emptied", room])
+}
+
 /// Of a session's end on its way to the disk.
 pub(super) fn end_name(store: &Store, session: &SessionId) -> [u8; 32] {
     store.name(&["end", session.as_str()])
@@ -323,9 +384,12 @@ pub(super) const MOST_OPEN_ROOMS: u64 = 100_000;
 /// decision in it: for longer than anybody is in one.
 const OPEN_ROOM: u64 = 12 * 60 * 60;
 
-/// And after all have left it: for long enough to be back, and not until others
-/// meet there.
-const EMPTY: u64 = 10 * 60;
+/// And after all have left it, or the server has started: for as long as clients
+/// try to come back, and no longer, since others may meet there next.
+pub(super) const GRACE: u64 = 2 * 60;
+
+/// Of one room that all leave and come back to, time and again.
+const MOST_FORMER: usize = 8;
 
 /// Tokens are taken for so many seconds beyond their time.
 const LEEWAY: u64 = 10;
@@ -358,9 +422,9 @@ mod tests {
         ] {
             let store = Arc::new(Store::in_memory());
             let clinic = clinic_on(&store, false);
-            opened(&clinic, &session("r"));
+            let session = opened(&clinic, &session("r"));
 
-            let recorded = clinic.record("r", &[decision]);
+            let recorded = clinic.record("r", Some(session.id.as_str()), &[decision]);
 
             // While it is being written, too.
             for _ in 0..2_000 {
@@ -376,7 +440,8 @@ mod tests {
     fn an_end_where_nobody_opened_a_session_keeps_out_those_who_were_there() {
         let clinic = clinic(false);
         let token_ids = vec!["t".to_owned()];
-        assert!(wait_for(clinic.record("r", &[Decision::End { token_ids }])));
+        let end = Decision::End { token_ids };
+        assert!(wait_for(clinic.record("r", None, &[end])));
 
         assert_eq!(clinic.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
         let other = Admission {
@@ -405,7 +470,8 @@ mod tests {
             },
             Decision::Lock(true),
         ] {
-            assert!(wait_for(clinic.record("r", &[decision])));
+            let session = Some(first.id.as_str());
+            assert!(wait_for(clinic.record("r", session, &[decision])));
         }
 
         let entry_again = clinic_on(&store, false)
@@ -434,7 +500,11 @@ mod tests {
             key: Thumbprint([1; 32]),
             expires_at: NOW,
         };
-        assert!(wait_for(clinic_on(&store, false).record("r", &[bind])));
+        assert!(wait_for(clinic_on(&store, false).record(
+            "r",
+            None,
+            &[bind]
+        )));
 
         let clinic = clinic_on(&store, false);
         for (key, expected) in [
@@ -490,31 +560,122 @@ mod tests {
             after(OPEN_ROOM),
         );
         assert_eq!(enter(OPEN_ROOM), (false, Standing::default()));
-    }
-
-    #[test]
-    fn a_room_that_all_have_left_is_forgotten_soon_unless_somebody_comes_back() {
-        let store = Arc::new(Store::in_memory());
-        let is_locked = |seconds| {
-            let entry = clinic_on(&store, false).enter(&admission("r"), after(seconds));
-            entry.expect("it may").policy.locked
-        };
-        decided(&store, &Decision::Lock(true), NOW);
-        decided(&store, &Decision::Emptied, NOW);
-        assert!(is_locked(EMPTY - 1) && !is_locked(EMPTY));
-
-        decided(&store, &admit("t"), after(EMPTY - 1));
-        assert!(is_locked(OPEN_ROOM));
-        decided(&store, &Decision::Emptied, after(OPEN_ROOM));
-        decided(&store, &Decision::Lock(true), after(OPEN_ROOM + EMPTY));
-        // It is another use of the room: nobody was let in there yet.
-        let entry = clinic_on(&store, false).enter(&admission("r"), after(OPEN_ROOM + EMPTY));
-        assert_eq!(entry.expect("it may").standing, Standing::default());
-
         let clinic = clinic_on(&store, false);
         clinic.purge(after(3 * OPEN_ROOM)).expect("it is written");
         let left = store.read(|r| Ok::<_, StoreError>((r.count(&OPEN_ROOMS)?, r.count(&TOKENS)?)));
         assert_eq!(left, Ok((0, 0)));
+    }
+
+    #[test]
+    fn what_was_decided_in_a_meeting_holds_after_it_for_as_long_as_it_takes_to_come_back() {
+        let store = Arc::new(Store::in_memory());
+        let standing = |seconds| entry_at(&store, "t", seconds).standing.is_admitted;
+        let is_locked = |seconds| entry_at(&store, "t", seconds).policy.locked;
+        decided(&store, &admit("t"), NOW);
+        decided(&store, &Decision::Lock(true), NOW);
+        decided(&store, &emptied(1_000), after(1_000));
+        // Nor does it matter that others left the door later.
+        decided(&store, &emptied(1_001), after(1_001));
+
+        let last = 1_000 + GRACE - 1;
+        assert!(standing(last) && is_locked(last));
+        assert!(!standing(last + 1) && !is_locked(last + 1));
+    }
+
+    #[test]
+    fn the_next_meeting_makes_nobodys_pass_from_the_last_one_good_for_longer() {
+        let store = Arc::new(Store::in_memory());
+        let is_admitted = |token, seconds| entry_at(&store, token, seconds).standing.is_admitted;
+        for token in ["host", "t"] {
+            decided(&store, &admit(token), NOW);
+        }
+        decided(&store, &emptied(0), NOW);
+
+        // Within the time in which all may come back, and one does.
+        decided(&store, &admit("host"), after(60));
+        assert!(is_admitted("t", GRACE - 1));
+        assert!(is_admitted("host", OPEN_ROOM - 1));
+        assert!(!is_admitted("t", GRACE));
+
+        // That one loses the connection once more.
+        decided(&store, &emptied(70), after(70));
+        decided(&store, &admit("host"), after(80));
+        assert!(is_admitted("t", GRACE - 1));
+        assert!(!is_admitted("t", GRACE));
+        decided(&store, &emptied(OPEN_ROOM), after(OPEN_ROOM));
+
+        // After it.
+        let next = OPEN_ROOM + 8 * 60;
+        decided(&store, &admit("u"), after(next));
+        assert!(is_admitted("u", next));
+        assert!(!is_admitted("t", next) && !is_admitted("host", next));
+    }
+
+    #[test]
+    fn whoever_comes_back_after_all_had_left_has_accepted_the_text() {
+        let store = Arc::new(Store::in_memory());
+        let accept = Decision::Accept {
+            token_id: "t".into(),
+            version: "1".into(),
+            hash: [7; 32],
+            at: NOW,
+        };
+        for decision in [accept, admit("t"), emptied(0), admit("t")] {
+            decided(&store, &decision, NOW);
+        }
+
+        let entry = entry_at(&store, "t", OPEN_ROOM - 1);
+
+        assert_eq!(entry.standing.accepted, Some([7; 32]));
+        assert!(entry.standing.is_admitted);
+    }
+
+    #[test]
+    fn what_was_decided_before_a_kill_holds_for_as_long_as_it_takes_to_come_back() {
+        let store = Arc::new(Store::in_memory());
+        let is_admitted = |token, seconds| entry_at(&store, token, seconds).standing.is_admitted;
+        for token in ["host", "t"] {
+            decided(&store, &admit(token), NOW);
+        }
+
+        let clinic = clinic_on(&store, false);
+        clinic.start(after(1_000)).expect("it is written");
+        decided(&store, &admit("host"), after(1_010));
+        clinic.start(after(1_020)).expect("it is written");
+
+        assert!(is_admitted("t", 1_000 + GRACE - 1));
+        assert!(!is_admitted("t", 1_000 + GRACE));
+        assert!(is_admitted("host", 1_020 + GRACE - 1));
+        assert!(!is_admitted("host", 1_020 + GRACE));
+    }
+
+    #[test]
+    fn that_all_have_left_holds_before_it_is_on_disk() {
+        let store = Arc::new(Store::in_memory());
+        let clinic = clinic_on(&store, false);
+        decided(&store, &admit("t"), NOW);
+
+        let recorded = clinic.record("r", None, &[emptied(0)]);
+
+        // While it is being written, too.
+        for _ in 0..2_000 {
+            let there = clinic.enter(&admission("r"), after(GRACE - 1));
+            assert!(there.expect("it may").standing.is_admitted);
+            let late = clinic.enter(&admission("r"), after(GRACE));
+            assert!(!late.expect("it may").standing.is_admitted);
+        }
+        assert!(wait_for(recorded));
+    }
+
+    #[test]
+    fn what_was_decided_before_a_session_was_opened_is_of_no_account_after_it() {
+        let store = Arc::new(Store::in_memory());
+        decided(&store, &admit("t"), NOW);
+
+        opened(&clinic_on(&store, false), &session("r"));
+
+        let left = store.read(|r| r.count(&OPEN_ROOMS));
+        assert_eq!(left, Ok::<_, StoreError>(0));
     }
 
     #[test]
@@ -525,7 +686,7 @@ mod tests {
         let ended = store.write(|w| end(w, &session.id, NOW).map(|_| ()));
         ended.expect("it ends");
 
-        for decision in [admit("t"), Decision::Lock(true), Decision::Emptied] {
+        for decision in [admit("t"), Decision::Lock(true), emptied(0)] {
             decided(&store, &decision, NOW);
         }
 
@@ -534,7 +695,7 @@ mod tests {
     }
 
     fn decided(store: &Store, decision: &Decision, now: UnixTime) {
-        let written = store.write(|w| decide(w, "r", decision, now));
+        let written = store.write(|w| decide(w, "r", None, decision, now));
         written.expect("it is written");
     }
 
@@ -542,6 +703,20 @@ mod tests {
         Decision::Admit {
             token_id: token_id.into(),
         }
+    }
+
+    fn emptied(seconds: u64) -> Decision {
+        Decision::Emptied { at: after(seconds) }
+    }
+
+    /// What holds for a token after a restart.
+    fn entry_at(store: &Arc<Store>, token_id: &str, seconds: u64) -> Entry {
+        let bearer = Admission {
+            token_id: token_id.into(),
+            ..admission("r")
+        };
+        let entry = clinic_on(store, false).enter(&bearer, after(seconds));
+        entry.expect("it may")
     }
 
     fn after(seconds: u64) -> UnixTime {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::Refused;
 use super::decisions::decide;
+use super::record::SessionId;
 use crate::access::UnixTime;
 use crate::room::{Decision, Recorded};
 use crate::store::{Store, Writing};
@@ -24,27 +25,44 @@ pub(super) struct Journal {
     pending: Pending,
 }
 
-/// What keeps somebody out from now on, though it is not on disk yet: how many
-/// decisions of this name are under way. What could not be written stays, and
-/// a removal is tried again.
+/// What holds though it is not on disk yet, such as that somebody is kept out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hold {
+    pub(super) name: [u8; 32],
+    pub(super) from: UnixTime,
+}
+
+/// How many decisions of a name are under way, and since when it holds. What
+/// could not be written stays; removals, and that all have left, are tried again.
 #[derive(Clone, Default, Debug)]
-struct Pending(Arc<Mutex<HashMap<[u8; 32], usize>>>);
+struct Pending(Arc<Mutex<Holding>>);
+
+type Holding = HashMap<[u8; 32], (usize, UnixTime)>;
+
+/// What was decided in a room, on record as a whole or not at all.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) room: String,
+    /// Absent: nobody opened one.
+    pub(super) session: Option<SessionId>,
+    pub(super) decisions: Vec<Decision>,
+    /// What holds by it meanwhile.
+    pub(super) holds: Vec<Hold>,
+}
 
 #[derive(Debug)]
 struct Job {
-    room: String,
-    /// On record as a whole, or not at all.
-    decisions: Vec<Decision>,
-    /// Of what it keeps out.
-    names: Vec<[u8; 32]>,
+    entry: Entry,
     written: oneshot::Sender<bool>,
 }
 
-/// A removal, to be tried again.
-struct Unwritten {
-    room: String,
-    decisions: Vec<Decision>,
-    names: Vec<[u8; 32]>,
+impl Hold {
+    pub(super) fn at_once(name: [u8; 32]) -> Self {
+        Self {
+            name,
+            from: UnixTime(0),
+        }
+    }
 }
 
 impl Journal {
@@ -61,44 +79,37 @@ impl Journal {
         Self { queue, pending }
     }
 
-    /// `names`: of those that they keep out.
-    pub(super) fn record(
-        &self,
-        room: &str,
-        decisions: Vec<Decision>,
-        names: Vec<[u8; 32]>,
-    ) -> Recorded {
-        for name in &names {
-            *self.pending.lock().entry(*name).or_default() += 1;
+    pub(super) fn record(&self, entry: Entry) -> Recorded {
+        for hold in &entry.holds {
+            let mut pending = self.pending.lock();
+            let (count, from) = pending.entry(hold.name).or_insert((0, hold.from));
+            *count += 1;
+            *from = (*from).min(hold.from);
         }
         let (written, done) = oneshot::channel();
         // The thread lives as long as this.
-        let _ = self.queue.send(Job {
-            room: room.to_owned(),
-            decisions,
-            names,
-            written,
-        });
+        let _ = self.queue.send(Job { entry, written });
         Recorded::when(done)
     }
 
-    /// The names of what keeps people out, and is not in the store yet. To be
-    /// asked for before the store is read: afterwards it may be there, and no
-    /// longer here.
-    pub(super) fn keeping_out(&self) -> HashSet<[u8; 32]> {
-        self.pending.lock().keys().copied().collect()
+    /// The names of what holds, and is not in the store yet. To be asked for
+    /// before the store is read: afterwards it may be there, and no longer here.
+    pub(super) fn holding(&self, now: UnixTime) -> HashSet<[u8; 32]> {
+        let pending = self.pending.lock();
+        let holding = pending.iter().filter(|(_, (_, from))| *from <= now);
+        holding.map(|(name, _)| *name).collect()
     }
 }
 
 impl Pending {
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], usize>> {
+    fn lock(&self) -> MutexGuard<'_, Holding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn settle(&self, names: &[[u8; 32]]) {
+    fn settle(&self, holds: &[Hold]) {
         let mut pending = self.lock();
-        for name in names {
-            if let Some(count) = pending.get_mut(name) {
+        for Hold { name, .. } in holds {
+            if let Some((count, _)) = pending.get_mut(name) {
                 *count -= 1;
                 if *count == 0 {
                     pending.remove(name);
@@ -134,12 +145,7 @@ fn write(store: &Store, pending: &Pending, jobs: &mpsc::Receiver<Job>) {
     }
 }
 
-fn write_batch(
-    store: &Store,
-    pending: &Pending,
-    batch: Vec<Job>,
-    unwritten: &mut VecDeque<Unwritten>,
-) {
+fn write_batch(store: &Store, pending: &Pending, batch: Vec<Job>, unwritten: &mut VecDeque<Entry>) {
     if write_all(store, &batch).is_ok() {
         for job in batch {
             settle(pending, job, true);
@@ -152,13 +158,12 @@ fn write_batch(
         if let Err(error) = &written {
             tracing::error!(%error, "a decision could not be stored");
             // An end is not: the room may be another session's by then.
-            let is_removal = matches!(job.decisions[..], [Decision::Remove { .. }]);
-            if is_removal && unwritten.len() < MOST_UNWRITTEN {
-                unwritten.push_back(Unwritten {
-                    room: job.room.clone(),
-                    decisions: job.decisions.clone(),
-                    names: job.names.clone(),
-                });
+            let forbids = matches!(
+                job.entry.decisions[..],
+                [Decision::Remove { .. } | Decision::Emptied { .. }]
+            );
+            if forbids && unwritten.len() < MOST_UNWRITTEN {
+                unwritten.push_back(job.entry.clone());
             }
         }
         settle(pending, job, written.is_ok());
@@ -166,24 +171,24 @@ fn write_batch(
 }
 
 /// Tries once more what took place though it was not on record.
-fn retry(store: &Store, pending: &Pending, unwritten: &mut VecDeque<Unwritten>) {
+fn retry(store: &Store, pending: &Pending, unwritten: &mut VecDeque<Entry>) {
     let now = UnixTime::now();
     while let Some(next) = unwritten.front() {
-        let written = store.write(|w| write_job(w, &next.room, &next.decisions, now));
+        let written = store.write(|w| write_entry(w, next, now));
         if written.is_err() {
             // The next one's turn, when this is tried again.
             unwritten.rotate_left(1);
             return;
         }
         tracing::info!("a decision from before is stored now");
-        pending.settle(&next.names);
+        pending.settle(&next.holds);
         unwritten.pop_front();
     }
 }
 
 fn settle(pending: &Pending, job: Job, is_written: bool) {
     if is_written {
-        pending.settle(&job.names);
+        pending.settle(&job.entry.holds);
     }
     // Nobody may be waiting.
     let _ = job.written.send(is_written);
@@ -194,18 +199,14 @@ fn write_all(store: &Store, batch: &[Job]) -> Result<(), Refused> {
     store.write(|writing| {
         batch
             .iter()
-            .try_for_each(|job| write_job(writing, &job.room, &job.decisions, now))
+            .try_for_each(|job| write_entry(writing, &job.entry, now))
     })
 }
 
-fn write_job(
-    writing: &mut Writing<'_>,
-    room: &str,
-    decisions: &[Decision],
-    now: UnixTime,
-) -> Result<(), Refused> {
-    let mut decisions = decisions.iter();
-    decisions.try_for_each(|decision| decide(writing, room, decision, now))
+fn write_entry(writing: &mut Writing<'_>, entry: &Entry, now: UnixTime) -> Result<(), Refused> {
+    let (room, session) = (&entry.room, entry.session.as_ref());
+    let mut decisions = entry.decisions.iter();
+    decisions.try_for_each(|decision| decide(writing, room, session, decision, now))
 }
 
 /// Between attempts to write what could not be written.
@@ -238,7 +239,7 @@ mod tests {
             token_id: "t".into(),
         };
 
-        assert!(!wait_for(clinic.record("r", &[removal])));
+        assert!(!wait_for(clinic.record("r", None, &[removal])));
 
         assert_eq!(clinic.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
         // Another process would know nothing of it.
@@ -258,7 +259,7 @@ mod tests {
             thread::sleep(Duration::from_millis(5));
         }
         // What kept it out meanwhile is settled.
-        while !clinic.shared.journal.keeping_out().is_empty() {
+        while !clinic.shared.journal.holding(NOW).is_empty() {
             assert!(
                 began.elapsed() < Duration::from_secs(10),
                 "it is not settled"
@@ -279,14 +280,18 @@ mod tests {
             token_id: "u".into(),
         };
 
-        assert!(!wait_for(clinic.record("r", &[admit.clone(), impossible])));
+        assert!(!wait_for(clinic.record(
+            "r",
+            None,
+            &[admit.clone(), impossible]
+        )));
 
         let is_admitted = || {
             let entry = clinic.enter(&admission("r"), UnixTime::now());
             entry.expect("it may").standing.is_admitted
         };
         assert!(!is_admitted());
-        assert!(wait_for(clinic.record("r", &[admit])));
+        assert!(wait_for(clinic.record("r", None, &[admit])));
         assert!(is_admitted());
     }
 

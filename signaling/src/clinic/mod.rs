@@ -79,6 +79,15 @@ impl Clinic {
         }
     }
 
+    /// Notes that nobody is in any room: the server has started. Who comes back
+    /// after a kill does so soon, and what was decided before holds for so long.
+    ///
+    /// # Errors
+    /// The store cannot be read or written. Nobody should be let in then.
+    pub fn start(&self, now: UnixTime) -> Result<(), StoreError> {
+        retention::cut_open_rooms(self.store(), now).map(|_| ())
+    }
+
     /// Removes what is of no more use: sessions long over, revocations of
     /// tokens that have expired by now, answers that nobody asks for again.
     /// Blocks for as long as the disk takes; others who change the store get

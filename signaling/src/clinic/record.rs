@@ -55,7 +55,7 @@ pub(crate) struct RoomUse {
     pub(crate) session: SessionId,
 }
 
-/// What was decided lately in a room that nobody opened.
+/// What was decided in the meeting in a room that nobody opened.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 pub(crate) struct OpenRoom {
     /// Stands for a session's: what was decided before it is of no account.
@@ -64,6 +64,20 @@ pub(crate) struct OpenRoom {
     #[serde(default)]
     pub(crate) locked: Option<bool>,
     /// When it is forgotten.
+    pub(crate) until: u64,
+    /// All have left: what is decided next is of another meeting.
+    #[serde(default)]
+    pub(crate) is_empty: bool,
+    /// Meetings of just before, whose people may be on their way back.
+    #[serde(default)]
+    pub(crate) former: Vec<FormerMeeting>,
+}
+
+/// A meeting that all have left.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+pub(crate) struct FormerMeeting {
+    pub(crate) id: SessionId,
+    /// When what was decided in it is of no account any more.
     pub(crate) until: u64,
 }
 
@@ -221,6 +235,14 @@ impl Session {
 
     pub(crate) fn is_over(&self, now: UnixTime) -> bool {
         self.over_at().is_some_and(|over| over <= now.0)
+    }
+}
+
+impl OpenRoom {
+    /// Whether what was decided in a meeting holds.
+    pub(crate) fn knows(&self, meeting: &SessionId, now: UnixTime) -> bool {
+        let is_former = |former: &FormerMeeting| former.id == *meeting && former.until > now.0;
+        self.id == *meeting || self.former.iter().any(is_former)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is kept, for how long, and when there is too much of it.
 
-use super::decisions::{MOST_CONSENTS, MOST_OPEN_ROOMS, MOST_REVOCATIONS, MOST_TOKENS};
+use super::decisions::{GRACE, MOST_CONSENTS, MOST_OPEN_ROOMS, MOST_REVOCATIONS, MOST_TOKENS, cut};
 use super::record::{Bearer, Revocation, Session, SessionId};
 use super::sessions::{MOST_SESSIONS, in_room};
 use crate::access::UnixTime;
@@ -67,6 +67,17 @@ pub(super) fn purge(store: &Store, kept_since: UnixTime, now: UnixTime) -> Resul
         |writing, key, _| writing.remove(&OPEN_ROOMS, key),
     )?;
     Ok(tokens + revocations + sessions + consents + open_rooms)
+}
+
+/// Lets be forgotten soon what was decided in rooms that nobody opened. Says in
+/// how many.
+pub(super) fn cut_open_rooms(store: &Store, now: UnixTime) -> Result<u64, StoreError> {
+    let until = now.0.saturating_add(GRACE);
+    store.sweep(
+        &OPEN_ROOMS,
+        |open| open.is_empty && open.until <= until,
+        |writing, key, open| cut(writing, key, open, now),
+    )
 }
 
 /// Whether somebody could come in but for an old revocation: its room's session
@@ -152,7 +163,9 @@ mod tests {
                 hash: [7; 32],
                 at: UnixTime(at),
             };
-            assert!(wait_for(clinic.record(room, &[accept])));
+            let session = if room == "r" { &here } else { &elsewhere };
+            let session = Some(session.id.as_str());
+            assert!(wait_for(clinic.record(room, session, &[accept])));
         }
         let kept = |id: &SessionId| {
             let consents = clinic_on(&store, true).consents(id).expect("it reads");
@@ -186,7 +199,7 @@ mod tests {
             key: Thumbprint([1; 32]),
             expires_at: UnixTime(much_later.0 + 5),
         };
-        assert!(wait_for(clinic.record("bound", &[bind])));
+        assert!(wait_for(clinic.record("bound", None, &[bind])));
         for (room, token) in [("long", "x"), ("bound", "t"), ("gone", "y")] {
             let bearer = Bearer::Token(token.into());
             let revoked = clinic.store().write(|w| revoke(w, room, &bearer, NOW));
@@ -219,7 +232,8 @@ mod tests {
         let admit = Decision::Admit {
             token_id: "t".into(),
         };
-        assert!(wait_for(clinic.record("r", &[admit])));
+        let recorded = clinic.record("r", Some(session.id.as_str()), &[admit]);
+        assert!(wait_for(recorded));
         let count = || clinic.store().read(|r| r.count(&TOKENS));
 
         clinic

@@ -1,6 +1,7 @@
 //! Sessions: opened, looked up, ended.
 
-use super::decisions::{end_name, open_room_parts, revocation_name};
+use super::decisions::{emptied_name, end_name, open_room_parts, revocation_name};
+use super::journal;
 use super::record::{Bearer, Consented, OpenRoom, RoomUse, Session, SessionId, TokenUse};
 use super::{Clinic, Refused};
 use crate::access::{Admission, UnixTime};
@@ -49,7 +50,7 @@ impl Clinic {
             revocation_name(store, room, &Bearer::Token(admission.token_id.clone())),
             revocation_name(store, room, &Bearer::Subject(admission.subject.clone())),
         ];
-        let pending = self.shared.journal.keeping_out();
+        let pending = self.shared.journal.holding(now);
         let (is_revoked, session, open, token) = store
             .read(|reading| {
                 let is_revoked = reading.get(&REVOCATIONS, &names[0])?.is_some()
@@ -75,9 +76,9 @@ impl Clinic {
         if token.key.is_some() && token.key != admission.key.map(|key| key.0) {
             return Err(NoEntry::OtherKey);
         }
-        let standing = |id: &SessionId| {
+        let standing = |is_here: &dyn Fn(&SessionId) -> bool| {
             let attendance = token.attendance.as_ref();
-            let here = attendance.filter(|attendance| attendance.session == *id);
+            let here = attendance.filter(|attendance| is_here(&attendance.session));
             here.map_or_else(Standing::default, |here| Standing {
                 is_admitted: here.is_admitted,
                 accepted: here.acceptance.as_ref().map(|acceptance| acceptance.hash),
@@ -88,13 +89,16 @@ impl Clinic {
                 return Err(NoEntry::NoSession);
             }
             let mut policy = self.shared.settings.open_rooms.clone();
-            let open = open.filter(|open: &OpenRoom| open.until > now.0);
+            let is_emptied = pending.contains(&emptied_name(store, room));
+            let open = open.filter(|open: &OpenRoom| open.until > now.0 && !is_emptied);
             let open = open.as_ref();
             policy.locked = open.and_then(|open| open.locked).unwrap_or(policy.locked);
             return Ok(Entry {
                 policy,
                 session: None,
-                standing: open.map_or_else(Standing::default, |open| standing(&open.id)),
+                standing: open.map_or_else(Standing::default, |open| {
+                    standing(&|meeting| open.knows(meeting, now))
+                }),
             });
         };
         let policy = session.policy();
@@ -104,7 +108,7 @@ impl Clinic {
         Ok(Entry {
             policy,
             session: Some(session.id.as_str().to_owned()),
-            standing: standing(&session.id),
+            standing: standing(&|id| *id == session.id),
         })
     }
 }
@@ -114,20 +118,23 @@ impl Sessions for Clinic {
         self.look_up(admission, now)
     }
 
-    fn record(&self, room: &str, decisions: &[Decision]) -> Recorded {
-        let is_news = |decision: &&Decision| !self.is_known(room, decision).unwrap_or(false);
+    fn record(&self, room: &str, session: Option<&str>, decisions: &[Decision]) -> Recorded {
+        let session = session.and_then(SessionId::parse);
+        let is_news =
+            |decision: &&Decision| !self.is_known(session.as_ref(), decision).unwrap_or(false);
         let decisions: Vec<_> = decisions.iter().filter(is_news).cloned().collect();
         if decisions.is_empty() {
             return Recorded::nothing();
         }
-        let names = decisions.iter().flat_map(|decision| {
-            self.kept_out(room, decision).unwrap_or_else(|error| {
-                tracing::error!(%error, "a session could not be looked up");
-                Vec::new()
-            })
-        });
-        let names = names.collect();
-        self.shared.journal.record(room, decisions, names)
+        let holds = decisions
+            .iter()
+            .flat_map(|decision| self.holds(room, session.as_ref(), decision));
+        self.shared.journal.record(journal::Entry {
+            holds: holds.collect(),
+            room: room.to_owned(),
+            session,
+            decisions,
+        })
     }
 }
 
@@ -150,6 +157,9 @@ pub(crate) fn open(
     let in_use = RoomUse {
         session: session.id.clone(),
     };
+    // Whoever was let in before was not let in to this session.
+    let open_room = writing.name(&open_room_parts(&session.room));
+    writing.remove(&OPEN_ROOMS, &open_room)?;
     writing.put(&ROOMS, &room, &in_use)?;
     writing.put(&SESSIONS, session.id.as_str().as_bytes(), session)?;
     Ok(())

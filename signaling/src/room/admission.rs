@@ -124,10 +124,7 @@ impl Room {
         if self.is_removed(&arrival.token_id) {
             return Err(NotAdmitted::Removed);
         }
-        if arrival.standing.is_admitted {
-            remember(&mut self.admitted, &arrival.token_id);
-        }
-        let is_known = self.admitted.contains(&arrival.token_id);
+        let is_known = self.was_let_in(&arrival);
         let may_admit = arrival.permissions.allow(Permission::Admit);
         if self.has_ended || self.is_ending {
             return Err(NotAdmitted::Ended);
@@ -416,14 +413,11 @@ impl Room {
 
     fn wait_or_enter(&mut self, caller: Caller, now: Instant) -> Vec<Effect> {
         let Arrival {
-            id,
-            permissions,
-            ref token_id,
-            ..
+            id, permissions, ..
         } = caller.arrival;
-        let waits = self.rules.policy.waiting_room
-            && !permissions.allow(Permission::Admit)
-            && !self.admitted.contains(token_id);
+        let was_let_in = self.was_let_in(&caller.arrival);
+        let waits =
+            self.rules.policy.waiting_room && !permissions.allow(Permission::Admit) && !was_let_in;
         if waits {
             let mut effects = self.keep_waiting(caller, now);
             effects.push(Effect::Tell(id, self.waiting()));
@@ -431,9 +425,7 @@ impl Room {
             return effects;
         }
         // Others may have come in while the text was being read.
-        let is_shut = self.is_locked
-            && !permissions.allow(Permission::Admit)
-            && !self.admitted.contains(token_id);
+        let is_shut = self.is_locked && !permissions.allow(Permission::Admit) && !was_let_in;
         if self.is_here_elsewhere(&caller.arrival) {
             self.turn_away(caller, NotAdmitted::SecondDevice, now)
         } else if !self.has_seat(&caller.arrival) {
@@ -443,6 +435,12 @@ impl Room {
         } else {
             self.enter(caller.arrival, now)
         }
+    }
+
+    /// Whether somebody may come in past the waiting room and the lock. What the
+    /// clinic's record says is not remembered: it may hold for a while only.
+    fn was_let_in(&self, arrival: &Arrival) -> bool {
+        arrival.standing.is_admitted || self.admitted.contains(&arrival.token_id)
     }
 
     /// Gives somebody a place at the door. Of one person's many, the oldest

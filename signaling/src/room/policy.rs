@@ -54,10 +54,12 @@ pub trait Sessions: Send + Sync + std::fmt::Debug {
     /// The rules for somebody who comes with a good token.
     fn enter(&self, admission: &Admission, now: UnixTime) -> Result<Entry, NoEntry>;
 
-    /// Writes decisions down, all of them or none. They hold for whoever comes
-    /// from now on, and outlive the process when [`Recorded::done`] says so.
-    /// What comes later is written later.
-    fn record(&self, room: &str, decisions: &[Decision]) -> Recorded;
+    /// Writes down what was decided in a room for this session, or where nobody
+    /// opened one, all of it or nothing. It holds for whoever comes from now on,
+    /// and outlives the process when [`Recorded::done`] says so. What comes later
+    /// is written later. If the room is another session's by then, only who is
+    /// sent away is.
+    fn record(&self, room: &str, session: Option<&str>, decisions: &[Decision]) -> Recorded;
 }
 
 /// What holds for somebody who may come to a session.
@@ -105,7 +107,7 @@ pub enum Decision {
     End { token_ids: Vec<String> },
     /// All have left. What was decided in a room that nobody opened is of no
     /// account soon.
-    Emptied,
+    Emptied { at: UnixTime },
 }
 
 /// Decisions on their way to the disk.

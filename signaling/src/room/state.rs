@@ -168,6 +168,16 @@ impl Room {
         self.rules = rules;
     }
 
+    /// Forgets who was let in, and takes the lock as it is given, if nobody is
+    /// there: whoever comes next may begin another meeting.
+    pub fn begin_anew(&mut self, locked: bool) {
+        if self.members.is_empty() {
+            self.admitted.clear();
+            self.consented.clear();
+            self.is_locked = locked;
+        }
+    }
+
     /// Notes which devices somebody has on, and tells the others.
     pub fn set_devices(&mut self, id: ParticipantId, devices: Devices) -> Vec<Effect> {
         let Some(index) = self.position(id) else {

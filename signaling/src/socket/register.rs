@@ -52,7 +52,7 @@ pub(super) struct RegisterSettings {
 }
 
 /// Somebody whose token is good and proven.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Bearer {
     pub(super) admission: Admission,
     pub(super) permissions: Permissions,
@@ -65,6 +65,8 @@ struct OpenRoom {
     session: Option<String>,
     id: RoomId,
     worker: usize,
+    /// Somebody was let in, since all had left the last time.
+    is_in_use: bool,
 }
 
 struct Stay {
@@ -182,6 +184,9 @@ impl Register {
         let open = match self.rooms.entry(admission.room.clone()) {
             hash_map::Entry::Occupied(entry) => {
                 let open = entry.into_mut();
+                if open.session.is_none() {
+                    open.room.begin_anew(rules.policy.locked);
+                }
                 open.room.set_rules(rules);
                 open
             }
@@ -200,6 +205,7 @@ impl Register {
                     session: session.clone(),
                     id: room,
                     worker,
+                    is_in_use: false,
                 })
             }
         };
@@ -328,7 +334,11 @@ impl Register {
         } = request::handle(&mut open.room, id, message, now, time);
         let order = undertaking.map(|undertaking| Order {
             room,
-            recorded: self.sessions.record(&stay.room, undertaking.decisions()),
+            recorded: self.sessions.record(
+                &stay.room,
+                stay.session.as_deref(),
+                undertaking.decisions(),
+            ),
             undertaking,
         });
         self.apply(id, worker, effects);
@@ -425,10 +435,6 @@ impl Register {
             && open.get().room.is_empty()
         {
             self.names.remove(&open.get().id);
-            // Whoever is sent away by the server's own end comes back.
-            if open.get().session.is_none() && !self.is_going_down {
-                let _ = self.sessions.record(open.key(), &[Decision::Emptied]);
-            }
             open.remove();
         }
     }
@@ -555,7 +561,12 @@ impl Register {
                             // one out is written after it.
                             let token_id = stay.live.token_id.clone();
                             let admitted = Decision::Admit { token_id };
-                            let _ = self.sessions.record(&stay.room, &[admitted]);
+                            let session = stay.session.as_deref();
+                            let _ = self.sessions.record(&stay.room, session, &[admitted]);
+                            let open = self.rooms.get_mut(&stay.room);
+                            if let Some(open) = open.filter(|open| open.id == stay.id) {
+                                open.is_in_use = true;
+                            }
                         }
                         let window = self.settings.resume_window;
                         let message = stay.with_secret(message, window);
@@ -593,6 +604,29 @@ impl Register {
                     });
                 }
             }
+        }
+        self.note_emptied(somebody);
+    }
+
+    /// Puts on record that all have left somebody's room. Others may be at its
+    /// door still.
+    fn note_emptied(&mut self, somebody: ParticipantId) {
+        let Some(stay) = self.stays.get(&somebody) else {
+            return;
+        };
+        let open = self.rooms.get_mut(&stay.room);
+        let Some(open) = open.filter(|open| open.id == stay.id && open.is_in_use) else {
+            return;
+        };
+        if open.room.participants().next().is_some() {
+            return;
+        }
+        open.is_in_use = false;
+        // Whoever is sent away by the server's own end comes back.
+        if open.session.is_none() && !self.is_going_down {
+            let at = UnixTime::now();
+            let emptied = Decision::Emptied { at };
+            let _ = self.sessions.record(&stay.room, None, &[emptied]);
         }
     }
 }
@@ -633,7 +667,8 @@ mod tests {
     use crate::clinic::{Clinic, ClinicSettings, Session, sessions};
     use crate::protocol::Role;
     use crate::room::SessionPolicy;
-    use crate::store::Store;
+    use crate::store::tables::OPEN_ROOMS;
+    use crate::store::{Store, StoreError};
 
     const ANN: ParticipantId = ParticipantId(1);
     const BEN: ParticipantId = ParticipantId(2);
@@ -723,6 +758,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn when_all_have_left_a_meeting_is_over_though_somebody_waits_at_the_door() {
+        let policy = SessionPolicy {
+            waiting_room: true,
+            ..SessionPolicy::default()
+        };
+        let (mut register, clinic) = register_by(policy);
+        let [host, client, other] =
+            [(Role::Host, "h"), (Role::Client, "t"), (Role::Client, "u")].map(bearer);
+        let admission = client.admission.clone();
+        register
+            .join(ANN, host.clone(), Outbox::new())
+            .expect("it may");
+        register
+            .join(CAT, client.clone(), Outbox::new())
+            .expect("it may");
+        let admit = ClientMessage::Admit {
+            participant_ids: vec![CAT.to_string()],
+        };
+        let order = register.request(ANN, admit).expect("Cat waits");
+        register.conclude(order, true);
+        register.join(BEN, other, Outbox::new()).expect("it may");
+        assert!(register.is_in(CAT) && !register.is_in(BEN));
+        let is_known = |after: u64| {
+            let entry = clinic.enter(&admission, UnixTime(UnixTime::now().0 + after));
+            entry.expect("it may").standing.is_admitted
+        };
+        wait_until(|| is_known(3_600));
+
+        register.leave(CAT);
+        assert!(is_known(3_600));
+        register.leave(ANN);
+
+        assert!(!is_known(3_600));
+        assert!(is_known(60));
+        // As if that time had passed.
+        let is_forgotten = clinic.store().write(|w| {
+            let name = w.name(&["open room", "r"]);
+            w.remove(&OPEN_ROOMS, &name)
+        });
+        assert_eq!(is_forgotten, Ok::<_, StoreError>(()));
+        register.join(ANN, host, Outbox::new()).expect("it may");
+        register.join(CAT, client, Outbox::new()).expect("it may");
+        assert!(register.is_in(ANN));
+        assert!(!register.is_in(CAT), "she was let in to another meeting");
+    }
+
     struct TwoWorkers(WorkerAddress);
 
     impl MediaPlane for TwoWorkers {
@@ -742,6 +824,11 @@ mod tests {
     }
 
     fn register_of_clinic() -> (Register, Arc<Clinic>) {
+        register_by(SessionPolicy::default())
+    }
+
+    /// With the rules of rooms that nobody opened.
+    fn register_by(open_rooms: SessionPolicy) -> (Register, Arc<Clinic>) {
         let plane = TwoWorkers(WorkerAddress {
             candidates: Vec::new(),
             fingerprint: Fingerprint([7; 32]),
@@ -759,13 +846,35 @@ mod tests {
         };
         let rules = ClinicSettings {
             require_session: false,
-            open_rooms: SessionPolicy::default(),
+            open_rooms,
             retention: Duration::from_hours(1),
         };
         let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
         let plane = Arc::new(plane);
         let register = Register::new(plane, sessions.clone(), Arc::new(AuditLog), settings);
         (register, sessions)
+    }
+
+    fn bearer((role, token_id): (Role, &str)) -> Bearer {
+        let admission = Admission {
+            subject: token_id.into(),
+            token_id: token_id.into(),
+            role,
+            ..admission("r")
+        };
+        Bearer {
+            admission,
+            permissions: Permissions::of(role),
+            entrance: None,
+        }
+    }
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it never is");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn join(register: &mut Register, id: ParticipantId, room: &str) {

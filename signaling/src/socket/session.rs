@@ -240,7 +240,7 @@ async fn bind(service: &Service, admission: &Admission) -> Result<(), Refusal> {
         key,
         expires_at: admission.expires_at,
     };
-    let mut recorded = service.sessions().record(&admission.room, &[binding]);
+    let mut recorded = service.sessions().record(&admission.room, None, &[binding]);
     if recorded.done().await {
         return Ok(());
     }
