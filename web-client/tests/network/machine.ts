@@ -22,6 +22,8 @@ export class Machine {
   /** What carries the ports that were opened. */
   readonly #carriers: ChildProcess[] = [];
   readonly #openPorts: TcpServer[] = [];
+  /** This side's names of what was plugged in. */
+  readonly #plugged: string[] = [];
 
   private constructor(holder: ChildProcess, folder: string, name: string) {
     this.#holder = holder;
@@ -78,6 +80,7 @@ export class Machine {
     const [here, there] = [this.cable(cable), `cable${cable}`];
     const peer = ['peer', 'name', there, 'netns', `${this.#pid}`];
     await ip('link', 'add', here, 'type', 'veth', ...peer);
+    this.#plugged.push(here);
     await ip('address', 'add', `10.9.${cable}.1/24`, 'dev', here);
     await ip('link', 'set', here, 'up');
     await this.run('ip', 'link', 'set', there, 'up');
@@ -125,6 +128,9 @@ export class Machine {
 
   /** Ends it, with its cables; browsers there must be closed before. */
   async remove(): Promise<void> {
+    // The kernel keeps a namespace as long as a connection in it waits for its
+    // end, and whoever comes next has the same addresses.
+    for (const cable of this.#plugged) await ip('link', 'delete', cable);
     for (const port of this.#openPorts) port.close();
     for (const process of [...this.#carriers, this.#holder]) process.kill('SIGKILL');
     await rm(this.#folder, { recursive: true, force: true });
