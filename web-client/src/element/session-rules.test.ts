@@ -373,6 +373,22 @@ test('what a client tells for an emergency is shown to the therapist only', asyn
   expect(element.find('quiet-room-emergency')).toBeNull();
 });
 
+test('what a client tells for an emergency while the group has just put them out is not lost', async () => {
+  await enter('host', ALL);
+  const own = { participantId: OWN_ID, leaf: 0, room: 'room', role: 'host', key: OWN_ID } as const;
+  environment.worker.report({
+    type: 'epoch',
+    epoch: 2n,
+    safetyCode: '1'.repeat(30),
+    members: [own],
+  });
+  const message = { type: 'emergency', place: 'Mill Lane 5', contact: 'Zoë' } as const;
+  environment.worker.report({ type: 'told', participantId: 'ben', key: 'ben', message });
+
+  const ben = element.room?.participants.find(({ id }) => id === 'ben');
+  expect(ben?.emergencyInformation).toEqual({ place: 'Mill Lane 5', contact: 'Zoë' });
+});
+
 test('what a client told for an emergency is shown again when they come back under their key', async () => {
   const tell = (place: string): void => {
     const message = { type: 'emergency', place, contact: 'Zoë' } as const;

@@ -147,7 +147,8 @@ export class Membership extends Emitter<MembershipEvents> {
         this.emit('reaction', participant, message.reaction);
         break;
       case 'emergency':
-        this.#describe(participant);
+        if (member === undefined) this.#tellEmergency(participant, key);
+        else this.#describe(participant);
         break;
     }
   }
@@ -157,7 +158,11 @@ export class Membership extends Emitter<MembershipEvents> {
     const { name, handRaised } = (member && this.#profiles.get(member.key)) ?? {};
     const isNews = participant.handleMember(member, shownName(name ?? ''), handRaised ?? false);
     if (isNews) this.#roster.handleMember(participant);
-    const emergency = member && this.#emergencies.get(member.key);
+    if (member) this.#tellEmergency(participant, member.key);
+  }
+
+  #tellEmergency(participant: RemoteParticipant, key: string): void {
+    const emergency = this.#emergencies.get(key);
     if (emergency !== undefined && participant.emergencyInformation !== emergency) {
       this.emit('emergency', participant, emergency);
     }
