@@ -262,6 +262,9 @@ impl Room {
         entering: Vec<(ParticipantId, String)>,
         now: Instant,
     ) -> Vec<Effect> {
+        if self.is_ending {
+            return Vec::new();
+        }
         let before = self.callers.len();
         let mut effects = Vec::new();
         for (id, token_id) in entering {
@@ -300,7 +303,7 @@ impl Room {
         remember(&mut self.consented, token_id);
         let mut effects = vec![Effect::by(id, accepted)];
         let caller = self.caller_of_turn(id, turn);
-        if let Some(index) = caller.filter(|_| !self.is_removed(token_id)) {
+        if let Some(index) = caller.filter(|_| !self.is_ending && !self.is_removed(token_id)) {
             let mut caller = self.callers.remove(index);
             caller.has_consented = true;
             caller.deciding = None;

@@ -93,6 +93,9 @@ impl Room {
         if let Err(refusal) = self.require(by, Permission::Admit) {
             return refusal.into();
         }
+        if self.is_ending {
+            return Decided::default();
+        }
         let mut effects = Vec::new();
         let mut entering = Vec::new();
         let turn = self.next_turn();
@@ -135,7 +138,7 @@ impl Room {
             let caller = &self.callers[*index];
             !caller.has_consented && caller.deciding.is_none()
         };
-        let Some(index) = self.caller(id).filter(reads) else {
+        let Some(index) = self.caller(id).filter(reads).filter(|_| !self.is_ending) else {
             return Decided::default();
         };
         let consent = self.rules.policy.consent.as_ref();
