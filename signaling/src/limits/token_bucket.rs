@@ -94,9 +94,15 @@ impl SourceBuckets {
         }
     }
 
-    /// Whether a source's account is empty, and for how long.
+    /// Whether the account that a source would take from is empty, and for how
+    /// long.
     pub(crate) fn is_empty(&mut self, source: Source, now: Instant) -> Option<Duration> {
-        let wait = self.buckets.get_mut(&source)?.wait(1, now);
+        let is_full = self.buckets.len() >= MAX_SOURCES;
+        let bucket = match self.buckets.get_mut(&source) {
+            None if is_full => self.others.as_mut(),
+            bucket => bucket,
+        };
+        let wait = bucket?.wait(1, now);
         (wait > Duration::ZERO).then_some(wait)
     }
 
@@ -230,7 +236,9 @@ mod tests {
         }
         assert_eq!(buckets.buckets.len(), MAX_SOURCES);
         // Together they have no more than that.
-        assert!(buckets.take(source(49_999), now).is_err());
+        let wait = buckets.take(source(49_999), now).expect_err("no more");
+        assert_eq!(buckets.is_empty(source(49_998), now), Some(wait));
+        assert_eq!(buckets.is_empty(source(1), now), None);
 
         let later = now + Duration::from_secs(10);
         assert_eq!(buckets.take(source(50_000), later), Ok(()));
