@@ -160,12 +160,13 @@ impl Api {
         })
     }
 
-    /// Changes what is stored, and then what follows from it, which is told
-    /// whether that is news. Goes on to its end even if nobody waits for the
-    /// answer any more.
+    /// Does what must not wait for the disk, nor depend on it; changes what is
+    /// stored; and then does what follows from it, which is told whether that is
+    /// news. Goes on to its end even if nobody waits for the answer any more.
     async fn change(
         &self,
         under_way: Option<UnderWay>,
+        at_once: impl FnOnce(&Self) + Send + 'static,
         change: impl FnOnce(&mut Writing<'_>) -> Result<Outcome, Refused> + Send + 'static,
         then: impl FnOnce(&Self, bool) + Send + 'static,
     ) -> Result<Kept, Problem> {
@@ -173,6 +174,7 @@ impl Api {
         let done = spawn_blocking(move || {
             let store = api.clinic().store();
             let now = UnixTime::now();
+            at_once(&api);
             let claim = under_way.as_ref().map(|under_way| &under_way.claim);
             let outcome = store.write(|writing| once(writing, claim, now, change))?;
             then(&api, outcome.is_news);

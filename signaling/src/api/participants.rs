@@ -1,5 +1,7 @@
 //! The people in a session: listed, removed, their tokens revoked.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -276,18 +278,30 @@ impl Removal {
         kept: Kept,
     ) -> Result<Kept, Problem> {
         let (room, bearer) = (self.session.room.clone(), self.bearer.clone());
+        let removal = Arc::new(self);
         api.change(
             under_way,
+            {
+                let removal = removal.clone();
+                move |api| removal.send_away(api)
+            },
             move |writing| {
                 let is_news = decisions::revoke(writing, &room, &bearer, UnixTime::now())?;
                 Ok(Outcome { kept, is_news })
             },
-            move |api, is_news| self.follow(api, is_news),
+            move |api, is_news| {
+                // Somebody may have come in between.
+                removal.send_away(api);
+                if is_news {
+                    let Removal { by, session, .. } = &*removal;
+                    api.audit(by, session, removal.person.clone(), removal.action.clone());
+                }
+            },
         )
         .await
     }
 
-    fn follow(self, api: &Api, is_news: bool) {
+    fn send_away(&self, api: &Api) {
         let (rooms, room) = (api.rooms(), &self.session.room);
         match &self.bearer {
             Bearer::Token(id) => rooms.remove(room, id),
@@ -299,9 +313,6 @@ impl Removal {
                     rooms.remove(room, &there.token_id);
                 }
             }
-        }
-        if is_news {
-            api.audit(&self.by, &self.session, self.person, self.action);
         }
     }
 }
@@ -380,5 +391,139 @@ impl ParticipantView {
             token_id: participant.token_id.clone(),
             joined_at: timestamp::format(participant.joined),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+    use std::thread;
+    use std::time::Duration;
+
+    use sfu::identity::ParticipantId;
+
+    use super::super::ApiSettings;
+    use super::*;
+    use crate::audit::AuditLog;
+    use crate::clinic::example::{NOW, clinic, session};
+    use crate::clinic::{Clinic, Refused};
+    use crate::limits::{Rate, TrustedProxies};
+    use crate::room;
+    use crate::store::StoreError;
+
+    #[tokio::test]
+    async fn who_is_removed_goes_at_once_while_the_disk_stands_still() {
+        let clinic = clinic(false);
+        let (api, rooms) = api(&clinic);
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let disk = thread::spawn(move || {
+            clinic.store().write(|_| {
+                tell.send(()).expect("somebody waits");
+                let _ = released.recv();
+                Ok::<_, StoreError>(())
+            })
+        });
+        told.recv().expect("it begins");
+
+        let removing = tokio::spawn(async move { carry_out(&api).await });
+        while rooms.removed() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!removing.is_finished());
+
+        release.send(()).expect("it stands still");
+        disk.join().expect("no panic").expect("it is written");
+        assert!(removing.await.expect("no panic").is_ok());
+        // Somebody may have come back in between.
+        assert_eq!(rooms.removed(), 2);
+    }
+
+    #[tokio::test]
+    async fn who_is_removed_goes_though_it_cannot_be_stored() {
+        let clinic = clinic(false);
+        let (api, rooms) = api(&clinic);
+        let is_full = (0..1_000).find(|number| {
+            let other = Bearer::Token(format!("other-{number}"));
+            let revoked = clinic
+                .store()
+                .write(|writing| decisions::revoke(writing, "q", &other, NOW));
+            revoked == Err(Refused::Full)
+        });
+
+        let outcome = carry_out(&api).await;
+
+        assert!(is_full.is_some() && outcome.is_err());
+        assert_eq!(rooms.removed(), 1);
+        // What is known already takes no more space.
+        let known = Bearer::Token("other-0".into());
+        let again = clinic
+            .store()
+            .write(|writing| decisions::revoke(writing, "q", &known, NOW));
+        assert_eq!(again, Ok(false));
+    }
+
+    async fn carry_out(api: &Api) -> Result<Kept, Problem> {
+        let removal = Removal {
+            bearer: Bearer::Token("t".into()),
+            by: "key".into(),
+            session: session("r"),
+            action: Action::Remove,
+            person: None,
+        };
+        let kept = Kept {
+            status: 204,
+            location: None,
+            body: String::new(),
+        };
+        removal.carry_out(api, None, kept).await
+    }
+
+    /// How often somebody was removed.
+    #[derive(Default, Debug)]
+    struct Rooms(Mutex<usize>);
+
+    impl Rooms {
+        fn removed(&self) -> usize {
+            *self.0.lock().expect("nobody panics")
+        }
+    }
+
+    impl LiveRooms for Rooms {
+        fn participants(&self, _: &str) -> Vec<LiveParticipant> {
+            Vec::new()
+        }
+
+        fn waiting(&self, _: &str) -> Vec<LiveParticipant> {
+            Vec::new()
+        }
+
+        fn bearer(&self, _: &str, _: ParticipantId) -> Option<room::Bearer> {
+            None
+        }
+
+        fn remove(&self, room: &str, token_id: &str) {
+            assert_eq!((room, token_id), ("r", "t"));
+            *self.0.lock().expect("nobody panics") += 1;
+        }
+
+        fn open(&self, _: &str, _: &str) {}
+
+        fn end(&self, _: &str) {}
+    }
+
+    fn api(clinic: &Clinic) -> (Api, Arc<Rooms>) {
+        let rate = Rate {
+            per_second: 1,
+            burst: 1,
+        };
+        let settings = ApiSettings {
+            requests: rate,
+            refusals: rate,
+            trusted_proxies: TrustedProxies::default(),
+        };
+        let rooms = Arc::new(Rooms::default());
+        let api = Api::new(settings, clinic.clone(), rooms.clone(), Arc::new(AuditLog));
+        (api, rooms)
     }
 }

@@ -178,6 +178,7 @@ pub(super) async fn open(State(api): State<Api>, request: Request) -> Result<Res
     let kept = api
         .change(
             under_way,
+            |_| {},
             move |writing| {
                 sessions::open(writing, &session, now)?;
                 let kept = Kept {
@@ -302,10 +303,14 @@ pub(super) async fn end(
     let session = find(&api, &id).await?;
     let caller = change.caller.id().to_owned();
     let now = UnixTime::now();
-    let (id, room) = (session.id.clone(), session.room.clone());
+    let id = session.id.clone();
     let kept = api
         .change(
             under_way,
+            {
+                let session = session.clone();
+                move |api| end_room(api, &session)
+            },
             move |writing| {
                 let (session, is_news) = sessions::end(writing, &id, now)?;
                 let kept = Kept {
@@ -316,10 +321,8 @@ pub(super) async fn end(
                 Ok(Outcome { kept, is_news })
             },
             move |api, is_news| {
-                // The room may be another session's by now.
-                if api.clinic().is_latest(&session) {
-                    api.rooms().end(&room);
-                }
+                // Somebody may have come in between.
+                end_room(api, &session);
                 if is_news {
                     api.audit(&caller, &session, None, Action::End);
                 }
@@ -327,6 +330,13 @@ pub(super) async fn end(
         )
         .await?;
     Ok(answer(kept))
+}
+
+/// Ends a session's room, unless it is another's by now.
+fn end_room(api: &Api, session: &Session) {
+    if api.clinic().is_latest(session) {
+        api.rooms().end(&session.room);
+    }
 }
 
 /// The session with this id.

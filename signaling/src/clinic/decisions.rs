@@ -333,16 +333,16 @@ pub(crate) fn revoke(
     bearer: &Bearer,
     now: UnixTime,
 ) -> Result<bool, Refused> {
-    if writing.count(&REVOCATIONS)? >= MOST_REVOCATIONS {
+    let name = writing.name(&revocation_parts(room, bearer));
+    let is_news = writing.get(&REVOCATIONS, &name)?.is_none();
+    if is_news && writing.count(&REVOCATIONS)? >= MOST_REVOCATIONS {
         return Err(Refused::Full);
     }
-    let name = writing.name(&revocation_parts(room, bearer));
     let revocation = Revocation {
         room: room.to_owned(),
         bearer: bearer.clone(),
         at: now.0,
     };
-    let is_news = writing.get(&REVOCATIONS, &name)?.is_none();
     writing.put(&REVOCATIONS, &name, &revocation)?;
     Ok(is_news)
 }
