@@ -35,6 +35,13 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     idle = await people[0]!.newPage();
     idleSince = Date.now();
     await idle.goto(gathering.server.link(await gathering.server.token('idle', 'client')));
+    // To speak is a sign of life, and these browsers' microphones are never quiet.
+    const microphone = idle.locator('.controls .microphone');
+    await microphone.filter({ hasText: /Mute/ }).waitFor();
+    await microphone.evaluate((button: HTMLElement) => {
+      button.click();
+    });
+    await microphone.filter({ hasText: /Unmute/ }).waitFor();
     const warning = idle.locator('.prompt[data-subject=inactivity]', { hasText: 'still here' });
     warned = warning.waitFor({ timeout: 60_000 }).then(
       () => true,
