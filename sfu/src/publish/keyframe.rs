@@ -45,7 +45,7 @@ impl KeyFrameRequests {
     /// Whether to send a request now, of a stream that something came of last
     /// at `last_media`. It is repeated until a key frame comes, since both it
     /// and the frame can get lost; but a camera that is off is asked only a few
-    /// times more, and then with its next packet.
+    /// times for each wish, and then with its next packet.
     pub fn poll(&mut self, now: Instant, last_media: Instant) -> bool {
         if !self.is_wanted {
             return false;
