@@ -568,7 +568,7 @@ impl Trial {
                     return;
                 };
                 let before = self.model.clone();
-                let effects = self.room.cut_off(&undertaking);
+                let effects = self.room.cut_off(&undertaking, Instant::now());
                 self.model.cut(&deed.1);
                 self.slow.push((undertaking, deed));
                 self.compare(&before, effects);

@@ -70,6 +70,27 @@ impl Undertaking {
     pub fn decisions(&self) -> &[Decision] {
         &self.decisions
     }
+
+    /// What is done once it is on record, though nobody is there any more.
+    pub fn action(&self) -> Option<Action> {
+        match &self.deed {
+            Deed::Accept { version, hash, .. } => Some(Action::AcceptConsent {
+                version: version.clone(),
+                hash: *hash,
+            }),
+            Deed::Remove { .. } => Some(Action::Remove),
+            Deed::End => Some(Action::End),
+            Deed::Admit(_) | Deed::Lock(_) => None,
+        }
+    }
+
+    /// Whom it removes.
+    pub fn target(&self) -> Option<ParticipantId> {
+        match self.deed {
+            Deed::Remove { id, .. } => Some(id),
+            _ => None,
+        }
+    }
 }
 
 impl From<Vec<Effect>> for Decided {
@@ -212,7 +233,7 @@ impl Room {
 
     /// Silences at once whom an undertaking sends away, and lets them hear
     /// nothing more, while it is not on record yet: nobody is told so before.
-    pub fn cut_off(&mut self, undertaking: &Undertaking) -> Vec<Effect> {
+    pub fn cut_off(&mut self, undertaking: &Undertaking, now: Instant) -> Vec<Effect> {
         let is_meant = |token: &str| match &undertaking.deed {
             Deed::Remove { token_id, .. } => token == token_id,
             Deed::End => true,
@@ -224,7 +245,7 @@ impl Room {
             .map(|member| member.id)
             .collect();
         let mut effects: Vec<_> = meant.iter().copied().map(Effect::CutOff).collect();
-        effects.extend(meant.into_iter().flat_map(|id| self.silence(id)));
+        effects.extend(meant.into_iter().flat_map(|id| self.silence(id, now)));
         effects
     }
 

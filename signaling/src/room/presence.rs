@@ -89,7 +89,9 @@ impl Room {
         if leaver.negotiated.is_some() {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
-        effects.extend(tell(self.delivery.leave(id, now)));
+        if !leaver.is_cut_off {
+            effects.extend(tell(self.delivery.leave(id, now)));
+        }
         effects.extend(self.tell_codecs(None));
         effects.extend(self.hand_over());
         if could_admit {
@@ -99,8 +101,9 @@ impl Room {
         effects
     }
 
-    /// Passes nothing on any more of what somebody sends, and nothing to it.
-    pub(super) fn silence(&mut self, id: ParticipantId) -> Vec<Effect> {
+    /// Passes nothing on any more of what somebody sends, and nothing to it. Of
+    /// the group it is no member any more, so that nobody waits for its commits.
+    pub(super) fn silence(&mut self, id: ParticipantId, now: Instant) -> Vec<Effect> {
         let Some(index) = self.position(id) else {
             return Vec::new();
         };
@@ -119,6 +122,7 @@ impl Room {
             effects.push(Effect::Media(Command::Leave { participant: id }));
         }
         effects.extend(self.tell_of(index));
+        effects.extend(tell(self.delivery.leave(id, now)));
         effects.extend(self.hand_over());
         effects
     }

@@ -219,7 +219,9 @@ impl Room {
             return Vec::new();
         }
         member.reconnecting = reconnecting;
-        self.delivery.set_away(id, reconnecting, now);
+        if !member.is_cut_off {
+            self.delivery.set_away(id, reconnecting, now);
+        }
         self.tell_of(index)
     }
 

@@ -93,6 +93,10 @@ struct Stay {
 #[must_use = "the room waits for it"]
 pub(super) struct Order {
     room: RoomId,
+    room_name: String,
+    session: Option<String>,
+    by: Person,
+    target: Option<Person>,
     undertaking: Undertaking,
     recorded: Recorded,
 }
@@ -334,6 +338,10 @@ impl Register {
         } = request::handle(&mut open.room, id, message, now, time);
         let order = undertaking.map(|undertaking| Order {
             room,
+            room_name: stay.room.clone(),
+            session: stay.session.clone(),
+            by: stay.person.clone(),
+            target: undertaking.target().and_then(|id| self.person(stay, id)),
             recorded: self.sessions.record(
                 &stay.room,
                 stay.session.as_deref(),
@@ -358,11 +366,32 @@ impl Register {
         }
     }
 
-    /// Carries an order out that is on disk, or could not be written.
+    /// Carries an order out that is on disk, or could not be written. If all have
+    /// left by then, it is still put on record what was done.
     pub(super) fn conclude(&mut self, order: Order, is_written: bool) {
         let Order {
-            room, undertaking, ..
+            room,
+            room_name,
+            session,
+            by,
+            target,
+            undertaking,
+            ..
         } = order;
+        if !self.names.contains_key(&room) {
+            let Some(action) = undertaking.action().filter(|_| is_written) else {
+                return;
+            };
+            return self.audit.record(&AuditEvent {
+                at: UnixTime::now(),
+                session,
+                room: Some(room),
+                room_name,
+                actor: Actor::Person(by),
+                target,
+                action,
+            });
+        }
         self.update_room(room, |room| {
             room.conclude(undertaking, is_written, Instant::now())
         });
@@ -370,7 +399,9 @@ impl Register {
 
     /// Silences whom an order sends away.
     pub(super) fn cut_off(&mut self, order: &Order) {
-        self.update_room(order.room, |room| room.cut_off(&order.undertaking));
+        self.update_room(order.room, |room| {
+            room.cut_off(&order.undertaking, Instant::now())
+        });
     }
 
     /// Hands what somebody says to its room. Nothing happens when it has left,
@@ -658,15 +689,17 @@ impl std::fmt::Debug for Register {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use sfu::transport::Fingerprint;
     use sfu::worker::command::Command;
 
     use super::*;
-    use crate::audit::AuditLog;
+    use crate::audit::{Action, AuditLog};
     use crate::clinic::example::{admission, session};
     use crate::clinic::{Clinic, ClinicSettings, Session, sessions};
     use crate::protocol::Role;
-    use crate::room::SessionPolicy;
+    use crate::room::{Consent, SessionPolicy};
     use crate::store::tables::OPEN_ROOMS;
     use crate::store::{Store, StoreError};
 
@@ -803,6 +836,45 @@ mod tests {
         register.join(CAT, client, Outbox::new()).expect("it may");
         assert!(register.is_in(ANN));
         assert!(!register.is_in(CAT), "she was let in to another meeting");
+    }
+
+    #[test]
+    fn what_was_done_is_in_the_log_though_all_have_left_before_it_was_on_disk() {
+        let consent = Consent {
+            version: "1".into(),
+            text: "I agree.".into(),
+        };
+        let (version, hash) = (consent.version.clone(), consent.hash());
+        let (mut register, _) = register_by(SessionPolicy {
+            consent: Some(consent),
+            ..SessionPolicy::default()
+        });
+        let audit = Arc::new(Audit::default());
+        register.audit = audit.clone();
+        join(&mut register, ANN, "r");
+        let accept = ClientMessage::AcceptConsent {
+            hash: URL_SAFE_NO_PAD.encode(hash),
+        };
+        let order = register.request(ANN, accept).expect("it is the text");
+
+        register.leave(ANN);
+        register.conclude(order, true);
+
+        let events = audit.0.lock().expect("nobody panics");
+        let last = events.last().expect("there is one");
+        assert_eq!(last.action, Action::AcceptConsent { version, hash });
+        assert!(matches!(&last.actor, Actor::Person(by) if by.participant == ANN));
+        assert_eq!(last.room_name, "r");
+    }
+
+    #[derive(Default, Debug)]
+    struct Audit(std::sync::Mutex<Vec<AuditEvent>>);
+
+    impl AuditSink for Audit {
+        fn record(&self, event: &AuditEvent) {
+            let mut events = self.0.lock().expect("nobody panics");
+            events.push(event.clone());
+        }
     }
 
     struct TwoWorkers(WorkerAddress);

@@ -1,4 +1,4 @@
-//! Who is on its way in while the session is being ended.
+//! What a decision changes before it is on record.
 
 use std::time::Instant;
 
@@ -6,13 +6,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::{ParticipantId, RoomId};
 use signaling::access::{Permissions, UnixTime};
-use signaling::protocol::Role;
+use signaling::protocol::{GroupReport, Opaque, Role, ServerMessage};
 use signaling::room::{
-    Arrival, Consent, Decided, Room, RoomSize, Rules, SessionPolicy, Standing, Undertaking,
+    Arrival, Consent, Decided, Effect, Entrance, Room, RoomSize, Rules, SessionPolicy, Standing,
+    Undertaking,
 };
 
 #[test]
-fn nobody_is_let_in_any_more() {
+fn nobody_is_let_in_while_the_session_is_being_ended() {
     let now = Instant::now();
     let mut room = room(SessionPolicy {
         waiting_room: true,
@@ -34,7 +35,7 @@ fn nobody_is_let_in_any_more() {
 }
 
 #[test]
-fn nobody_comes_in_by_accepting_the_text() {
+fn nobody_comes_in_by_accepting_the_text_while_the_session_is_being_ended() {
     let consent = Consent {
         version: "1".into(),
         text: "I agree.".into(),
@@ -61,22 +62,61 @@ fn nobody_comes_in_by_accepting_the_text() {
     assert!(room.participants().eq([HOST]));
 }
 
+#[test]
+fn nobody_waits_to_be_added_to_the_group_by_one_who_is_being_removed() {
+    let now = Instant::now();
+    let mut room = room(SessionPolicy::default());
+    let alone = Entrance::KeyPackage(None);
+    let arrived = room.arrive(arrival(BEN, Role::Client, Some(alone)), now);
+    arrived.expect("there is room");
+    let report = GroupReport {
+        epoch: 0,
+        transcript_hash: opaque("hash"),
+        leaf: 0,
+        group_info: None,
+        commits: Vec::new(),
+    };
+    let _ = room.deliver(BEN, |delivery| delivery.report(BEN, report, now));
+    let newcomer = Entrance::KeyPackage(Some(opaque("key")));
+    let arrived = room.arrive(arrival(HOST, Role::Host, Some(newcomer)), now);
+    let is_to_create = |effects: &[Effect]| {
+        let create = Effect::Tell(HOST, ServerMessage::MlsCreate {});
+        effects.contains(&create)
+    };
+    assert!(!is_to_create(&arrived.expect("there is room")));
+
+    let removal = undertaking(room.decide_remove(HOST, BEN));
+    assert!(is_to_create(&room.cut_off(&removal, now)));
+
+    // That the socket goes meanwhile is no news to the group.
+    let _ = room.set_reconnecting(BEN, true, now);
+    assert!(!is_to_create(&room.conclude(removal, true, now)));
+    assert!(room.participants().eq([HOST]));
+}
+
 fn undertaking(decided: Decided) -> Undertaking {
     decided.undertaking.expect("it may")
 }
 
 fn arrive(room: &mut Room, id: ParticipantId, role: Role) {
-    let arrival = Arrival {
+    let arrived = room.arrive(arrival(id, role, None), Instant::now());
+    arrived.expect("there is room");
+}
+
+fn arrival(id: ParticipantId, role: Role, entrance: Option<Entrance>) -> Arrival {
+    Arrival {
         id,
         role,
         permissions: Permissions::of(role),
         subject: id.to_string(),
         token_id: id.to_string(),
         standing: Standing::default(),
-        entrance: None,
-    };
-    let arrived = room.arrive(arrival, Instant::now());
-    arrived.expect("there is room");
+        entrance,
+    }
+}
+
+fn opaque(text: &str) -> Opaque {
+    text.to_owned().try_into().expect("it is base64url")
 }
 
 fn room(policy: SessionPolicy) -> Room {
