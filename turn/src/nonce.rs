@@ -78,8 +78,8 @@ impl Nonces {
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
 
 /// The nonce cookie, and the feature that is offered: password algorithms,
-/// which is bit 0 (RFC 8489 §18.1).
-const COOKIE: &[u8] = b"obMatJos2AAAB";
+/// which is bit 0, the leftmost (RFC 8489 §9.2, §18.1).
+const COOKIE: &[u8] = b"obMatJos2gAAA";
 /// A time, and a signature as far as it is of use.
 const RAW: usize = 16;
 const ENCODED: usize = 22;

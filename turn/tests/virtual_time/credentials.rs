@@ -27,9 +27,10 @@ fn who_shows_nothing_is_told_what_to_show() {
 
         assert_eq!(answer.code(), 401);
         assert_eq!(answer.get(Attribute::REALM), Some(REALM.as_bytes()));
-        // The nonce cookie with password algorithms, bit 0 of 24.
+        // The nonce cookie with password algorithms, which is bit 0 of 24, the
+        // leftmost, as RFC 8656 §20 shows it.
         let nonce = answer.get(Attribute::NONCE).expect("a nonce");
-        assert!(nonce.starts_with(b"obMatJos2AAAB"));
+        assert!(nonce.starts_with(b"obMatJos2gAAA"));
         assert_eq!(
             answer.get(Attribute::PASSWORD_ALGORITHMS),
             Some(&[0, 2, 0, 0, 0, 1, 0, 0][..])
@@ -293,7 +294,7 @@ fn nonces_are_of_one_server_only() {
     let request = alice.allocate();
 
     assert_eq!(another.code(&alice, &request), 438);
-    alice.nonce = b"obMatJos2AAAB".to_vec();
+    alice.nonce = b"obMatJos2gAAA".to_vec();
     let request = alice.allocate();
     assert_eq!(one.code(&alice, &request), 438);
 }
