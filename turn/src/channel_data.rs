@@ -44,15 +44,13 @@ pub struct ChannelData<'a> {
 
 impl<'a> ChannelData<'a> {
     /// Reads a datagram or a frame of a stream. What follows the data is
-    /// padding.
+    /// padding, of up to three bytes (RFC 8656 §12.5).
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (&[high, low, length_high, length_low], rest) = bytes.split_first_chunk()?;
         let channel = ChannelNumber::new(u16::from_be_bytes([high, low]))?;
         let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        Some(Self {
-            channel,
-            data: rest.get(..length)?,
-        })
+        let (data, padding) = rest.split_at_checked(length)?;
+        (padding.len() < 4).then_some(Self { channel, data })
     }
 }
 
@@ -111,6 +109,10 @@ mod tests {
         let whole = [0x40, 0, 0, 4, 1, 2, 3, 4];
         for length in 0..whole.len() {
             assert_eq!(ChannelData::read(&whole[..length]), None);
+        }
+        for longer in 4..10 {
+            let longer = [&whole[..], &vec![0; longer]].concat();
+            assert_eq!(ChannelData::read(&longer), None);
         }
     }
 }

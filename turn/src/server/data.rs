@@ -143,9 +143,7 @@ impl Server {
         frame: &[u8],
         output: &mut Output,
     ) -> Result<(), Nonsense> {
-        let frame = ChannelData::read(frame)
-            .filter(|frame| self.config.channels.contain(frame.channel))
-            .ok_or(Nonsense)?;
+        let frame = ChannelData::read(frame).ok_or(Nonsense)?;
         let Some(key) = self.ready(now, &client) else {
             self.statistics.dropped.unknown += 1;
             return Ok(());

@@ -150,7 +150,9 @@ impl<'a> Message<'a> {
                     true
                 }
                 Attribute::MESSAGE_INTEGRITY_SHA256 if self.sha256.is_none() => {
-                    if !(16..=32).contains(&value.len()) || !value.len().is_multiple_of(4) {
+                    // A usage may allow fewer bytes (RFC 8489 §14.6), but
+                    // TURN does not.
+                    if value.len() != 32 {
                         return false;
                     }
                     self.sha256 = Some(at);
@@ -325,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_signature_of_another_length_spoils_it() {
-        for length in [0, 4, 12, 18, 36] {
+        for length in [0, 4, 12, 16, 18, 20, 24, 28, 36] {
             let bytes = message(|writer| {
                 writer.attribute(Attribute::MESSAGE_INTEGRITY_SHA256, &[0; 36][..length]);
             });

@@ -88,7 +88,6 @@ fn nonsense_ends_a_connection_and_its_allocation() {
     for nonsense in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         b"\x16\x03\x01\x02\x00\x01",
-        &[0x50, 0, 0, 4, 1, 2, 3, 4],
         &[0x80],
         &[0, 1, 0xFF, 0xFC],
         &[0, 1, 0, 2],
@@ -116,6 +115,26 @@ fn nonsense_ends_a_connection_and_its_allocation() {
             assert!(network.ask(&alice, &request).is_none());
         }
     }
+}
+
+#[test]
+fn data_on_a_reserved_channel_is_dropped_and_what_follows_is_read() {
+    let mut network = Network::new();
+    let mut alice = alice();
+    network.bound(&mut alice, 0x4000, HERE);
+    for number in [0x5000, 0x7FFF] {
+        let bytes = [
+            on_channel(number, b"one", true),
+            on_channel(0x4000, b"two", true),
+        ];
+        network.send(&alice, &bytes.concat());
+
+        let (_, data) = network.to_peers.pop().expect("what follows");
+        assert_eq!(data, b"two");
+        assert!(network.to_peers.is_empty());
+    }
+    assert_eq!(network.requests, []);
+    assert_eq!(network.server.statistics().dropped.not_permitted, 2);
 }
 
 #[test]
