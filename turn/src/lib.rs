@@ -22,9 +22,9 @@
 //! - Then it sends the output's trains in their order, does its requests, and
 //!   clears it. Sending may fail: over UDP all are lost the same way. A stream
 //!   whose client does not read must be bounded: once more waits for it than
-//!   the driver likes, [`Train`]s for it that hold channel data or Data
-//!   indications may be left out whole, never in part, or the connection
-//!   closed and [`Server::close_stream`] called.
+//!   the driver likes, [`Train`]s for it that are no answers may be left out
+//!   whole, never in part, or the connection closed and
+//!   [`Server::close_stream`] called.
 //! - It gives back to the server whatever peers in this process send to an
 //!   address that [`Server::is_relayed`].
 //! - Now and then, and when the system's clock was set, it calls

@@ -7,8 +7,8 @@ use crate::address::{Family, FiveTuple};
 
 /// A buffer of the driver's, which it hands to the server with each call, and
 /// empties when it likes: after each call, or after all that one wake of its
-/// thread brought. It grows by what comes in, so by a few bytes for each byte
-/// that is handed to the server.
+/// thread brought. It grows by what comes in: by a few bytes for each byte that
+/// is handed to the server, and by a [`Train`] for each packet at the most.
 #[derive(Debug, Default)]
 pub struct Output {
     bytes: Vec<u8>,
@@ -25,6 +25,8 @@ pub struct Train {
     /// The length of each datagram but the last, which may be shorter. Of no
     /// meaning for a stream.
     pub segment_length: usize,
+    /// Whether it answers requests: all of it, or nothing.
+    pub is_answer: bool,
 }
 
 /// Where bytes go.
@@ -114,13 +116,23 @@ impl Output {
         self.requests.push(request);
     }
 
-    /// Adds what `write` appends: one datagram, or a piece of a stream. What
-    /// goes the same way as the one before becomes one train with it.
+    /// Adds data that `write` appends: one datagram, or a piece of a stream.
+    /// What goes the same way as the one before becomes one train with it.
     pub(crate) fn push(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>)) {
+        self.append(to, false, write);
+    }
+
+    /// Adds an answer, likewise.
+    pub(crate) fn push_answer(&mut self, client: FiveTuple, write: impl FnOnce(&mut Vec<u8>)) {
+        self.append(Destination::Client(client), true, write);
+    }
+
+    fn append(&mut self, to: Destination, is_answer: bool, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let length = self.bytes.len() - start;
         if let Some(last) = self.trains.last_mut()
+            && last.is_answer == is_answer
             && last.takes(to, length)
         {
             last.range.end += length;
@@ -130,6 +142,7 @@ impl Output {
             to,
             range: start..start + length,
             segment_length: length,
+            is_answer,
         });
     }
 }
@@ -137,7 +150,8 @@ impl Output {
 impl Train {
     /// Whether another datagram of this length can follow.
     fn takes(&self, to: Destination, length: usize) -> bool {
-        if self.to != to {
+        let so_far = self.range.len();
+        if self.to != to || so_far + length > LONGEST_TRAIN {
             return false;
         }
         if let Destination::Client(client) = to
@@ -145,12 +159,10 @@ impl Train {
         {
             return true;
         }
-        let so_far = self.range.len();
         self.segment_length > 0
             && (1..=self.segment_length).contains(&length)
             && so_far.is_multiple_of(self.segment_length)
             && so_far / self.segment_length < MOST_SEGMENTS
-            && so_far + length <= LONGEST_TRAIN
     }
 }
 
@@ -163,19 +175,19 @@ mod tests {
     use super::*;
     use crate::address::Transport;
 
-    fn client(transport: Transport) -> Destination {
-        Destination::Client(FiveTuple {
+    fn client(transport: Transport) -> FiveTuple {
+        FiveTuple {
             transport,
             server: "192.0.2.1:3478".parse().unwrap(),
             client: "198.51.100.1:5000".parse().unwrap(),
-        })
+        }
     }
 
     /// The lengths of the trains that datagrams of these lengths become.
     fn trains(transport: Transport, lengths: &[usize]) -> Vec<(usize, usize)> {
         let mut output = Output::new();
         for length in lengths {
-            output.push(client(transport), |bytes| {
+            output.push(Destination::Client(client(transport)), |bytes| {
                 bytes.resize(bytes.len() + length, 1);
             });
         }
@@ -201,5 +213,30 @@ mod tests {
     #[test]
     fn a_stream_has_no_datagrams() {
         assert_eq!(trains(Transport::Tls, &[8, 100, 9]), [(117, 8)]);
+        let trains = trains(Transport::Tls, &[4000; 17]);
+        assert_eq!(trains, [(64_000, 4000), (4000, 4000)]);
+    }
+
+    #[test]
+    fn answers_and_data_are_never_one_train() {
+        for transport in [Transport::Udp, Transport::Tls] {
+            let client = client(transport);
+            let mut output = Output::new();
+            for is_answer in [false, false, true, true, false] {
+                let write = |bytes: &mut Vec<u8>| bytes.extend([1; 8]);
+                if is_answer {
+                    output.push_answer(client, write);
+                } else {
+                    output.push(Destination::Client(client), write);
+                }
+            }
+
+            let trains: Vec<_> = output
+                .trains()
+                .iter()
+                .map(|train| (train.is_answer, output.bytes(train).len()))
+                .collect();
+            assert_eq!(trains, [(false, 16), (true, 16), (false, 8)]);
+        }
     }
 }

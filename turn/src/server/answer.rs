@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Server;
 use super::authentication::Identity;
 use crate::address::FiveTuple;
-use crate::output::{Destination, Output};
+use crate::output::Output;
 use crate::stun::{
     Attribute, Class, ErrorCode, Integrity, Key, Message, Method, PasswordAlgorithm, Transaction,
     Writer,
@@ -38,7 +38,7 @@ impl Question {
         output: &mut Output,
         write: impl FnOnce(&mut Writer),
     ) {
-        output.push(Destination::Client(client), |bytes| {
+        output.push_answer(client, |bytes| {
             let mut writer = Writer::new(bytes, class, self.method, self.transaction);
             write(&mut writer);
             if let Some((integrity, key)) = &self.signature {

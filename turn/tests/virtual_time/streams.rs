@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use turn::stun::{Attribute, Class, Message, Method};
-use turn::{Config, Footprint, Limits, Request, Transport};
+use turn::{Config, Footprint, Limits, Output, Request, Transport};
 
 use crate::client::{Client, on_channel};
 use crate::network::{HERE, Network, address, config};
@@ -135,6 +135,32 @@ fn data_on_a_reserved_channel_is_dropped_and_what_follows_is_read() {
     }
     assert_eq!(network.requests, []);
     assert_eq!(network.server.statistics().dropped.not_permitted, 2);
+}
+
+#[test]
+fn answers_can_be_told_from_data_that_may_be_left_out() {
+    let mut network = Network::new();
+    let mut alice = alice();
+    let relayed = network.bound(&mut alice, 0x4000, HERE);
+    let refresh = alice.refresh(600);
+    let mut output = Output::new();
+
+    let (now, peer) = (network.now, address(HERE));
+    let server = &mut network.server;
+    server.from_peer(now, relayed, peer, b"before", 6, &mut output);
+    server.handle_stream(now, alice.five_tuple, &refresh, &mut output);
+    server.from_peer(now, relayed, peer, b"after", 5, &mut output);
+
+    let frames_of = |is_answer: bool| -> Vec<u8> {
+        let trains = output.trains().iter();
+        trains
+            .filter(|train| train.is_answer == is_answer)
+            .flat_map(|train| frames(output.bytes(train)))
+            .map(|frame| frame[0])
+            .collect()
+    };
+    assert_eq!(frames_of(true), [0x01]);
+    assert_eq!(frames_of(false), [0x40, 0x40]);
 }
 
 #[test]
