@@ -1,5 +1,5 @@
-//! Nonces that need no list: each holds the time, and a signature over that
-//! and the client's address (RFC 8489 §9.2, §14.10).
+//! Nonces that need no list: each holds the time, and a signature over that,
+//! the client's address and ours (RFC 8489 §9.2, §14.10).
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -10,6 +10,14 @@ use ring::hmac;
 use subtle::ConstantTimeEq;
 
 use crate::address::FiveTuple;
+
+/// How old a nonce is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Age {
+    /// Less than [`LIFETIME`].
+    Fresh,
+    Stale,
+}
 
 /// Gives out nonces and knows them again.
 #[derive(Debug)]
@@ -31,32 +39,39 @@ impl Nonces {
         self.issued_at(self.seconds(now), client)
     }
 
-    /// Whether this client was given it lately.
-    pub(crate) fn is_fresh(&self, now: Instant, client: &FiveTuple, nonce: &[u8]) -> bool {
-        let Some(encoded) = nonce.strip_prefix(COOKIE) else {
-            return false;
-        };
+    /// How long ago this client was given it; `None` if it was not.
+    pub(crate) fn age(&self, now: Instant, client: &FiveTuple, nonce: &[u8]) -> Option<Age> {
+        let encoded = nonce.strip_prefix(COOKIE)?;
         let mut bytes = [0; RAW];
         if encoded.len() != ENCODED || STANDARD_NO_PAD.decode_slice(encoded, &mut bytes) != Ok(RAW)
         {
-            return false;
+            return None;
         }
         let [a, b, c, d, ..] = bytes;
         let seconds = u32::from_be_bytes([a, b, c, d]);
-        let age = self.seconds(now).checked_sub(seconds);
-        let is_young = age.is_some_and(|age| u64::from(age) < LIFETIME.as_secs());
-        is_young && self.issued_at(seconds, client).ct_eq(nonce).into()
+        let age = self.seconds(now).checked_sub(seconds)?;
+        let is_ours: bool = self.issued_at(seconds, client).ct_eq(nonce).into();
+        let is_young = u64::from(age) < LIFETIME.as_secs();
+        is_ours.then_some(if is_young { Age::Fresh } else { Age::Stale })
     }
 
     fn issued_at(&self, seconds: u32, client: &FiveTuple) -> [u8; LENGTH] {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(&seconds.to_be_bytes());
         context.update(&[client.transport as u8]);
-        match client.client.ip() {
-            IpAddr::V4(address) => context.update(&address.octets()),
-            IpAddr::V6(address) => context.update(&address.octets()),
+        for address in [client.client, client.server] {
+            match address.ip() {
+                IpAddr::V4(address) => {
+                    context.update(&[4]);
+                    context.update(&address.octets());
+                }
+                IpAddr::V6(address) => {
+                    context.update(&[6]);
+                    context.update(&address.octets());
+                }
+            }
+            context.update(&address.port().to_be_bytes());
         }
-        context.update(&client.client.port().to_be_bytes());
         let tag = context.sign();
         let mut raw = [0; RAW];
         raw[..4].copy_from_slice(&seconds.to_be_bytes());
@@ -107,21 +122,26 @@ mod tests {
         let alice = client("198.51.100.1:5000");
         let nonce = nonces.issue(now, &alice);
 
-        let is_fresh = |after, client| nonces.is_fresh(now + after, &client, &nonce);
-        assert!(is_fresh(Duration::ZERO, alice));
-        assert!(is_fresh(Duration::from_secs(599), alice));
-        assert!(!is_fresh(LIFETIME, alice));
-        assert!(!is_fresh(Duration::ZERO, client("198.51.100.1:5001")));
-        assert!(!is_fresh(Duration::ZERO, client("198.51.100.2:5000")));
+        let age = |after, client| nonces.age(now + after, &client, &nonce);
+        assert_eq!(age(Duration::ZERO, alice), Some(Age::Fresh));
+        assert_eq!(age(Duration::from_secs(599), alice), Some(Age::Fresh));
+        assert_eq!(age(LIFETIME, alice), Some(Age::Stale));
+        assert_eq!(age(Duration::from_hours(50), alice), Some(Age::Stale));
+        assert_eq!(age(Duration::ZERO, client("198.51.100.1:5001")), None);
+        assert_eq!(age(Duration::ZERO, client("198.51.100.2:5000")), None);
         let over_tcp = FiveTuple {
             transport: Transport::Tcp,
             ..alice
         };
-        assert!(!is_fresh(Duration::ZERO, over_tcp));
+        assert_eq!(age(Duration::ZERO, over_tcp), None);
+        for server in ["192.0.2.1:3479", "192.0.2.2:3478"] {
+            let server = server.parse().unwrap();
+            assert_eq!(age(Duration::ZERO, FiveTuple { server, ..alice }), None);
+        }
         let other = Nonces::new(begun, &[2; 32]);
-        assert!(!other.is_fresh(now, &alice, &nonce));
+        assert_eq!(other.age(now, &alice, &nonce), None);
         // The clock of the monotonic kind never goes back, but be it so.
-        assert!(!nonces.is_fresh(begun, &alice, &nonce));
+        assert_eq!(nonces.age(begun, &alice, &nonce), None);
     }
 
     #[test]
@@ -135,9 +155,10 @@ mod tests {
             for other in *b"AB=\0\xFF" {
                 let mut changed = nonce;
                 changed[at] = other;
-                assert_eq!(nonces.is_fresh(now, &alice, &changed), changed == nonce);
+                let is_ours = nonces.age(now, &alice, &changed).is_some();
+                assert_eq!(is_ours, changed == nonce);
             }
-            assert!(!nonces.is_fresh(now, &alice, &nonce[..at]));
+            assert_eq!(nonces.age(now, &alice, &nonce[..at]), None);
         }
     }
 }

@@ -25,7 +25,8 @@ pub struct Limits {
     pub bandwidth: Rate,
     /// Requests of each allocation's client.
     pub requests: Rate,
-    /// Answers over UDP to each source that has shown no credentials.
+    /// Answers over UDP to each source that has shown no credentials, and to
+    /// each client without an allocation that shows a nonce.
     pub answers_to_strangers: Rate,
 }
 

@@ -1,12 +1,11 @@
 //! How often those who have shown no credentials are answered.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::Instant;
 
-use crate::address::Source;
 use crate::token_bucket::{Rate, TokenBucket};
 
-/// A bucket for each source, though not one of its own: they are as few as
+/// A bucket for each of them, though not one of their own: they are as few as
 /// are kept anyway, however many addresses somebody forges.
 #[derive(Debug)]
 pub(crate) struct Strangers {
@@ -22,9 +21,9 @@ impl Strangers {
         }
     }
 
-    /// Whether one more answer may go to this source.
-    pub(crate) fn may_be_answered(&mut self, now: Instant, rate: Rate, source: Source) -> bool {
-        let hash = self.hasher.hash_one(source) as usize;
+    /// Whether this one may be given one more answer.
+    pub(crate) fn may_be_answered(&mut self, now: Instant, rate: Rate, who: impl Hash) -> bool {
+        let hash = self.hasher.hash_one(who) as usize;
         self.buckets[hash % BUCKETS].take(now, rate, 1)
     }
 }

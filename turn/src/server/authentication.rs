@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::Server;
-use crate::address::FiveTuple;
 use crate::credentials::Username;
+use crate::nonce::Age;
 use crate::stun::{Attribute, ErrorCode, Integrity, Key, Message, PasswordAlgorithm};
 
 /// The sender of an authentic request.
@@ -15,36 +15,68 @@ pub(super) struct Identity<'a> {
     pub(super) integrity: Integrity,
 }
 
+/// A request is not authentic.
+#[derive(Debug)]
+pub(super) struct NotAuthentic {
+    /// What is to be answered.
+    pub(super) code: ErrorCode,
+    /// Whether all that is amiss is the age of its nonce: who asks had that
+    /// from us, and has a password.
+    pub(super) is_only_stale: bool,
+}
+
+impl From<ErrorCode> for NotAuthentic {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            is_only_stale: false,
+        }
+    }
+}
+
 impl Server {
-    /// Finds out who signed a request.
-    ///
-    /// # Errors
-    /// What is to be answered if it is not authentic.
+    /// Finds out who signed a request. `age` is that of its nonce, if it was
+    /// given to this client.
     pub(super) fn authenticate<'a>(
         &self,
         now: Instant,
-        client: &FiveTuple,
         message: &Message<'a>,
-    ) -> Result<Identity<'a>, ErrorCode> {
+        age: Option<Age>,
+    ) -> Result<Identity<'a>, NotAuthentic> {
         let integrity = message.integrity().ok_or(ErrorCode::UNAUTHENTICATED)?;
-        let username = message.get(Attribute::USERNAME);
-        let is_named = username.is_some() || message.has(Attribute::USERHASH);
-        let (true, true, Some(nonce)) = (
-            is_named,
-            message.has(Attribute::REALM),
-            message.get(Attribute::NONCE),
-        ) else {
-            return Err(ErrorCode::BAD_REQUEST);
-        };
-        let algorithm = password_algorithm(message)?;
-        if !self.nonces.is_fresh(now, client, nonce) {
-            return Err(ErrorCode::STALE_NONCE);
+        let is_named = message.has(Attribute::USERNAME) || message.has(Attribute::USERHASH);
+        if !is_named || !message.has(Attribute::REALM) || !message.has(Attribute::NONCE) {
+            return Err(ErrorCode::BAD_REQUEST.into());
         }
+        let algorithm = password_algorithm(message)?;
+        let age = age.ok_or(ErrorCode::STALE_NONCE)?;
+        let signer = self.signer(now, message, algorithm);
+        if age == Age::Stale {
+            return Err(NotAuthentic {
+                code: ErrorCode::STALE_NONCE,
+                is_only_stale: signer.is_some(),
+            });
+        }
+        let (username, key) = signer.ok_or(ErrorCode::UNAUTHENTICATED)?;
+        Ok(Identity {
+            username,
+            key,
+            integrity,
+        })
+    }
+
+    /// Whose signature it is, if their credentials are good.
+    fn signer<'a>(
+        &self,
+        now: Instant,
+        message: &Message<'a>,
+        algorithm: PasswordAlgorithm,
+    ) -> Option<(Username<'a>, Key)> {
         // We do not say that we find users by USERHASH, for we keep no list.
-        let username = username
+        let username = message
+            .get(Attribute::USERNAME)
             .and_then(Username::read)
-            .filter(|username| username.expires > self.seconds_since_1970(now))
-            .ok_or(ErrorCode::UNAUTHENTICATED)?;
+            .filter(|username| username.expires > self.seconds_since_1970(now))?;
         let key = self
             .config
             .secrets
@@ -54,13 +86,8 @@ impl Server {
                 let realm = &self.config.realm;
                 Key::long_term(algorithm, username.whole, realm, password.as_str())
             })
-            .find(|key| message.is_signed_with(key))
-            .ok_or(ErrorCode::UNAUTHENTICATED)?;
-        Ok(Identity {
-            username,
-            key,
-            integrity,
-        })
+            .find(|key| message.is_signed_with(key))?;
+        Some((username, key))
     }
 
     fn seconds_since_1970(&self, now: Instant) -> u64 {

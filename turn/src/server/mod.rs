@@ -29,12 +29,12 @@ use crate::allocation::Allocation;
 use crate::channel_data::Channels;
 use crate::credentials::SharedSecret;
 use crate::framing::Nonsense;
-use crate::nonce::Nonces;
+use crate::nonce::{Age, Nonces};
 use crate::output::{Output, RelayId, Request};
 use crate::peers::Peers;
 use crate::quota::{Limits, Quotas};
 use crate::strangers::Strangers;
-use crate::stun::{Class, ErrorCode, Message, Method};
+use crate::stun::{Attribute, Class, ErrorCode, Message, Method};
 use crate::synthetic::SyntheticAddresses;
 
 /// What a server is started with.
@@ -84,7 +84,10 @@ pub struct Server {
     /// Connections without an allocation, and until when they may be so.
     waiting: BTreeSet<(Instant, FiveTuple)>,
     quotas: Quotas,
+    /// By source: anybody asks in anybody's name.
     strangers: Strangers,
+    /// By five-tuple: they have shown a nonce, so they get what is sent there.
+    newcomers: Strangers,
     synthetic: SyntheticAddresses,
     next_relay: u64,
     next_indication: u64,
@@ -130,6 +133,7 @@ impl Server {
             waiting: BTreeSet::new(),
             quotas: Quotas::default(),
             strangers: Strangers::new(now),
+            newcomers: Strangers::new(now),
             synthetic: SyntheticAddresses::default(),
             next_relay: 0,
             next_indication: 0,
@@ -266,30 +270,39 @@ impl Server {
     ) -> Result<(), Nonsense> {
         self.statistics.requests += 1;
         let is_settled = self.by_client.contains_key(&client);
+        let is_binding = message.method == Method::BINDING;
+        let nonce = message.get(Attribute::NONCE).filter(|_| !is_binding);
+        let age = nonce.and_then(|nonce| self.nonces.age(now, &client, nonce));
         // Over a stream, nobody else can use up what is the client's. Over UDP
         // only what is authentic counts for it.
         let is_stream = client.transport.is_stream();
         let may_ask = match (is_settled, is_stream) {
             (true, true) => self.spend_request(now, &client),
-            (true, false) => {
-                message.method != Method::BINDING || self.may_answer_stranger(now, &client)
-            }
+            (true, false) => !is_binding || self.may_answer_stranger(now, &client),
             (false, true) => self.count_early_request(&client).map(|()| true)?,
+            (false, false) if age == Some(Age::Fresh) => self.may_answer_newcomer(now, &client),
             (false, false) => self.may_answer_stranger(now, &client),
         };
         if !may_ask {
             self.statistics.dropped.excess += 1;
             return Ok(());
         }
-        if message.method == Method::BINDING {
+        if is_binding {
             self.answer_binding(client, message, output);
             return Ok(());
         }
-        let identity = match self.authenticate(now, &client, message) {
+        let identity = match self.authenticate(now, message, age) {
             Ok(identity) => identity,
-            Err(code) => {
-                if !is_settled || is_stream || self.may_answer_stranger(now, &client) {
-                    self.challenge(now, client, message, code, output);
+            Err(reason) => {
+                let may_answer = if !is_settled || is_stream {
+                    true
+                } else if reason.is_only_stale {
+                    self.spend_request(now, &client)
+                } else {
+                    self.may_answer_stranger(now, &client)
+                };
+                if may_answer {
+                    self.challenge(now, client, message, reason.code, output);
                 }
                 return Ok(());
             }
@@ -325,6 +338,13 @@ impl Server {
         let rate = self.config.limits.answers_to_strangers;
         self.strangers
             .may_be_answered(now, rate, Source::of(client))
+    }
+
+    /// Whether a client without an allocation, who gets our answers, may be
+    /// given one more.
+    fn may_answer_newcomer(&mut self, now: Instant, client: &FiveTuple) -> bool {
+        let rate = self.config.limits.answers_to_strangers;
+        self.newcomers.may_be_answered(now, rate, client)
     }
 
     /// Counts a request of a client that has an allocation.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use turn::stun::{Class, Method};
+use turn::stun::{Attribute, Class, Method};
 use turn::{Config, Footprint, Limits, Rate};
 
 use crate::client::{Client, ask_for_udp};
@@ -207,6 +207,92 @@ fn what_others_forge_in_a_clients_name_uses_up_nothing_of_what_it_may() {
 
     let request = alice.refresh(600);
     assert_eq!(network.code(&alice, &request), 0);
+}
+
+/// Asks as much in the name of a client, and of others at its address, as uses
+/// up all that strangers there are answered.
+fn flood(network: &mut Network, client: &Client) {
+    let mut forged = client.clone();
+    forged.password = "guessed".into();
+    let mut neighbour = client.clone();
+    neighbour.five_tuple.client.set_port(6000);
+    neighbour.nonce.clear();
+    for _ in 0..1000 {
+        let request = forged.refresh(0);
+        network.send(&forged, &request);
+        let request = forged.bare(Class::Request, Method::ALLOCATE, ask_for_udp);
+        network.send(&forged, &request);
+        let request = neighbour.allocate();
+        network.send(&neighbour, &request);
+    }
+    assert!((1..=500).contains(&network.to_clients.len()));
+    network.to_clients.clear();
+    let request = neighbour.bare(Class::Request, Method::ALLOCATE, ask_for_udp);
+    assert!(network.ask(&neighbour, &request).is_none());
+}
+
+#[test]
+fn a_flood_keeps_no_fresh_nonce_from_a_client() {
+    let mut network = Network::new();
+    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    network.allocate(&mut alice);
+    let request = alice.refresh(3600);
+    assert_eq!(network.code(&alice, &request), 0);
+    network.run(Duration::from_mins(10));
+
+    flood(&mut network, &alice);
+
+    let request = alice.refresh(3600);
+    let answer = network.answer(&alice, &request);
+    assert_eq!(answer.code(), 438);
+    alice.nonce = answer.get(Attribute::NONCE).expect("a fresh one").to_vec();
+    let request = alice.refresh(3600);
+    assert_eq!(network.code(&alice, &request), 0);
+}
+
+#[test]
+fn a_flood_keeps_nobody_out_who_has_a_nonce() {
+    let mut network = Network::new();
+    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    let mut bob = Client::udp("bob", "192.0.2.10:5001");
+    network.challenge(&mut alice);
+    network.challenge(&mut bob);
+    let mut unsigned = alice.clone();
+    unsigned.nonce.clear();
+
+    flood(&mut network, &unsigned);
+
+    let request = alice.allocate();
+    assert_eq!(network.code(&alice, &request), 0);
+    let request = bob.allocate();
+    assert_eq!(network.code(&bob, &request), 0);
+}
+
+#[test]
+fn who_has_a_nonce_is_answered_sparingly_too() {
+    let mut network = Network::new();
+    let mut eve = Client::udp("eve", "203.0.113.66:5000");
+    eve.password = "guessed".into();
+    network.challenge(&mut eve);
+    let mut alice = Client::udp("alice", "192.0.2.10:5000");
+    network.allocate(&mut alice);
+    network.run(Duration::from_mins(9));
+    for _ in 0..1000 {
+        let request = eve.allocate();
+        network.send(&eve, &request);
+    }
+    assert_eq!(network.received(&eve).len(), 500);
+
+    // With a nonce that has grown old, a client spends of its own.
+    network.run(Duration::from_secs(59));
+    let request = alice.refresh(600);
+    assert_eq!(network.code(&alice, &request), 0);
+    network.run(Duration::from_mins(5));
+    for _ in 0..1000 {
+        let request = alice.refresh(600);
+        network.send(&alice, &request);
+    }
+    assert_eq!(network.received(&alice).len(), 200);
 }
 
 #[test]
