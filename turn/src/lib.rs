@@ -28,7 +28,9 @@
 //! - It gives back to the server whatever peers in this process send to an
 //!   address that [`Server::is_relayed`].
 //! - Now and then, and when the system's clock was set, it calls
-//!   [`Server::set_wall_clock`]: credentials expire by it.
+//!   [`Server::set_wall_clock`]: new allocations need credentials that have
+//!   not expired. One that is there stays usable with those that it was made
+//!   with, until [`Server::end_participant`] ends it.
 //! - TLS is its matter: the server sees the bytes inside. What a connection
 //!   may take until it is handed to the server is bounded there.
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Server;
+use crate::address::FiveTuple;
 use crate::credentials::Username;
 use crate::nonce::Age;
 use crate::stun::{Attribute, ErrorCode, Integrity, Key, Message, PasswordAlgorithm};
@@ -40,6 +41,7 @@ impl Server {
     pub(super) fn authenticate<'a>(
         &self,
         now: Instant,
+        client: &FiveTuple,
         message: &Message<'a>,
         age: Option<Age>,
     ) -> Result<Identity<'a>, NotAuthentic> {
@@ -50,7 +52,7 @@ impl Server {
         }
         let algorithm = password_algorithm(message)?;
         let age = age.ok_or(ErrorCode::STALE_NONCE)?;
-        let signer = self.signer(now, message, algorithm);
+        let signer = self.signer(now, client, message, algorithm);
         if age == Age::Stale {
             return Err(NotAuthentic {
                 code: ErrorCode::STALE_NONCE,
@@ -69,6 +71,7 @@ impl Server {
     fn signer<'a>(
         &self,
         now: Instant,
+        client: &FiveTuple,
         message: &Message<'a>,
         algorithm: PasswordAlgorithm,
     ) -> Option<(Username<'a>, Key)> {
@@ -76,7 +79,10 @@ impl Server {
         let username = message
             .get(Attribute::USERNAME)
             .and_then(Username::read)
-            .filter(|username| username.expires > self.seconds_since_1970(now))?;
+            .filter(|username| {
+                username.expires > self.seconds_since_1970(now)
+                    || self.is_in_use(now, client, username.whole)
+            })?;
         let key = self
             .config
             .secrets
@@ -88,6 +94,15 @@ impl Server {
             })
             .find(|key| message.is_signed_with(key))?;
         Some((username, key))
+    }
+
+    /// Whether the client's allocation was made with this user name. It goes
+    /// on to be good for that one then, for no other can take its place.
+    fn is_in_use(&self, now: Instant, client: &FiveTuple, username: &str) -> bool {
+        self.by_client.get(client).is_some_and(|key| {
+            let allocation = &self.allocations[*key];
+            allocation.is_ready(now) && *allocation.username == *username
+        })
     }
 
     fn seconds_since_1970(&self, now: Instant) -> u64 {

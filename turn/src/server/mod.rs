@@ -291,7 +291,7 @@ impl Server {
             self.answer_binding(client, message, output);
             return Ok(());
         }
-        let identity = match self.authenticate(now, message, age) {
+        let identity = match self.authenticate(now, &client, message, age) {
             Ok(identity) => identity,
             Err(reason) => {
                 let may_answer = if !is_settled || is_stream {

@@ -186,16 +186,55 @@ fn credentials_that_have_expired_are_refused() {
     let mut alice = alice();
     // The wall clock stands at one hour when a test begins.
     network.run(Duration::from_secs(3599));
+    network.challenge(&mut alice);
+
+    network.run(Duration::from_secs(1));
+
+    for request in [
+        alice.allocate(),
+        alice.refresh(600),
+        alice.permit(&[address(HERE)]),
+        alice.bind(0x4000, address(HERE)),
+    ] {
+        assert_eq!(network.code(&alice, &request), 401);
+    }
+}
+
+#[test]
+fn an_allocation_outlives_the_credentials_that_it_was_made_with() {
+    let mut network = Network::new();
+    let mut alice = alice();
+    network.run(Duration::from_secs(3599));
     network.allocate(&mut alice);
 
     network.run(Duration::from_secs(1));
 
-    let refresh = alice.refresh(600);
-    assert_eq!(network.code(&alice, &refresh), 401);
+    let peer = address(HERE);
+    for request in [
+        alice.refresh(600),
+        alice.permit(&[peer]),
+        alice.bind(0x4000, peer),
+    ] {
+        assert_eq!(network.code(&alice, &request), 0);
+    }
+    // Nothing else of hers does, nor does anything of hers anywhere else.
+    let mut bob = Client::udp("bob", "192.0.2.10:5000");
+    bob.nonce.clone_from(&alice.nonce);
+    let request = bob.refresh(600);
+    assert_eq!(network.code(&bob, &request), 401);
+    let mut wrong = alice.clone();
+    wrong.password.push('x');
+    let request = wrong.refresh(0);
+    assert_eq!(network.code(&wrong, &request), 401);
     let mut elsewhere = Client::udp("alice", "192.0.2.10:5001");
     network.challenge(&mut elsewhere);
-    let allocate = elsewhere.allocate();
-    assert_eq!(network.code(&elsewhere, &allocate), 401);
+    let request = elsewhere.allocate();
+    assert_eq!(network.code(&elsewhere, &request), 401);
+    // Once it has ended she does not get another.
+    let request = alice.refresh(0);
+    assert_eq!(network.code(&alice, &request), 0);
+    let request = alice.allocate();
+    assert_eq!(network.code(&alice, &request), 401);
 }
 
 #[test]
