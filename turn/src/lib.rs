@@ -26,11 +26,17 @@
 //!   whole, never in part, or the connection closed and
 //!   [`Server::close_stream`] called.
 //! - It gives back to the server whatever peers in this process send to an
-//!   address that [`Server::is_relayed`].
+//!   address that [`Server::is_relayed`]. For a while they go on to send to
+//!   clients that have gone: what is for any address that
+//!   [`Server::is_synthetic`] leaves by no socket, and what comes in by one
+//!   from such an address is thrown away.
 //! - Now and then, and when the system's clock was set, it calls
 //!   [`Server::set_wall_clock`]: new allocations need credentials that have
 //!   not expired. One that is there stays usable with those that it was made
 //!   with, until [`Server::end_participant`] ends it.
+//! - A process may have several servers, each on a thread of its own. A client
+//!   must always come to the same one, each has a key and hosts of its own
+//!   ([`Config`]), and what [`Limits`] allow, each of them allows.
 //! - TLS is its matter: the server sees the bytes inside. What a connection
 //!   may take until it is handed to the server is bounded there.
 

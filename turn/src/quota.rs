@@ -7,7 +7,7 @@ use crate::address::Source;
 use crate::stun::ErrorCode;
 use crate::token_bucket::Rate;
 
-/// What nobody gets more of.
+/// What nobody gets more of from one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Allocations and reserved ports of this node.

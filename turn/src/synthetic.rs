@@ -7,17 +7,31 @@
 //! discard prefix of IPv6 (RFC 6666).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use crate::PortWish;
 use crate::address::Family;
 
 /// Gives out addresses, each again only after all others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SyntheticAddresses {
+    first_host: u8,
+    /// How many there are of each family.
+    count: u32,
     next: [u32; 2],
 }
 
 impl SyntheticAddresses {
+    /// Those of `hosts`, which are not none.
+    pub(crate) fn new(hosts: &RangeInclusive<u8>) -> Self {
+        let (first, last) = (*hosts.start(), *hosts.end());
+        Self {
+            first_host: first,
+            count: (u32::from(last.saturating_sub(first)) + 1) * PORTS,
+            next: [0; 2],
+        }
+    }
+
     /// An address that `is_free`, or two with ports that follow each other, of
     /// which the first is given.
     pub(crate) fn next(
@@ -28,8 +42,8 @@ impl SyntheticAddresses {
     ) -> Option<SocketAddr> {
         let next = &mut self.next[family.index()];
         for _ in 0..TRIES {
-            let address = address(family, *next);
-            *next = next.wrapping_add(1) % (HOSTS * PORTS);
+            let address = address(family, self.first_host, *next);
+            *next = (*next + 1) % self.count;
             let is_even = address.port().is_multiple_of(2);
             let fits = match port {
                 PortWish::Any => is_free(address),
@@ -49,8 +63,16 @@ pub(crate) fn following(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), address.port() | 1)
 }
 
-fn address(family: Family, number: u32) -> SocketAddr {
-    let host = 1 + (number / PORTS) as u8;
+/// Whether an address is of the blocks that all of them are of.
+pub(crate) fn contain(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.octets()[..3] == [192, 0, 2],
+        IpAddr::V6(address) => address.segments()[..4] == [0x100, 0, 0, 0],
+    }
+}
+
+fn address(family: Family, first_host: u8, number: u32) -> SocketAddr {
+    let host = first_host + (number / PORTS) as u8;
     let port = FIRST_PORT + (number % PORTS) as u16;
     let address = match family {
         Family::V4 => IpAddr::from(Ipv4Addr::new(192, 0, 2, host)),
@@ -61,7 +83,6 @@ fn address(family: Family, number: u32) -> SocketAddr {
 
 const FIRST_PORT: u16 = 1024;
 const PORTS: u32 = 0x1_0000 - 1024;
-const HOSTS: u32 = 254;
 const TRIES: u32 = 100_000;
 
 #[cfg(test)]
@@ -72,7 +93,7 @@ mod tests {
 
     #[test]
     fn addresses_differ_and_are_nobodys() {
-        let mut addresses = SyntheticAddresses::default();
+        let mut addresses = SyntheticAddresses::new(&(1..=254));
         let mut given = HashSet::new();
         for _ in 0..200_000 {
             for family in Family::ALL {
@@ -84,15 +105,50 @@ mod tests {
                 assert!(address.port() >= 1024);
             }
         }
-        assert!(given.iter().all(|address| match address.ip() {
-            IpAddr::V4(address) => address.octets()[..3] == [192, 0, 2],
-            IpAddr::V6(address) => address.segments()[..4] == [0x100, 0, 0, 0],
-        }));
+        assert!(given.iter().all(|address| contain(address.ip())));
+    }
+
+    #[test]
+    fn parts_of_the_blocks_share_no_address() {
+        let parts = [1..=1, 2..=3, 254..=254].map(|hosts| {
+            let mut addresses = SyntheticAddresses::new(&hosts);
+            let mut given = HashSet::new();
+            for _ in 0..150_000 {
+                for family in Family::ALL {
+                    given.extend(addresses.next(family, PortWish::Any, |_| true));
+                }
+            }
+            given
+        });
+
+        let ports = PORTS as usize;
+        assert_eq!(
+            parts.each_ref().map(HashSet::len),
+            [2 * ports, 4 * ports, 2 * ports]
+        );
+        let all: HashSet<_> = parts.into_iter().flatten().collect();
+        assert_eq!(all.len(), 8 * ports);
+    }
+
+    #[test]
+    fn only_the_two_blocks_are_synthetic() {
+        for (address, is_synthetic) in [
+            ("192.0.2.0", true),
+            ("192.0.2.255", true),
+            ("::ffff:192.0.2.7", true),
+            ("100::ffff:ffff:ffff:ffff", true),
+            ("192.0.3.1", false),
+            ("192.0.1.255", false),
+            ("100:0:0:1::1", false),
+            ("::192.0.2.7", false),
+        ] {
+            assert_eq!(contain(address.parse().unwrap()), is_synthetic, "{address}");
+        }
     }
 
     #[test]
     fn wishes_for_a_port_are_met() {
-        let mut addresses = SyntheticAddresses::default();
+        let mut addresses = SyntheticAddresses::new(&(1..=254));
         let taken: SocketAddr = "192.0.2.1:1025".parse().unwrap();
         let mut next = |wish| addresses.next(Family::V4, wish, |address| address != taken);
 

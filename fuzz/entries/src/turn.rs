@@ -73,6 +73,7 @@ impl Session {
             realm: REALM.into(),
             secrets: vec![secret],
             families: Family::ALL.to_vec(),
+            synthetic_hosts: 1..=254,
             channels: Channels::default(),
             limits: Limits {
                 bandwidth: without_end,

@@ -13,6 +13,7 @@ mod stream;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
@@ -35,7 +36,7 @@ use crate::peers::Peers;
 use crate::quota::{Limits, Quotas};
 use crate::strangers::Strangers;
 use crate::stun::{Attribute, Class, ErrorCode, Message, Method};
-use crate::synthetic::SyntheticAddresses;
+use crate::synthetic::{self, SyntheticAddresses};
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -46,6 +47,10 @@ pub struct Config {
     pub secrets: Vec<SharedSecret>,
     /// What relayed addresses there are.
     pub families: Vec<Family>,
+    /// Which of the hosts, 1 to 254, that synthetic addresses have are this
+    /// server's. Servers that hand over to the same peers must share none: a
+    /// peer takes two clients with one address for one.
+    pub synthetic_hosts: RangeInclusive<u8>,
     pub channels: Channels,
     pub limits: Limits,
     /// Random bytes that nobody else knows, for nonces and reservations.
@@ -61,6 +66,8 @@ pub enum ConfigError {
     Secrets,
     #[error("at least one address family is needed")]
     Families,
+    #[error("synthetic addresses need hosts from 1 to 254")]
+    SyntheticHosts,
 }
 
 /// A TURN server.
@@ -116,7 +123,12 @@ impl Server {
         if config.families.is_empty() {
             return Err(ConfigError::Families);
         }
+        let hosts = &config.synthetic_hosts;
+        if hosts.is_empty() || *hosts.start() == 0 || *hosts.end() == 255 {
+            return Err(ConfigError::SyntheticHosts);
+        }
         Ok(Self {
+            synthetic: SyntheticAddresses::new(hosts),
             nonces: Nonces::new(now, &config.key),
             tokens: Tokens::new(&config.key),
             config,
@@ -134,7 +146,6 @@ impl Server {
             quotas: Quotas::default(),
             strangers: Strangers::new(now),
             newcomers: Strangers::new(now),
-            synthetic: SyntheticAddresses::default(),
             next_relay: 0,
             next_indication: 0,
             recent: None,
@@ -218,6 +229,13 @@ impl Server {
     /// Whether this is an address that a client is reached at.
     pub fn is_relayed(&self, address: SocketAddr) -> bool {
         self.by_relayed.contains_key(&address)
+    }
+
+    /// Whether this is of the addresses that no socket is bound to, be it a
+    /// client's or nobody's, or another server's. What peers send there must
+    /// never reach a network, and what comes from there was forged.
+    pub fn is_synthetic(address: SocketAddr) -> bool {
+        synthetic::contain(address.ip())
     }
 
     /// What was counted since the start.

@@ -119,6 +119,7 @@ fn server(peers: PeersAre, addresses: [SocketAddr; 2]) -> Server {
         realm: "quietroom".into(),
         secrets: vec![SharedSecret::new(SECRET.as_bytes())],
         families: Family::ALL.to_vec(),
+        synthetic_hosts: 1..=254,
         channels: Channels::Rfc5766,
         limits: Limits::default(),
         key: [7; 32],

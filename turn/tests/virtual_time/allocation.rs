@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use turn::stun::{Attribute, Class, Method, Writer};
-use turn::{Config, Family, FiveTuple, Footprint};
+use turn::{Config, Family, FiveTuple, Footprint, Server};
 
 use crate::client::{Client, ask_for_udp};
 use crate::network::{HERE, Network, address, config};
@@ -41,6 +41,35 @@ fn a_client_gets_an_address_after_showing_its_credentials() {
         network.requests.is_empty(),
         "no socket for a peer that is here"
     );
+}
+
+#[test]
+fn clients_of_two_servers_have_addresses_that_differ() {
+    let relayed = [1..=100, 101..=254].map(|synthetic_hosts| {
+        let mut network = Network::with(Config {
+            synthetic_hosts,
+            ..config()
+        });
+        network.allocate(&mut alice()).relayed()
+    });
+
+    assert_eq!(relayed[0], address("192.0.2.1:1024"));
+    assert_eq!(relayed[1], address("192.0.2.101:1024"));
+}
+
+#[test]
+fn an_address_is_known_as_synthetic_when_its_client_has_gone() {
+    let mut network = Network::new();
+    let mut alice = alice();
+    let relayed = network.allocate(&mut alice).relayed();
+    assert!(Server::is_synthetic(relayed));
+
+    let request = alice.refresh(0);
+    assert_eq!(network.code(&alice, &request), 0);
+
+    assert!(!network.server.is_relayed(relayed));
+    assert!(Server::is_synthetic(relayed));
+    assert!(!Server::is_synthetic(address(HERE)));
 }
 
 #[test]

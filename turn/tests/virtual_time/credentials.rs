@@ -1,5 +1,6 @@
 //! Who may ask (RFC 8489 §9.2), and who may not.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use turn::stun::{Attribute, Class, Integrity, Method, PasswordAlgorithm, Writer};
@@ -407,4 +408,11 @@ fn a_server_without_what_it_needs_does_not_start() {
         }),
         ConfigError::Families
     );
+    for synthetic_hosts in [0..=1, 200..=255, RangeInclusive::new(2, 1)] {
+        let odd = Config {
+            synthetic_hosts,
+            ..config()
+        };
+        assert_eq!(start(odd), ConfigError::SyntheticHosts);
+    }
 }

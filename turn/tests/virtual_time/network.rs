@@ -39,6 +39,7 @@ pub fn config() -> Config {
         realm: REALM.into(),
         secrets: vec![SharedSecret::new(SECRET)],
         families: Family::ALL.to_vec(),
+        synthetic_hosts: 1..=254,
         channels: Channels::default(),
         limits: Limits::default(),
         key: [42; 32],
