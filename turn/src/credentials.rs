@@ -25,7 +25,8 @@ impl SharedSecret {
         Self(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret))
     }
 
-    /// Credentials of a participant until `expires`, counted from 1970.
+    /// Credentials of a participant until `expires`, counted from 1970. Names
+    /// of up to 107 bytes are taken.
     pub fn issue(&self, participant: &str, expires: Duration) -> Credentials {
         let username = format!("{}:{participant}", expires.as_secs());
         let password = self.password(&username).as_str().to_owned();
@@ -63,7 +64,7 @@ pub(crate) struct Username<'a> {
 }
 
 impl<'a> Username<'a> {
-    /// `None` if it is of another form, or longer than any that we issue.
+    /// `None` if it is of another form, or longer than [`LONGEST`].
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         if bytes.len() > LONGEST {
             return None;

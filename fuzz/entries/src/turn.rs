@@ -94,7 +94,7 @@ impl Session {
         };
         let mut session = Self {
             now,
-            server: Server::new(now, config).expect("a good configuration"),
+            server: Server::new(now, Duration::ZERO, config).expect("a good configuration"),
             client,
             key: Key::long_term(
                 PasswordAlgorithm::Md5,

@@ -33,14 +33,15 @@ impl Server {
         segment_length: usize,
         output: &mut Output,
     ) {
+        let number = datagrams.len().div_ceil(segment_length.max(1)).max(1) as u64;
         let Some(key) = self.at(now, relayed, peer) else {
-            self.statistics.dropped.unknown += 1;
+            self.statistics.dropped.unknown += number;
             return;
         };
         let allocation = &mut self.allocations[key];
         // The address was the peer's to permit; the port is ours.
         if !allocation.has_permission(now, peer.ip()) || self.peers.reach(peer).is_none() {
-            self.statistics.dropped.not_permitted += 1;
+            self.statistics.dropped.not_permitted += number;
             return;
         }
         let channel = allocation.channel_of(now, peer);

@@ -12,6 +12,7 @@ mod statistics;
 mod stream;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ use crate::stun::{Attribute, Class, ErrorCode, Message, Method};
 use crate::synthetic::{self, SyntheticAddresses};
 
 /// What a server is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// What clients are told that their credentials are for: 1 to 127 bytes.
     pub realm: String,
@@ -53,7 +54,9 @@ pub struct Config {
     pub synthetic_hosts: RangeInclusive<u8>,
     pub channels: Channels,
     pub limits: Limits,
-    /// Random bytes that nobody else knows, for nonces and reservations.
+    /// Random bytes that nobody else knows, for nonces and reservations. They
+    /// are drawn anew for each server and at each start: under a key that was
+    /// used before, what was overheard then is good once more.
     pub key: [u8; 32],
 }
 
@@ -68,6 +71,18 @@ pub enum ConfigError {
     Families,
     #[error("synthetic addresses need hosts from 1 to 254")]
     SyntheticHosts,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("realm", &self.realm)
+            .field("families", &self.families)
+            .field("synthetic_hosts", &self.synthetic_hosts)
+            .field("channels", &self.channels)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A TURN server.
@@ -111,9 +126,9 @@ enum Timer {
 }
 
 impl Server {
-    /// A server without peers, whose wall clock stands at 1970, which takes
-    /// any credentials for valid.
-    pub fn new(now: Instant, config: Config) -> Result<Self, ConfigError> {
+    /// A server without peers. `now` is `since_1970` after 1970 by the wall
+    /// clock.
+    pub fn new(now: Instant, since_1970: Duration, config: Config) -> Result<Self, ConfigError> {
         if !(1..=127).contains(&config.realm.len()) {
             return Err(ConfigError::Realm);
         }
@@ -133,7 +148,7 @@ impl Server {
             tokens: Tokens::new(&config.key),
             config,
             peers: Peers::default(),
-            wall_clock: (now, Duration::ZERO),
+            wall_clock: (now, since_1970),
             allocations: Slab::new(),
             by_client: HashMap::new(),
             by_relayed: HashMap::new(),
@@ -153,7 +168,7 @@ impl Server {
         })
     }
 
-    /// Tells how long after 1970 `now` is.
+    /// Tells how long after 1970 `now` is, when the system's clock was set.
     pub fn set_wall_clock(&mut self, now: Instant, since_1970: Duration) {
         self.wall_clock = (now, since_1970);
     }

@@ -20,8 +20,8 @@ pub(super) struct Stream {
 
 impl Server {
     /// Takes note of a connection; one over TLS when its handshake is done.
-    /// Where there are too many, the oldest that has shown no credentials is
-    /// closed for it.
+    /// Where there are too many, the one that has been without an allocation
+    /// for the longest is closed for it.
     ///
     /// Returns `false` if it cannot be taken, and must be closed.
     #[must_use]

@@ -100,15 +100,20 @@ fn negative_tests() {
     for flags in [&["-c", "-N"][..], &["-c", "-R"], &["-c", "-R", "-t"]] {
         let running = Running::start(PeersAre::Here);
         let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
-        let status = Command::new("timeout")
+        let output = Command::new("timeout")
             .args(["20", &program, "-W", sockets::SECRET, "-u", "alice"])
             .args(["-r", &running.peer_port().to_string()])
             .args(["-p", &running.port().to_string()])
             .args(["-e", "127.0.0.1"])
             .args(flags)
             .arg("127.0.0.1")
-            .status();
-        assert!(status.is_ok());
+            .output()
+            .expect("timeout is there");
+        // It may well fail, and `timeout` end it, but it must have been there.
+        let code = output.status.code();
+        assert!(!matches!(code, Some(125..=127)), "{output:?}");
+        let statistics = running.statistics();
+        assert!(statistics.requests > 0, "{statistics:?} {output:?}");
         running.assert_serving();
     }
 }

@@ -124,9 +124,9 @@ fn server(peers: PeersAre, addresses: [SocketAddr; 2]) -> Server {
         limits: Limits::default(),
         key: [7; 32],
     };
-    let mut server = Server::new(now, config).expect("a good configuration");
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    server.set_wall_clock(now, since_1970.expect("after 1970"));
+    let mut server =
+        Server::new(now, since_1970.expect("after 1970"), config).expect("a good configuration");
     let reach = match peers {
         PeersAre::Here => Reach::HandOver,
         PeersAre::Elsewhere => Reach::RelayPort,

@@ -384,7 +384,7 @@ fn a_fingerprint_is_answered_with_one() {
 fn a_server_without_what_it_needs_does_not_start() {
     let now = std::time::Instant::now();
     let start = |config| {
-        Server::new(now, config)
+        Server::new(now, EXPIRY, config)
             .map(|_| ())
             .expect_err("it lacks something")
     };
@@ -415,4 +415,18 @@ fn a_server_without_what_it_needs_does_not_start() {
         };
         assert_eq!(start(odd), ConfigError::SyntheticHosts);
     }
+}
+
+#[test]
+fn the_key_is_not_printed() {
+    let config = Config {
+        key: [0xA7; 32],
+        ..config()
+    };
+    let server = Server::new(std::time::Instant::now(), EXPIRY, config.clone());
+
+    let printed = format!("{config:?} {server:?}");
+
+    assert!(printed.contains(REALM));
+    assert!(!printed.contains("167, 167"), "{printed}");
 }

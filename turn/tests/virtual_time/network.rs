@@ -68,8 +68,8 @@ impl Network {
 
     pub fn with(config: Config) -> Self {
         let now = Instant::now();
-        let mut server = Server::new(now, config).expect("a good configuration");
-        server.set_wall_clock(now, Duration::from_hours(1));
+        let since_1970 = Duration::from_hours(1);
+        let mut server = Server::new(now, since_1970, config).expect("a good configuration");
         server.set_peers(here());
         Self {
             now,
