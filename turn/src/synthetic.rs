@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn parts_of_the_blocks_share_no_address() {
-        let parts = [1..=1, 2..=3, 254..=254].map(|hosts| {
+        let shares = [1..=1, 2..=3, 254..=254].map(|hosts| {
             let mut addresses = SyntheticAddresses::new(&hosts);
             let mut given = HashSet::new();
             for _ in 0..150_000 {
@@ -123,10 +123,10 @@ mod tests {
 
         let ports = PORTS as usize;
         assert_eq!(
-            parts.each_ref().map(HashSet::len),
+            shares.each_ref().map(HashSet::len),
             [2 * ports, 4 * ports, 2 * ports]
         );
-        let all: HashSet<_> = parts.into_iter().flatten().collect();
+        let all: HashSet<_> = shares.into_iter().flatten().collect();
         assert_eq!(all.len(), 8 * ports);
     }
 
