@@ -2,6 +2,7 @@
 //! holds when it is back, and nothing is half done.
 
 mod node;
+mod random;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use node::{BrowserKey, Client, Node, PATIENCE, call};
+use random::Random;
 use serde_json::{Value, json};
 use signaling::access::ParticipantSalt;
 use signaling::protocol::Role;
@@ -623,18 +625,6 @@ fn quietroom(arguments: &[&str]) -> String {
         .expect("the binary is built");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("it is text")
-}
-
-/// xorshift64*, so that a run can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound.max(1)
-    }
 }
 
 const HOSTS: usize = 2;

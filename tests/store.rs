@@ -1,6 +1,7 @@
 //! What a clinic has said outlives the process, however it ends.
 
 mod node;
+mod random;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use node::{Node, call};
+use random::Random;
 use serde_json::{Value, json};
 use signaling::protocol::Role;
 
@@ -593,18 +595,6 @@ fn quietroom(arguments: &[&str]) -> Output {
         .env_remove("CREDENTIALS_DIRECTORY")
         .output()
         .expect("the binary is built")
-}
-
-/// xorshift64*, so that a run can be repeated.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound.max(1)
-    }
 }
 
 /// No user that the machine has.

@@ -524,13 +524,7 @@ mod tests {
     #[test]
     fn what_was_decided_in_a_room_that_nobody_opened_holds_after_a_restart_for_some_hours() {
         let store = Arc::new(Store::in_memory());
-        let accept = Decision::Accept {
-            token_id: "t".into(),
-            version: "1".into(),
-            hash: [7; 32],
-            at: NOW,
-        };
-        for decision in [admit("t"), accept, Decision::Lock(true)] {
+        for decision in [admit("t"), accept("t"), Decision::Lock(true)] {
             decided(&store, &decision, NOW);
         }
         let enter = |seconds| {
@@ -614,13 +608,7 @@ mod tests {
     #[test]
     fn whoever_comes_back_after_all_had_left_has_accepted_the_text() {
         let store = Arc::new(Store::in_memory());
-        let accept = Decision::Accept {
-            token_id: "t".into(),
-            version: "1".into(),
-            hash: [7; 32],
-            at: NOW,
-        };
-        for decision in [accept, admit("t"), emptied(0), admit("t")] {
+        for decision in [accept("t"), admit("t"), emptied(0), admit("t")] {
             decided(&store, &decision, NOW);
         }
 
@@ -697,6 +685,15 @@ mod tests {
     fn decided(store: &Store, decision: &Decision, now: UnixTime) {
         let written = store.write(|w| decide(w, "r", None, decision, now));
         written.expect("it is written");
+    }
+
+    fn accept(token_id: &str) -> Decision {
+        Decision::Accept {
+            token_id: token_id.into(),
+            version: "1".into(),
+            hash: [7; 32],
+            at: NOW,
+        }
     }
 
     fn admit(token_id: &str) -> Decision {
