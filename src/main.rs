@@ -1,6 +1,7 @@
 //! The `quietroom` command.
 
 mod api_key;
+mod check;
 mod client_files;
 mod config;
 mod demo;
@@ -29,6 +30,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Arguments),
+    Check(check::Arguments),
     Token(token::Arguments),
     ApiKey(api_key::Arguments),
     StoreKey(store::key_command::Arguments),
@@ -37,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
         Command::ApiKey(arguments) => api_key::run(&arguments),
         Command::StoreKey(arguments) => store::key_command::run(&arguments),

@@ -33,6 +33,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::config::{self, Config};
 use crate::demo::Demo;
+use crate::media_addresses::NoAddress;
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
 use crate::ports::{self, HttpPort};
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
 
 /// Why the server did not start: one line that names the setting and the mend.
 #[derive(Debug, Error)]
-enum StartError {
+pub(crate) enum StartError {
     #[error("http.listen: TCP port {} of {} is in use; choose another, or end what uses it", .0.port(), .0.ip())]
     HttpPortInUse(SocketAddr),
     #[error("http.listen: cannot listen on {address}: {source}")]
@@ -138,9 +139,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         None => None,
     };
     let limits = &config.limits;
-    open_files::allow(
-        u64::from(limits.participants.0) + u64::from(limits.unjoined_connections.0) + SPARE_FILES,
-    );
+    open_files::allow(open_files_needed(config));
     let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
     if config.http.behind_tls_proxy && config.http.trusted_proxies.is_empty() {
         tracing::warn!(
@@ -252,27 +251,8 @@ async fn access(config: &Config) -> Result<Access, StartError> {
 /// starts, and asks it again when somebody comes.
 async fn clinic_keys(access: &config::Access) -> Result<Keys, StartError> {
     let place = &access.jwks;
-    let is_site = place.starts_with("https://");
-    let source = if is_site {
-        let path = &access.jwks_authorities;
-        let authorities = if path.as_os_str().is_empty() {
-            None
-        } else {
-            let read = fs::read(path);
-            Some(read.map_err(|source| StartError::AuthoritiesFile {
-                path: path.clone(),
-                source,
-            })?)
-        };
-        KeySource::url(place.clone(), authorities.as_deref()).map_err(|source| {
-            StartError::Authorities {
-                path: path.clone(),
-                source,
-            }
-        })?
-    } else {
-        KeySource::file(place.into())
-    };
+    let is_site = is_site(place);
+    let source = key_source(access)?;
     let timing = KeyTiming {
         fresh: Duration::from_secs(access.jwks_refresh_seconds.0.into()),
         stale: Duration::from_hours(access.jwks_stale_hours.0.into()),
@@ -295,6 +275,37 @@ async fn clinic_keys(access: &config::Access) -> Result<Keys, StartError> {
             source,
         }),
     }
+}
+
+/// Where the clinic's keys are. Nothing is asked yet.
+///
+/// # Errors
+/// The authorities' certificates cannot be read.
+pub(crate) fn key_source(access: &config::Access) -> Result<KeySource, StartError> {
+    let place = &access.jwks;
+    if !is_site(place) {
+        return Ok(KeySource::file(place.into()));
+    }
+    let path = &access.jwks_authorities;
+    let authorities = if path.as_os_str().is_empty() {
+        None
+    } else {
+        let read = fs::read(path);
+        Some(read.map_err(|source| StartError::AuthoritiesFile {
+            path: path.clone(),
+            source,
+        })?)
+    };
+    KeySource::url(place.clone(), authorities.as_deref()).map_err(|source| {
+        StartError::Authorities {
+            path: path.clone(),
+            source,
+        }
+    })
+}
+
+fn is_site(place: &str) -> bool {
+    place.starts_with("https://")
 }
 
 fn service_settings(config: &Config, proxies: TrustedProxies) -> Settings {
@@ -409,6 +420,34 @@ fn service_limits(limits: &config::Limits) -> Limits {
     }
 }
 
+/// Files and sockets when the server is full.
+pub(crate) fn open_files_needed(config: &Config) -> u64 {
+    let limits = &config.limits;
+    u64::from(limits.participants.0) + u64::from(limits.unjoined_connections.0) + SPARE_FILES
+}
+
+/// Where the workers listen.
+///
+/// # Errors
+/// None is named, and the machine has none.
+pub(crate) fn media_addresses(config: &Config) -> Result<Vec<IpAddr>, NoAddress> {
+    if config.media.addresses.is_empty() {
+        media_addresses::by_default(config.http.listen.ip().is_loopback())
+    } else {
+        Ok(config.media.addresses.clone())
+    }
+}
+
+/// At least one.
+pub(crate) fn worker_count(config: &Config) -> u16 {
+    match config.media.workers.0 {
+        0 => thread::available_parallelism().map_or(1, |cores| {
+            u16::try_from(cores.get()).unwrap_or(u16::MAX).min(256)
+        }),
+        count => count,
+    }
+}
+
 fn workers(
     config: &Config,
     events: &mpsc::UnboundedSender<Event>,
@@ -416,17 +455,8 @@ fn workers(
     // One for the node and not one a person: it says nothing about anybody.
     let certificate = dtls::certificate::generate_self_signed_certificate()
         .map_err(|error| StartError::Certificate(error.to_string()))?;
-    let addresses = if config.media.addresses.is_empty() {
-        media_addresses::by_default(config.http.listen.ip().is_loopback())?
-    } else {
-        config.media.addresses.clone()
-    };
-    let count = match config.media.workers.0 {
-        0 => thread::available_parallelism().map_or(1, |cores| {
-            u16::try_from(cores.get()).unwrap_or(u16::MAX).min(256)
-        }),
-        count => count,
-    };
+    let addresses = media_addresses(config)?;
+    let count = worker_count(config);
     let first = config.media.port.0;
     if first != 0 && first.checked_add(count - 1).is_none() {
         return Err(StartError::MediaPortRange {

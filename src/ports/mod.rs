@@ -4,4 +4,4 @@ mod http;
 mod tls;
 
 pub(crate) use http::HttpPort;
-pub(crate) use tls::server_config;
+pub(crate) use tls::{TlsError, server_config};

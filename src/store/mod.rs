@@ -3,7 +3,7 @@
 pub(crate) mod key_command;
 mod key_source;
 
-use signaling::store::{OpenError, Store, User};
+use signaling::store::{KeyRing, OpenError, Store, User};
 use thiserror::Error;
 
 use crate::config;
@@ -42,6 +42,18 @@ pub(crate) fn open(config: &config::Store, user: User) -> Result<Store, StoreFai
         );
     }
     Ok(store)
+}
+
+/// The keys that the store is sealed with; none if it is in memory.
+pub(crate) fn read_keys(config: &config::Store) -> Result<Option<KeyRing>, StoreFailure> {
+    let source = KeySource::of(config);
+    if !config.path.as_os_str().is_empty() {
+        return Ok(Some(source?.read()?));
+    }
+    match source {
+        Ok(_) => Err(StoreFailure::KeyWithoutPath),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Opens the store's file.
