@@ -58,6 +58,7 @@ fn main() {
         write("rtcp", name, &compound);
     }
     stun();
+    first_bytes();
     for (name, seed) in turn::seeds() {
         write("turn", name, &seed);
     }
@@ -367,6 +368,35 @@ fn stun() {
         ("success", sealed(1, success)),
     ] {
         write("stun", name, &seed);
+    }
+}
+
+fn first_bytes() {
+    let framed = |datagram: &[u8]| {
+        let length = (datagram.len() as u16).to_be_bytes();
+        [&length[..], datagram].concat()
+    };
+    let check = check("00node1:peer1", &[0, 0x25, 0, 0]);
+    let allocate = [&[0, 3, 0, 8, 0x21, 0x12, 0xA4, 0x42][..], &[9; 12]].concat();
+    for (name, seed) in [
+        ("tls", vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3]),
+        (
+            "turn",
+            [&allocate[..], &[0, 0x19, 0, 4, 17, 0, 0, 0]].concat(),
+        ),
+        ("check", framed(&check)),
+        (
+            "check_and_handshake",
+            [framed(&check), framed(&[22, 254, 253, 0, 0]), framed(&[])].concat(),
+        ),
+        (
+            "cut_frame",
+            [&framed(&check)[..], &[3, 0xE8, 0x80]].concat(),
+        ),
+        ("request", b"GET / HTTP/1.1\r\n".to_vec()),
+        ("nonsense", b"SSH-2.0-OpenSSH".to_vec()),
+    ] {
+        write("first_bytes", name, &seed);
     }
 }
 

@@ -12,6 +12,7 @@
 pub mod campaign;
 mod connectivity_check;
 pub mod dependency_descriptor;
+pub mod first_bytes;
 pub mod media_port;
 mod minimise;
 mod mutation;
@@ -38,7 +39,7 @@ pub struct Entry {
     pub dictionary: &'static [&'static [u8]],
 }
 
-pub const ENTRIES: [Entry; 9] = [
+pub const ENTRIES: [Entry; 10] = [
     Entry {
         name: "media_port",
         run: media_port::run,
@@ -68,6 +69,12 @@ pub const ENTRIES: [Entry; 9] = [
         run: stun::run,
         reset: keep_nothing,
         dictionary: stun::DICTIONARY,
+    },
+    Entry {
+        name: "first_bytes",
+        run: first_bytes::run,
+        reset: keep_nothing,
+        dictionary: first_bytes::DICTIONARY,
     },
     Entry {
         name: "session_description",

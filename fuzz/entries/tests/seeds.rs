@@ -45,6 +45,11 @@ fn stun_holds() {
 }
 
 #[test]
+fn first_bytes_hold() {
+    holds("first_bytes", 50_000);
+}
+
+#[test]
 fn session_descriptions_hold() {
     holds("session_description", 3_000);
 }
