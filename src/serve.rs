@@ -472,6 +472,8 @@ fn workers(
             addresses: addresses.clone(),
             announced: config.media.announced.clone(),
             port,
+            tcp: Vec::new(),
+            number: u8::try_from(index).unwrap_or(u8::MAX),
         };
         let events = events.clone();
         let worker = WorkerHandle::spawn(&settings, &certificate, move |event| {

@@ -85,10 +85,7 @@ fn forward(receivers: u64, burst: usize, cache: Cache) -> (f64, f64) {
     session.run(Duration::from_secs(3));
     let mut next = session.sending(PUBLISHER).packets + session.sending(PUBLISHER).first;
     let frames = session.sending(PUBLISHER).frames;
-    let path = Path {
-        local: server(),
-        remote: session.peers[&PUBLISHER].address,
-    };
+    let path = Path::udp(server(), session.peers[&PUBLISHER].address);
     let mut batch = TransmitBatch::new();
     let mut costs = Vec::new();
     let mut others = vec![0_u8; OTHERS];

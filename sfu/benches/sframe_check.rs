@@ -128,10 +128,7 @@ fn compare(media: &Media) -> (f64, f64) {
 }
 
 fn forward(session: &mut Session, packets: &mut [Vec<u8>]) -> Duration {
-    let path = Path {
-        local: server(),
-        remote: session.peers[&PUBLISHER].address,
-    };
+    let path = Path::udp(server(), session.peers[&PUBLISHER].address);
     let mut batch = TransmitBatch::new();
     let start = Instant::now();
     for burst in packets.chunks_mut(8) {

@@ -205,8 +205,10 @@ fn negotiate(offer: &Offer, codecs: VideoCodecs) -> Result<Negotiated, InvalidOf
             ufrag: "localufrag".into(),
             password: "a-local-password-of-24-c".into(),
         },
+        ufrag_prefix: "00".into(),
         fingerprint: Fingerprint([7; 32]),
         candidates: Vec::new(),
+        tcp_candidates: Vec::new(),
         session_id: 42,
     };
     let slots = (0..2)

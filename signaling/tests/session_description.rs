@@ -208,8 +208,9 @@ fn the_answer_describes_one_passive_ice_lite_transport() {
     assert_eq!(
         lines(text, "a=candidate:").collect::<Vec<_>>(),
         [
-            "1 1 udp 511 192.0.2.1 8443 typ host",
-            "2 1 udp 511 2001:db8::1 8443 typ host",
+            "1 1 udp 767 192.0.2.1 8443 typ host",
+            "2 1 udp 767 2001:db8::1 8443 typ host",
+            "3 1 tcp 511 192.0.2.1 443 typ host tcptype passive",
         ]
     );
     assert_eq!(lines(text, "a=end-of-candidates").count(), 1);
@@ -334,12 +335,23 @@ fn an_offer_with_new_credentials_restarts_ice_and_nothing_else() {
     let (before, after) = (&first.transport, &second.transport);
     assert_eq!(after.remote_fingerprint, before.remote_fingerprint);
     assert_eq!(after.remote.ufrag, format!("{}1", before.remote.ufrag));
-    let priorities = [&first, &second, &again, &third].map(|of| {
-        let mut candidates = lines(&of.answer, "a=candidate:1 1 udp ");
-        let (priority, _) = candidates.next()?.split_once(' ')?;
-        priority.parse::<u32>().ok()
+    let priorities = ["1 1 udp ", "3 1 tcp "].map(|candidate| {
+        let of = |of: &Negotiated| {
+            let start = format!("a=candidate:{candidate}");
+            let mut candidates = lines(&of.answer, &start);
+            let (priority, _) = candidates.next()?.split_once(' ')?;
+            priority.parse::<u32>().ok()
+        };
+        [&first, &second, &again, &third]
+            .map(of)
+            .map(Option::unwrap)
     });
-    assert_eq!(priorities, [Some(511), Some(767), Some(767), Some(1023)]);
+    // UDP before TCP, and either after a restart before both before it.
+    assert_eq!(
+        priorities,
+        [[767, 1279, 1279, 1791], [511, 1023, 1023, 1535]]
+    );
+    assert!(second.transport.local.ufrag.starts_with("07"));
     // All of it is in the answer, and differs each time.
     let locals = [&first, &second, &third].map(|of| of.transport.local.clone());
     for (local, negotiated) in locals.iter().zip([&first, &second, &third]) {
@@ -668,11 +680,11 @@ fn negotiation() -> Negotiation {
         })
         .collect();
     let screens = people.split_off(2);
-    Negotiation::new(local(), SlotsBy { people, screens }).with_restarts(|| {
+    Negotiation::new(local(), SlotsBy { people, screens }).with_restarts(|prefix| {
         static RESTARTS: AtomicU32 = AtomicU32::new(0);
         let number = RESTARTS.fetch_add(1, Ordering::Relaxed);
         IceCredentials {
-            ufrag: format!("fresh{number}"),
+            ufrag: format!("{prefix}fresh{number}"),
             password: format!("a-fresh-password-{number:08}"),
         }
     })
@@ -684,11 +696,13 @@ fn local() -> LocalTransport {
             ufrag: "localufrag".into(),
             password: "a-local-password-of-24-c".into(),
         },
+        ufrag_prefix: "07".into(),
         fingerprint: Fingerprint([7; 32]),
         candidates: vec![
             "192.0.2.1:8443".parse().expect("an address"),
             "[2001:db8::1]:8443".parse().expect("an address"),
         ],
+        tcp_candidates: vec!["192.0.2.1:443".parse().expect("an address")],
         session_id: 42,
     }
 }

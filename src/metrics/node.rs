@@ -99,6 +99,11 @@ fn encode_media(page: &mut Page, workers: &[Statistics]) -> fmt::Result {
         sum(|of| of.participants),
     )?;
     page.gauge(
+        "quietroom_media_connections",
+        "TCP connections that carry media",
+        sum(|of| of.connections),
+    )?;
+    page.gauge(
         "quietroom_narrow_paths",
         "Receivers whose path takes less than all that they show could use",
         sum(|of| of.narrow_paths),
@@ -199,6 +204,11 @@ fn encode_refusals(page: &mut Page, workers: &[Statistics]) -> fmt::Result {
             ("excess", sum(|of| of.dropped.excess)),
             ("unencrypted", sum(|of| of.dropped.unencrypted)),
         ],
+    )?;
+    page.counter(
+        "quietroom_datagrams_left_out",
+        "Datagrams that were not sent, since their TCP connection was behind",
+        sum(|of| of.left_out),
     )
 }
 

@@ -68,14 +68,16 @@ pub(crate) fn negotiation(number: u32, count: SlotsBy<u16>) -> Negotiation {
             ufrag: format!("node{number}"),
             password: "a-local-password-of-24-c".into(),
         },
+        ufrag_prefix: "00".into(),
         fingerprint: Fingerprint([7; 32]),
         candidates: vec![([192, 0, 2, 1], 443).into()],
+        tcp_candidates: vec![([192, 0, 2, 1], 443).into()],
         session_id: 42,
     };
     let screens = slots.split_off(usize::from(count.people));
     let people = slots;
-    Negotiation::new(local, SlotsBy { people, screens }).with_restarts(|| IceCredentials {
-        ufrag: "fresh".into(),
+    Negotiation::new(local, SlotsBy { people, screens }).with_restarts(|prefix| IceCredentials {
+        ufrag: format!("{prefix}fresh"),
         password: "another-password-of-24-c".into(),
     })
 }

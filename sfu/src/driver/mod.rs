@@ -9,11 +9,12 @@
 
 mod gauge;
 mod messages;
+mod streams;
 mod thread;
 mod udp;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
@@ -23,12 +24,13 @@ use dtls::DtlsCertificate;
 use thiserror::Error;
 
 use crate::rtcp::WallClock;
-use crate::transport::DtlsConfig;
+use crate::transport::{DtlsConfig, ufrag_prefix};
 use crate::worker::Worker;
 use crate::worker::command::{Command, WorkerAddress};
 use crate::worker::event::Event;
 use crate::worker::statistics::Statistics;
 use gauge::{Gauge, Meter};
+use streams::Streams;
 use thread::{Message, WorkerThread};
 use udp::Socket;
 
@@ -42,6 +44,13 @@ pub struct WorkerSettings {
     pub announced: Vec<IpAddr>,
     /// The UDP port; 0 lets the system choose one.
     pub port: u16,
+    /// Where clients make connections whose owner hands them to this worker
+    /// ([`WorkerHandle::accept`]); empty if there are none.
+    pub tcp: Vec<SocketAddr>,
+    /// This worker's number among those of its process: by it whoever accepts
+    /// connections finds the worker that one is for
+    /// ([`crate::transport::worker_of`]).
+    pub number: u8,
 }
 
 /// Why a worker could not be started.
@@ -84,6 +93,8 @@ impl WorkerHandle {
             .map_err(|error| StartError::Certificate(error.to_string()))?;
         let address = WorkerAddress {
             candidates: candidates(settings, &sockets),
+            tcp_candidates: settings.tcp.clone(),
+            ufrag_prefix: ufrag_prefix(settings.number),
             fingerprint: dtls.fingerprint(),
         };
         let (waker, woken) = UnixStream::pair().map_err(StartError::Thread)?;
@@ -91,6 +102,7 @@ impl WorkerHandle {
         woken.set_nonblocking(true).map_err(StartError::Thread)?;
         let (messages, inbox) = mpsc::channel();
         let now = Instant::now();
+        let streams = Streams::new(now).map_err(StartError::Thread)?;
         let worker = Worker::new(now, dtls, wall_clock(now));
         let gauge = Gauge::default();
         let meter = Meter::new(gauge.clone(), now);
@@ -99,7 +111,7 @@ impl WorkerHandle {
             .spawn(move || {
                 let _guard = AbortOnPanic;
                 // The batches' memory must be this thread's own.
-                WorkerThread::new(worker, sockets, inbox, woken, meter, on_event).run();
+                WorkerThread::new(worker, sockets, streams, inbox, woken, meter, on_event).run();
             })
             .map_err(StartError::Thread)?;
         Ok(Self {
@@ -129,6 +141,14 @@ impl WorkerHandle {
     /// Hands the worker a command. Never blocks.
     pub fn send(&self, command: Command) {
         self.message(Message::Command(Box::new(command)));
+    }
+
+    /// Hands the worker a connection that a client has made, with the bytes
+    /// that were read of it, the frame of a connectivity check at the least
+    /// (RFC 6544 §7.2). It is closed if the check is not a participant's. Never
+    /// blocks.
+    pub fn accept(&self, stream: TcpStream, received: Vec<u8>) {
+        self.message(Message::Connection(stream, received));
     }
 
     fn message(&self, message: Message) {

@@ -1,6 +1,7 @@
 //! The loop of one worker's thread.
 
 use std::io::{self, Read};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
@@ -8,30 +9,37 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::gauge::Meter;
 use super::messages::{ReceiveBatch, SendMessages};
+use super::streams::{Came, READ_BYTES, Streams};
 use super::udp::{Poll, Socket};
 use crate::transport::Path;
+use crate::transport::framing::first_datagram;
 use crate::worker::Worker;
 use crate::worker::batch::TransmitBatch;
 use crate::worker::command::Command;
 use crate::worker::event::Event;
+use crate::worker::statistics::Statistics;
 
 /// What the handle tells the thread.
 pub(super) enum Message {
     Command(Box<Command>),
+    /// A connection that begins with a check, and what was read of it.
+    Connection(TcpStream, Vec<u8>),
     Stop,
 }
 
 pub(super) struct WorkerThread<F> {
     worker: Worker,
     sockets: Vec<Socket>,
+    streams: Streams,
     inbox: Receiver<Message>,
     woken: UnixStream,
     feedback: Feedback,
-    /// The sockets, in order, then `woken`, then those of feedback.
+    /// The sockets, in order, then `woken`, `streams`, and those of feedback.
     poll: Poll,
     meter: Meter,
     on_event: F,
     received: ReceiveBatch,
+    stream_bytes: Box<[u8]>,
     transmit: TransmitBatch,
     messages: SendMessages,
 }
@@ -40,6 +48,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     pub(super) fn new(
         worker: Worker,
         sockets: Vec<Socket>,
+        streams: Streams,
         inbox: Receiver<Message>,
         woken: UnixStream,
         meter: Meter,
@@ -48,10 +57,12 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         let feedback = Feedback::new(&sockets);
         let descriptors = sockets.iter().map(Socket::as_fd);
         let others = feedback.sockets.iter().map(Socket::as_fd);
-        let poll = Poll::new(descriptors.chain([woken.as_fd()]).chain(others));
+        let between = [woken.as_fd(), streams.as_fd()];
+        let poll = Poll::new(descriptors.chain(between).chain(others));
         Self {
             worker,
             sockets,
+            streams,
             inbox,
             woken,
             feedback,
@@ -59,6 +70,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             meter,
             on_event,
             received: ReceiveBatch::new(),
+            stream_bytes: vec![0; READ_BYTES].into_boxed_slice(),
             transmit: TransmitBatch::new(),
             messages: SendMessages::new(),
         }
@@ -67,7 +79,11 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Runs until told to stop.
     pub(super) fn run(&mut self) {
         loop {
-            let hidden = self.meter.rest(Instant::now(), || self.worker.statistics());
+            let hidden = self.meter.rest(Instant::now(), || Statistics {
+                connections: self.streams.len() as u64,
+                left_out: self.streams.left_out(),
+                ..self.worker.statistics()
+            });
             self.wait(hidden);
             self.meter.wake(Instant::now());
             if self.poll.is_ready(self.sockets.len()) && self.handle_messages() == Continue::No {
@@ -79,6 +95,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 }
             }
             self.receive_feedback();
+            self.serve_connections();
             self.worker.handle_timeout(Instant::now());
             self.flush();
         }
@@ -89,8 +106,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     fn wait(&mut self, limit: Option<Duration>) {
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
-        let mut timeout = self.worker.next_timeout().map(until).or(limit);
-        let mut watched = self.sockets.len() + 1;
+        let due = [self.worker.next_timeout(), self.streams.next_look()];
+        let mut timeout = due.into_iter().flatten().min().map(until).or(limit);
+        let mut watched = self.first_of_feedback();
         match self.feedback.rests_until(now) {
             Some(at) => timeout = Some(timeout.map_or(until(at), |other| other.min(until(at)))),
             None => watched += self.feedback.sockets.len(),
@@ -110,6 +128,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 Message::Command(command) => {
                     self.worker.handle_command(Instant::now(), *command);
                 }
+                Message::Connection(stream, received) => self.accept(stream, &received),
                 Message::Stop => return Continue::No,
             }
         }
@@ -131,7 +150,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
 
     /// Takes the feedback that has come, if it is time for it.
     fn receive_feedback(&mut self) {
-        let first = self.sockets.len() + 1;
+        let first = self.first_of_feedback();
         let indices = first..first + self.feedback.sockets.len();
         let is_ready = indices.clone().any(|index| self.poll.is_ready(index));
         let now = Instant::now();
@@ -156,8 +175,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Takes one batch from the socket that is polled at `index`; gives how
     /// many messages it had, if any.
     fn receive_batch(&mut self, index: usize) -> Option<usize> {
-        let sockets = self.sockets.len();
-        let socket = match index.checked_sub(sockets + 1) {
+        let socket = match index.checked_sub(self.first_of_feedback()) {
             Some(of_feedback) => &self.feedback.sockets[of_feedback],
             None => &self.sockets[index],
         };
@@ -172,10 +190,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             let Some(message) = self.received.message(message) else {
                 continue;
             };
-            let path = Path {
-                local,
-                remote: message.remote,
-            };
+            let path = Path::udp(local, message.remote);
             let received = reading.moment(message.received);
             for datagram in message.datagrams {
                 self.worker
@@ -187,6 +202,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 flush(
                     &mut self.worker,
                     &self.sockets,
+                    &mut self.streams,
                     &mut self.transmit,
                     &mut self.messages,
                 );
@@ -196,34 +212,143 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         Some(count)
     }
 
+    /// Takes a connection over. It stays only if it begins with a check of a
+    /// participant.
+    fn accept(&mut self, stream: TcpStream, received: &[u8]) {
+        let now = Instant::now();
+        if received.len() > self.stream_bytes.len() {
+            return;
+        }
+        let path = match Streams::path(&stream) {
+            Ok(path) => path,
+            Err(error) => {
+                tracing::debug!(%error, "a connection for media ended at once");
+                return;
+            }
+        };
+        // Its ports can be those of one that has ended unnoticed.
+        if let Some(before) = self.streams.find(&path) {
+            self.close(now, before);
+        }
+        let key = match self.streams.add(now, stream, path) {
+            Ok(key) => key,
+            Err(error) => {
+                tracing::debug!(%error, "a connection for media could not be taken over");
+                return;
+            }
+        };
+        self.stream_bytes[..received.len()].copy_from_slice(received);
+        if !self.take_frames(now, key, path, received.len()) || !self.worker.knows(&path) {
+            self.close(now, key);
+        }
+        self.flush();
+    }
+
+    /// Reads what has come over connections, and ends those that are over.
+    fn serve_connections(&mut self) {
+        let now = Instant::now();
+        if self.poll.is_ready(self.sockets.len() + 1) {
+            for key in self.streams.poll(now) {
+                match self.streams.read(now, key, &mut self.stream_bytes) {
+                    Came::Bytes(path, length) => {
+                        if !self.take_frames(now, key, path, length) {
+                            self.close(now, key);
+                        }
+                        self.flush();
+                    }
+                    Came::Nothing => {}
+                    Came::End => self.close(now, key),
+                }
+            }
+        }
+        self.streams.look(now);
+        while let Some(key) = self.streams.poll_failed() {
+            self.close(now, key);
+        }
+    }
+
+    /// Takes the datagrams in the first `length` bytes that were read of a
+    /// connection. `false` if that is not what they are.
+    fn take_frames(&mut self, now: Instant, key: usize, path: Path, length: usize) -> bool {
+        let mut start = 0;
+        let mut since_flush = 0;
+        loop {
+            let rest = &mut self.stream_bytes[start..length];
+            match first_datagram(rest) {
+                Ok(Some(range)) => {
+                    start += range.end;
+                    let datagram = &mut rest[range];
+                    self.worker.handle_received(now, now, path, datagram);
+                    since_flush += 1;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::debug!(%error, "a connection for media makes no sense");
+                    return false;
+                }
+            }
+            if since_flush == DATAGRAMS_A_FLUSH {
+                since_flush = 0;
+                flush(
+                    &mut self.worker,
+                    &self.sockets,
+                    &mut self.streams,
+                    &mut self.transmit,
+                    &mut self.messages,
+                );
+            }
+        }
+        let partial = &self.stream_bytes[start..length];
+        self.streams.keep(now, key, partial, start > 0);
+        true
+    }
+
+    fn close(&mut self, now: Instant, key: usize) {
+        if let Some(path) = self.streams.remove(key) {
+            self.worker.lose_path(now, path);
+        }
+    }
+
     fn flush(&mut self) {
         flush(
             &mut self.worker,
             &self.sockets,
+            &mut self.streams,
             &mut self.transmit,
             &mut self.messages,
         );
         while let Some(event) = self.worker.poll_event() {
             (self.on_event)(event);
         }
+        while let Some(path) = self.worker.poll_abandoned() {
+            self.streams.end(Instant::now(), &path);
+        }
+    }
+
+    /// Where in the list of what is polled the sockets of feedback begin.
+    fn first_of_feedback(&self) -> usize {
+        self.sockets.len() + 2
     }
 }
 
 fn flush(
     worker: &mut Worker,
     sockets: &[Socket],
+    streams: &mut Streams,
     batch: &mut TransmitBatch,
     messages: &mut SendMessages,
 ) {
     loop {
         batch.clear();
-        worker.poll_transmit(Instant::now(), batch);
+        let now = Instant::now();
+        worker.poll_transmit(now, batch);
         if batch.is_empty() {
             return;
         }
         for socket in sockets {
             socket.send(batch, messages);
         }
+        streams.send(now, batch);
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Type};
 
 use super::messages::{ReceiveBatch, SendMessages};
+use crate::transport::TransportProtocol;
 use crate::worker::batch::{Train, TransmitBatch};
 
 /// A bound UDP socket.
@@ -107,7 +108,7 @@ impl Socket {
     }
 
     fn sends(&self, train: &Train) -> bool {
-        train.path.local == self.local
+        train.path.local == self.local && train.path.protocol == TransportProtocol::Udp
     }
 
     fn send_run(&self, batch: &TransmitBatch, trains: &[Train], messages: &mut SendMessages) {
@@ -374,10 +375,7 @@ mod tests {
     /// One train with a datagram of each length, all but the last alike.
     fn train(from: &Socket, to: &Socket, lengths: &[usize]) -> TransmitBatch {
         let mut batch = TransmitBatch::new();
-        let path = Path {
-            local: from.local(),
-            remote: to.local(),
-        };
+        let path = Path::udp(from.local(), to.local());
         batch.push(path, lengths[0], |bytes| {
             for (index, &length) in lengths.iter().enumerate() {
                 bytes.resize(bytes.len() + length, index as u8);

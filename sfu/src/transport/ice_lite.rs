@@ -142,6 +142,11 @@ impl IceLite {
         }
     }
 
+    /// Takes note that `path` is there no more: the next check selects another.
+    pub fn lose(&mut self, path: Path) {
+        self.selected.take_if(|selected| *selected == path);
+    }
+
     /// When anything came from the peer last, be it only a check.
     pub fn last_sign(&self) -> Option<Instant> {
         let checked_at = self.consent_until.checked_sub(CONSENT);

@@ -144,6 +144,11 @@ pub struct CodecParameters {
 pub struct WorkerAddress {
     /// The host candidates to announce, all UDP.
     pub candidates: Vec<SocketAddr>,
+    /// Those of TCP, all passive (RFC 6544 §4.1).
+    pub tcp_candidates: Vec<SocketAddr>,
+    /// What our user name fragments toward this worker's participants begin
+    /// with.
+    pub ufrag_prefix: String,
     /// The hash of the certificate the worker presents in DTLS.
     pub fingerprint: Fingerprint,
 }

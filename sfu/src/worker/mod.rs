@@ -87,6 +87,8 @@ pub struct Worker {
     /// When all rooms were last looked at for that.
     last_review: Instant,
     control: Control,
+    /// Connections that have become of no use.
+    abandoned: VecDeque<Path>,
     events: VecDeque<Event>,
     statistics: Statistics,
     /// Answers to checks that are no participant's.
@@ -118,6 +120,7 @@ impl Worker {
             next_reviews: HashMap::new(),
             last_review: now,
             control: Control::default(),
+            abandoned: VecDeque::new(),
             events: VecDeque::new(),
             statistics: Statistics::default(),
             refusals: Budget::new(now, REFUSALS_A_SECOND, MOST_REFUSALS),
@@ -161,6 +164,25 @@ impl Worker {
             Protocol::Rtcp => self.handle_rtcp(now, received, key, path, datagram),
             Protocol::Stun => {}
         }
+    }
+
+    /// Whether an authentic check of a participant came over `path`.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.routes.find(path).is_some()
+    }
+
+    /// Takes note that the connection that was `path` has ended.
+    pub fn lose_path(&mut self, now: Instant, path: Path) {
+        if let Some(key) = self.routes.participant(&path) {
+            self.finish_forwarding(now);
+            self.forget_path(now, key, path);
+        }
+    }
+
+    /// The next connection that its owner is to end, once what is to be sent
+    /// over it was: no participant needs it any more.
+    pub fn poll_abandoned(&mut self) -> Option<Path> {
+        self.abandoned.pop_front()
     }
 
     /// Carries out a command.
@@ -447,6 +469,7 @@ impl Worker {
         }
         for path in &participant.paths {
             self.routes.remove_path(path);
+            self.abandon(*path);
         }
         if let Some(members) = self.rooms.get_mut(&participant.room) {
             members.retain(|member| *member != key);

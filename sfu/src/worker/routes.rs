@@ -28,7 +28,6 @@ impl Routes {
     }
 
     /// As [`Routes::participant`], where nothing may change.
-    #[cfg(feature = "media-keys")]
     pub(super) fn find(&self, path: &Path) -> Option<usize> {
         self.by_path.get(path).copied()
     }

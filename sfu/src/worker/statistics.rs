@@ -44,6 +44,10 @@ pub struct Statistics {
     pub switched_up: u64,
     /// Slots that went over to a lower simulcast layer.
     pub switched_down: u64,
+    /// Connections that carry media at present.
+    pub connections: u64,
+    /// Datagrams that were not sent, since their connection was behind.
+    pub left_out: u64,
     pub dropped: Dropped,
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Worker;
 use super::event::{DisconnectReason, Event};
 use crate::transport::stun::{self, Received};
-use crate::transport::{DtlsEvent, IceCredentials, Path};
+use crate::transport::{DtlsEvent, IceCredentials, Path, TransportProtocol};
 
 impl Worker {
     pub(super) fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8]) {
@@ -148,7 +148,7 @@ impl Worker {
 
     fn handle_selection(&mut self, now: Instant, key: usize, before: Option<Path>) {
         let participant = &mut self.participants[key];
-        let address = |path: Option<Path>| path.map(|path| path.remote.ip());
+        let address = |path: Option<Path>| path.map(|path| (path.protocol, path.remote.ip()));
         // Another port of the same address is the same way.
         if before.is_some() && address(before) != address(participant.ice.selected()) {
             participant.outbound.congestion.handle_new_path(now);
@@ -188,15 +188,38 @@ impl Worker {
             return;
         }
         participant.paths.push(path);
-        if participant.paths.len() > MAX_PATHS {
+        let of_protocol = |of: &&Path| of.protocol == path.protocol;
+        let most = match path.protocol {
+            TransportProtocol::Udp => MAX_PATHS,
+            TransportProtocol::Tcp => MAX_CONNECTIONS,
+        };
+        if participant.paths.iter().filter(of_protocol).count() > most {
             let selected = participant.ice.selected();
             let oldest = participant
                 .paths
                 .iter()
-                .position(|path| Some(*path) != selected)
+                .position(|of| of_protocol(&of) && Some(*of) != selected)
                 .unwrap_or(0);
             let removed = participant.paths.remove(oldest);
             self.routes.remove_path(&removed);
+            self.abandon(removed);
+        }
+    }
+
+    /// Has a connection ended that no participant needs any more.
+    pub(super) fn abandon(&mut self, path: Path) {
+        if path.protocol == TransportProtocol::Tcp {
+            self.abandoned.push_back(path);
+        }
+    }
+
+    pub(super) fn forget_path(&mut self, now: Instant, key: usize, path: Path) {
+        self.routes.remove_path(&path);
+        let participant = &mut self.participants[key];
+        participant.paths.retain(|of| *of != path);
+        if participant.ice.selected() == Some(path) {
+            participant.ice.lose(path);
+            participant.outbound.congestion.handle_new_path(now);
         }
     }
 }
@@ -204,3 +227,7 @@ impl Worker {
 /// Paths remembered of one participant: each of its interfaces and relays
 /// toward each of ours.
 const MAX_PATHS: usize = 16;
+/// Connections of one participant. A browser makes one for each of its
+/// interfaces and each of our addresses, and keeps those of one of them; after
+/// a restart there are others before these end.
+const MAX_CONNECTIONS: usize = 8;

@@ -68,6 +68,8 @@ impl Call {
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             announced: Vec::new(),
             port: 0,
+            tcp: Vec::new(),
+            number: 0,
         };
         let worker = WorkerHandle::spawn(&settings, &certificate, |_| {}).expect("a worker");
         let start = Instant::now();

@@ -29,10 +29,7 @@ fn a_forwarded_packet_allocates_nothing() {
     session.start_media(PUBLISHER);
     session.run(Duration::from_secs(5));
     let sending = session.sending(PUBLISHER).clone();
-    let path = Path {
-        local: server(),
-        remote: session.peers[&PUBLISHER].address,
-    };
+    let path = Path::udp(server(), session.peers[&PUBLISHER].address);
     let peer = session.peer(PUBLISHER);
     let mut packets = Vec::new();
     for index in 0..200 {

@@ -187,10 +187,7 @@ fn what_no_longer_fits_a_batch_is_sent_whatever_comes_between() {
     session.sending(A).packets_a_frame = 8;
     session.start_media(A);
     session.run(Duration::from_secs(3));
-    let path = Path {
-        local: server(),
-        remote: session.peers[&A].address,
-    };
+    let path = Path::udp(server(), session.peers[&A].address);
     let next = session.sending(A).packets + session.sending(A).first + 1;
     for number in next..next + 8 {
         let payload = [&[0x00, 0x01][..], &[3; 1140]].concat();

@@ -282,10 +282,7 @@ impl Session {
 
     /// Hands the worker a datagram from an address, at once.
     pub fn inject(&mut self, from: SocketAddr, mut datagram: Vec<u8>) {
-        let path = Path {
-            local: server(),
-            remote: from,
-        };
+        let path = Path::udp(server(), from);
         self.worker.handle_datagram(self.now, path, &mut datagram);
         self.flush();
     }
@@ -419,10 +416,7 @@ impl Session {
         {
             self.last_read = self.now;
             for (received, remote, mut datagram) in self.unread.drain(..) {
-                let path = Path {
-                    local: server(),
-                    remote,
-                };
+                let path = Path::udp(server(), remote);
                 self.worker
                     .handle_received(self.now, received, path, &mut datagram);
             }

@@ -174,20 +174,27 @@ fn write_transport(text: &mut Text, local: &LocalTransport) {
 }
 
 /// Candidates with priorities below all of a browser's own, the same for all
-/// and higher after each restart. The lower priority is what counts of a pair
-/// (RFC 8445 §6.1.2.3): so a pair after a restart comes before all pairs before
-/// it, and apart from that the browser's own choice of path counts. Chromium
+/// of UDP, lower for TCP (RFC 6544 §4.2), and higher after each restart. The
+/// lower priority is what counts of a pair (RFC 8445 §6.1.2.3): so a pair after
+/// a restart comes before all pairs before it, UDP, be it by a relay, before
+/// TCP, and apart from that the browser's own choice of path counts. Chromium
 /// would otherwise stay on a path that is dead for seconds.
 fn write_candidates(text: &mut Text, local: &LocalTransport, restarts: u32) {
-    let local_preference = restarts.saturating_add(1).min(65_535);
-    let priority = (local_preference << 8) | 255;
-    for (index, candidate) in (0_u32..).zip(&local.candidates) {
-        text.line(format_args!(
-            "a=candidate:{} 1 udp {priority} {} {} typ host",
-            index + 1,
-            candidate.ip(),
-            candidate.port()
-        ));
+    let rounds = restarts.min(MOST_ROUNDS);
+    let priority = |of_protocol: u32| ((2 * rounds + of_protocol) << 8) | 255;
+    let mut foundations = 1_u32..;
+    for (protocol, candidates, of_protocol, typ) in [
+        ("udp", &local.candidates, 2, "typ host"),
+        ("tcp", &local.tcp_candidates, 1, "typ host tcptype passive"),
+    ] {
+        let priority = priority(of_protocol);
+        for (candidate, foundation) in candidates.iter().zip(&mut foundations) {
+            text.line(format_args!(
+                "a=candidate:{foundation} 1 {protocol} {priority} {} {} {typ}",
+                candidate.ip(),
+                candidate.port()
+            ));
+        }
     }
     text.line(format_args!("a=end-of-candidates"));
 }
@@ -259,3 +266,7 @@ impl Text {
         self.0.push_str("\r\n");
     }
 }
+
+/// Restarts of ICE after which priorities grow no more: they have 16 bits
+/// (RFC 8445 §5.1.2.1).
+const MOST_ROUNDS: u32 = 32_000;

@@ -21,9 +21,13 @@ use crate::slot::{SlotsBy, slot_id};
 #[derive(Clone, Debug)]
 pub struct LocalTransport {
     pub credentials: IceCredentials,
+    /// What user name fragments begin with, those after a restart too.
+    pub ufrag_prefix: String,
     pub fingerprint: Fingerprint,
     /// Host candidates, all UDP.
     pub candidates: Vec<SocketAddr>,
+    /// Those of TCP, all passive (RFC 6544 §4.1).
+    pub tcp_candidates: Vec<SocketAddr>,
     /// For the `o=` line: below 2⁶³ (RFC 8829 §5.2.1).
     pub session_id: u64,
 }
@@ -50,7 +54,7 @@ pub struct Negotiation {
     version: u64,
     video_codecs: VideoCodecs,
     /// Makes our credentials for an ICE restart.
-    fresh_credentials: Option<fn() -> IceCredentials>,
+    fresh_credentials: Option<fn(&str) -> IceCredentials>,
     /// Of ICE, so far.
     restarts: u32,
 }
@@ -88,10 +92,10 @@ impl Negotiation {
         }
     }
 
-    /// Takes ICE restarts, for each of which `fresh` makes our credentials;
-    /// others refuse them.
+    /// Takes ICE restarts, for each of which `fresh` makes our credentials with
+    /// that prefix of the user name fragment; others refuse them.
     #[must_use]
-    pub fn with_restarts(mut self, fresh: fn() -> IceCredentials) -> Self {
+    pub fn with_restarts(mut self, fresh: fn(&str) -> IceCredentials) -> Self {
         self.fresh_credentials = Some(fresh);
         self
     }
@@ -248,7 +252,7 @@ impl Negotiation {
             ));
         }
         match self.fresh_credentials {
-            Some(fresh) => Ok(Some(fresh())),
+            Some(fresh) => Ok(Some(fresh(&self.local.ufrag_prefix))),
             None => Err(InvalidOffer::new("ICE restarts are not taken")),
         }
     }

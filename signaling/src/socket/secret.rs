@@ -26,10 +26,11 @@ pub(super) fn session_id() -> u64 {
     number() >> 1
 }
 
-/// 96 bits of name and 144 of password (RFC 8445 §5.3 asks for 24 and 128).
-pub(super) fn ice_credentials() -> IceCredentials {
+/// 96 bits of name, behind `prefix`, and 144 of password (RFC 8445 §5.3 asks
+/// for 24 and 128).
+pub(super) fn ice_credentials(prefix: &str) -> IceCredentials {
     IceCredentials {
-        ufrag: ice_chars::<16>(),
+        ufrag: format!("{prefix}{}", ice_chars::<16>()),
         password: ice_chars::<24>(),
     }
 }
@@ -87,10 +88,11 @@ mod tests {
 
     #[test]
     fn values_have_the_promised_form() {
-        let credentials = ice_credentials();
-        assert_eq!(credentials.ufrag.len(), 16);
+        let credentials = ice_credentials("07");
+        assert!(credentials.ufrag.starts_with("07"));
+        assert_eq!(credentials.ufrag.len(), 18);
         assert_eq!(credentials.password.len(), 24);
-        assert_ne!(credentials, ice_credentials());
+        assert_ne!(credentials, ice_credentials("07"));
         assert!(session_id() < 1 << 63);
         assert_ne!(resume_secret(), resume_secret());
 

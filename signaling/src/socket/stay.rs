@@ -84,9 +84,11 @@ impl Stay {
         };
         tracing::info!(room = %seat.room, participant = %id, "joined");
         let local = LocalTransport {
-            credentials: secret::ice_credentials(),
+            credentials: secret::ice_credentials(&seat.worker.ufrag_prefix),
+            ufrag_prefix: seat.worker.ufrag_prefix,
             fingerprint: seat.worker.fingerprint,
             candidates: seat.worker.candidates,
+            tcp_candidates: seat.worker.tcp_candidates,
             session_id: secret::session_id(),
         };
         let slots = secret::slot_sources(service.room_size().slots());

@@ -128,6 +128,8 @@ impl Server {
         let plane = Arc::new(Listener {
             address: WorkerAddress {
                 candidates: vec!["192.0.2.1:8443".parse().expect("an address")],
+                tcp_candidates: Vec::new(),
+                ufrag_prefix: String::new(),
                 fingerprint: Fingerprint([7; 32]),
             },
             commands: Mutex::default(),

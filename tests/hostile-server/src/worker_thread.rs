@@ -41,6 +41,8 @@ impl WorkerThread {
         let dtls = DtlsConfig::new(certificate)?;
         let address = WorkerAddress {
             candidates: vec![socket.local_addr()?],
+            tcp_candidates: Vec::new(),
+            ufrag_prefix: String::new(),
             fingerprint: dtls.fingerprint(),
         };
         let (orders, inbox) = mpsc::channel();
@@ -86,7 +88,7 @@ fn run(
     loop {
         match socket.recv_from(&mut datagram) {
             Ok((length, remote)) => {
-                let path = Path { local, remote };
+                let path = Path::udp(local, remote);
                 wire.listen(&worker, path, &datagram[..length]);
                 worker.handle_datagram(Instant::now(), path, &mut datagram[..length]);
             }

@@ -412,10 +412,8 @@ fn place_nack(compound: &mut [u8], newest: &BTreeMap<Ssrc, u16>) {
 }
 
 fn path(id: u64, address: u8) -> Path {
-    Path {
-        local: server(),
-        remote: SocketAddr::from(([192, 0, 2, 1 + address], 1000 + id as u16)),
-    }
+    let remote = SocketAddr::from(([192, 0, 2, 1 + address], 1000 + id as u16));
+    Path::udp(server(), remote)
 }
 
 fn server() -> SocketAddr {

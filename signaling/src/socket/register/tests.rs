@@ -212,6 +212,8 @@ fn register_of_clinic() -> (Register, Arc<Clinic>) {
 fn register_by(open_rooms: SessionPolicy) -> (Register, Arc<Clinic>) {
     let plane = TwoWorkers(WorkerAddress {
         candidates: Vec::new(),
+        tcp_candidates: Vec::new(),
+        ufrag_prefix: String::new(),
         fingerprint: Fingerprint([7; 32]),
     });
     let size = RoomSize {

@@ -1,0 +1,230 @@
+//! What waits to be written to a connection (RFC 4571 framing).
+//!
+//! TCP never loses what it was given, it only delays it, and what comes late
+//! is worth nothing in a conversation. So when a connection falls behind,
+//! media is left out here, before it gets a place in the stream: pictures
+//! first, then sound and reports. Checks and handshakes are kept, as
+//! everything hangs on them. The receiver tells of what is left out as it
+//! tells of loss, by the numbers that packets carry, and of the delay before
+//! that by their arrivals, so that the rate follows.
+
+use std::time::{Duration, Instant};
+
+use super::demux::Protocol;
+use super::framing::{FRAME_HEAD, write_frame};
+
+/// Bytes of one connection that are still to be written.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    bytes: Vec<u8>,
+    /// How many of them have been written.
+    written: usize,
+    /// Since when there has been something.
+    behind_since: Option<Instant>,
+    /// When the connection last took something.
+    progressed_at: Option<Instant>,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Queued {
+    Waits,
+    /// It was left out, since the connection is behind.
+    LeftOut,
+    /// Not even what everything hangs on fits any more: the connection is of
+    /// no use.
+    Full,
+}
+
+impl Backlog {
+    /// Adds a datagram, or leaves it out as a whole.
+    pub fn push(&mut self, now: Instant, datagram: &[u8]) -> Queued {
+        let (most_bytes, patience) = match Protocol::of(datagram) {
+            Some(Protocol::Rtp) if datagram.len() > SOUND => (PICTURE_BYTES, PICTURE_PATIENCE),
+            Some(Protocol::Rtp | Protocol::Rtcp) => (SOUND_BYTES, SOUND_PATIENCE),
+            Some(Protocol::Stun | Protocol::Dtls) | None => (MOST_BYTES, Duration::MAX),
+        };
+        let is_late = self
+            .behind_since
+            .is_some_and(|since| now.saturating_duration_since(since) > patience);
+        if is_late || self.len() + FRAME_HEAD + datagram.len() > most_bytes {
+            return if most_bytes == MOST_BYTES {
+                Queued::Full
+            } else {
+                Queued::LeftOut
+            };
+        }
+        self.behind_since.get_or_insert(now);
+        self.progressed_at.get_or_insert(now);
+        write_frame(datagram, &mut self.bytes);
+        Queued::Waits
+    }
+
+    /// What is to be written next.
+    pub fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// Takes note that so many bytes were written.
+    pub fn advance(&mut self, now: Instant, bytes: usize) {
+        self.written = (self.written + bytes).min(self.bytes.len());
+        if bytes > 0 {
+            self.progressed_at = Some(now);
+        }
+        if self.is_empty() {
+            self.bytes.clear();
+            self.bytes.shrink_to(KEPT_BYTES);
+            self.written = 0;
+            self.behind_since = None;
+            self.progressed_at = None;
+        } else if self.written >= KEPT_BYTES {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes that wait, with their frames.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    /// Whether something has waited for so long that the peer must be gone.
+    pub fn is_stuck(&self, now: Instant) -> bool {
+        self.progressed_at
+            .is_some_and(|at| now.saturating_duration_since(at) >= STUCK)
+    }
+}
+
+/// Packets of sound are shorter than this, in bytes, and most of pictures
+/// longer.
+const SOUND: usize = 400;
+/// Later than that pictures are left out until all is written: whoever falls
+/// so far behind gets more by it than by a longer wait.
+const PICTURE_PATIENCE: Duration = Duration::from_millis(300);
+const SOUND_PATIENCE: Duration = Duration::from_millis(600);
+/// About what 300 ms of the best pictures are.
+const PICTURE_BYTES: usize = 192 * 1024;
+const SOUND_BYTES: usize = 224 * 1024;
+const MOST_BYTES: usize = 256 * 1024;
+/// Memory that a connection keeps when nothing waits.
+const KEPT_BYTES: usize = 32 * 1024;
+/// A browser gives up on a connection that is silent for less.
+const STUCK: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use crate::transport::framing::first_datagram;
+
+    fn picture() -> Vec<u8> {
+        [&[0x80, 96][..], &[1; 1100]].concat()
+    }
+
+    fn sound() -> Vec<u8> {
+        [&[0x80, 111][..], &[2; 100]].concat()
+    }
+
+    fn report() -> Vec<u8> {
+        [&[0x80, 201][..], &[3; 60]].concat()
+    }
+
+    fn check() -> Vec<u8> {
+        [&[1, 1][..], &[4; 80]].concat()
+    }
+
+    fn handshake() -> Vec<u8> {
+        [&[22, 254, 253][..], &[5; 500]].concat()
+    }
+
+    fn frames(mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut frames = Vec::new();
+        while let Some(range) = first_datagram(&bytes).expect("short frames") {
+            frames.push(bytes[range.clone()].to_vec());
+            bytes.drain(..range.end);
+        }
+        assert!(bytes.is_empty(), "a frame was cut");
+        frames
+    }
+
+    #[test]
+    fn a_connection_that_is_behind_loses_pictures_then_sound_and_never_checks() {
+        let start = Instant::now();
+        let mut backlog = Backlog::default();
+        assert_eq!(backlog.push(start, &sound()), Queued::Waits);
+
+        for (after, outcomes) in [
+            (250, [Queued::Waits, Queued::Waits, Queued::Waits]),
+            (350, [Queued::LeftOut, Queued::Waits, Queued::Waits]),
+            (650, [Queued::LeftOut, Queued::LeftOut, Queued::LeftOut]),
+        ] {
+            let now = start + Duration::from_millis(after);
+            let pushed = [picture(), sound(), report()].map(|of| backlog.push(now, &of));
+            assert_eq!(pushed, outcomes, "after {after} ms");
+            assert_eq!(backlog.push(now, &check()), Queued::Waits);
+            assert_eq!(backlog.push(now, &handshake()), Queued::Waits);
+        }
+
+        let waiting = frames(backlog.unwritten().to_vec());
+        assert_eq!(waiting.len(), 12);
+        let now = start + Duration::from_millis(700);
+        backlog.advance(now, backlog.len());
+        assert_eq!(backlog.push(now, &picture()), Queued::Waits);
+    }
+
+    #[test]
+    fn what_waits_is_whole_and_bounded_however_little_is_taken() {
+        let start = Instant::now();
+        let mut backlog = Backlog::default();
+        let mut taken = Vec::new();
+        let mut left_out = 0;
+        for millisecond in 0..5000 {
+            let now = start + Duration::from_millis(millisecond);
+            for datagram in [picture(), sound(), report()] {
+                left_out += u32::from(backlog.push(now, &datagram) == Queued::LeftOut);
+            }
+            let some = backlog.unwritten().len().min(37);
+            taken.extend_from_slice(&backlog.unwritten()[..some]);
+            backlog.advance(now, some);
+            assert!(backlog.len() <= MOST_BYTES);
+            assert!(backlog.bytes.len() <= MOST_BYTES + KEPT_BYTES);
+        }
+        taken.extend_from_slice(backlog.unwritten());
+
+        assert!(left_out > 10_000, "{left_out}");
+        for frame in frames(taken) {
+            assert!([picture(), sound(), report()].contains(&frame));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_checks_ends_a_connection_that_takes_nothing() {
+        let now = Instant::now();
+        let mut backlog = Backlog::default();
+        let fitted = (0..10_000)
+            .take_while(|_| backlog.push(now, &check()) == Queued::Waits)
+            .count();
+
+        assert!((3_000..4_000).contains(&fitted), "{fitted}");
+        assert_eq!(backlog.push(now, &check()), Queued::Full);
+        assert!(!backlog.is_stuck(now + Duration::from_secs(14)));
+        assert!(backlog.is_stuck(now + Duration::from_secs(15)));
+    }
+
+    #[test]
+    fn a_slow_connection_is_not_a_stuck_one() {
+        let start = Instant::now();
+        let mut backlog = Backlog::default();
+        backlog.push(start, &handshake());
+        let later = start + Duration::from_secs(14);
+        backlog.advance(later, 1);
+
+        assert!(!backlog.is_stuck(start + Duration::from_secs(20)));
+        backlog.advance(later, backlog.len());
+        assert!(!backlog.is_stuck(start + Duration::from_mins(1)));
+    }
+}
