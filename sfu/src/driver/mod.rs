@@ -7,20 +7,20 @@
     reason = "this is the driver"
 )]
 
-mod gauge;
-mod messages;
 mod streams;
 mod thread;
-mod udp;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dtls::DtlsCertificate;
+use io_thread::gauge::{Gauge, Meter};
+use io_thread::hand_over;
+use io_thread::udp::Socket;
+use io_thread::wake::{self, Waker};
 use thiserror::Error;
 
 use crate::rtcp::WallClock;
@@ -29,10 +29,8 @@ use crate::worker::Worker;
 use crate::worker::command::{Command, WorkerAddress};
 use crate::worker::event::Event;
 use crate::worker::statistics::Statistics;
-use gauge::{Gauge, Meter};
 use streams::Streams;
-use thread::{Message, WorkerThread};
-use udp::Socket;
+use thread::{Inbox, Message, WorkerThread};
 
 /// What a worker's thread needs to start.
 #[derive(Clone, Debug)]
@@ -72,8 +70,9 @@ pub enum StartError {
 pub struct WorkerHandle {
     address: WorkerAddress,
     messages: Sender<Message>,
-    waker: UnixStream,
-    gauge: Gauge,
+    waker: Waker,
+    relayed: hand_over::Sender,
+    gauge: Gauge<Statistics>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -97,10 +96,14 @@ impl WorkerHandle {
             ufrag_prefix: ufrag_prefix(settings.number),
             fingerprint: dtls.fingerprint(),
         };
-        let (waker, woken) = UnixStream::pair().map_err(StartError::Thread)?;
-        waker.set_nonblocking(true).map_err(StartError::Thread)?;
-        woken.set_nonblocking(true).map_err(StartError::Thread)?;
-        let (messages, inbox) = mpsc::channel();
+        let (waker, sleep) = wake::pair().map_err(StartError::Thread)?;
+        let (relayed, from_relay) = hand_over::channel(waker.clone(), BUFFER_BYTES as usize);
+        let (messages, received) = mpsc::channel();
+        let inbox = Inbox {
+            messages: received,
+            relayed: from_relay,
+            sleep,
+        };
         let now = Instant::now();
         let streams = Streams::new(now).map_err(StartError::Thread)?;
         let worker = Worker::new(now, dtls, wall_clock(now));
@@ -111,13 +114,14 @@ impl WorkerHandle {
             .spawn(move || {
                 let _guard = AbortOnPanic;
                 // The batches' memory must be this thread's own.
-                WorkerThread::new(worker, sockets, streams, inbox, woken, meter, on_event).run();
+                WorkerThread::new(worker, sockets, streams, inbox, meter, on_event).run();
             })
             .map_err(StartError::Thread)?;
         Ok(Self {
             address,
             messages,
             waker,
+            relayed,
             gauge,
             thread: Some(thread),
         })
@@ -138,6 +142,17 @@ impl WorkerHandle {
         self.gauge.busy()
     }
 
+    /// The way by which a relay in this process hands over what its clients
+    /// send: `local` is the address that a client named, `remote` its own.
+    pub fn relayed(&self) -> hand_over::Sender {
+        self.relayed.clone()
+    }
+
+    /// Sets what takes, the same way round, what is sent to those clients.
+    pub fn set_relay(&self, relay: hand_over::Sender) {
+        self.message(Message::Relay(relay));
+    }
+
     /// Hands the worker a command. Never blocks.
     pub fn send(&self, command: Command) {
         self.message(Message::Command(Box::new(command)));
@@ -152,10 +167,9 @@ impl WorkerHandle {
     }
 
     fn message(&self, message: Message) {
-        // The thread ends only with this handle, and a full pipe means that
-        // it is about to wake already.
+        // The thread ends only with this handle.
         if self.messages.send(message).is_ok() {
-            let _ = io::Write::write(&mut &self.waker, &[0]);
+            self.waker.wake();
         }
     }
 }
@@ -188,8 +202,8 @@ fn bind(settings: &WorkerSettings) -> Result<Vec<Socket>, StartError> {
     let mut sockets = Vec::with_capacity(settings.addresses.len());
     for &ip in &settings.addresses {
         let address = SocketAddr::new(ip, port);
-        let socket =
-            Socket::bind(address).map_err(|source| StartError::Bind { address, source })?;
+        let socket = Socket::bind(address, BUFFER_BYTES)
+            .map_err(|source| StartError::Bind { address, source })?;
         // A port that the system chose is the same on all addresses.
         port = socket.local().port();
         sockets.push(socket);
@@ -220,4 +234,6 @@ fn wall_clock(now: Instant) -> WallClock {
     WallClock::new(now, (seconds << 32) | fraction)
 }
 
+/// What may wait for a worker, in a socket or from a relay.
+const BUFFER_BYTES: u32 = 4 * 1024 * 1024;
 const SECONDS_FROM_1900_TO_1970: u64 = 2_208_988_800;

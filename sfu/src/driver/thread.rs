@@ -1,20 +1,23 @@
 //! The loop of one worker's thread.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use super::gauge::Meter;
-use super::messages::{ReceiveBatch, SendMessages};
+use io_thread::arrival::Reading;
+use io_thread::gauge::Meter;
+use io_thread::hand_over::{self, Trains};
+use io_thread::messages::{ReceiveBatch, SendMessages};
+use io_thread::udp::{self, Poll, Socket};
+use io_thread::wake::Sleep;
+
 use super::streams::{Came, READ_BYTES, Streams};
-use super::udp::{Poll, Socket};
-use crate::transport::Path;
 use crate::transport::framing::first_datagram;
+use crate::transport::{Path, TransportProtocol};
 use crate::worker::Worker;
-use crate::worker::batch::TransmitBatch;
+use crate::worker::batch::{Train, TransmitBatch};
 use crate::worker::command::Command;
 use crate::worker::event::Event;
 use crate::worker::statistics::Statistics;
@@ -24,23 +27,39 @@ pub(super) enum Message {
     Command(Box<Command>),
     /// A connection that begins with a check, and what was read of it.
     Connection(TcpStream, Vec<u8>),
+    /// What takes datagrams for clients of a relay.
+    Relay(hand_over::Sender),
     Stop,
+}
+
+/// What comes from other threads.
+pub(super) struct Inbox {
+    pub(super) messages: Receiver<Message>,
+    /// What a relay of this process hands over.
+    pub(super) relayed: hand_over::Receiver,
+    pub(super) sleep: Sleep,
 }
 
 pub(super) struct WorkerThread<F> {
     worker: Worker,
-    sockets: Vec<Socket>,
-    streams: Streams,
-    inbox: Receiver<Message>,
-    woken: UnixStream,
+    exits: Exits,
+    inbox: Inbox,
     feedback: Feedback,
-    /// The sockets, in order, then `woken`, `streams`, and those of feedback.
+    /// The sockets, in order, then the inbox, the streams, and those of feedback.
     poll: Poll,
-    meter: Meter,
+    meter: Meter<Statistics>,
     on_event: F,
     received: ReceiveBatch,
     stream_bytes: Box<[u8]>,
+    handed_over: Trains,
     transmit: TransmitBatch,
+}
+
+/// The ways out.
+struct Exits {
+    sockets: Vec<Socket>,
+    streams: Streams,
+    relay: Option<hand_over::Sender>,
     messages: SendMessages,
 }
 
@@ -49,30 +68,32 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         worker: Worker,
         sockets: Vec<Socket>,
         streams: Streams,
-        inbox: Receiver<Message>,
-        woken: UnixStream,
-        meter: Meter,
+        inbox: Inbox,
+        meter: Meter<Statistics>,
         on_event: F,
     ) -> Self {
         let feedback = Feedback::new(&sockets);
         let descriptors = sockets.iter().map(Socket::as_fd);
         let others = feedback.sockets.iter().map(Socket::as_fd);
-        let between = [woken.as_fd(), streams.as_fd()];
+        let between = [inbox.sleep.as_fd(), streams.as_fd()];
         let poll = Poll::new(descriptors.chain(between).chain(others));
         Self {
             worker,
-            sockets,
-            streams,
+            exits: Exits {
+                sockets,
+                streams,
+                relay: None,
+                messages: SendMessages::default(),
+            },
             inbox,
-            woken,
             feedback,
             poll,
             meter,
             on_event,
-            received: ReceiveBatch::new(),
+            received: ReceiveBatch::default(),
             stream_bytes: vec![0; READ_BYTES].into_boxed_slice(),
+            handed_over: Trains::default(),
             transmit: TransmitBatch::new(),
-            messages: SendMessages::new(),
         }
     }
 
@@ -80,16 +101,19 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     pub(super) fn run(&mut self) {
         loop {
             let hidden = self.meter.rest(Instant::now(), || Statistics {
-                connections: self.streams.len() as u64,
-                left_out: self.streams.left_out(),
+                connections: self.exits.streams.len() as u64,
+                left_out: self.exits.streams.left_out(),
                 ..self.worker.statistics()
             });
             self.wait(hidden);
             self.meter.wake(Instant::now());
-            if self.poll.is_ready(self.sockets.len()) && self.handle_messages() == Continue::No {
+            if self.poll.is_ready(self.exits.sockets.len())
+                && self.handle_messages() == Continue::No
+            {
                 return;
             }
-            for index in 0..self.sockets.len() {
+            self.receive_relayed();
+            for index in 0..self.exits.sockets.len() {
                 if self.poll.is_ready(index) {
                     self.receive(index);
                 }
@@ -106,29 +130,33 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     fn wait(&mut self, limit: Option<Duration>) {
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
-        let due = [self.worker.next_timeout(), self.streams.next_look()];
+        let due = [self.worker.next_timeout(), self.exits.streams.next_look()];
         let mut timeout = due.into_iter().flatten().min().map(until).or(limit);
         let mut watched = self.first_of_feedback();
         match self.feedback.rests_until(now) {
             Some(at) => timeout = Some(timeout.map_or(until(at), |other| other.min(until(at)))),
             None => watched += self.feedback.sockets.len(),
         }
+        self.inbox.sleep.begin();
+        if self.inbox.relayed.has_some() {
+            timeout = Some(Duration::ZERO);
+        }
         if let Err(error) = self.poll.wait(watched, timeout) {
             tracing::error!(%error, "waiting for datagrams failed");
             std::thread::sleep(AFTER_FAILURE);
         }
+        self.inbox.sleep.end();
     }
 
     fn handle_messages(&mut self) -> Continue {
-        // The pipe only wakes; what it holds says nothing.
-        let mut bytes = [0; 256];
-        while matches!(self.woken.read(&mut bytes), Ok(count) if count == bytes.len()) {}
-        while let Ok(message) = self.inbox.try_recv() {
+        self.inbox.sleep.clear();
+        while let Ok(message) = self.inbox.messages.try_recv() {
             match message {
                 Message::Command(command) => {
                     self.worker.handle_command(Instant::now(), *command);
                 }
                 Message::Connection(stream, received) => self.accept(stream, &received),
+                Message::Relay(relay) => self.exits.relay = Some(relay),
                 Message::Stop => return Continue::No,
             }
         }
@@ -144,6 +172,25 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             };
             if !self.received.is_full(count) {
                 return;
+            }
+        }
+    }
+
+    /// Takes what a relay has handed over.
+    fn receive_relayed(&mut self) {
+        self.inbox.relayed.take(&mut self.handed_over);
+        let now = Instant::now();
+        let mut since_flush = 0;
+        for train in self.handed_over.iter_mut() {
+            let path = Path::relayed(train.local, train.remote);
+            for datagram in train.bytes.chunks_mut(train.segment_length) {
+                self.worker
+                    .handle_received(now, train.received, path, datagram);
+                since_flush += 1;
+            }
+            if since_flush >= DATAGRAMS_A_FLUSH {
+                since_flush = 0;
+                self.exits.flush(&mut self.worker, &mut self.transmit);
             }
         }
     }
@@ -177,13 +224,13 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     fn receive_batch(&mut self, index: usize) -> Option<usize> {
         let socket = match index.checked_sub(self.first_of_feedback()) {
             Some(of_feedback) => &self.feedback.sockets[of_feedback],
-            None => &self.sockets[index],
+            None => &self.exits.sockets[index],
         };
         let count = match socket.receive(&mut self.received) {
             Ok(0) | Err(_) => return None,
             Ok(count) => count,
         };
-        let reading = Reading::new();
+        let reading = Reading::begin();
         let local = socket.local();
         let mut since_flush = 0;
         for message in 0..count {
@@ -192,20 +239,14 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             };
             let path = Path::udp(local, message.remote);
             let received = reading.moment(message.received);
-            for datagram in message.datagrams {
+            for datagram in message.datagrams() {
                 self.worker
                     .handle_received(reading.now, received, path, datagram);
                 since_flush += 1;
             }
             if since_flush >= DATAGRAMS_A_FLUSH {
                 since_flush = 0;
-                flush(
-                    &mut self.worker,
-                    &self.sockets,
-                    &mut self.streams,
-                    &mut self.transmit,
-                    &mut self.messages,
-                );
+                self.exits.flush(&mut self.worker, &mut self.transmit);
             }
         }
         self.flush();
@@ -227,10 +268,10 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             }
         };
         // Its ports can be those of one that has ended unnoticed.
-        if let Some(before) = self.streams.find(&path) {
+        if let Some(before) = self.exits.streams.find(&path) {
             self.close(now, before);
         }
-        let key = match self.streams.add(now, stream, path) {
+        let key = match self.exits.streams.add(now, stream, path) {
             Ok(key) => key,
             Err(error) => {
                 tracing::debug!(%error, "a connection for media could not be taken over");
@@ -247,9 +288,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Reads what has come over connections, and ends those that are over.
     fn serve_connections(&mut self) {
         let now = Instant::now();
-        if self.poll.is_ready(self.sockets.len() + 1) {
-            for key in self.streams.poll(now) {
-                match self.streams.read(now, key, &mut self.stream_bytes) {
+        if self.poll.is_ready(self.exits.sockets.len() + 1) {
+            for key in self.exits.streams.poll(now) {
+                match self.exits.streams.read(now, key, &mut self.stream_bytes) {
                     Came::Bytes(path, length) => {
                         if !self.take_frames(now, key, path, length) {
                             self.close(now, key);
@@ -261,8 +302,8 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 }
             }
         }
-        self.streams.look(now);
-        while let Some(key) = self.streams.poll_failed() {
+        self.exits.streams.look(now);
+        while let Some(key) = self.exits.streams.poll_failed() {
             self.close(now, key);
         }
     }
@@ -289,93 +330,69 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             }
             if since_flush == DATAGRAMS_A_FLUSH {
                 since_flush = 0;
-                flush(
-                    &mut self.worker,
-                    &self.sockets,
-                    &mut self.streams,
-                    &mut self.transmit,
-                    &mut self.messages,
-                );
+                self.exits.flush(&mut self.worker, &mut self.transmit);
             }
         }
         let partial = &self.stream_bytes[start..length];
-        self.streams.keep(now, key, partial, start > 0);
+        self.exits.streams.keep(now, key, partial, start > 0);
         true
     }
 
     fn close(&mut self, now: Instant, key: usize) {
-        if let Some(path) = self.streams.remove(key) {
+        if let Some(path) = self.exits.streams.remove(key) {
             self.worker.lose_path(now, path);
         }
     }
 
     fn flush(&mut self) {
-        flush(
-            &mut self.worker,
-            &self.sockets,
-            &mut self.streams,
-            &mut self.transmit,
-            &mut self.messages,
-        );
+        self.exits.flush(&mut self.worker, &mut self.transmit);
         while let Some(event) = self.worker.poll_event() {
             (self.on_event)(event);
         }
         while let Some(path) = self.worker.poll_abandoned() {
-            self.streams.end(Instant::now(), &path);
+            self.exits.streams.end(Instant::now(), &path);
         }
     }
 
     /// Where in the list of what is polled the sockets of feedback begin.
     fn first_of_feedback(&self) -> usize {
-        self.sockets.len() + 2
+        self.exits.sockets.len() + 2
     }
 }
 
-fn flush(
-    worker: &mut Worker,
-    sockets: &[Socket],
-    streams: &mut Streams,
-    batch: &mut TransmitBatch,
-    messages: &mut SendMessages,
-) {
-    loop {
-        batch.clear();
-        let now = Instant::now();
-        worker.poll_transmit(now, batch);
-        if batch.is_empty() {
-            return;
+impl Exits {
+    fn flush(&mut self, worker: &mut Worker, batch: &mut TransmitBatch) {
+        loop {
+            batch.clear();
+            let now = Instant::now();
+            worker.poll_transmit(now, batch);
+            if batch.is_empty() {
+                return;
+            }
+            let trains = |protocol| {
+                let trains = batch.trains().iter();
+                trains.filter(move |train: &&Train| train.path.protocol == protocol)
+            };
+            let as_datagrams = |train: &Train| udp::Train {
+                remote: train.path.remote,
+                bytes: batch.bytes(train),
+                segment_length: train.segment_length,
+            };
+            for socket in &self.sockets {
+                let trains = trains(TransportProtocol::Udp);
+                let trains = trains.filter(|train| train.path.local == socket.local());
+                socket.send(trains.map(as_datagrams), &mut self.messages);
+            }
+            self.streams.send(now, batch);
+            if let Some(relay) = &self.relay
+                && trains(TransportProtocol::Relayed).next().is_some()
+            {
+                let mut sending = relay.begin();
+                for train in trains(TransportProtocol::Relayed) {
+                    sending.push(train.path.local, as_datagrams(train), now);
+                }
+            }
         }
-        for socket in sockets {
-            socket.send(batch, messages);
-        }
-        streams.send(now, batch);
-    }
-}
-
-/// When datagrams are read, by both clocks: the kernel gives their arrivals by
-/// the wall clock.
-struct Reading {
-    now: Instant,
-    wall: Duration,
-}
-
-impl Reading {
-    fn new() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            now: Instant::now(),
-            wall: wall.unwrap_or_default(),
-        }
-    }
-
-    /// The moment that is `received` by the wall clock. What cannot be, as the
-    /// clock was set in between, is now.
-    fn moment(&self, received: Option<Duration>) -> Instant {
-        received
-            .and_then(|received| self.wall.checked_sub(received))
-            .filter(|age| *age <= LONGEST_WAIT)
-            .and_then(|age| self.now.checked_sub(age))
-            .unwrap_or(self.now)
     }
 }
 
@@ -436,40 +453,3 @@ const FEEDBACK_RESTS: Duration = Duration::from_millis(35);
 /// A busy thread need not look each time.
 const FEEDBACK_APART: Duration = Duration::from_millis(5);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// A datagram that has waited longer for this thread shows nothing of a path.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_datagram_came_as_long_ago_as_the_kernel_says() {
-        let reading = Reading::new();
-        let ago = |wait| {
-            let received = reading.wall.checked_sub(wait);
-            reading.now.duration_since(reading.moment(received))
-        };
-
-        for milliseconds in [0, 3, 400] {
-            let wait = Duration::from_millis(milliseconds);
-            assert_eq!(ago(wait), wait);
-        }
-    }
-
-    #[test]
-    fn a_clock_that_is_set_meanwhile_moves_no_arrival() {
-        let reading = Reading::new();
-        let hour = Duration::from_hours(1);
-
-        let before = reading.wall.checked_sub(hour);
-        for received in [
-            before,
-            Some(reading.wall + hour),
-            Some(Duration::ZERO),
-            None,
-        ] {
-            assert_eq!(reading.moment(received), reading.now);
-        }
-    }
-}

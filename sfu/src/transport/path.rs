@@ -18,12 +18,23 @@ pub enum TransportProtocol {
     /// A connection that the peer made, with each datagram in a frame
     /// (RFC 6544 §2, RFC 4571 §2). It is there as long as its path is.
     Tcp,
+    /// A relay in this process, which hands datagrams over. The remote address
+    /// is what it knows its client by; no socket leads there.
+    Relayed,
 }
 
 impl Path {
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self {
             protocol: TransportProtocol::Udp,
+            local,
+            remote,
+        }
+    }
+
+    pub fn relayed(local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            protocol: TransportProtocol::Relayed,
             local,
             remote,
         }

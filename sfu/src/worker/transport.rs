@@ -190,7 +190,7 @@ impl Worker {
         participant.paths.push(path);
         let of_protocol = |of: &&Path| of.protocol == path.protocol;
         let most = match path.protocol {
-            TransportProtocol::Udp => MAX_PATHS,
+            TransportProtocol::Udp | TransportProtocol::Relayed => MAX_PATHS,
             TransportProtocol::Tcp => MAX_CONNECTIONS,
         };
         if participant.paths.iter().filter(of_protocol).count() > most {

@@ -3,16 +3,17 @@
 
 #![allow(unsafe_code, reason = "message headers are made of raw pointers")]
 
+use std::fmt;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::{SockAddr, SockAddrStorage};
 
-use crate::worker::batch::{Train, TransmitBatch};
+use crate::udp::Train;
 
 /// Memory for one receive call.
-pub(super) struct ReceiveBatch {
+pub struct ReceiveBatch {
     bytes: Box<[u8]>,
     addresses: Box<[SockAddrStorage]>,
     controls: Box<[ReceiveControl]>,
@@ -21,15 +22,26 @@ pub(super) struct ReceiveBatch {
 }
 
 /// Datagrams from one sender that the kernel received together.
-pub(super) struct Message<D> {
-    pub(super) remote: SocketAddr,
+#[derive(Debug)]
+pub struct Message<'a> {
+    pub remote: SocketAddr,
     /// When they came, since the Unix epoch, if the kernel says so.
-    pub(super) received: Option<Duration>,
-    pub(super) datagrams: D,
+    pub received: Option<Duration>,
+    /// One after the other.
+    pub bytes: &'a mut [u8],
+    /// The length of each datagram but the last, which may be shorter.
+    pub segment_length: usize,
 }
 
-impl ReceiveBatch {
-    pub(super) fn new() -> Self {
+impl<'a> Message<'a> {
+    /// Each of them that is not empty.
+    pub fn datagrams(self) -> impl Iterator<Item = &'a mut [u8]> {
+        self.bytes.chunks_mut(self.segment_length)
+    }
+}
+
+impl Default for ReceiveBatch {
+    fn default() -> Self {
         Self {
             bytes: vec![0; RECEIVE_MESSAGES * MESSAGE_BYTES].into_boxed_slice(),
             addresses: (0..RECEIVE_MESSAGES)
@@ -40,11 +52,19 @@ impl ReceiveBatch {
             headers: Vec::with_capacity(RECEIVE_MESSAGES),
         }
     }
+}
 
+impl fmt::Debug for ReceiveBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiveBatch").finish_non_exhaustive()
+    }
+}
+
+impl ReceiveBatch {
     /// Headers for a call: each with room for a message, its sender's address
     /// and its control messages, all of which live as long as the batch is not
     /// touched otherwise.
-    pub(super) fn prepare(&mut self) -> &mut [libc::mmsghdr] {
+    pub(crate) fn prepare(&mut self) -> &mut [libc::mmsghdr] {
         self.vectors.clear();
         self.headers.clear();
         self.vectors.extend(
@@ -76,16 +96,13 @@ impl ReceiveBatch {
 
     /// Whether `count` messages are as many as one call receives: more may
     /// wait.
-    pub(super) fn is_full(&self, count: usize) -> bool {
+    pub fn is_full(&self, count: usize) -> bool {
         count >= self.headers.len()
     }
 
     /// A message that the last call received. `None` for one that was cut
     /// short.
-    pub(super) fn message(
-        &mut self,
-        at: usize,
-    ) -> Option<Message<impl Iterator<Item = &mut [u8]>>> {
+    pub fn message(&mut self, at: usize) -> Option<Message<'_>> {
         let header = self.headers.get(at)?;
         if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
             return None;
@@ -101,25 +118,25 @@ impl ReceiveBatch {
                 header.msg_hdr.msg_namelen,
             )
         };
-        let bytes = &mut self.bytes[at * MESSAGE_BYTES..][..length];
         Some(Message {
             remote: address.as_socket()?,
             received: told.received,
-            datagrams: bytes.chunks_mut(segment),
+            bytes: &mut self.bytes[at * MESSAGE_BYTES..][..length],
+            segment_length: segment,
         })
     }
 }
 
 /// Memory for one send call.
-pub(super) struct SendMessages {
+pub struct SendMessages {
     addresses: Vec<SockAddr>,
     controls: Vec<SegmentControl>,
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
 }
 
-impl SendMessages {
-    pub(super) fn new() -> Self {
+impl Default for SendMessages {
+    fn default() -> Self {
         Self {
             addresses: Vec::with_capacity(MAX_TRAINS),
             controls: Vec::with_capacity(MAX_TRAINS),
@@ -127,23 +144,27 @@ impl SendMessages {
             headers: Vec::with_capacity(MAX_TRAINS),
         }
     }
+}
 
+impl fmt::Debug for SendMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendMessages").finish_non_exhaustive()
+    }
+}
+
+impl SendMessages {
     /// Headers that send the first of `trains`, at most [`MAX_TRAINS`]. They
-    /// point into `batch` and into this memory, and none of it is written to
-    /// by the call.
-    pub(super) fn prepare(
-        &mut self,
-        batch: &TransmitBatch,
-        trains: &[Train],
-    ) -> &mut [libc::mmsghdr] {
+    /// point into the trains' bytes and into this memory, and none of it is
+    /// written to by the call.
+    pub(crate) fn prepare(&mut self, trains: &[Train]) -> &mut [libc::mmsghdr] {
         self.addresses.clear();
         self.controls.clear();
         self.vectors.clear();
         self.headers.clear();
         let trains = &trains[..trains.len().min(MAX_TRAINS)];
         for train in trains {
-            let bytes = batch.bytes(train);
-            self.addresses.push(train.path.remote.into());
+            let bytes = train.bytes;
+            self.addresses.push(train.remote.into());
             self.controls.push(SegmentControl::default());
             self.vectors.push(libc::iovec {
                 iov_base: bytes.as_ptr().cast_mut().cast(),
@@ -163,7 +184,7 @@ impl SendMessages {
                 header.msg_hdr.msg_namelen = address.len();
                 header.msg_hdr.msg_iov = std::ptr::from_mut(vector);
                 header.msg_hdr.msg_iovlen = 1;
-                if train.range.len() > train.segment_length {
+                if (1..train.bytes.len()).contains(&train.segment_length) {
                     control.segment(&mut header.msg_hdr, train.segment_length as u16);
                 }
                 header
@@ -260,7 +281,7 @@ fn empty_header() -> libc::mmsghdr {
 }
 
 /// Trains in one send call.
-pub(super) const MAX_TRAINS: usize = 64;
+pub(crate) const MAX_TRAINS: usize = 64;
 const RECEIVE_MESSAGES: usize = 32;
 /// The largest that GRO puts together.
 const MESSAGE_BYTES: usize = 65_536;

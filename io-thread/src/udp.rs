@@ -6,28 +6,40 @@
 use std::cell::Cell;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Type};
 
-use super::messages::{ReceiveBatch, SendMessages};
-use crate::transport::TransportProtocol;
-use crate::worker::batch::{Train, TransmitBatch};
+use crate::messages::{MAX_TRAINS, ReceiveBatch, SendMessages};
+
+/// Datagrams to one destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Train<'a> {
+    pub remote: SocketAddr,
+    /// One after the other; none is one empty datagram.
+    pub bytes: &'a [u8],
+    /// The length of each datagram but the last, which may be shorter.
+    pub segment_length: usize,
+}
 
 /// A bound UDP socket.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub struct Socket {
     inner: socket2::Socket,
     local: SocketAddr,
+    buffer: u32,
     /// Cleared when the network card turns out not to take trains.
     can_segment: Cell<bool>,
 }
 
 impl Socket {
-    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = new_socket(address)?;
+    /// A socket at an address that is no wildcard, since answers must leave
+    /// from where requests came to. Its buffers hold `buffer` bytes, if the
+    /// system allows it.
+    pub fn bind(address: SocketAddr, buffer: u32) -> io::Result<Self> {
+        let socket = new_socket(address, buffer)?;
         socket.bind(&address.into())?;
         let local = socket
             .local_addr()?
@@ -36,11 +48,13 @@ impl Socket {
         Ok(Self {
             inner: socket,
             local,
+            buffer,
             can_segment: Cell::new(true),
         })
     }
 
-    pub(super) fn local(&self) -> SocketAddr {
+    /// The address, with the port that the system chose if it had to.
+    pub fn local(&self) -> SocketAddr {
         self.local
     }
 
@@ -51,24 +65,25 @@ impl Socket {
     ///
     /// # Errors
     /// The kernel cannot tell them apart. All then come to this socket.
-    pub(super) fn split_feedback(&self) -> io::Result<Self> {
+    pub fn split_feedback(&self) -> io::Result<Self> {
         // Only now, so that no other server could take our address as its own.
         let share = |socket| set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
         share(&self.inner)?;
-        let inner = new_socket(self.local)?;
+        let inner = new_socket(self.local, self.buffer)?;
         share(&inner)?;
         inner.bind(&self.local.into())?;
         attach_steering(&inner)?;
         Ok(Self {
             inner,
             local: self.local,
+            buffer: self.buffer,
             can_segment: Cell::new(true),
         })
     }
 
     /// Fills `batch` with what has come, without waiting. Gives how many
     /// messages, each of one or more datagrams from one sender.
-    pub(super) fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+    pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let headers = batch.prepare();
         // SAFETY: the headers point at memory of `batch`, which is borrowed
         // for the call.
@@ -91,34 +106,36 @@ impl Socket {
         })
     }
 
-    /// Sends those trains of `batch` that leave from this socket's address.
-    /// What the network does not take is lost, as in the network.
-    pub(super) fn send(&self, batch: &TransmitBatch, messages: &mut SendMessages) {
-        let mut rest = batch.trains();
+    /// Sends trains in their order. What the network does not take is lost, as
+    /// in the network.
+    pub fn send<'a>(
+        &self,
+        trains: impl IntoIterator<Item = Train<'a>>,
+        messages: &mut SendMessages,
+    ) {
+        let mut trains = trains.into_iter();
+        let mut run = [NO_TRAIN; MAX_TRAINS];
         loop {
-            let others = rest.iter().take_while(|train| !self.sends(train)).count();
-            rest = &rest[others..];
-            if rest.is_empty() {
+            let mut count = 0;
+            for (place, train) in run.iter_mut().zip(&mut trains) {
+                *place = train;
+                count += 1;
+            }
+            if count == 0 {
                 return;
             }
-            let run = rest.iter().take_while(|train| self.sends(train)).count();
-            self.send_run(batch, &rest[..run], messages);
-            rest = &rest[run..];
+            self.send_run(&run[..count], messages);
         }
     }
 
-    fn sends(&self, train: &Train) -> bool {
-        train.path.local == self.local && train.path.protocol == TransportProtocol::Udp
-    }
-
-    fn send_run(&self, batch: &TransmitBatch, trains: &[Train], messages: &mut SendMessages) {
+    fn send_run(&self, trains: &[Train], messages: &mut SendMessages) {
         let mut rest = trains;
         while !rest.is_empty() {
             if !self.can_segment.get() {
-                self.send_singly(batch, rest);
+                self.send_singly(rest);
                 return;
             }
-            match self.send_some(messages.prepare(batch, rest)) {
+            match self.send_some(messages.prepare(rest)) {
                 Ok(count) => rest = &rest[count.max(1)..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(libc::EIO) => {
@@ -134,7 +151,7 @@ impl Socket {
                     // One publisher's datagram beyond the path's MTU must not
                     // cost the others in its train.
                     if matches!(error.raw_os_error(), Some(libc::EMSGSIZE | libc::EINVAL)) {
-                        self.send_singly(batch, &rest[..1]);
+                        self.send_singly(&rest[..1]);
                     }
                     // This train cannot be sent; the others may.
                     rest = &rest[1..];
@@ -157,10 +174,13 @@ impl Socket {
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 
-    fn send_singly(&self, batch: &TransmitBatch, trains: &[Train]) {
+    fn send_singly(&self, trains: &[Train]) {
         for train in trains {
-            let address = train.path.remote.into();
-            for datagram in batch.bytes(train).chunks(train.segment_length) {
+            let address = train.remote.into();
+            if train.bytes.is_empty() {
+                let _ = self.inner.send_to(&[], &address);
+            }
+            for datagram in train.bytes.chunks(train.segment_length.max(1)) {
                 let _ = self.inner.send_to(datagram, &address);
             }
         }
@@ -186,11 +206,11 @@ impl AsFd for Socket {
 
 /// Descriptors to be read, and which of them can be.
 #[derive(Debug)]
-pub(super) struct Poll(Vec<libc::pollfd>);
+pub struct Poll(Vec<libc::pollfd>);
 
 impl Poll {
     /// Polls `descriptors`, which must stay open as long as it is used.
-    pub(super) fn new<'a>(descriptors: impl Iterator<Item = BorrowedFd<'a>>) -> Self {
+    pub fn new<'a>(descriptors: impl Iterator<Item = BorrowedFd<'a>>) -> Self {
         Self(
             descriptors
                 .map(|descriptor| libc::pollfd {
@@ -204,7 +224,7 @@ impl Poll {
 
     /// Waits until one of the first `count` descriptors can be read, or
     /// `timeout` is over. Of the others nothing is then known.
-    pub(super) fn wait(&mut self, count: usize, timeout: Option<Duration>) -> io::Result<()> {
+    pub fn wait(&mut self, count: usize, timeout: Option<Duration>) -> io::Result<()> {
         let count = count.min(self.0.len());
         for entry in &mut self.0[count..] {
             entry.revents = 0;
@@ -241,20 +261,20 @@ impl Poll {
 
     /// Whether the descriptor at `index` can be read, or has failed, by the
     /// last [`Poll::wait`].
-    pub(super) fn is_ready(&self, index: usize) -> bool {
+    pub fn is_ready(&self, index: usize) -> bool {
         self.0[index].revents != 0
     }
 }
 
 /// A socket for `address`, not bound yet.
-fn new_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
+fn new_socket(address: SocketAddr, buffer: u32) -> io::Result<socket2::Socket> {
     let domain = Domain::for_address(address);
     let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    grow_buffers(&socket);
+    grow_buffers(&socket, buffer);
     // Without it datagrams come one by one, which is slower, not wrong.
     let _ = set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1);
     // Without it datagrams count as come when they are read, and what they
@@ -316,12 +336,13 @@ fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
 
 /// Asks for buffers that hold a burst; without the privilege, the system's
 /// limit is what we get.
-fn grow_buffers(socket: &socket2::Socket) {
-    if set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, BUFFER_BYTES).is_err() {
-        let _ = socket.set_recv_buffer_size(BUFFER_BYTES as usize);
+fn grow_buffers(socket: &socket2::Socket, bytes: u32) {
+    let wanted = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    if set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, wanted).is_err() {
+        let _ = socket.set_recv_buffer_size(bytes as usize);
     }
-    if set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, BUFFER_BYTES).is_err() {
-        let _ = socket.set_send_buffer_size(BUFFER_BYTES as usize);
+    if set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, wanted).is_err() {
+        let _ = socket.set_send_buffer_size(bytes as usize);
     }
 }
 
@@ -356,36 +377,41 @@ const RECEIVER_REPORT: u32 = 201;
 const TRANSPORT_FEEDBACK: u32 = 205;
 const TRANSPORT_WIDE: u32 = 15;
 const SEND_PATIENCE_MS: libc::c_int = 2;
-const BUFFER_BYTES: libc::c_int = 4 * 1024 * 1024;
+const NO_TRAIN: Train = Train {
+    remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    bytes: &[],
+    segment_length: 0,
+};
 
 #[cfg(test)]
 mod tests {
     use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
     use super::*;
-    use crate::transport::Path;
 
     fn pair(ip: &str) -> (Socket, Socket) {
         let address = SocketAddr::new(ip.parse().expect("an address"), 0);
         [(); 2]
-            .map(|()| Socket::bind(address).expect("the loopback"))
+            .map(|()| Socket::bind(address, 1 << 20).expect("the loopback"))
             .into()
     }
 
-    /// One train with a datagram of each length, all but the last alike.
-    fn train(from: &Socket, to: &Socket, lengths: &[usize]) -> TransmitBatch {
-        let mut batch = TransmitBatch::new();
-        let path = Path::udp(from.local(), to.local());
-        batch.push(path, lengths[0], |bytes| {
-            for (index, &length) in lengths.iter().enumerate() {
-                bytes.resize(bytes.len() + length, index as u8);
-            }
-        });
-        batch
+    /// Sends one train with a datagram of each length, all but the last alike.
+    fn send(from: &Socket, to: &Socket, lengths: &[usize]) {
+        let datagrams = (0_u8..).zip(lengths);
+        let bytes: Vec<_> = datagrams
+            .flat_map(|(index, &length)| vec![index; length])
+            .collect();
+        let train = Train {
+            remote: to.local(),
+            bytes: &bytes,
+            segment_length: lengths[0],
+        };
+        from.send([train], &mut SendMessages::default());
     }
 
     fn received(socket: &Socket, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut batch = ReceiveBatch::new();
+        let mut batch = ReceiveBatch::default();
         let mut datagrams = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(5);
         while datagrams.len() < count && Instant::now() < deadline {
@@ -395,7 +421,10 @@ mod tests {
             for at in 0..socket.receive(&mut batch).expect("datagrams") {
                 let message = batch.message(at).expect("a whole message");
                 let from = message.remote;
-                datagrams.extend(message.datagrams.map(|bytes| (from, bytes.to_vec())));
+                if message.bytes.is_empty() {
+                    datagrams.push((from, Vec::new()));
+                }
+                datagrams.extend(message.datagrams().map(|bytes| (from, bytes.to_vec())));
             }
         }
         datagrams
@@ -405,8 +434,8 @@ mod tests {
     fn a_train_arrives_as_its_datagrams_over_both_families() {
         for ip in ["127.0.0.1", "::1"] {
             let (from, to) = pair(ip);
-            for lengths in [&[999, 999, 999, 1][..], &[1200; 32], &[7], &[1, 1, 1]] {
-                from.send(&train(&from, &to, lengths), &mut SendMessages::new());
+            for lengths in [&[999, 999, 999, 1][..], &[1200; 32], &[7], &[1, 1, 1], &[0]] {
+                send(&from, &to, lengths);
 
                 let datagrams = received(&to, lengths.len());
                 let expected: Vec<_> = (0..)
@@ -426,9 +455,9 @@ mod tests {
             for lengths in [&[100][..], &[1000, 1000, 10]] {
                 // The kernel begins to note times somewhat after it was asked.
                 let waited = (0..100).any(|_| {
-                    from.send(&train(&from, &to, lengths), &mut SendMessages::new());
+                    send(&from, &to, lengths);
                     std::thread::sleep(Duration::from_millis(20));
-                    let mut batch = ReceiveBatch::new();
+                    let mut batch = ReceiveBatch::default();
                     let read = SystemTime::now().duration_since(UNIX_EPOCH);
                     let count = to.receive(&mut batch).expect("datagrams");
                     assert_eq!(count, 1, "{ip}");
@@ -482,7 +511,7 @@ mod tests {
         let (one, _) = pair("127.0.0.1");
         let _beside = one.split_feedback().expect("a kernel that can");
 
-        let other = Socket::bind(one.local()).map(|_| ());
+        let other = Socket::bind(one.local(), 1 << 20).map(|_| ());
 
         let kind = other.expect_err("the address is in use").kind();
         assert_eq!(kind, io::ErrorKind::AddrInUse);
@@ -494,7 +523,7 @@ mod tests {
         // More than the system makes of one call.
         let lengths = [10; 250];
 
-        from.send(&train(&from, &to, &lengths), &mut SendMessages::new());
+        send(&from, &to, &lengths);
 
         assert_eq!(received(&to, lengths.len()).len(), lengths.len());
         assert!(from.can_segment.get(), "others may go as trains still");
@@ -505,9 +534,28 @@ mod tests {
         let (from, to) = pair("127.0.0.1");
         from.can_segment.set(false);
 
-        from.send(&train(&from, &to, &[999, 999, 1]), &mut SendMessages::new());
+        send(&from, &to, &[999, 999, 1]);
 
         let lengths: Vec<_> = received(&to, 3).iter().map(|(_, of)| of.len()).collect();
         assert_eq!(lengths, [999, 999, 1]);
+    }
+
+    #[test]
+    fn many_trains_leave_in_their_order() {
+        let (from, to) = pair("127.0.0.1");
+        let datagrams: Vec<_> = (0..=3 * MAX_TRAINS)
+            .map(|index| (index as u32).to_be_bytes())
+            .collect();
+
+        let trains = datagrams.iter().map(|bytes| Train {
+            remote: to.local(),
+            bytes,
+            segment_length: bytes.len(),
+        });
+        from.send(trains, &mut SendMessages::default());
+
+        let received = received(&to, datagrams.len());
+        let received: Vec<_> = received.iter().map(|(_, bytes)| &bytes[..]).collect();
+        assert_eq!(received, datagrams);
     }
 }

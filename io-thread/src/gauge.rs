@@ -1,46 +1,46 @@
-//! What a worker's thread shows to others of its work.
+//! What a thread shows to others of its work.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::worker::statistics::Statistics;
-
 /// A snapshot that the thread renews now and then, so that reading it costs
 /// the thread nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gauge(Arc<Mutex<Snapshot>>);
+pub struct Gauge<S>(Arc<Mutex<Snapshot<S>>>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Snapshot {
-    statistics: Statistics,
+struct Snapshot<S> {
+    statistics: S,
     busy: Duration,
 }
 
-impl Gauge {
-    pub(super) fn statistics(&self) -> Statistics {
+impl<S: Copy> Gauge<S> {
+    /// What was counted, as of a moment ago.
+    pub fn statistics(&self) -> S {
         self.read().statistics
     }
 
-    pub(super) fn busy(&self) -> Duration {
+    /// How long the thread has worked rather than waited.
+    pub fn busy(&self) -> Duration {
         self.read().busy
     }
 
-    fn read(&self) -> Snapshot {
+    fn read(&self) -> Snapshot<S> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The thread's side of a [`Gauge`].
 #[derive(Debug)]
-pub(super) struct Meter {
-    gauge: Gauge,
+pub struct Meter<S> {
+    gauge: Gauge<S>,
     busy: Duration,
     woke: Instant,
     shown: Instant,
 }
 
-impl Meter {
-    pub(super) fn new(gauge: Gauge, now: Instant) -> Self {
+impl<S> Meter<S> {
+    pub fn new(gauge: Gauge<S>, now: Instant) -> Self {
         Self {
             gauge,
             busy: Duration::ZERO,
@@ -50,17 +50,13 @@ impl Meter {
     }
 
     /// The thread begins to work.
-    pub(super) fn wake(&mut self, now: Instant) {
+    pub fn wake(&mut self, now: Instant) {
         self.woke = now;
     }
 
     /// The thread is about to wait. Gives how long it may at most, if what it
     /// did is not shown yet.
-    pub(super) fn rest(
-        &mut self,
-        now: Instant,
-        statistics: impl FnOnce() -> Statistics,
-    ) -> Option<Duration> {
+    pub fn rest(&mut self, now: Instant, statistics: impl FnOnce() -> S) -> Option<Duration> {
         self.busy += now.saturating_duration_since(self.woke);
         let age = now.saturating_duration_since(self.shown);
         if age < RENEWAL {
@@ -91,21 +87,16 @@ mod tests {
         let gauge = Gauge::default();
         let mut meter = Meter::new(gauge.clone(), start);
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let rooms = |rooms| {
-            move || Statistics {
-                rooms,
-                ..Statistics::default()
-            }
-        };
-        assert_eq!(meter.rest(at(100), rooms(1)), None);
+        let counted = |count| move || count;
+        assert_eq!(meter.rest(at(100), counted(1)), None);
 
         meter.wake(at(110));
-        let limit = meter.rest(at(120), rooms(2));
+        let limit = meter.rest(at(120), counted(2));
         assert_eq!(limit, Some(Duration::from_millis(80)));
-        assert_eq!(gauge.statistics().rooms, 1);
+        assert_eq!(gauge.statistics(), 1);
 
         meter.wake(at(200));
-        assert_eq!(meter.rest(at(201), rooms(2)), None);
-        assert_eq!(gauge.statistics().rooms, 2);
+        assert_eq!(meter.rest(at(201), counted(2)), None);
+        assert_eq!(gauge.statistics(), 2);
     }
 }

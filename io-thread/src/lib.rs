@@ -1,0 +1,18 @@
+//! What the threads of the media plane and of the TURN server share: UDP in
+//! batches ([`udp`], [`messages`]), when it came ([`arrival`]), waiting and being woken ([`wake`]),
+//! datagrams that go to another thread instead of a socket ([`hand_over`]), and
+//! what a thread shows of its work ([`gauge`]).
+//!
+//! Only `udp.rs` and `messages.rs` may be unsafe: they make the system calls.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths are bounded by what a datagram can be"
+)]
+
+pub mod arrival;
+pub mod gauge;
+pub mod hand_over;
+pub mod messages;
+pub mod udp;
+pub mod wake;
