@@ -2,7 +2,8 @@
 //!
 //! [`Server`] is a state machine: bytes from clients and peers and the time
 //! in; bytes, requests to the driver and the next deadline out. It owns no
-//! socket, clock, thread or lock.
+//! socket, clock, thread or lock. [`driver`] gives one server a thread, its
+//! sockets and connections.
 //!
 //! It is a closed relay. Only [`Peers`], our own media addresses, can be
 //! reached through it. A peer in the same process is handed what is meant for
@@ -49,6 +50,7 @@ mod address;
 mod allocation;
 mod channel_data;
 mod credentials;
+pub mod driver;
 mod framing;
 mod nonce;
 mod output;

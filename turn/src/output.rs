@@ -93,6 +93,11 @@ impl Output {
         self.trains.is_empty() && self.requests.is_empty()
     }
 
+    /// The bytes of all trains together.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What is to be sent, in this order.
     pub fn trains(&self) -> &[Train] {
         &self.trains

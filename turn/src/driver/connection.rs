@@ -1,0 +1,250 @@
+//! A client's connection over TCP or TLS.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rustls::ServerConnection;
+use socket2::{SockRef, TcpKeepalive};
+
+use super::Stream;
+use crate::{FiveTuple, Transport};
+
+/// A connection whose client may not read as fast as there is something for it.
+pub(super) struct Connection {
+    pub(super) client: FiveTuple,
+    stream: TcpStream,
+    tls: Option<Box<ServerConnection>>,
+    /// What the kernel, or TLS, does not take yet.
+    waiting: VecDeque<u8>,
+    /// Whether the thread is told when the kernel takes more.
+    pub(super) is_watched: bool,
+}
+
+/// The connection is over, or no good.
+#[derive(Debug)]
+pub(super) struct Ended;
+
+/// What became of a train.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    Taken,
+    /// Left out whole, as too much waits.
+    LeftOut,
+}
+
+impl Connection {
+    /// Makes a connection ready.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub(super) fn new(stream: Stream) -> io::Result<Self> {
+        let Stream { stream, tls, .. } = stream;
+        stream.set_nonblocking(true)?;
+        let transport = if tls.is_some() {
+            Transport::Tls
+        } else {
+            Transport::Tcp
+        };
+        let client = FiveTuple {
+            transport,
+            server: canonical(stream.local_addr()?),
+            client: canonical(stream.peer_addr()?),
+        };
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        // What waits in the kernel would only get old there.
+        socket.set_tcp_notsent_lowat(MOST_UNSENT)?;
+        socket.set_tcp_user_timeout(Some(SILENCE))?;
+        let keepalive = TcpKeepalive::new().with_time(SILENCE);
+        socket.set_tcp_keepalive(&keepalive)?;
+        Ok(Self {
+            client,
+            stream,
+            tls,
+            waiting: VecDeque::new(),
+            is_watched: false,
+        })
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Reads what has come, a bounded amount at a time, and hands it on.
+    ///
+    /// # Errors
+    /// The client has closed it, or does not speak TLS as it should.
+    pub(super) fn receive(
+        &mut self,
+        memory: &mut [u8],
+        mut on_bytes: impl FnMut(&[u8]),
+    ) -> Result<(), Ended> {
+        let Some(tls) = self.tls.as_mut() else {
+            if let Some(count) = read(&mut self.stream, memory)? {
+                on_bytes(&memory[..count]);
+            }
+            return Ok(());
+        };
+        // What came with the last bytes of the handshake.
+        let mut is_over = decrypted(tls, &mut on_bytes)?;
+        let count = read(&mut self.stream, memory)?.unwrap_or(0);
+        let mut encrypted = &memory[..count];
+        while !encrypted.is_empty() && !is_over {
+            let processed = match tls.read_tls(&mut encrypted) {
+                Ok(0) | Err(_) => Err(Ended),
+                Ok(_) => tls.process_new_packets().or(Err(Ended)),
+            };
+            if processed.is_err() {
+                // There may be an alert that says why.
+                let _ = tls.write_tls(&mut self.stream);
+            }
+            processed?;
+            is_over = decrypted(tls, &mut on_bytes)?;
+        }
+        if is_over { Err(Ended) } else { self.flush() }
+    }
+
+    /// Sends bytes, or has them wait.
+    ///
+    /// # Errors
+    /// It has ended, or even answers are too many for it.
+    pub(super) fn write(&mut self, bytes: &[u8], is_answer: bool) -> Result<Fate, Ended> {
+        let mut rest = bytes;
+        if self.waiting.is_empty() {
+            while !rest.is_empty() {
+                let count = self.pass(rest)?;
+                if count == 0 {
+                    break;
+                }
+                rest = &rest[count..];
+            }
+        } else {
+            let length = self.waiting.len() + bytes.len();
+            if is_answer && length > MOST_WAITING_WITH_ANSWERS {
+                return Err(Ended);
+            }
+            if !is_answer && length > MOST_WAITING {
+                return Ok(Fate::LeftOut);
+            }
+        }
+        self.waiting.extend(rest);
+        Ok(Fate::Taken)
+    }
+
+    /// Sends what waits, as far as the kernel takes it.
+    pub(super) fn flush(&mut self) -> Result<(), Ended> {
+        while !self.waiting.is_empty() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let passed = self.pass(waiting.as_slices().0);
+            self.waiting = waiting;
+            match passed? {
+                0 => return Ok(()),
+                count => drop(self.waiting.drain(..count)),
+            }
+        }
+        if self.waiting.capacity() > KEPT {
+            self.waiting = VecDeque::new();
+        }
+        self.pass_encrypted()
+    }
+
+    /// Whether anything waits for the kernel.
+    pub(super) fn has_waiting(&self) -> bool {
+        let encrypted = self.tls.as_ref();
+        !self.waiting.is_empty() || encrypted.is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Says goodbye, if the client listens.
+    pub(super) fn close(mut self) {
+        let _ = self.flush();
+        if let Some(tls) = self.tls.as_mut() {
+            tls.send_close_notify();
+            let _ = tls.write_tls(&mut self.stream);
+        }
+    }
+
+    /// Gives bytes to the kernel, through TLS if there is any; how many it has
+    /// taken.
+    fn pass(&mut self, bytes: &[u8]) -> Result<usize, Ended> {
+        let Some(tls) = self.tls.as_mut() else {
+            return taken(self.stream.write(bytes));
+        };
+        // No more is encrypted than can leave, so that what waits is bounded.
+        if tls.wants_write() {
+            self.pass_encrypted()?;
+        }
+        let tls = self.tls.as_mut().ok_or(Ended)?;
+        if tls.is_handshaking() || tls.wants_write() {
+            return Ok(0);
+        }
+        let count = taken(tls.writer().write(bytes))?;
+        self.pass_encrypted()?;
+        Ok(count)
+    }
+
+    fn pass_encrypted(&mut self) -> Result<(), Ended> {
+        let Some(tls) = self.tls.as_mut() else {
+            return Ok(());
+        };
+        while tls.wants_write() {
+            if taken(tls.write_tls(&mut self.stream))? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What there is to be read; `None` if nothing has come.
+fn read(stream: &mut TcpStream, memory: &mut [u8]) -> Result<Option<usize>, Ended> {
+    match stream.read(memory) {
+        Ok(0) => Err(Ended),
+        Ok(count) => Ok(Some(count)),
+        Err(error) if is_for_later(&error) => Ok(None),
+        Err(_) => Err(Ended),
+    }
+}
+
+/// Hands on what TLS has decrypted; whether the client has said goodbye.
+fn decrypted(tls: &mut ServerConnection, on_bytes: &mut impl FnMut(&[u8])) -> Result<bool, Ended> {
+    let mut memory = [0; 4096];
+    loop {
+        match tls.reader().read(&mut memory) {
+            Ok(0) => return Ok(true),
+            Ok(count) => on_bytes(&memory[..count]),
+            Err(error) if is_for_later(&error) => return Ok(false),
+            Err(_) => return Err(Ended),
+        }
+    }
+}
+
+/// How much was taken; nothing if it is to be tried later.
+fn taken(written: io::Result<usize>) -> Result<usize, Ended> {
+    match written {
+        Ok(count) => Ok(count),
+        Err(error) if is_for_later(&error) => Ok(0),
+        Err(_) => Err(Ended),
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// A socket of both families gives IPv4 addresses as IPv6.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Media that has waited for longer than this takes on most lines is late. An
+/// answer has room beyond, since over a connection nobody asks again.
+const MOST_WAITING: usize = 64 * 1024;
+const MOST_WAITING_WITH_ANSWERS: usize = 2 * MOST_WAITING + 64 * 1024;
+/// What the kernel holds and has not sent.
+const MOST_UNSENT: u32 = 32 * 1024;
+/// Memory that a connection keeps when nothing waits.
+const KEPT: usize = 4 * 1024;
+/// What is sent and not acknowledged for as long ends a connection.
+const SILENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,636 @@
+//! The loop of a server's thread.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use io_thread::arrival::Reading;
+use io_thread::gauge::Meter;
+use io_thread::hand_over::{self, Trains};
+use io_thread::messages::{ReceiveBatch, SendMessages};
+use io_thread::udp::{self, Socket};
+use io_thread::wake::Sleep;
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use slab::Slab;
+
+use super::connection::{Connection, Ended, Fate};
+use super::relay_ports::{RelayPort, RelayPorts};
+use super::{LocalPeer, Statistics, Stream, since_1970};
+use crate::{
+    Destination, FiveTuple, Output, PortWish, RelayId, RelayRefused, Request, Server, Train,
+    Transport,
+};
+
+/// What the handle tells the thread.
+#[derive(Debug)]
+pub(super) enum Message {
+    EndParticipant(Box<str>),
+    Stop,
+}
+
+/// What comes from other threads.
+pub(super) struct Inbox {
+    pub(super) commands: mpsc::Receiver<Message>,
+    pub(super) accepted: mpsc::Receiver<Stream>,
+    pub(super) handed_over: hand_over::Receiver,
+    pub(super) sleep: Sleep,
+}
+
+pub(super) struct ServerThread {
+    server: Server,
+    output: Output,
+    /// When that came of which the output's trains are made.
+    times: Vec<Instant>,
+    /// The output that is being worked off.
+    former: Output,
+    exits: Exits,
+    relay_ports: RelayPorts,
+    inbox: Inbox,
+    meter: Meter<Statistics>,
+    wall_clock_set: Instant,
+    events: Vec<epoll::Event>,
+    received: ReceiveBatch,
+    handed_over: Trains,
+    memory: Box<[u8]>,
+}
+
+/// The ways out.
+struct Exits {
+    epoll: OwnedFd,
+    sockets: Vec<Socket>,
+    relays: HashMap<RelayId, RelayPort>,
+    connections: Slab<Connection>,
+    by_client: HashMap<FiveTuple, usize>,
+    peers: Workers,
+    messages: SendMessages,
+    /// Connections that ended when they were written to.
+    ended: Vec<usize>,
+    late: u64,
+    lost: u64,
+}
+
+/// The peers of this process.
+struct Workers {
+    by_address: HashMap<SocketAddr, usize>,
+    senders: Vec<hand_over::Sender>,
+}
+
+/// What the thread is told of, as the number that stands for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Source {
+    Sleep,
+    Socket(usize),
+    Relay(RelayId),
+    Connection(usize),
+}
+
+/// Makes the list of what the thread waits for.
+///
+/// # Errors
+/// There are no descriptors left.
+pub(super) fn watch(sockets: &[Socket], sleep: &Sleep) -> io::Result<OwnedFd> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let reads = epoll::EventFlags::IN;
+    epoll::add(&epoll, sleep, Source::Sleep.data(), reads)?;
+    for (index, socket) in sockets.iter().enumerate() {
+        epoll::add(&epoll, socket, Source::Socket(index).data(), reads)?;
+    }
+    Ok(epoll)
+}
+
+impl ServerThread {
+    pub(super) fn new(
+        server: Server,
+        epoll: OwnedFd,
+        sockets: Vec<Socket>,
+        peers: &[LocalPeer],
+        relay_ports: RelayPorts,
+        inbox: Inbox,
+        meter: Meter<Statistics>,
+    ) -> Self {
+        let addresses = peers.iter().enumerate();
+        let addresses = addresses
+            .flat_map(|(index, peer)| peer.addresses.iter().map(move |address| (*address, index)));
+        Self {
+            server,
+            output: Output::new(),
+            times: Vec::new(),
+            former: Output::new(),
+            exits: Exits {
+                epoll,
+                sockets,
+                relays: HashMap::new(),
+                connections: Slab::new(),
+                by_client: HashMap::new(),
+                peers: Workers {
+                    by_address: addresses.collect(),
+                    senders: peers.iter().map(|peer| peer.sender.clone()).collect(),
+                },
+                messages: SendMessages::default(),
+                ended: Vec::new(),
+                late: 0,
+                lost: 0,
+            },
+            relay_ports,
+            inbox,
+            meter,
+            wall_clock_set: Instant::now(),
+            events: Vec::with_capacity(EVENTS),
+            received: ReceiveBatch::default(),
+            handed_over: Trains::default(),
+            memory: vec![0; READ_BYTES].into_boxed_slice(),
+        }
+    }
+
+    /// Runs until told to stop.
+    pub(super) fn run(&mut self) {
+        loop {
+            let now = Instant::now();
+            let statistics = || self.exits.statistics(&self.server);
+            let hidden = self.meter.rest(now, statistics);
+            self.wait(hidden);
+            let now = Instant::now();
+            self.meter.wake(now);
+            self.set_wall_clock(now);
+            let mut events = mem::take(&mut self.events);
+            for event in events.drain(..) {
+                match Source::of(event.data) {
+                    Source::Sleep => self.inbox.sleep.clear(),
+                    Source::Socket(index) => self.receive_from_clients(index),
+                    Source::Relay(relay) => self.receive_from_peers(relay),
+                    Source::Connection(key) => self.serve(key, event.flags),
+                }
+            }
+            self.events = events;
+            if self.handle_messages() == Continue::No {
+                return;
+            }
+            self.take_handed_over();
+            let now = Instant::now();
+            if self.server.poll_timeout().is_some_and(|at| at <= now) {
+                self.server.handle_timeout(now, &mut self.output);
+            }
+            self.carry_out(now);
+        }
+    }
+
+    /// Waits for something to come, for the server's next deadline, or for as
+    /// long as `limit`.
+    fn wait(&mut self, limit: Option<Duration>) {
+        let now = Instant::now();
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let deadline = self.server.poll_timeout().map(until);
+        let mut timeout = deadline.into_iter().chain(limit).min();
+        self.inbox.sleep.begin();
+        if self.inbox.handed_over.has_some() {
+            timeout = Some(Duration::ZERO);
+        }
+        // The kernel may count in milliseconds, and must not wake us too early.
+        let timeout = timeout.map(|timeout| {
+            let milliseconds = timeout.as_nanos().div_ceil(1_000_000).min(LONGEST_SLEEP);
+            Timespec {
+                tv_sec: (milliseconds / 1000) as i64,
+                tv_nsec: ((milliseconds % 1000) * 1_000_000) as i64,
+            }
+        });
+        let events = spare_capacity(&mut self.events);
+        match epoll::wait(&self.exits.epoll, events, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => {
+                tracing::error!(%error, "waiting for TURN clients failed");
+                std::thread::sleep(AFTER_FAILURE);
+            }
+        }
+        self.inbox.sleep.end();
+    }
+
+    fn set_wall_clock(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.wall_clock_set) >= WALL_CLOCK_APART {
+            self.wall_clock_set = now;
+            self.server.set_wall_clock(now, since_1970());
+        }
+    }
+
+    fn handle_messages(&mut self) -> Continue {
+        while let Ok(message) = self.inbox.commands.try_recv() {
+            match message {
+                Message::EndParticipant(participant) => {
+                    let now = Instant::now();
+                    self.server
+                        .end_participant(now, &participant, &mut self.output);
+                }
+                Message::Stop => return Continue::No,
+            }
+        }
+        while let Ok(stream) = self.inbox.accepted.try_recv() {
+            self.accept(stream);
+        }
+        Continue::Yes
+    }
+
+    fn accept(&mut self, mut stream: Stream) {
+        let received = mem::take(&mut stream.received);
+        // Whoever has gone already needs no answer.
+        let Ok(connection) = Connection::new(stream) else {
+            return;
+        };
+        let now = Instant::now();
+        let client = connection.client;
+        if !self.server.open_stream(now, client, &mut self.output) {
+            connection.close();
+            return;
+        }
+        let key = self.exits.connections.insert(connection);
+        self.exits.by_client.insert(client, key);
+        let stream = self.exits.connections[key].stream();
+        let (data, reads) = (Source::Connection(key).data(), epoll::EventFlags::IN);
+        if let Err(error) = epoll::add(&self.exits.epoll, stream, data, reads) {
+            tracing::warn!(%error, "a TURN connection cannot be watched");
+            self.end_connection(now, key);
+            return;
+        }
+        self.server
+            .handle_stream(now, client, &received, &mut self.output);
+        self.times.resize(self.output.trains().len(), now);
+        // TLS may hold more that was read already, of which nobody tells.
+        self.read_connection(key);
+    }
+
+    /// Takes what has come to a socket, but no more than a few batches: others
+    /// must have their turn.
+    fn receive_from_clients(&mut self, index: usize) {
+        for _ in 0..BATCHES {
+            let socket = &self.exits.sockets[index];
+            let server = socket.local();
+            let count = match socket.receive(&mut self.received) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            let reading = Reading::begin();
+            for at in 0..count {
+                let Some(message) = self.received.message(at) else {
+                    continue;
+                };
+                if Server::is_synthetic(message.remote) {
+                    // Nobody's address: it was forged.
+                    continue;
+                }
+                let client = FiveTuple {
+                    transport: Transport::Udp,
+                    server,
+                    client: message.remote,
+                };
+                self.server.handle_datagrams(
+                    reading.now,
+                    client,
+                    message.bytes,
+                    message.segment_length,
+                    &mut self.output,
+                );
+                let received = reading.moment(message.received);
+                self.times.resize(self.output.trains().len(), received);
+                if self.output.byte_count() > FULL {
+                    self.carry_out(reading.now);
+                }
+            }
+            if !self.received.is_full(count) {
+                break;
+            }
+        }
+        self.carry_out(Instant::now());
+    }
+
+    /// Takes what peers have sent to a relay port.
+    fn receive_from_peers(&mut self, relay: RelayId) {
+        for _ in 0..BATCHES {
+            // It may have been closed by what came just before.
+            let Some(port) = self.exits.relays.get(&relay) else {
+                break;
+            };
+            let relayed = port.address;
+            let count = match port.socket.receive(&mut self.received) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => count,
+            };
+            let now = Instant::now();
+            for at in 0..count {
+                let Some(message) = self.received.message(at) else {
+                    continue;
+                };
+                self.server.from_peer(
+                    now,
+                    relayed,
+                    message.remote,
+                    message.bytes,
+                    message.segment_length,
+                    &mut self.output,
+                );
+                if self.output.byte_count() > FULL {
+                    self.carry_out(now);
+                }
+            }
+            if !self.received.is_full(count) {
+                break;
+            }
+        }
+        self.carry_out(Instant::now());
+    }
+
+    /// Takes what peers of this process have handed over.
+    fn take_handed_over(&mut self) {
+        let mut trains = mem::take(&mut self.handed_over);
+        self.inbox.handed_over.take(&mut trains);
+        let now = Instant::now();
+        for train in trains.iter_mut() {
+            self.server.from_peer(
+                now,
+                train.remote,
+                train.local,
+                train.bytes,
+                train.segment_length,
+                &mut self.output,
+            );
+            if self.output.byte_count() > FULL {
+                self.carry_out(now);
+            }
+        }
+        self.handed_over = trains;
+        self.carry_out(now);
+    }
+
+    fn serve(&mut self, key: usize, flags: epoll::EventFlags) {
+        if flags.contains(epoll::EventFlags::OUT)
+            && let Some(connection) = self.exits.connections.get_mut(key)
+            && connection.flush().is_err()
+        {
+            self.end_connection(Instant::now(), key);
+            return;
+        }
+        self.exits.watch_writes(key);
+        if flags.intersects(!epoll::EventFlags::OUT) {
+            self.read_connection(key);
+        }
+    }
+
+    fn read_connection(&mut self, key: usize) {
+        let Some(connection) = self.exits.connections.get_mut(key) else {
+            return;
+        };
+        let now = Instant::now();
+        let client = connection.client;
+        let (server, output) = (&mut self.server, &mut self.output);
+        let read = connection.receive(&mut self.memory, |bytes| {
+            server.handle_stream(now, client, bytes, output);
+        });
+        self.times.resize(self.output.trains().len(), now);
+        if read.is_err() {
+            self.end_connection(now, key);
+        } else {
+            self.exits.watch_writes(key);
+        }
+        if self.output.byte_count() > FULL {
+            self.carry_out(now);
+        }
+    }
+
+    /// Forgets a connection that has ended.
+    fn end_connection(&mut self, now: Instant, key: usize) {
+        if let Some(connection) = self.exits.connections.try_remove(key) {
+            let client = connection.client;
+            // What was for it goes nowhere, even if it comes again at once.
+            self.exits.by_client.remove(&client);
+            self.server.close_stream(now, client, &mut self.output);
+        }
+    }
+
+    /// Does all that the server wants done.
+    fn carry_out(&mut self, now: Instant) {
+        while !self.output.is_empty() || !self.exits.ended.is_empty() {
+            self.times.resize(self.output.trains().len(), now);
+            mem::swap(&mut self.output, &mut self.former);
+            self.exits.send(&self.former, &self.times);
+            self.times.clear();
+            let former = mem::take(&mut self.former);
+            for request in former.requests() {
+                self.grant(now, *request);
+            }
+            self.former = former;
+            self.former.clear();
+            while let Some(key) = self.exits.ended.pop() {
+                self.end_connection(now, key);
+            }
+        }
+    }
+
+    fn grant(&mut self, now: Instant, request: Request) {
+        match request {
+            Request::OpenRelay {
+                relay,
+                family,
+                port,
+                next,
+            } => {
+                let opened = self.relay_ports.open(family, port);
+                let opened = opened.and_then(|ports| self.exits.keep(relay, next, port, ports));
+                self.server
+                    .relay_opened(now, relay, opened, &mut self.output);
+            }
+            Request::CloseRelay(relay) => {
+                self.exits.relays.remove(&relay);
+            }
+            Request::CloseStream(client) => {
+                if let Some(key) = self.exits.by_client.remove(&client)
+                    && let Some(connection) = self.exits.connections.try_remove(key)
+                {
+                    connection.close();
+                }
+            }
+        }
+    }
+}
+
+impl Exits {
+    /// Sends trains; those of one destination in their order.
+    fn send(&mut self, output: &Output, times: &[Instant]) {
+        for socket in &self.sockets {
+            let local = socket.local();
+            let trains = output.trains().iter().filter_map(|train| match train.to {
+                Destination::Client(client)
+                    if client.transport == Transport::Udp && client.server == local =>
+                {
+                    Some(as_datagrams(output, client.client, train))
+                }
+                _ => None,
+            });
+            socket.send(trains, &mut self.messages);
+        }
+        self.lost += self.peers.hand_over(output, times);
+        let mut rest = output.trains();
+        while let Some(train) = rest.first() {
+            let mut done = 1;
+            match train.to {
+                Destination::Peer { relay, .. } => {
+                    let run = rest.iter().map_while(|train| match train.to {
+                        Destination::Peer { relay: other, peer } if other == relay => {
+                            Some(as_datagrams(output, peer, train))
+                        }
+                        _ => None,
+                    });
+                    done = run.clone().count();
+                    if let Some(port) = self.relays.get(&relay) {
+                        port.socket.send(run, &mut self.messages);
+                    }
+                }
+                Destination::Client(client) if client.transport.is_stream() => {
+                    if let Some(&key) = self.by_client.get(&client) {
+                        self.write(key, output.bytes(train), train.is_answer);
+                    }
+                }
+                Destination::Client(_) | Destination::HandOver { .. } => {}
+            }
+            rest = &rest[done..];
+        }
+    }
+
+    fn write(&mut self, key: usize, bytes: &[u8], is_answer: bool) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        match connection.write(bytes, is_answer) {
+            Ok(Fate::Taken) => self.watch_writes(key),
+            Ok(Fate::LeftOut) => self.late += 1,
+            Err(Ended) => self.ended.push(key),
+        }
+    }
+
+    /// Has the kernel tell when a connection takes more, if more waits.
+    fn watch_writes(&mut self, key: usize) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let has_waiting = connection.has_waiting();
+        if connection.is_watched == has_waiting {
+            return;
+        }
+        let mut flags = epoll::EventFlags::IN;
+        flags.set(epoll::EventFlags::OUT, has_waiting);
+        let data = Source::Connection(key).data();
+        match epoll::modify(&self.epoll, connection.stream(), data, flags) {
+            Ok(()) => connection.is_watched = has_waiting,
+            Err(_) => self.ended.push(key),
+        }
+    }
+
+    /// Has the thread told of what comes to relay ports; gives the address of
+    /// the first.
+    fn keep(
+        &mut self,
+        relay: RelayId,
+        next: Option<RelayId>,
+        wish: PortWish,
+        ports: (RelayPort, Option<RelayPort>),
+    ) -> Result<SocketAddr, RelayRefused> {
+        debug_assert_eq!(next.is_some(), wish == PortWish::EvenAndNext);
+        let address = ports.0.address;
+        let others = next.zip(ports.1);
+        for (relay, port) in [(relay, ports.0)].into_iter().chain(others) {
+            let data = Source::Relay(relay).data();
+            epoll::add(&self.epoll, &port.socket, data, epoll::EventFlags::IN)
+                .or(Err(RelayRefused))?;
+            self.relays.insert(relay, port);
+        }
+        Ok(address)
+    }
+
+    fn statistics(&self, server: &Server) -> Statistics {
+        Statistics {
+            server: server.statistics(),
+            relay_ports: self.relays.len() as u64,
+            late: self.late,
+            lost: self.lost,
+        }
+    }
+}
+
+impl Workers {
+    /// Hands over what is for peers of this process; gives how many trains
+    /// were lost.
+    fn hand_over(&self, output: &Output, times: &[Instant]) -> u64 {
+        let mut lost = 0;
+        let mut sending: Option<(usize, hand_over::Sending)> = None;
+        for (train, at) in output.trains().iter().zip(times) {
+            let Destination::HandOver { relayed, peer } = train.to else {
+                continue;
+            };
+            let Some(&index) = self.by_address.get(&peer) else {
+                continue;
+            };
+            // One that has been begun keeps its peer's thread from working.
+            let (_, sending) = match sending.take_if(|(other, _)| *other != index) {
+                Some((_, former)) => {
+                    lost += former.lost();
+                    drop(former);
+                    sending.insert((index, self.senders[index].begin()))
+                }
+                None => sending.get_or_insert_with(|| (index, self.senders[index].begin())),
+            };
+            sending.push(peer, as_datagrams(output, relayed, train), *at);
+        }
+        lost += sending.map_or(0, |(_, sending)| sending.lost());
+        lost as u64
+    }
+}
+
+impl Source {
+    fn data(self) -> epoll::EventData {
+        let (kind, number) = match self {
+            Self::Sleep => (0, 0),
+            Self::Socket(index) => (1, index as u64),
+            Self::Relay(relay) => (2, relay.0),
+            Self::Connection(key) => (3, key as u64),
+        };
+        epoll::EventData::new_u64(number << 2 | kind)
+    }
+
+    fn of(data: epoll::EventData) -> Self {
+        let number = data.u64() >> 2;
+        match data.u64() & 3 {
+            0 => Self::Sleep,
+            1 => Self::Socket(number as usize),
+            2 => Self::Relay(RelayId(number)),
+            _ => Self::Connection(number as usize),
+        }
+    }
+}
+
+fn as_datagrams<'a>(output: &'a Output, remote: SocketAddr, train: &Train) -> udp::Train<'a> {
+    udp::Train {
+        remote,
+        bytes: output.bytes(train),
+        segment_length: train.segment_length,
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Continue {
+    Yes,
+    No,
+}
+
+/// What the kernel tells at once.
+const EVENTS: usize = 256;
+/// Receive calls on one socket before the next one's turn.
+const BATCHES: usize = 8;
+/// Little enough that the kernel finds it in the processor's cache.
+const FULL: usize = 192 * 1024;
+/// What is read of a connection at once.
+const READ_BYTES: usize = 64 * 1024;
+/// In milliseconds.
+const LONGEST_SLEEP: u128 = 3_600_000;
+const WALL_CLOCK_APART: Duration = Duration::from_secs(10);
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
