@@ -22,6 +22,7 @@ mod sdp;
 mod system;
 mod target;
 mod trial;
+mod turn;
 mod websocket;
 
 use std::process::ExitCode;

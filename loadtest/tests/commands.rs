@@ -139,6 +139,36 @@ fn saturation_ends_with_a_verdict() {
 }
 
 #[test]
+fn saturation_ends_in_time() {
+    let (output, records) = measured(&[
+        "saturate",
+        "--subscribers",
+        "2",
+        "--steps",
+        "9",
+        "--time",
+        "2s",
+    ]);
+
+    assert!(records.len() < 9);
+    assert!(text(&output).contains("stopped early: "), "{output:?}");
+}
+
+#[test]
+fn a_relay_test_without_coturn_says_so() {
+    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(["turn", "relay", "--loopback", "--quiet", "--rounds", "1"])
+        .args(["--clients", "2", "--duration", "300ms"])
+        .env("PATH", "")
+        .output()
+        .unwrap();
+
+    let said = text(&output);
+    assert!(said.contains("coturn: absent: "), "{output:?}");
+    assert!(said.contains("apt-get install coturn"), "{said}");
+}
+
+#[test]
 fn a_comparison_names_what_is_absent_and_writes_a_page() {
     let page = file("html");
     let (output, records) = measured(&[

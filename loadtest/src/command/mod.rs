@@ -7,6 +7,7 @@ mod memory;
 mod options;
 mod run;
 mod saturate;
+mod turn;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ enum Command {
     Saturate(saturate::Arguments),
     Compare(compare::Arguments),
     Memory(memory::Arguments),
+    Turn(turn::Arguments),
     Link(link::Arguments),
     /// What `floor` starts.
     #[command(hide = true)]
@@ -54,6 +56,7 @@ impl CommandLine {
             Command::Saturate(arguments) => saturate::run(&arguments),
             Command::Compare(arguments) => compare::run(&arguments),
             Command::Memory(arguments) => memory::run(&arguments),
+            Command::Turn(arguments) => turn::run(&arguments),
             Command::Link(arguments) => link::run(&arguments),
             Command::Forward(arguments) => {
                 let sending = if arguments.singly {

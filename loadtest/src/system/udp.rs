@@ -72,6 +72,15 @@ impl Socket {
         self.inner.connect(&remote.into())
     }
 
+    /// From now on, the kernel cuts what is sent into datagrams of so many
+    /// bytes (UDP GSO); 0: sends it as it is.
+    ///
+    /// # Errors
+    /// The kernel cannot.
+    pub fn cut_into(&self, bytes: u16) -> io::Result<()> {
+        set_option(&self.inner, libc::SOL_UDP, libc::UDP_SEGMENT, bytes.into())
+    }
+
     /// Sends one datagram. What the network does not take is lost.
     pub fn send(&self, datagram: &[u8]) {
         let _ = self.inner.send(datagram);
