@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::options::{MachineOptions, MediaOptions, PeopleOptions, ReportOptions, block_on};
+use super::options::{
+    MachineOptions, MediaOptions, PeopleOptions, ReportOptions, block_on, duration,
+};
 use crate::outcome::Outcome;
 use crate::report::json::Record;
 use crate::report::live::Live;
@@ -29,6 +31,10 @@ pub struct Arguments {
     /// At most so many steps
     #[arg(long, value_name = "NUMBER", default_value = "12", value_parser = clap::value_parser!(u32).range(1..=50))]
     steps: u32,
+    /// At most so long for all steps, such as 4m: none is begun that would
+    /// likely go beyond
+    #[arg(long, value_name = "TIME", default_value = "4m", value_parser = duration)]
+    time: Duration,
     #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
@@ -76,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let machine = arguments.machine.prepare()?;
     let scenario = arguments.people.scenario(&arguments.media);
     let mut live = arguments.machine.live();
-    let steps = block_on(raise(arguments, &scenario, &machine, &mut live))??;
+    let (steps, end) = block_on(raise(arguments, &scenario, &machine, &mut live))??;
     let records: Vec<_> = steps
         .iter()
         .map(|(outcome, _)| Record::new(outcome))
@@ -98,11 +104,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     }
     // The lowest load above that failed is where it ends.
     let carried = best.map_or(0.0, |(outcome, _)| frames(outcome));
-    let end = steps
+    let failed = steps
         .iter()
         .filter(|(outcome, verdict)| *verdict != Verdict::Good && frames(outcome) > carried)
         .min_by(|(a, _), (b, _)| frames(a).total_cmp(&frames(b)));
-    match end {
+    if end == End::OutOfTime {
+        println!(
+            "stopped early: another step would have gone beyond {:?} (--time)",
+            arguments.time
+        );
+    }
+    match failed {
         None => println!("nobody gave in within the steps"),
         Some((outcome, verdict)) => println!(
             "{} at {:.0} packets a second due: {:.3} % lost, delay {}; {}",
@@ -171,6 +183,14 @@ fn at_rate(scenario: &Scenario, rate: f64) -> Scenario {
     step
 }
 
+/// Why no further step was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    Found,
+    OutOfSteps,
+    OutOfTime,
+}
+
 /// Doubles the rate while it goes well, then halves the step between what
 /// went well and what did not.
 async fn raise(
@@ -178,11 +198,17 @@ async fn raise(
     scenario: &Scenario,
     machine: &Machine,
     live: &mut Live,
-) -> Result<Vec<(Outcome, Verdict)>, TrialError> {
+) -> Result<(Vec<(Outcome, Verdict)>, End), TrialError> {
+    let start = Instant::now();
+    let mut longest = Duration::ZERO;
     let mut steps: Vec<(Outcome, Verdict)> = Vec::new();
     let (mut good, mut bad) = (None, None);
     let mut rate = frames_in(scenario);
     for _ in 0..arguments.steps {
+        if !is_time_for_another(start.elapsed(), longest, arguments.time) {
+            return Ok((steps, End::OutOfTime));
+        }
+        let begun = Instant::now();
         let step = at_rate(scenario, rate);
         let target = arguments.target.into();
         let mut outcome = trial::run(target, &step, machine, live).await?;
@@ -190,6 +216,7 @@ async fn raise(
             // Something else on the machine may have been in the way.
             outcome = trial::run(target, &step, machine, live).await?;
         }
+        longest = longest.max(begun.elapsed());
         let verdict = judge(&outcome);
         steps.push((outcome, verdict));
         match verdict {
@@ -200,13 +227,19 @@ async fn raise(
             (Some(good), None) => good * 2.0,
             (Some(good), Some(bad)) if bad / good > CLOSE_ENOUGH => f64::midpoint(good, bad),
             (None, Some(bad)) => bad / 2.0,
-            _ => return Ok(steps),
+            _ => return Ok((steps, End::Found)),
         };
         if !(0.5..=MOST_FRAMES).contains(&rate) {
-            return Ok(steps);
+            return Ok((steps, End::Found));
         }
     }
-    Ok(steps)
+    Ok((steps, End::OutOfSteps))
+}
+
+/// Whether a step can be taken that takes half as long again as the longest up
+/// to now: it may have more rooms, or be tried twice.
+fn is_time_for_another(passed: Duration, longest: Duration, most: Duration) -> bool {
+    passed + longest.mul_f64(1.5) <= most
 }
 
 fn judge(outcome: &Outcome) -> Verdict {
@@ -288,6 +321,16 @@ mod tests {
         assert_eq!(culprit(0.98, 0.99), Side::Server);
         assert_eq!(culprit(0.6, 0.99), Side::Load);
         assert_eq!(culprit(0.6, 0.5), Side::Neither);
+    }
+
+    #[test]
+    fn no_step_is_begun_that_would_not_end_in_time() {
+        let [ten, ninety, hundred] = [10, 90, 100].map(Duration::from_secs);
+
+        assert!(is_time_for_another(Duration::ZERO, Duration::ZERO, ten));
+        assert!(is_time_for_another(ten, ten, hundred));
+        assert!(!is_time_for_another(ninety, ten, hundred));
+        assert!(!is_time_for_another(hundred + ten, Duration::ZERO, hundred));
     }
 
     #[test]
