@@ -14,6 +14,7 @@ mod ports;
 mod serve;
 mod store;
 mod token;
+mod turn;
 
 use std::process::ExitCode;
 

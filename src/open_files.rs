@@ -18,8 +18,8 @@ pub(crate) fn allow(needed: u64) {
         tracing::warn!(
             allowed,
             needed,
-            "limits.participants and limits.unjoined_connections may need more open files \
-             than the system allows; raise its limit (LimitNOFILE, ulimit -n) or lower these"
+            "limits.participants, limits.unjoined_connections and turn.connections may need \
+             more open files than the system allows; raise its limit (LimitNOFILE, ulimit -n) or lower these"
         );
     }
 }

@@ -37,6 +37,7 @@ use crate::media_addresses::NoAddress;
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
 use crate::ports::{self, HttpPort};
+use crate::turn::{NodeTurn, TurnError};
 use crate::{client_files, logging, media_addresses, store};
 
 /// Runs the server.
@@ -111,6 +112,8 @@ pub(crate) enum StartError {
     MediaPortRange { first: u16, workers: u16 },
     #[error("the certificate for media cannot be made: {0}")]
     Certificate(String),
+    #[error(transparent)]
+    Turn(#[from] TurnError),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
@@ -154,6 +157,11 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         .flat_map(|worker| &worker.address().candidates)
         .collect();
     tracing::debug!(?media, "media workers listen");
+    let turn =
+        NodeTurn::start(config, &media_addresses(config)?, &workers).map_err(StartError::from)?;
+    if let Some(turn) = &turn {
+        tracing::debug!(udp = ?turn.udp(), "the relay is there");
+    }
 
     let settings = service_settings(config, proxies.clone());
     if !config.rooms.require_session && !store.api_keys()?.is_empty() {
@@ -190,6 +198,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         let router = metrics::router(NodeMetrics {
             service: service.clone(),
             workers,
+            turn: turn.as_ref().map(|turn| turn.handle().clone()),
             connections: connections.clone(),
             runtime: Handle::current(),
         });
@@ -423,7 +432,15 @@ fn service_limits(limits: &config::Limits) -> Limits {
 /// Files and sockets when the server is full.
 pub(crate) fn open_files_needed(config: &Config) -> u64 {
     let limits = &config.limits;
-    u64::from(limits.participants.0) + u64::from(limits.unjoined_connections.0) + SPARE_FILES
+    let relay = match &config.turn {
+        turn if !turn.enabled => 0,
+        turn if turn.other_nodes.is_empty() => turn.connections.0.into(),
+        turn => u64::from(turn.connections.0) + u64::from(turn.allocations.0),
+    };
+    u64::from(limits.participants.0)
+        + u64::from(limits.unjoined_connections.0)
+        + relay
+        + SPARE_FILES
 }
 
 /// Where the workers listen.

@@ -23,6 +23,7 @@ pub(crate) use values::{LogLevel, VideoCodecList, Whole};
 pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) media: Media,
+    pub(crate) turn: Turn,
     pub(crate) access: Access,
     pub(crate) roles: Roles,
     pub(crate) store: Store,
@@ -68,6 +69,30 @@ pub(crate) struct Media {
     pub(crate) announced: Vec<IpAddr>,
     pub(crate) port: Whole<0, 65_535>,
     pub(crate) workers: Whole<0, 256>,
+}
+
+/// Relays for those whom media does not reach.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Turn {
+    pub(crate) enabled: bool,
+    pub(crate) port: Whole<0, 65_535>,
+    #[serde(deserialize_with = "values::addresses")]
+    pub(crate) addresses: Vec<IpAddr>,
+    #[serde(deserialize_with = "values::addresses")]
+    pub(crate) announced: Vec<IpAddr>,
+    #[serde(deserialize_with = "values::peers")]
+    pub(crate) other_nodes: Vec<SocketAddr>,
+    pub(crate) first_relay_port: Whole<1024, 65_535>,
+    pub(crate) last_relay_port: Whole<1024, 65_535>,
+    pub(crate) allocations: Whole<1, 65_535>,
+    /// At least what a browser asks for at once.
+    pub(crate) allocations_per_participant: Whole<6, 1_000>,
+    pub(crate) allocations_per_address: Whole<1, 65_535>,
+    pub(crate) connections: Whole<1, 65_535>,
+    pub(crate) connections_per_address: Whole<1, 65_535>,
+    /// At least what sound needs.
+    pub(crate) kilobytes_per_second: Whole<50, 65_535>,
 }
 
 /// Who may enter.
@@ -188,6 +213,16 @@ pub(crate) struct Log {
     pub(crate) level: LogLevel,
 }
 
+impl Turn {
+    /// Whether it listens on any of the media plane's addresses, of which none
+    /// are said to be the default ones.
+    pub(crate) fn shares_addresses(&self, media: &[IpAddr]) -> bool {
+        self.addresses.is_empty()
+            || media.is_empty()
+            || self.addresses.iter().any(|address| media.contains(address))
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -207,6 +242,26 @@ impl Default for Media {
             announced: Vec::new(),
             port: Whole(8443),
             workers: Whole(0),
+        }
+    }
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            port: Whole(0),
+            addresses: Vec::new(),
+            announced: Vec::new(),
+            other_nodes: Vec::new(),
+            first_relay_port: Whole(49_152),
+            last_relay_port: Whole(65_535),
+            allocations: Whole(10_000),
+            allocations_per_participant: Whole(24),
+            allocations_per_address: Whole(1_000),
+            connections: Whole(10_000),
+            connections_per_address: Whole(2_000),
+            kilobytes_per_second: Whole(4_000),
         }
     }
 }

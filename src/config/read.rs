@@ -75,7 +75,39 @@ fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
             message: "http.tls: set both certificate and key, or neither",
         });
     }
+    if let Some(message) = refused_turn(&config) {
+        return Err(ConfigError::Combination {
+            path: path.to_owned(),
+            message,
+        });
+    }
     Ok(config)
+}
+
+/// What of the relay's settings does not go together.
+fn refused_turn(config: &Config) -> Option<&'static str> {
+    let (turn, media) = (&config.turn, &config.media);
+    let port = turn.port.0;
+    let first = media.port.0;
+    // With 0 there are as many as cores, which is for the start to see.
+    let last = first.saturating_add(media.workers.0.saturating_sub(1));
+    let is_media_port = port != 0 && first != 0 && (first..=last).contains(&port);
+    if turn.enabled && is_media_port && turn.shares_addresses(&media.addresses) {
+        return Some(
+            "turn.port: it is one of the workers' ports (media.port and those after it), \
+             from which browsers would receive no media; choose another, or 0 for none",
+        );
+    }
+    if turn.first_relay_port.0 > turn.last_relay_port.0 {
+        return Some("turn.first_relay_port: it is after turn.last_relay_port");
+    }
+    if !turn.announced.is_empty()
+        && !turn.addresses.is_empty()
+        && turn.announced.len() != turn.addresses.len()
+    {
+        return Some("turn.announced: there must be one for each of turn.addresses, or none");
+    }
+    None
 }
 
 fn one_line(message: &str) -> String {
@@ -116,7 +148,7 @@ mod tests {
         assert_eq!(
             refusal("[meida]\n"),
             "f.toml:1: meida: unknown field `meida`, expected one of \
-             `http`, `media`, `access`, `roles`, `store`, `api`, `rooms`, `limits`, `metrics`, `log`"
+             `http`, `media`, `turn`, `access`, `roles`, `store`, `api`, `rooms`, `limits`, `metrics`, `log`"
         );
     }
 
@@ -293,6 +325,63 @@ mod tests {
             refusal("[http.tls]\nkey = \"a\"\n"),
             "f.toml: http.tls: set both certificate and key, or neither"
         );
+    }
+
+    #[test]
+    fn a_relay_on_a_port_of_media_is_refused() {
+        for refused in [
+            "[media]\nport = 443\n[turn]\nport = 443\n",
+            "[media]\nport = 440\nworkers = 4\n[turn]\nport = 443\n",
+            "[turn]\nport = 8443\n",
+            "[media]\naddresses = [\"10.0.0.1\"]\n\
+             [turn]\nport = 8443\naddresses = [\"10.0.0.2\", \"10.0.0.1\"]\n",
+        ] {
+            let message = refusal(refused);
+            assert!(message.starts_with("f.toml: turn.port: "), "{message}");
+        }
+        for good in [
+            "[media]\nport = 440\nworkers = 3\n[turn]\nport = 443\n",
+            "[turn]\nport = 8443\nenabled = false\n",
+            "[media]\nport = 0\n[turn]\nport = 443\n",
+            "[media]\naddresses = [\"10.0.0.1\"]\n\
+             [turn]\nport = 8443\naddresses = [\"10.0.0.2\"]\n",
+        ] {
+            assert!(parsed(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn relay_ports_are_a_range() {
+        let wrong = "[turn]\nfirst_relay_port = 50000\nlast_relay_port = 49999\n";
+        assert_eq!(
+            refusal(wrong),
+            "f.toml: turn.first_relay_port: it is after turn.last_relay_port"
+        );
+        assert!(parsed(&wrong.replace("49999", "50000")).is_ok());
+    }
+
+    #[test]
+    fn a_relay_is_announced_by_an_address_for_each_of_its_own() {
+        let addresses = "[turn]\naddresses = [\"10.0.0.1\", \"10.0.0.2\"]\n";
+        let announced = |list: &str| format!("{addresses}announced = [{list}]\n");
+
+        assert!(parsed(&announced("\"192.0.2.1\", \"192.0.2.2\"")).is_ok());
+        let message = refusal(&announced("\"192.0.2.1\""));
+        assert!(message.starts_with("f.toml: turn.announced: "), "{message}");
+    }
+
+    #[test]
+    fn other_nodes_are_addresses_with_ports() {
+        let nodes = |list: &str| format!("[turn]\nother_nodes = [{list}]\n");
+        let config = parsed(&nodes("\"192.0.2.8:8443\", \"[2001:db8::8]:8443\""));
+        assert_eq!(config.map(|of| of.turn.other_nodes.len()), Ok(2));
+
+        for bad in ["192.0.2.8", "0.0.0.0:8443", "192.0.2.8:0", "node:8443"] {
+            let message = refusal(&nodes(&format!("\"{bad}\"")));
+            assert!(message.contains("such as \"192.0.2.8:8443\""), "{message}");
+        }
+        let twice = refusal(&nodes("\"192.0.2.8:8443\", \"192.0.2.8:8443\""));
+        assert!(twice.contains("different IP addresses"), "{twice}");
     }
 
     #[test]

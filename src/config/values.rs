@@ -189,6 +189,27 @@ pub(super) fn addresses<'de, D: Deserializer<'de>>(
     Ok(addresses)
 }
 
+/// Media addresses of other nodes.
+pub(super) fn peers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SocketAddr>, D::Error> {
+    let mut peers = Vec::new();
+    for text in Vec::<String>::deserialize(deserializer)? {
+        let peer: Option<SocketAddr> = text.parse().ok();
+        let peer = peer.filter(|peer| {
+            let ip = peer.ip();
+            peer.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !peers.contains(peer)
+        });
+        peers.push(peer.ok_or_else(|| {
+            D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"different IP addresses with their ports, such as \"192.0.2.8:8443\"",
+            )
+        })?);
+    }
+    Ok(peers)
+}
+
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let origins = Vec::<String>::deserialize(deserializer)?;
     for origin in &origins {

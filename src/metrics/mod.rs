@@ -3,6 +3,7 @@
 
 mod node;
 mod process;
+mod turn;
 
 use std::sync::Arc;
 

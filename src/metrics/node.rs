@@ -15,11 +15,15 @@ use signaling::limits::Connections;
 use signaling::socket::Service;
 use tokio::runtime::Handle;
 
+use super::turn::encode as encode_turn;
+
 /// Reads the figures of all parts when it is asked.
 #[derive(Debug)]
 pub(crate) struct NodeMetrics {
     pub(crate) service: Service,
     pub(crate) workers: Arc<Vec<WorkerHandle>>,
+    /// Of this node's own relay, if it has one.
+    pub(crate) turn: Option<turn::driver::Handle>,
     pub(crate) connections: Connections,
     pub(crate) runtime: Handle,
 }
@@ -32,7 +36,10 @@ impl Collector for NodeMetrics {
         encode_media(&mut page, &workers)?;
         encode_refusals(&mut page, &workers)?;
         let busy = self.workers.iter().map(WorkerHandle::busy);
-        encode_busy(&mut page, busy)
+        encode_busy(&mut page, busy)?;
+        self.turn
+            .as_ref()
+            .map_or(Ok(()), |turn| encode_turn(&mut page, turn))
     }
 }
 
@@ -228,21 +235,26 @@ fn encode_busy(page: &mut Page, busy: impl Iterator<Item = Duration>) -> fmt::Re
 }
 
 /// The page that is being written. The encoder adds `_total` and units.
-struct Page<'a>(DescriptorEncoder<'a>);
+pub(super) struct Page<'a>(DescriptorEncoder<'a>);
 
 impl Page<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: impl TryInto<u64>) -> fmt::Result {
+    pub(super) fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        value: impl TryInto<u64>,
+    ) -> fmt::Result {
         let value = value.try_into().unwrap_or(u64::MAX);
         self.describe(name, help, None, MetricType::Gauge)?
             .encode_gauge(&value)
     }
 
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.describe(name, help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, f64>(&value, None)
     }
 
-    fn counters(
+    pub(super) fn counters(
         &mut self,
         name: &str,
         help: &str,
@@ -258,7 +270,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn describe<'s>(
+    pub(super) fn describe<'s>(
         &'s mut self,
         name: &'s str,
         help: &str,
