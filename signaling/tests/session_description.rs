@@ -157,6 +157,32 @@ fn red_of_anything_but_the_opus_that_is_taken_is_not_taken() {
 }
 
 #[test]
+fn sound_without_redundancy_bears_nothing_that_would_differ_if_it_was_sent_again() {
+    for (name, has_stamps) in [
+        ("chromium-full-1", true),
+        ("chromium-trimmed-2", false),
+        ("firefox-trimmed-2", false),
+        ("firefox-full-1", false),
+    ] {
+        let answer = answer(&offer(name)).expect("it is good").answer;
+
+        let sections = || answer.split("\r\nm=").skip(1);
+        let microphone = sections().next().expect("a microphone");
+        assert!(microphone.starts_with("audio") && microphone.contains("a=recvonly"));
+        for stamp in ["transport-wide-cc", "abs-send-time"] {
+            let extension = |section: &str| {
+                lines(section, "a=extmap:").any(|extension| extension.contains(stamp))
+            };
+            let is_offered = offer(name).sdp.contains(stamp);
+            assert_eq!(extension(microphone), has_stamps && is_offered, "{name}");
+            // Pictures have retransmissions of their own.
+            let camera = sections().nth(1).expect("a camera");
+            assert_eq!(extension(camera), is_offered, "{name}");
+        }
+    }
+}
+
+#[test]
 fn feedback_is_of_payload_types_in_the_section_and_was_offered() {
     for name in FIXTURES {
         let offer = offer(name);

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::acknowledged::RateMeter;
 use super::delay::{DelayDetector, Usage};
 use super::history::{News, SendHistory};
-use super::loss::LossControl;
+use super::loss::{LossControl, LossWindow};
 use super::probe::{ProbeResult, Probing};
 use super::rate_control::{Evidence, LEAST, RateControl};
+use super::second::SecondArrival;
 use super::{Bitrate, ClusterId};
 use crate::rtcp::ArrivalTime;
 
@@ -35,6 +36,7 @@ pub struct Controller {
     doubt: Option<Bitrate>,
     acknowledged: RateMeter,
     arrival: ArrivalClock,
+    second: SecondArrival,
     delay: DelayDetector,
     round_trip: Duration,
     /// The highest rate that is of use.
@@ -77,6 +79,7 @@ impl Controller {
             probing: Probing::new(),
             doubt: None,
             arrival: ArrivalClock::default(),
+            second: SecondArrival::default(),
             feedback: Feedback::default(),
             round_trip: FIRST_ROUND_TRIP,
             wanted: Bitrate::ZERO,
@@ -128,6 +131,22 @@ impl Controller {
             && !self.delay.has_long_queue()
     }
 
+    /// The share of packets lost of late, from 0 to 1. What was sent twice
+    /// counts as lost if only the second came.
+    pub fn recent_loss(&self) -> f64 {
+        self.loss.recent()
+    }
+
+    /// As [`Controller::recent_loss`], in the last half second or so.
+    pub fn loss_window(&self) -> LossWindow {
+        self.loss.judged()
+    }
+
+    /// Whether packets wait for one another on their way.
+    pub fn is_congested(&self) -> bool {
+        self.delay.usage() == Usage::Over || self.delay.has_long_queue()
+    }
+
     /// Begins anew, as the receiver is elsewhere: what its former path was
     /// like, and how long it had been dead, says nothing of this one. Numbers
     /// go on.
@@ -171,6 +190,20 @@ impl Controller {
             .record(at, u64::from(bytes.saturating_add(UDP_AND_IP)));
     }
 
+    /// Notes that the packet with this number, sent now, will be sent again
+    /// after [`super::REPEATED_AFTER`].
+    pub fn will_repeat(&mut self, number: u16) {
+        self.history.repeat(number);
+    }
+
+    /// Notes so many bytes that are sent now and were before, with the numbers
+    /// that they had.
+    pub fn sent_again(&mut self, now: Instant, bytes: u16) {
+        let at = self.microseconds(now);
+        self.sent
+            .record(at, u64::from(bytes.saturating_add(UDP_AND_IP)));
+    }
+
     /// Takes what feedback says of the packet with this number: when it
     /// arrived, or that it did not.
     pub fn packet_feedback(&mut self, number: u16, arrival: Option<ArrivalTime>) {
@@ -188,8 +221,15 @@ impl Controller {
             self.acknowledged.reset();
             return;
         };
-        self.loss.note_arrival(was_lost);
         self.acknowledged.record(arrived, u64::from(packet.bytes));
+        if self.second.is_second(&packet, arrived) {
+            // What became of the first is what tells of the path.
+            if !was_lost {
+                self.loss.note_loss();
+            }
+            return;
+        }
+        self.loss.note_arrival(was_lost);
         match packet.cluster {
             Some(cluster) => {
                 self.probing
@@ -382,9 +422,8 @@ impl Controller {
     /// The pace at which packets may leave. What is sent faster than the
     /// estimate while packets wait long would be lost in a full queue.
     pub fn pace(&self, now: Instant) -> Option<Bitrate> {
-        let is_full = self.delay.usage() == Usage::Over || self.delay.has_long_queue();
         let factor = match self.has_met_limit {
-            _ if is_full => 1.0,
+            _ if self.is_congested() => 1.0,
             true => KNOWN_PACE,
             false => PACE,
         };

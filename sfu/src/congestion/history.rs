@@ -21,6 +21,8 @@ pub(super) struct SentPacket {
     number: u16,
     /// The probe it belongs to.
     pub(super) cluster: Option<ClusterId>,
+    /// It is sent twice.
+    pub(super) is_repeated: bool,
     fate: Fate,
 }
 
@@ -61,9 +63,19 @@ impl SendHistory {
             bytes,
             number,
             cluster,
+            is_repeated: false,
             fate: Fate::Unknown,
         };
         number
+    }
+
+    /// Notes that the packet with this number is sent twice.
+    pub(super) fn repeat(&mut self, number: u16) {
+        let place = self.index(number);
+        let packet = self.packets.get_mut(place);
+        if let Some(packet) = packet.filter(|packet| packet.number == number) {
+            packet.is_repeated = true;
+        }
     }
 
     /// Forgets all packets. Numbers go on.
@@ -130,6 +142,7 @@ impl SentPacket {
         bytes: 0,
         number: 0,
         cluster: None,
+        is_repeated: false,
         fate: Fate::Arrived,
     };
 }

@@ -17,11 +17,22 @@ pub(super) struct LossControl {
     inherent: f64,
     /// The share lost of late, whoever's it is.
     recent: f64,
+    /// Shares that were judged, and the last.
+    judged: LossWindow,
     window_started: Option<Instant>,
     arrived: u32,
     lost: u32,
     last_cut: Option<Cut>,
     raised: Option<Instant>,
+}
+
+/// What was lost in a time that was long enough to tell.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct LossWindow {
+    /// Such times so far.
+    pub number: u64,
+    /// Of packets, from 0 to 1.
+    pub loss: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +48,7 @@ impl LossControl {
             bound: None,
             inherent: 0.0,
             recent: 0.0,
+            judged: LossWindow::default(),
             window_started: None,
             arrived: 0,
             lost: 0,
@@ -57,6 +69,11 @@ impl LossControl {
     /// The share of packets lost of late.
     pub(super) fn recent(&self) -> f64 {
         self.recent
+    }
+
+    /// The last share that was judged.
+    pub(super) fn judged(&self) -> LossWindow {
+        self.judged
     }
 
     pub(super) fn note_arrival(&mut self, was_lost: bool) {
@@ -111,6 +128,8 @@ impl LossControl {
 
     fn judge(&mut self, now: Instant, loss: f64, estimate: Bitrate, arriving: Option<Bitrate>) {
         self.recent += SMOOTHING * (loss - self.recent);
+        self.judged.number += 1;
+        self.judged.loss = loss;
         let excess = loss - self.inherent;
         let arriving = arriving.unwrap_or_else(|| estimate.scaled(1.0 - loss));
         if excess > CONGESTED {

@@ -13,9 +13,12 @@ mod loss;
 mod pacer;
 mod probe;
 mod rate_control;
+mod second;
 
 pub use bitrate::Bitrate;
 pub use controller::Controller;
 pub use delay::Usage;
+pub use loss::LossWindow;
 pub use pacer::Pacer;
 pub use probe::ClusterId;
+pub use second::REPEATED_AFTER;

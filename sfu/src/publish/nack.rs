@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use crate::rtp::sequence::ExtendedSequence;
 
 /// The packets of one stream that have not come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MissingPackets {
     newest: Option<ExtendedSequence>,
     /// In order.
     missing: Vec<Missing>,
+    most: usize,
+    longest_wait: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,18 @@ struct Missing {
     since: Instant,
     last_request: Option<Instant>,
     requests: u32,
+}
+
+impl Default for MissingPackets {
+    /// Of pictures.
+    fn default() -> Self {
+        Self {
+            newest: None,
+            missing: Vec::new(),
+            most: MOST_MISSING,
+            longest_wait: LONGEST_WAIT,
+        }
+    }
 }
 
 /// What a packet's arrival says of those before it.
@@ -32,6 +46,15 @@ pub enum Gap {
 }
 
 impl MissingPackets {
+    /// Of sound, which waits less long.
+    pub fn of_sound() -> Self {
+        Self {
+            most: MOST_SOUND_MISSING,
+            longest_wait: LONGEST_SOUND_WAIT,
+            ..Self::default()
+        }
+    }
+
     /// Notes that the packet at `sequence` came.
     pub fn record(&mut self, now: Instant, sequence: ExtendedSequence) -> Gap {
         let Some(newest) = self.newest else {
@@ -47,7 +70,7 @@ impl MissingPackets {
         if between == 0 {
             return Gap::None;
         }
-        if between as usize + self.missing.len() > MOST_MISSING {
+        if between as usize + self.missing.len() > self.most {
             self.missing.clear();
             return Gap::TooLong;
         }
@@ -66,7 +89,7 @@ impl MissingPackets {
     pub fn poll(&mut self, now: Instant, round_trip: Duration, mut request: impl FnMut(u16)) {
         self.missing.retain_mut(|missing| {
             if missing.requests == MOST_REQUESTS
-                || now.saturating_duration_since(missing.since) >= LONGEST_WAIT
+                || now.saturating_duration_since(missing.since) >= self.longest_wait
             {
                 return false;
             }
@@ -85,6 +108,21 @@ impl MissingPackets {
     /// Whether the packet at `sequence` is missing.
     pub fn contains(&self, sequence: ExtendedSequence) -> bool {
         self.missing.iter().any(|of| of.sequence == sequence)
+    }
+
+    /// Whether the packet at `sequence` comes now because it was asked for, and
+    /// is not just late.
+    pub fn is_answer(
+        &self,
+        now: Instant,
+        sequence: ExtendedSequence,
+        round_trip: Duration,
+    ) -> bool {
+        let missing = self.missing.iter().find(|of| of.sequence == sequence);
+        missing.is_some_and(|missing| {
+            missing.requests > 0
+                && now.saturating_duration_since(missing.since) >= round_trip.mul_f32(MOSTLY)
+        })
     }
 
     /// When the missing packet at `sequence` was asked for, if that was done
@@ -109,6 +147,12 @@ fn patience(round_trip: Duration, requests: u32) -> Duration {
 
 /// Beyond this a burst is not repaired packet by packet.
 const MOST_MISSING: usize = 256;
+/// Half a second: so much will be heard to be missing.
+const MOST_SOUND_MISSING: usize = 25;
+/// More than browsers' buffers hold of sound, even on a bad path.
+const LONGEST_SOUND_WAIT: Duration = Duration::from_millis(350);
+/// Of a round trip, which varies.
+const MOSTLY: f32 = 0.75;
 const MOST_REQUESTS: u32 = 10;
 /// No receiver waits longer for a picture.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -161,6 +205,42 @@ mod tests {
 
         assert!((3..=10).contains(&requests), "{requests} requests");
         assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn sound_is_given_up_sooner() {
+        let start = Instant::now();
+        let mut missing = MissingPackets::of_sound();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let asked: usize = (0..1000)
+            .step_by(20)
+            .map(|milliseconds| due(&mut missing, start + Duration::from_millis(milliseconds)))
+            .map(|numbers| numbers.len())
+            .sum();
+
+        assert_eq!(asked, 3);
+        assert!(missing.is_empty());
+        let far = ExtendedSequence(3 + 1 + MOST_SOUND_MISSING as u64 + 1);
+        assert_eq!(missing.record(start, far), Gap::TooLong);
+    }
+
+    #[test]
+    fn what_is_only_late_is_no_answer() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let asked_for = ExtendedSequence(2);
+        let mut missing = MissingPackets::of_sound();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+        due(&mut missing, start);
+
+        assert!(!missing.is_answer(at(20), asked_for, ROUND_TRIP));
+        assert!(missing.is_answer(at(90), asked_for, ROUND_TRIP));
+        assert!(!missing.is_answer(at(90), ExtendedSequence(4), ROUND_TRIP));
+        missing.record(at(90), asked_for);
+        assert!(!missing.is_answer(at(95), asked_for, ROUND_TRIP));
     }
 
     #[test]

@@ -98,7 +98,10 @@ impl Stream {
             ssrc,
             ring: Ring::new(RING, longest),
             reception: Reception::new(clock_rate(source.kind())),
-            missing: MissingPackets::default(),
+            missing: match source.kind() {
+                MediaKind::Audio => MissingPackets::of_sound(),
+                MediaKind::Video => MissingPackets::default(),
+            },
             key_frames: KeyFrameRequests::default(),
             sender_report: None,
             subscribers: Vec::new(),
@@ -185,14 +188,20 @@ impl Stream {
         }
     }
 
-    /// Notes that the packet at `sequence` came, and tells what is missing
-    /// before it. Sound is not repaired: it would come too late.
-    pub fn note_arrival(&mut self, now: Instant, sequence: ExtendedSequence) -> Gap {
-        if self.source.kind() == MediaKind::Audio {
+    /// Notes that a packet came, and tells what is to be done about those
+    /// missing before it.
+    ///
+    /// Sound has no retransmissions of its own (RFC 4588): what is sent again
+    /// has the number that it had. If it is stamped it would not be the same
+    /// packet any more, and two under one number give away what authenticates
+    /// them (RFC 7714 §10.1): then it is not asked for.
+    pub fn note_arrival(&mut self, now: Instant, incoming: &Incoming) -> Gap {
+        let is_sound = self.source.kind() == MediaKind::Audio;
+        if is_sound && (incoming.is_stamped || self.subscribers.is_empty()) {
             return Gap::None;
         }
-        let gap = self.missing.record(now, sequence);
-        if gap == Gap::TooLong && !self.subscribers.is_empty() {
+        let gap = self.missing.record(now, incoming.sequence);
+        if gap == Gap::TooLong && !is_sound && !self.subscribers.is_empty() {
             self.key_frames.want();
         }
         gap
@@ -317,6 +326,9 @@ pub struct Incoming<'a> {
     pub sequence: ExtendedSequence,
     pub codec: Codec,
     pub audio_level: Option<u8>,
+    /// Its header bears a transport-wide number or the time, which would be
+    /// others if it was sent again.
+    pub is_stamped: bool,
     /// The Dependency Descriptor's bytes; empty without.
     pub descriptor: &'a [u8],
     pub payload: &'a [u8],

@@ -5,6 +5,7 @@ pub mod fallback;
 mod numbering;
 mod place_window;
 mod repair;
+pub mod repetition;
 mod rewrite;
 mod selection;
 mod slot;

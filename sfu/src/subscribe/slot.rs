@@ -98,6 +98,8 @@ pub struct Forward {
     pub audio_level: Option<u8>,
     /// Whether RTP padding may even out its length.
     pub can_pad: bool,
+    /// Whether it is sound that carries nothing of the packets before it.
+    pub is_single: bool,
     /// Bytes of the Dependency Descriptor; 0 if it is not sent.
     pub descriptor_length: u8,
     /// For a retransmission, the sequence number it was first sent with
@@ -296,6 +298,12 @@ impl SlotState {
         self.wishes.next()
     }
 
+    /// Whether it was last sent sound that carries nothing of the packets
+    /// before it.
+    pub fn is_single(&self) -> bool {
+        matches!(self.format, Some((codec, _)) if is_single(codec))
+    }
+
     /// Decides on a packet of the stream in the slot, or of the next. `relate`
     /// gives what turns the timestamps of the second stream into those of the
     /// first, modulo 2^32, if that is known.
@@ -389,6 +397,7 @@ impl SlotState {
             descriptor_length,
             audio_level: packet.audio_level,
             can_pad: packet.codec.kind() == MediaKind::Video,
+            is_single: is_single(packet.codec),
             original: None,
         });
         decision
@@ -507,6 +516,11 @@ impl SlotState {
             mapping.skip(packet, false);
         }
     }
+}
+
+/// Whether nothing of a packet is in the next (RFC 2198).
+fn is_single(codec: Codec) -> bool {
+    codec == Codec::Opus
 }
 
 fn can_start(packet: &Packet, frame: &FramePart) -> bool {

@@ -21,6 +21,26 @@ struct Wish {
     is_off: bool,
 }
 
+/// What sound takes.
+#[derive(Clone, Copy, Default)]
+struct Sound {
+    once: Bitrate,
+    /// Of it, what carries nothing of the packets before it, with headers.
+    single: Bitrate,
+    /// Its headers.
+    headers: Bitrate,
+}
+
+impl Sound {
+    fn add(&mut self, bitrate: Bitrate, is_single: bool) {
+        self.once = self.once.plus(bitrate);
+        self.headers = self.headers.plus(SOUND_HEADERS);
+        if is_single {
+            self.single = self.single.plus(bitrate).plus(SOUND_HEADERS);
+        }
+    }
+}
+
 /// What can be sent of a source.
 #[derive(Default)]
 struct Offer {
@@ -58,6 +78,7 @@ impl Worker {
         }
         let outbound = &mut self.participants[key].outbound;
         outbound.congestion.handle_timeout(now);
+        outbound.review_repetition(now);
         if outbound.wake(now) {
             self.pending.push_back(key);
         }
@@ -81,6 +102,12 @@ impl Worker {
     pub(super) fn allocate(&mut self, now: Instant, key: usize) {
         let (wishes, sound) = self.wishes(now, key);
         let participant = &mut self.participants[key];
+        participant.outbound.sound = sound.once.plus(sound.headers);
+        let sound = if participant.outbound.repetition.is_on() {
+            sound.once.plus(sound.single)
+        } else {
+            sound.once
+        };
         let candidates: Vec<_> = wishes
             .iter()
             .map(|wish| {
@@ -226,10 +253,10 @@ impl Worker {
 
     /// The pictures that are meant for a participant, and what its sound
     /// takes.
-    fn wishes(&self, now: Instant, key: usize) -> (Vec<Wish>, Bitrate) {
+    fn wishes(&self, now: Instant, key: usize) -> (Vec<Wish>, Sound) {
         let participant = &self.participants[key];
         let mut wishes = Vec::new();
-        let mut sound = Bitrate::ZERO;
+        let mut sound = Sound::default();
         for (index, slot) in participant.slots.iter().enumerate() {
             let Some((publisher, source)) = slot.wanted else {
                 continue;
@@ -245,7 +272,7 @@ impl Worker {
             layers.truncate(most.max(1));
             if source.kind() == MediaKind::Audio {
                 let bitrate = layers.last().map(|stream| stream.bitrate());
-                sound = sound.plus(bitrate.unwrap_or_default());
+                sound.add(bitrate.unwrap_or_default(), slot.is_single());
             } else if !layers.is_empty() {
                 let count = self.layer_count(publisher, source);
                 let mut offer = match layers[..] {
@@ -381,6 +408,8 @@ fn space(
     }
 }
 
+/// Some 70 bytes, of IP to the seal, fifty times a second.
+const SOUND_HEADERS: Bitrate = Bitrate::kilobits_per_second(28);
 /// Times what the layer below takes.
 const USUAL_STEP: f64 = 3.0;
 /// Times what the least picture takes: enough to begin to send it again.

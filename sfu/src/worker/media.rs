@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::Worker;
 use super::forwarding::Arrival;
 use super::intake::Intake;
-use super::participant::{Inbound, remembered};
+use super::participant::{Inbound, Participant, remembered};
+use super::repair::FIRST_ROUND_TRIP;
 use super::statistics::LAYERS;
 use super::watching::PROBING;
 use crate::congestion::Bitrate;
@@ -71,33 +72,13 @@ impl Worker {
         let packet = &datagram[..length];
         let participant = &mut self.participants[key];
         participant.intake.count(length);
-        let mut audio_level = None;
-        let mut descriptor = &[][..];
-        let mut ids = StreamNames::default();
-        for (id, data) in header.extensions(packet) {
-            let id = Some(id);
-            if id == participant.extensions.transport_sequence_number {
-                if let Ok(number) = data.try_into() {
-                    let number = u16::from_be_bytes(number);
-                    participant.arrivals.record(received, number);
-                }
-            } else if id == participant.extensions.audio_level {
-                audio_level = data.first().copied();
-            } else if id == participant.extensions.mid {
-                ids.mid = Some(data);
-            } else if id == participant.extensions.dependency_descriptor {
-                descriptor = data;
-            } else if id == participant.extensions.stream_id {
-                ids.stream = Some(data);
-            } else if id == participant.extensions.repaired_stream_id {
-                ids.repaired = Some(data);
-            }
-        }
+        let elements = read_extensions(participant, received, &header, packet);
         let inbound = match inbound {
             Some((stream, is_repair)) => participant
                 .codec(&self.streams[stream], header.payload_type, is_repair)
                 .map(|codec| (stream, is_repair, codec)),
-            None => unknown.and_then(|source| self.learn_source(now, key, &header, &ids, source)),
+            None => unknown
+                .and_then(|source| self.learn_source(now, key, &header, &elements.names, source)),
         };
         let Some((stream, is_repair, codec)) = inbound else {
             self.statistics.dropped.unknown_source += 1;
@@ -115,8 +96,9 @@ impl Worker {
             header: &header,
             sequence,
             codec,
-            audio_level,
-            descriptor,
+            audio_level: elements.audio_level,
+            is_stamped: elements.is_stamped,
+            descriptor: elements.descriptor,
             payload,
         };
         if is_repair {
@@ -228,7 +210,14 @@ impl Worker {
         incoming: &Incoming,
     ) {
         let sequence = incoming.sequence;
-        let reception = &mut self.streams[stream].reception;
+        let round_trip = self.participants[key].repair.round_trip();
+        let published = &mut self.streams[stream];
+        let round_trip = round_trip.unwrap_or(FIRST_ROUND_TRIP);
+        // It was lost: that is what is reported.
+        if published.missing.is_answer(now, sequence, round_trip) {
+            return;
+        }
+        let reception = &mut published.reception;
         let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
         reception.record(received, sequence, incoming.header.timestamp);
         if is_newest {
@@ -252,7 +241,7 @@ impl Worker {
     /// Keeps a published packet, to be sent on with its batch.
     fn receive_media(&mut self, now: Instant, stream: usize, incoming: &Incoming) {
         let published = &mut self.streams[stream];
-        let gap = published.note_arrival(now, incoming.sequence);
+        let gap = published.note_arrival(now, incoming);
         let Some((packet, frame)) = published.receive(incoming) else {
             self.statistics.dropped.malformed += 1;
             return self.ask_publisher(now, stream, gap);
@@ -438,6 +427,52 @@ impl Worker {
             UnprotectError::TooManySources => &mut dropped.unknown_source,
         } += 1;
     }
+}
+
+/// What a packet's header extensions say.
+#[derive(Clone, Copy, Default, Debug)]
+struct Elements<'a> {
+    audio_level: Option<u8>,
+    /// It would bear something else if it was sent again.
+    is_stamped: bool,
+    /// The Dependency Descriptor; empty without.
+    descriptor: &'a [u8],
+    names: StreamNames<'a>,
+}
+
+/// Reads the header extensions, and takes note of when the transport-wide
+/// number came.
+fn read_extensions<'a>(
+    participant: &mut Participant,
+    received: Instant,
+    header: &Header,
+    packet: &'a [u8],
+) -> Elements<'a> {
+    let ids = participant.extensions;
+    let mut elements = Elements::default();
+    for (id, data) in header.extensions(packet) {
+        let id = Some(id);
+        if id == ids.transport_sequence_number {
+            elements.is_stamped = true;
+            if let Ok(number) = data.try_into() {
+                let number = u16::from_be_bytes(number);
+                participant.arrivals.record(received, number);
+            }
+        } else if id == ids.absolute_send_time {
+            elements.is_stamped = true;
+        } else if id == ids.audio_level {
+            elements.audio_level = data.first().copied();
+        } else if id == ids.mid {
+            elements.names.mid = Some(data);
+        } else if id == ids.dependency_descriptor {
+            elements.descriptor = data;
+        } else if id == ids.stream_id {
+            elements.names.stream = Some(data);
+        } else if id == ids.repaired_stream_id {
+            elements.names.repaired = Some(data);
+        }
+    }
+    elements
 }
 
 /// The names that a packet gives for its stream.

@@ -11,6 +11,7 @@ use crate::congestion::{Bitrate, Controller, Pacer};
 use crate::publish::Stream;
 use crate::subscribe::allocation::Lately;
 use crate::subscribe::fallback::Fallback;
+use crate::subscribe::repetition::Repetition;
 use crate::subscribe::{Forward, Segment, SlotState, runs};
 use crate::transport::Path;
 
@@ -18,10 +19,14 @@ use crate::transport::Path;
 #[derive(Debug)]
 pub(super) struct Outbound {
     pub(super) congestion: Controller,
+    pub(super) repetition: Repetition,
     pacer: Pacer,
     queues: [Vec<Forward>; URGENCIES],
     turn: Turn,
     pub(super) last_allocation: Option<Instant>,
+    /// What the sound takes that is meant for it, if it is sent once, with its
+    /// headers.
+    pub(super) sound: Bitrate,
     /// There is less than would be of use.
     pub(super) is_constrained: bool,
     /// What its path has taken of late.
@@ -69,10 +74,12 @@ impl Outbound {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             congestion: Controller::new(now),
+            repetition: Repetition::default(),
             pacer: Pacer::new(now),
             queues: [const { Vec::new() }; URGENCIES],
             turn: Turn::Idle,
             last_allocation: None,
+            sound: Bitrate::ZERO,
             is_constrained: false,
             lately: Lately::default(),
             fallback: Fallback::default(),
@@ -129,7 +136,11 @@ impl Outbound {
         let is_due = match self.turn {
             Turn::Idle => self.congestion.next_probe().is_some(),
             Turn::Now => false,
-            Turn::At(at) => at <= now,
+            // Sound that is due again must not hold up a probe.
+            Turn::At(at) => {
+                let probe = self.congestion.next_probe();
+                at <= now || (!self.is_held() && probe.is_some_and(|at| at <= now))
+            }
         };
         if is_due {
             self.turn = Turn::Now;
@@ -137,9 +148,21 @@ impl Outbound {
         is_due
     }
 
+    /// Sees whether sound is to be sent twice: where some is lost, and there is
+    /// room for it beside what else is sent.
+    pub(super) fn review_repetition(&mut self, now: Instant) {
+        let estimate = self.congestion.estimate(now);
+        let is_wide = estimate.is_none_or(|estimate| estimate >= self.sound.scaled(WIDE));
+        let has_room = is_wide && !self.congestion.is_congested();
+        let latest = self.congestion.loss_window();
+        let recent = self.congestion.recent_loss();
+        self.repetition.update(now, latest, recent, has_room);
+    }
+
     /// Drops all that waits.
     pub(super) fn clear(&mut self) -> Turn {
         self.queues.iter_mut().for_each(Vec::clear);
+        self.repetition.clear();
         self.congestion.abandon_probe();
         self.turn = Turn::Idle;
         self.turn
@@ -168,6 +191,10 @@ impl Outbound {
     ) -> Turn {
         let pace = self.congestion.pace(now);
         self.pacer.update(now, pace, self.waiting_bytes());
+        if !self.write_again(now, path, batch, statistics) {
+            self.turn = Turn::Now;
+            return self.turn;
+        }
         for urgency in [Urgency::Audio, Urgency::Repair, Urgency::Video] {
             if self.queues[urgency as usize].is_empty() {
                 continue;
@@ -180,14 +207,44 @@ impl Outbound {
                 return self.turn;
             }
         }
-        self.turn = if self.is_held() {
-            Turn::At(self.pacer.next_release())
+        let next = if self.is_held() {
+            Some(self.pacer.next_release())
         } else {
             self.pacer.rest();
             self.write_probe(now, writer, path, slots, batch, statistics);
-            self.congestion.next_probe().map_or(Turn::Idle, Turn::At)
+            self.congestion.next_probe()
         };
+        let next = next.into_iter().chain(self.repetition.next()).min();
+        self.turn = next.map_or(Turn::Idle, Turn::At);
         self.turn
+    }
+
+    /// Writes sound that is due again; `false` if the batch is full.
+    fn write_again(
+        &mut self,
+        now: Instant,
+        path: Path,
+        batch: &mut TransmitBatch,
+        statistics: &mut Statistics,
+    ) -> bool {
+        while let Some(train) = self.repetition.due_train(now) {
+            if !batch.has_room() {
+                return false;
+            }
+            batch.push(path, train.length, |bytes| {
+                self.repetition.release(train, bytes);
+            });
+            for _ in 0..train.count {
+                let length = u16::try_from(train.length).unwrap_or(u16::MAX);
+                self.congestion.sent_again(now, length);
+            }
+            let bytes = (train.count * train.length) as u64;
+            self.pacer.spend(bytes);
+            statistics.packets_sent += train.count as u64;
+            statistics.bytes_sent += bytes;
+            statistics.sound_repeated += train.count as u64;
+        }
+        true
     }
 
     /// Writes what may leave of one queue; `false` if the batch is full.
@@ -208,6 +265,7 @@ impl Outbound {
             Urgency::Audio => u64::MAX,
             Urgency::Repair | Urgency::Video => self.pacer.allowance(),
         };
+        let repeats = urgency == Urgency::Audio && self.repetition.is_on();
         let segments = &mut scratch.segments;
         segments.clear();
         let mut total = 0;
@@ -232,8 +290,18 @@ impl Outbound {
                 for at in run {
                     let own = segments[at].length;
                     let padding = if at == last { 0 } else { length - own };
-                    let number = || note(&mut self.congestion, writer, now, own + padding);
-                    writer.write(streams, &queue[at], padding, number, bytes);
+                    let start = bytes.len();
+                    let mut number = None;
+                    let noted =
+                        || *number.insert(note(&mut self.congestion, writer, now, own + padding));
+                    writer.write(streams, &queue[at], padding, noted, bytes);
+                    if let Some(number) = number
+                        && repeats
+                        && queue[at].is_single
+                        && self.repetition.keep(now, &bytes[start..])
+                    {
+                        self.congestion.will_repeat(number);
+                    }
                 }
             });
             let bytes = (batch.byte_count() - before) as u64;
@@ -300,5 +368,7 @@ fn note(congestion: &mut Controller, writer: &Writer, now: Instant, length: usiz
 const URGENCIES: usize = 3;
 /// About what headers and protection add to a payload, in bytes.
 const OVERHEAD: u64 = 36;
+/// Times what sound takes: twice for itself, and something for the rest.
+const WIDE: f64 = 3.0;
 /// Packets of padding at a time: a train.
 const MOST_PADDING: u64 = 32;

@@ -159,7 +159,7 @@ impl Worker {
 /// Twice as long as browsers are between two reports on sound.
 const ROUND_TRIP_MEMORY: Duration = Duration::from_secs(10);
 /// Taken for a publisher's before it was measured.
-const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
+pub(super) const FIRST_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Some 9 Mbit/s.
 const REPAIRS_A_SECOND: u32 = 1000;
 const MOST_REPAIRS: u32 = 500;

@@ -30,6 +30,8 @@ pub struct Statistics {
     /// Packets that receivers asked for again.
     pub nacks_received: u64,
     pub retransmitted: u64,
+    /// Packets of sound that receivers were sent a second time unasked.
+    pub sound_repeated: u64,
     /// Packets of padding, sent to measure receivers' paths.
     pub probes_sent: u64,
     pub key_frame_requests_sent: u64,

@@ -141,7 +141,14 @@ impl Worker {
         let downlink_loss = if is_gone || is_deaf {
             1.0
         } else {
-            sum / f32::max(count, 1.0)
+            let told = sum / f32::max(count, 1.0);
+            // Of what is sent twice little is told to be lost.
+            let outbound = &participant.outbound;
+            if outbound.repetition.is_on() {
+                told.max(outbound.congestion.recent_loss() as f32)
+            } else {
+                told
+            }
         };
         let evidence = Evidence {
             uplink_loss: if is_gone { 1.0 } else { uplink_loss },

@@ -30,6 +30,7 @@ mod hostility;
 mod ice_restart;
 mod lip_sync;
 mod loss;
+mod lost_sound;
 mod redundancy;
 mod renegotiation;
 mod sequence;

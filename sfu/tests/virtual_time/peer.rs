@@ -51,6 +51,11 @@ pub struct Peer {
     pub control: Vec<rtcp::Received>,
     /// Packets that it was asked for again.
     pub nacks: u64,
+    /// Of these, those on this source.
+    pub nacks_on: BTreeMap<Ssrc, u64>,
+    /// Sends what has this payload type without transport-wide numbers, and
+    /// again as it was when it is asked to.
+    pub repeats: Option<PayloadType>,
     /// Of all packets it sends (RFC 6464).
     pub audio_level: u8,
     /// The first datagram of the handshake.
@@ -82,6 +87,8 @@ pub struct Peer {
     sender_reports: BTreeMap<Ssrc, (u64, Instant)>,
     next_report: Instant,
     history: BTreeMap<Ssrc, History>,
+    /// Packets as they were sent.
+    repeated: BTreeMap<(Ssrc, u16), Vec<u8>>,
 }
 
 impl Peer {
@@ -104,6 +111,8 @@ impl Peer {
             received: Vec::new(),
             control: Vec::new(),
             nacks: 0,
+            nacks_on: BTreeMap::new(),
+            repeats: None,
             audio_level: AUDIO_LEVEL,
             first_hello: Vec::new(),
             repairs_within: None,
@@ -128,6 +137,7 @@ impl Peer {
             sender_reports: BTreeMap::new(),
             next_report: now,
             history: BTreeMap::new(),
+            repeated: BTreeMap::new(),
         }
     }
 
@@ -201,6 +211,12 @@ impl Peer {
         payload: &[u8],
     ) {
         let packet = self.protected_rtp(ssrc, payload_type, sequence, timestamp, marker, payload);
+        if self.repeats == Some(payload_type) {
+            let kept = packet
+                .clone()
+                .map(|packet| ((ssrc, sequence.number()), packet));
+            self.repeated.extend(kept);
+        }
         self.outbox.extend(packet);
         let sent = Sent {
             timestamp,
@@ -250,10 +266,13 @@ impl Peer {
         let ssrc = header.ssrc;
         let mut packet = header.to_bytes().to_vec();
         let number = self.transport_sequence.to_be_bytes();
-        self.transport_sequence = self.transport_sequence.wrapping_add(1);
-        let number = (TRANSPORT_SEQUENCE_ID, &number[..]);
+        let is_numbered = self.repeats != Some(header.payload_type);
+        if is_numbered {
+            self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        }
+        let number = is_numbered.then_some((TRANSPORT_SEQUENCE_ID, &number[..]));
         let mut block = Vec::new();
-        for (id, data) in [number].iter().chain(extensions) {
+        for (id, data) in number.iter().chain(extensions) {
             block.extend([*id, data.len() as u8]);
             block.extend(*data);
         }
@@ -377,12 +396,17 @@ impl Peer {
             self.reports.push(compound);
             self.nacks += asked.len() as u64;
             for (ssrc, number) in asked {
+                *self.nacks_on.entry(ssrc).or_default() += 1;
                 self.repair(ssrc, number);
             }
         }
     }
 
     fn repair(&mut self, ssrc: Ssrc, number: u16) {
+        if let Some(packet) = self.repeated.get(&(ssrc, number)) {
+            self.outbox.push(packet.clone());
+            return;
+        }
         let history = self.history.entry(ssrc).or_default();
         if let Some((sequence, sent)) = history.repair(number) {
             let packet = self.protected_rtp(

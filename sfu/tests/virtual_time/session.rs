@@ -1,7 +1,8 @@
 //! A worker, its participants, and what travels between them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -53,21 +54,32 @@ pub struct Session {
     batch: TransmitBatch,
     /// What was sent to each participant, wherever it was, by its source.
     sent: BTreeMap<ParticipantId, BTreeMap<Ssrc, Places>>,
+    /// Packets that the worker sent a second time.
+    pub sent_again: u64,
 }
 
-/// The places of all packets of one source, past the wraps.
+/// The places of all packets of one source, past the wraps, and a digest of
+/// each.
 #[derive(Default)]
 struct Places {
     highest: ExtendedSequence,
-    all: HashSet<ExtendedSequence>,
+    all: HashMap<ExtendedSequence, u64>,
 }
 
 impl Places {
-    /// Whether no packet was sent with this number since its last wrap.
-    fn insert(&mut self, number: u16) -> bool {
+    /// Whether no other packet was sent with this number since its last wrap,
+    /// and whether this one was.
+    fn insert(&mut self, number: u16, packet: &[u8]) -> (bool, bool) {
         let place = self.highest.nearest(number);
         self.highest = self.highest.max(place);
-        self.all.insert(place)
+        let mut hasher = DefaultHasher::new();
+        packet.hash(&mut hasher);
+        let digest = hasher.finish();
+        let before = self.all.insert(place, digest);
+        (
+            before.is_none_or(|before| before == digest),
+            before.is_some(),
+        )
     }
 }
 
@@ -78,9 +90,11 @@ enum Flight {
 }
 
 /// What a participant's devices have produced.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Sending {
     pub audio: u64,
+    /// The payload type of its sound.
+    pub sound: PayloadType,
     pub frames: u64,
     pub packets: u64,
     pub key_frames: u64,
@@ -121,6 +135,7 @@ impl Session {
             flights: 0,
             batch: TransmitBatch::new(),
             sent: BTreeMap::new(),
+            sent_again: 0,
         }
     }
 
@@ -161,9 +176,18 @@ impl Session {
         self.sending.insert(
             id,
             Sending {
+                audio: 0,
+                sound: AUDIO_PT,
+                frames: 0,
+                packets: 0,
+                key_frames: 0,
+                is_on: false,
                 packets_a_frame: 3,
                 first: 100,
-                ..Sending::default()
+                encoding: Duration::ZERO,
+                sframe: None,
+                started: None,
+                next_report: None,
             },
         );
         self.sent.remove(&id);
@@ -338,7 +362,7 @@ impl Session {
                 sending.audio += 1;
                 peer.send_rtp(
                     audio_ssrc(*id),
-                    AUDIO_PT,
+                    sending.sound,
                     sequence,
                     timestamp,
                     false,
@@ -443,8 +467,11 @@ impl Session {
                 {
                     let sources = self.sent.entry(peer.id).or_default();
                     let places = sources.entry(header.ssrc).or_default();
-                    let is_new = places.insert(header.sequence_number);
-                    assert!(is_new, "{header:?} was sent twice");
+                    let (is_same, is_again) = places.insert(header.sequence_number, datagram);
+                    assert!(is_same, "{header:?} was sent for two packets");
+                    let is_sound = header.payload_type == AUDIO_PT;
+                    assert!(is_sound || !is_again, "{header:?} was sent twice");
+                    self.sent_again += u64::from(is_again);
                 }
                 let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
                 for at in down.arrivals(self.now, datagram.len(), &mut self.random) {

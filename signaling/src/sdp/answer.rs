@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use sfu::identity::MediaKind;
-use sfu::rtp::Ssrc;
+use sfu::rtp::{Codec, Ssrc};
 use sfu::worker::command::CodecParameters;
 
 use super::codecs::{Choice, encoding};
@@ -29,6 +29,13 @@ impl Accepted<'_> {
 
     pub(super) fn drop_extension(&mut self, uri: &str) {
         self.extensions.retain(|taken| taken.uri != uri);
+    }
+
+    /// Whether it is sound of which no packet carries anything of another
+    /// (RFC 2198).
+    pub(super) fn is_single_sound(&self) -> bool {
+        let mut codecs = self.codecs.iter().map(|codec| codec.parameters.codec);
+        codecs.all(|codec| codec == Codec::Opus)
     }
 
     pub(super) fn codec_parameters(&self) -> Vec<CodecParameters> {

@@ -104,6 +104,11 @@ fn malformed(section: &Section) -> InvalidOffer {
 /// The Dependency Descriptor.
 pub(super) const DEPENDENCY_DESCRIPTOR: &str =
     "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+const TRANSPORT_NUMBER: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+const SENDING_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+/// What differs each time that a packet is sent.
+pub(super) const STAMPS: [&str; 2] = [TRANSPORT_NUMBER, SENDING_TIME];
 /// The id of a simulcast layer.
 pub(super) const STREAM_ID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 
@@ -126,14 +131,14 @@ const KNOWN: [Extension; 7] = [
         id: |ids| &mut ids.audio_level,
     },
     Extension {
-        uri: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+        uri: TRANSPORT_NUMBER,
         audio: true,
         video: true,
         flows: BOTH,
         id: |ids| &mut ids.transport_sequence_number,
     },
     Extension {
-        uri: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+        uri: SENDING_TIME,
         audio: true,
         video: true,
         flows: BOTH,

@@ -166,6 +166,12 @@ impl Negotiation {
                 // What key frames attach needs the longer form.
                 accepted.drop_extension(extensions::DEPENDENCY_DESCRIPTOR);
             }
+            if matches!(purpose, Purpose::Publication(_)) && accepted.is_single_sound() {
+                // Else what is lost of it could not be sent again as it was.
+                for stamp in extensions::STAMPS {
+                    accepted.drop_extension(stamp);
+                }
+            }
             if !accepted.has_extension(extensions::STREAM_ID) {
                 // Without their ids in packets, layers could not be told apart.
                 accepted.stream_ids.clear();

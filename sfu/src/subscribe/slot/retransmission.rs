@@ -56,6 +56,7 @@ impl SlotState {
             descriptor_length: self.descriptor_length(&packet),
             audio_level: packet.audio_level,
             can_pad: packet.codec.kind() == MediaKind::Video,
+            is_single: false,
             original: Some(sent.number()),
         })
     }
