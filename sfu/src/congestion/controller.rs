@@ -233,7 +233,7 @@ impl Controller {
         match packet.cluster {
             Some(cluster) => {
                 self.probing
-                    .arrived(cluster, arrived, u64::from(packet.bytes));
+                    .arrived(cluster, packet.at, arrived, u64::from(packet.bytes));
             }
             // A probe fills queues on purpose.
             None => self
@@ -263,8 +263,9 @@ impl Controller {
         let acknowledged = self.acknowledged.rate(arrived);
         // What came before the path became narrower counts no more.
         let acknowledged = acknowledged.map(|rate| rise.map_or(rate, |narrow| narrow.min(rate)));
+        let is_starved = self.is_starved(now, acknowledged);
         let usage = match self.delay.usage() {
-            _ if rise.is_some() || self.delay.take_standing_queue() => Usage::Over,
+            _ if rise.is_some() || is_starved || self.delay.take_standing_queue() => Usage::Over,
             // No room for more, whoever's queue it is.
             Usage::Normal if self.delay.has_long_queue() => Usage::Under,
             usage => usage,
@@ -283,6 +284,7 @@ impl Controller {
             // More than the estimate arrives when packets may not wait any
             // longer. What fills no queue is proven.
             self.rate.raise_to(rate.scaled(PROVEN));
+            self.loss.hold(rate.scaled(PROVEN));
             self.flowing = rate.scaled(ROOM_TO_WAVER);
         }
         self.loss.update(now, self.lowest(), acknowledged);
@@ -453,6 +455,14 @@ impl Controller {
         self.sent.rate(at).filter(|rate| *rate < most)
     }
 
+    /// Whether packets wait long and most of what is sent does not arrive,
+    /// which shows before the trend does, and where packets are read late.
+    fn is_starved(&mut self, now: Instant, acknowledged: Option<Bitrate>) -> bool {
+        let at = self.microseconds(now);
+        let sent = self.sent.rate(at).map(|sent| sent.scaled(STARVED));
+        self.delay.has_long_queue() && acknowledged < sent && acknowledged.is_some()
+    }
+
     fn microseconds(&mut self, now: Instant) -> i64 {
         if now != self.latest.0 {
             let elapsed = now.saturating_duration_since(self.start).as_micros();
@@ -507,6 +517,8 @@ const PACE: f64 = 1.5;
 const KNOWN_PACE: f64 = 1.2;
 /// A path that takes less than this share of its estimate has become narrower.
 const NARROWER: f64 = 0.8;
+/// A share of what is sent.
+const STARVED: f64 = 0.5;
 /// A share of packets: less is repaired well enough.
 const LOSSY: f64 = 0.03;
 /// Less than this share of the estimate says nothing of the path.

@@ -126,6 +126,11 @@ impl LossControl {
         self.bound = self.bound.filter(|bound| *bound > proven);
     }
 
+    /// Keeps the bound at what flows, at the least.
+    pub(super) fn hold(&mut self, flowing: Bitrate) {
+        self.bound = self.bound.map(|bound| bound.max(flowing));
+    }
+
     fn judge(&mut self, now: Instant, loss: f64, estimate: Bitrate, arriving: Option<Bitrate>) {
         self.recent += SMOOTHING * (loss - self.recent);
         self.judged.number += 1;
@@ -235,6 +240,23 @@ mod tests {
 
         let kilobits = left.as_bits_per_second() / 1000;
         assert!((300..=560).contains(&kilobits), "{kilobits}");
+    }
+
+    #[test]
+    fn what_flows_is_no_more_than_the_bound() {
+        let start = Instant::now();
+        let [much, little] = [900, 250].map(Bitrate::kilobits_per_second);
+        let mut control = LossControl::new();
+        control.hold(much);
+        assert_eq!(control.bound(), None);
+
+        // Of a burst of loss nothing was left but this.
+        control.report(start, 0.0, much, Some(much));
+        control.report(start + WINDOW, 0.5, little, Some(little));
+        assert_eq!(control.bound(), Some(little));
+        control.hold(much);
+
+        assert_eq!(control.bound(), Some(much));
     }
 
     #[test]

@@ -60,13 +60,31 @@ struct Span {
 /// A packet of a burst at its receiver.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
-    /// The burst's bytes up to its end.
+    /// The burst's bytes up to its end, of those that came.
     bytes: u64,
-    /// In microseconds.
+    /// In microseconds, by the sender's clock and by the receiver's.
+    sent: i64,
     at: i64,
 }
 
-/// When so many bytes are there: `time = start + slope * bytes`, in
+/// Of one packet, since the first.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    bytes: f64,
+    /// In microseconds.
+    sent: f64,
+    arrived: f64,
+}
+
+/// How fast a part of a burst left and came.
+#[derive(Clone, Copy, Debug)]
+struct Passage {
+    /// `None` if it left all at once.
+    sent: Option<Bitrate>,
+    arrived: Bitrate,
+}
+
+/// When so many bytes have left, or are there: `time = start + slope * bytes`, in
 /// microseconds.
 #[derive(Clone, Copy, Debug)]
 struct Line {
@@ -191,8 +209,8 @@ impl Probing {
         }
     }
 
-    /// Notes that a burst's packet arrived.
-    pub(super) fn arrived(&mut self, id: ClusterId, at: i64, bytes: u64) {
+    /// Notes that a burst's packet, sent at a moment, arrived at another.
+    pub(super) fn arrived(&mut self, id: ClusterId, sent: i64, at: i64, bytes: u64) {
         if let Some(cluster) = &mut self.clusters[slot(id)]
             && cluster.id == id
         {
@@ -200,6 +218,7 @@ impl Probing {
             cluster.arrived_bytes += bytes;
             cluster.arrivals.push(Arrival {
                 bytes: cluster.arrived_bytes,
+                sent,
                 at,
             });
         }
@@ -292,15 +311,20 @@ impl Cluster {
         if self.lasts_too_long() {
             return None;
         }
-        let tail = self.rate_beyond(head);
-        let end = self.rate_beyond(self.bytes / 3 * 2);
-        let is_shaped = |tail: &Bitrate, end: &Bitrate| *end < tail.scaled(SHAPED);
-        let arrived = match (tail, end) {
+        let tail = self.passage_beyond(head);
+        let end = self.passage_beyond(self.bytes / 3 * 2);
+        let is_shaped = |tail: &Passage, end: &Passage| {
+            end.is_slowed_to(SHAPED) && end.arrived < tail.arrived.scaled(SHAPED)
+        };
+        let passage = match (tail, end) {
             (Some(tail), Some(end)) if is_shaped(&tail, &end) => Some(end),
             _ => tail,
         };
-        let arrived = arrived.map_or(sent, |rate| rate.scaled(1.0 / reach));
-        Some(if arrived < sent.scaled(SATURATED) {
+        let arrived = passage.map_or(sent, |passage| passage.arrived.scaled(1.0 / reach));
+        // A burst leaves unevenly where pictures are part of it: what came of
+        // a part is to be held against how that part left.
+        let is_full = passage.is_some_and(|passage| passage.is_slowed_to(SATURATED));
+        Some(if is_full {
             // A full pipe: all of it would leave a queue standing.
             ProbeResult {
                 rate: arrived.scaled(HEADROOM),
@@ -324,36 +348,58 @@ impl Cluster {
             .is_some_and(|(first, last)| last.saturating_sub(first) > LONGEST)
     }
 
-    /// The rate at which came what is beyond the first `bytes`; `None` if it
+    /// How fast left and came what is beyond the first `bytes`; `None` if it
     /// all came at once.
     ///
     /// A busy receiver reads packets late, but none early. So those that are
     /// late by a first line are left out of the next.
     #[allow(clippy::cast_precision_loss, reason = "bytes and times of a burst")]
-    fn rate_beyond(&self, bytes: u64) -> Option<Bitrate> {
+    fn passage_beyond(&self, bytes: u64) -> Option<Passage> {
         let from = self
             .arrivals
             .partition_point(|arrival| arrival.bytes <= bytes);
         let arrivals = &self.arrivals[from..];
-        let first = arrivals.first()?.at;
-        let points = arrivals.iter().map(|arrival| {
-            (
-                arrival.bytes as f64,
-                arrival.at.saturating_sub(first) as f64,
-            )
+        let first = arrivals.first()?;
+        let points = arrivals.iter().map(|arrival| Point {
+            bytes: arrival.bytes as f64,
+            sent: arrival.sent.saturating_sub(first.sent) as f64,
+            arrived: arrival.at.saturating_sub(first.at) as f64,
         });
-        let mut line = Line::through(points.clone())?;
+        let mut arrived = Line::through(points.clone().map(Point::arrival))?;
+        let mut sent = Line::through(points.clone().map(Point::sending));
         for _ in 0..REFITS {
-            let Line { start, slope } = line;
+            let line = arrived;
             let in_time = points
                 .clone()
-                .filter(|(bytes, time)| *time <= start + slope * bytes + TOLERANCE);
+                .filter(|point| point.arrived <= line.start + line.slope * point.bytes + TOLERANCE);
             if in_time.clone().count() < LEAST_PACKETS as usize {
                 break;
             }
-            line = Line::through(in_time).unwrap_or(line);
+            sent = Line::through(in_time.clone().map(Point::sending));
+            arrived = Line::through(in_time.map(Point::arrival)).unwrap_or(line);
         }
-        Some(Bitrate::bits_per_second(8_000_000).scaled(1.0 / line.slope))
+        Some(Passage {
+            sent: sent.map(Line::rate),
+            arrived: arrived.rate(),
+        })
+    }
+}
+
+impl Passage {
+    /// Whether it came at less than this share of the rate at which it left.
+    fn is_slowed_to(&self, share: f64) -> bool {
+        self.sent
+            .is_none_or(|sent| self.arrived < sent.scaled(share))
+    }
+}
+
+impl Point {
+    fn arrival(self) -> (f64, f64) {
+        (self.bytes, self.arrived)
+    }
+
+    fn sending(self) -> (f64, f64) {
+        (self.bytes, self.sent)
     }
 }
 
@@ -377,12 +423,11 @@ impl Span {
 }
 
 impl Line {
-    /// The line that fits arrivals best (least squares); `None` if all came at
-    /// once.
-    fn through(arrivals: impl Iterator<Item = (f64, f64)>) -> Option<Self> {
+    /// The line that fits best (least squares); `None` if it was all at once.
+    fn through(times_of: impl Iterator<Item = (f64, f64)>) -> Option<Self> {
         let (mut count, mut bytes, mut times) = (0.0, 0.0, 0.0);
         let (mut products, mut squares) = (0.0, 0.0);
-        for (byte, time) in arrivals {
+        for (byte, time) in times_of {
             count += 1.0;
             bytes += byte;
             times += time;
@@ -395,6 +440,10 @@ impl Line {
             start: (times - slope * bytes) / count,
             slope,
         })
+    }
+
+    fn rate(self) -> Bitrate {
+        Bitrate::bits_per_second(8_000_000).scaled(1.0 / self.slope)
     }
 }
 
@@ -477,13 +526,41 @@ mod tests {
             let mut free = 0;
             for at in sent {
                 free = free.max(at) + serialization;
-                probing.arrived(id, free + 50_000, 300);
+                probing.arrived(id, at, free + 50_000, 300);
             }
             let result = probing.measure(start + Duration::from_secs(1), 0.0);
 
             let rate = result.expect("a result").rate.as_bits_per_second() / 1000;
             assert!((least..=most).contains(&rate), "{rate} of {capacity}");
         }
+    }
+
+    #[test]
+    fn a_burst_whose_end_waited_for_its_turn_is_not_taken_for_a_full_path() {
+        let start = Instant::now();
+        let mut probing = Probing::new();
+        let most = Bitrate::kilobits_per_second(5000);
+        probing.start_due(start, Bitrate::kilobits_per_second(500), most);
+        let id = probing.current().expect("a burst");
+        let mut at = 0_i64;
+        let mut sent = Vec::new();
+        while probing.current() == Some(id) {
+            // 1.6 Mbit/s, and then 800 kbit/s, at which pictures leave.
+            at += if sent.len() < 10 { 1500 } else { 3000 };
+            probing.sent(start + Duration::from_micros(at.unsigned_abs()), at, 300);
+            sent.push(at);
+        }
+        assert!(sent.len() >= 20, "{sent:?}");
+
+        for at in sent {
+            probing.arrived(id, at, at + 50_000, 300);
+        }
+
+        let result = probing.measure(start + Duration::from_secs(1), 0.0);
+        let result = result.expect("a result");
+        assert!(result.passed);
+        let rate = result.rate.as_bits_per_second() / 1000;
+        assert!((750..=1100).contains(&rate), "{rate}");
     }
 
     #[test]
@@ -507,7 +584,7 @@ mod tests {
                 free += serialization * -tokens / 300;
                 tokens = 0;
             }
-            probing.arrived(id, free, 300);
+            probing.arrived(id, at, free, 300);
         }
 
         let result = probing.measure(start + Duration::from_secs(1), 0.0);
@@ -531,7 +608,7 @@ mod tests {
                 bursts += 1;
                 let (id, sent) = send(&mut probing, now);
                 for at in sent.iter().take(2) {
-                    probing.arrived(id, *at, 300);
+                    probing.arrived(id, *at, *at, 300);
                 }
             }
             assert_eq!(probing.measure(now + Duration::from_millis(900), 0.0), None);
@@ -546,9 +623,10 @@ mod tests {
         probing.start_due(start, Bitrate::kilobits_per_second(500), MOST);
         let (id, sent) = send(&mut probing, start);
 
-        for (packet, _) in (0..).zip(&sent) {
+        for (packet, at) in (0..).zip(&sent) {
             probing.arrived(
                 id,
+                *at,
                 packet * (LONGEST + 100_000) / (i64::try_from(sent.len()).expect("few") - 1),
                 300,
             );
@@ -565,9 +643,9 @@ mod tests {
         probing.start_due(start, estimate, MOST);
         let (id, sent) = send(&mut probing, start);
 
-        for _ in sent {
-            probing.arrived(id, i64::MIN, 300);
-            probing.arrived(id, i64::MIN, 300);
+        for at in sent {
+            probing.arrived(id, at, i64::MIN, 300);
+            probing.arrived(id, at, i64::MIN, 300);
         }
 
         let result = probing.measure(start + Duration::from_secs(1), 0.0);

@@ -12,10 +12,13 @@ use sfu::rtp::sequence::ExtendedSequence;
 use sfu::worker::command::Command;
 use sfu::worker::event::{Event, PauseReason};
 
+use crate::distribution::{Bars, Distribution};
 use crate::estimate::{narrow, shaped};
 use crate::layered::{Layered, longest_freeze, shown};
 use crate::link::{Link, Loss};
-use crate::session::{LARGE, Session, audio_slot, audio_ssrc, seeds, slot_ssrc, video_slot};
+use crate::session::{
+    LARGE, Session, audio_slot, audio_ssrc, seeds, seeds_and, slot_ssrc, video_slot,
+};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -235,7 +238,9 @@ fn a_path_that_narrows_costs_sharpness_and_no_freeze_and_sharpness_comes_back() 
 
 #[test]
 fn a_camera_as_browsers_encode_it_hardly_stands_still_where_a_path_narrows() {
-    for seed in seeds(6) {
+    let mut freezes = Distribution::of("longest freeze");
+    let mut ups = Distribution::of("tenths of a second until the upper layer is back");
+    for seed in seeds_and(6, &[9]) {
         let (mut session, mut camera) = layered_call(seed, shaped(2000, 100, 1600));
         camera.encode_as_browsers_do();
         camera.run(&mut session, Duration::from_secs(15));
@@ -265,13 +270,16 @@ fn a_camera_as_browsers_encode_it_hardly_stands_still_where_a_path_narrows() {
             missing * 100.0,
         );
         assert!(wide.iter().all(|layer| *layer == Some(2)), "{wide:?}");
-        assert!(
-            freeze < Duration::from_millis(400),
-            "seed {seed}: {freeze:?}"
-        );
         assert!(missing < 0.015, "seed {seed}: {missing}");
-        assert!(up.is_some_and(|up| up < 100), "seed {seed}: {back:?}");
+        freezes.note(seed, freeze);
+        ups.note(seed, up.unwrap_or(usize::MAX));
     }
+    freezes.assert_at_most(Bars {
+        median: Duration::from_millis(200),
+        nearly_all: Duration::from_millis(400),
+        worst: Duration::from_secs(1),
+    });
+    ups.assert_at_most(Bars::all(99));
 }
 
 #[test]

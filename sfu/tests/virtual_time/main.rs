@@ -14,6 +14,7 @@
 
 mod described;
 mod descriptor;
+mod distribution;
 mod layered;
 mod link;
 mod peer;

@@ -627,3 +627,11 @@ pub fn seeds(short: u64) -> std::ops::Range<u64> {
     let long = std::env::var("QUIETROOM_SEEDS").ok();
     0..long.and_then(|text| text.parse().ok()).unwrap_or(short)
 }
+
+/// As [`seeds`], and those with which a test once failed, if they are not
+/// among them.
+pub fn seeds_and(short: u64, failed: &'static [u64]) -> impl Iterator<Item = u64> {
+    let all = seeds(short);
+    let end = all.end;
+    all.chain(failed.iter().copied().filter(move |seed| *seed >= end))
+}
