@@ -55,7 +55,8 @@ export function toQuietroomError(reason: unknown, code: QuietroomErrorCode): Qui
 const NEW_LINK = 'Ask for a new link.';
 const TRY_AGAIN = 'Check your connection and join again.';
 
-const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: string]> = {
+/** In English: what went wrong, and what a person can do about it. @internal */
+export const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, mend: string]> = {
   'invalid-token': ['This link does not open the room.', NEW_LINK],
   'token-expired': ['This link has expired.', NEW_LINK],
   'token-not-yet-valid': [

@@ -15,6 +15,7 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
   readonly #container: Node;
   readonly #elements = new Map<Track, HTMLAudioElement>();
   #isBlocked = false;
+  #speaker = '';
 
   /** The elements are put into `container`; they show nothing. */
   constructor(container: Node) {
@@ -32,6 +33,7 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     this.#elements.set(track, element);
     this.#container.appendChild(element);
     track.attach(element);
+    void this.#useSpeaker(element);
     void this.#play(element);
   }
 
@@ -44,6 +46,17 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     if (this.#elements.size === 0) this.#setBlocked(false);
   }
 
+  /** Whether this browser lets a page choose among loudspeakers. */
+  static get canChooseSpeaker(): boolean {
+    return 'setSinkId' in HTMLMediaElement.prototype;
+  }
+
+  /** Plays all by the loudspeaker `id`; by the computer's own choice where that is absent or gone. */
+  setSpeaker(id: string | undefined): void {
+    this.#speaker = id ?? '';
+    for (const element of this.#elements.values()) void this.#useSpeaker(element);
+  }
+
   /** Plays what was refused; to be called while a press of the user is handled. */
   async resume(): Promise<void> {
     this.#setBlocked(false);
@@ -53,6 +66,12 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
   /** Removes all voices. */
   clear(): void {
     for (const track of [...this.#elements.keys()]) this.remove(track);
+  }
+
+  async #useSpeaker(element: HTMLAudioElement): Promise<void> {
+    if (!AudioPlayback.canChooseSpeaker) return;
+    if ((element.sinkId || '') === this.#speaker) return;
+    await element.setSinkId(this.#speaker).catch(() => undefined);
   }
 
   async #play(element: HTMLAudioElement): Promise<void> {

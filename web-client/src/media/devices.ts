@@ -1,4 +1,5 @@
 import { QuietroomError, type QuietroomErrorCode } from '../error';
+import type { DeviceChoices, DeviceInventory } from './device-choices';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
 /** What is opened by `getUserMedia`. */
@@ -6,16 +7,19 @@ export type DeviceSource = Extract<PublicationSource, 'microphone' | 'camera'>;
 
 /** The part of `navigator` that is used; `mediaDevices` is absent on insecure pages. */
 export interface DeviceAccess {
-  readonly mediaDevices?: Pick<MediaDevices, 'getUserMedia'>;
+  readonly mediaDevices?: Pick<MediaDevices, 'getUserMedia'> & DeviceInventory;
   readonly permissions?: Pick<Permissions, 'query'>;
 }
 
 /** Opens microphones and cameras, and says for each why it could not. */
 export class Devices {
   readonly #access: DeviceAccess;
+  readonly #choices: Pick<DeviceChoices, 'find'> | undefined;
 
-  constructor(access: DeviceAccess) {
+  /** Opens those that `choices` names, if they are there. */
+  constructor(access: DeviceAccess, choices?: Pick<DeviceChoices, 'find'>) {
     this.#access = access;
+    this.#choices = choices;
   }
 
   /** Rejects with one of the `microphone-…` or `camera-…` errors. */
@@ -37,7 +41,7 @@ export class Devices {
       try {
         stream = await together;
       } catch (reason) {
-        if (isRefusal(reason) && !(await this.#isGranted(source))) {
+        if (isRefusal(reason) && !(await this.isGranted(source))) {
           throw deviceError(source, reason);
         }
         return this.open(source);
@@ -70,19 +74,36 @@ export class Devices {
     }
   }
 
-  #openAll(sources: readonly DeviceSource[]): Promise<MediaStream> {
+  async #openAll(sources: readonly DeviceSource[]): Promise<MediaStream> {
     const { mediaDevices } = this.#access;
     if (mediaDevices === undefined) {
-      return Promise.reject(new DOMException('no mediaDevices', 'NotAllowedError'));
+      throw new DOMException('no mediaDevices', 'NotAllowedError');
     }
-    return mediaDevices.getUserMedia({
-      ...(sources.includes('microphone') && { audio: MICROPHONE_CONSTRAINTS }),
-      ...(sources.includes('camera') && { video: CAMERA_CONSTRAINTS }),
-    });
+    const [microphone, camera] = await Promise.all([
+      this.#choices?.find('microphone'),
+      this.#choices?.find('camera'),
+    ]);
+    const open = (ids: Record<DeviceSource, string | undefined>): Promise<MediaStream> =>
+      mediaDevices.getUserMedia({
+        ...(sources.includes('microphone') && {
+          audio: { ...MICROPHONE_CONSTRAINTS, ...chosen(ids.microphone) },
+        }),
+        ...(sources.includes('camera') && {
+          video: { ...CAMERA_CONSTRAINTS, ...chosen(ids.camera) },
+        }),
+      });
+    try {
+      return await open({ microphone, camera });
+    } catch (reason) {
+      // It went between the list and the opening: another one is better than none.
+      const isGone = reason instanceof Error && reason.name === 'OverconstrainedError';
+      if (!isGone || (microphone ?? camera) === undefined) throw reason;
+      return open({ microphone: undefined, camera: undefined });
+    }
   }
 
-  /** Whether opening `source` alone would put no second question to the user. */
-  async #isGranted(source: DeviceSource): Promise<boolean> {
+  /** Whether opening `source` alone would put no question to the user. */
+  async isGranted(source: DeviceSource): Promise<boolean> {
     try {
       const status = await this.#access.permissions?.query({ name: source });
       return status?.state === 'granted';
@@ -102,6 +123,10 @@ export function deviceError(source: DeviceSource, reason: unknown): QuietroomErr
         ? `${source}-missing`
         : `${source}-busy`;
   return new QuietroomError(code, reason);
+}
+
+function chosen(id: string | undefined): MediaTrackConstraints {
+  return id === undefined ? {} : { deviceId: { exact: id } };
 }
 
 function isRefusal(reason: unknown): boolean {

@@ -1,7 +1,9 @@
 /** A device's track without a device. */
 export class FakeTrack extends EventTarget {
   enabled = true;
+  muted = false;
   contentHint = '';
+  label = '';
   readyState: 'live' | 'ended' = 'live';
 
   constructor(readonly kind: 'audio' | 'video') {
@@ -16,6 +18,12 @@ export class FakeTrack extends EventTarget {
   unplug(): void {
     this.stop();
     this.dispatchEvent(new Event('ended'));
+  }
+
+  /** The system keeps it from giving anything, or no longer. */
+  stall(isStalled: boolean): void {
+    this.muted = isStalled;
+    this.dispatchEvent(new Event(isStalled ? 'mute' : 'unmute'));
   }
 
   asTrack(): MediaStreamTrack {

@@ -168,3 +168,62 @@ test('a device opened beside one that is on already is released', async () => {
   });
   expect(opened[0]?.readyState).toBe('live');
 });
+
+test('another device takes the place of one that is on, which is let go first', async () => {
+  const camera = publication('camera');
+  await camera.setEnabled(true);
+  await camera.connect(output);
+
+  await camera.reopen();
+
+  expect(opened.map(({ readyState }) => readyState)).toEqual(['ended', 'live']);
+  expect(camera.track).toBe(opened[1]);
+  expect(sent.at(-1)).toBe(opened[1]);
+});
+
+test('a microphone that is off is not opened for a choice, and then the chosen one is', async () => {
+  const microphone = publication('microphone');
+  await microphone.setEnabled(true);
+  await microphone.setEnabled(false);
+
+  await microphone.reopen();
+  expect(opened.map(({ readyState }) => readyState)).toEqual(['ended']);
+  await microphone.setEnabled(true);
+
+  expect(microphone.track).toBe(opened[1]);
+});
+
+test('a chosen device that cannot be opened leaves it off, and nothing of the former one on', async () => {
+  let refuse = false;
+  const track = new FakeTrack('video');
+  const camera = new Publication('camera', () =>
+    refuse ? Promise.reject(new Error('busy')) : Promise.resolve(track.asTrack()),
+  );
+  await camera.setEnabled(true);
+  await camera.connect(output);
+  refuse = true;
+
+  await expect(camera.reopen()).rejects.toThrow('busy');
+
+  expect(camera.track).toBeUndefined();
+  expect(camera.isSending).toBe(false);
+  expect(sent.at(-1)).toBeNull();
+  expect(track.readyState).toBe('ended');
+});
+
+test('a device that the system stops is told of for as long as it is on', async () => {
+  const camera = publication('camera');
+  await camera.setEnabled(true);
+  const changed = vi.fn();
+  camera.on('changed', changed);
+
+  opened[0]?.stall(true);
+  expect(camera.isStalled).toBe(true);
+  opened[0]?.stall(false);
+  expect(camera.isStalled).toBe(false);
+  expect(changed).toHaveBeenCalledTimes(2);
+  opened[0]?.stall(true);
+  await camera.setEnabled(false);
+
+  expect(camera.isStalled).toBe(false);
+});

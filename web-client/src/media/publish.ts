@@ -4,10 +4,10 @@ import type { TrackOutput } from '../transport/peer';
 import type { DeviceSource } from './devices';
 
 interface PublicationEvents {
-  /** {@link Publication.track} or {@link Publication.isSending} is another one. */
+  /** {@link Publication.track}, {@link Publication.isSending} or {@link Publication.isStalled} is another one. */
   changed: [];
-  /** The device went away by itself. */
-  lost: [error: QuietroomError];
+  /** The device went away by itself; `wasOn` is whether it was wanted. */
+  lost: [error: QuietroomError, wasOn: boolean];
 }
 
 /** One device of ours: off, or on and sent as soon as there is an output. */
@@ -39,6 +39,11 @@ export class Publication extends Emitter<PublicationEvents> {
     return this.#isSending;
   }
 
+  /** Whether the device is on, and the system keeps it from giving anything. */
+  get isStalled(): boolean {
+    return this.#isOn && this.#device?.muted === true;
+  }
+
   /**
    * Turns the device on or off. Rejects with one of the `microphone-…` or
    * `camera-…` errors, and stays off, if it cannot be opened. `opening` is a
@@ -60,6 +65,22 @@ export class Publication extends Emitter<PublicationEvents> {
       this.#output = output;
       if (this.track !== undefined) await this.#send(this.track);
       this.emit('changed');
+    });
+  }
+
+  /**
+   * Opens the device anew, as another one was chosen; what is off stays off
+   * until it is turned on. Rejects as {@link Publication.setEnabled}.
+   */
+  reopen(): Promise<void> {
+    return this.#next(async () => {
+      const isWanted = this.#isOn;
+      // Phones open no second one while the first is open.
+      this.#release();
+      if (isWanted) await this.#turnOn();
+    }).catch(async (reason: unknown) => {
+      await this.#next(() => this.#turnOff());
+      throw reason;
     });
   }
 
@@ -119,15 +140,21 @@ export class Publication extends Emitter<PublicationEvents> {
     device.addEventListener('ended', () => {
       this.#handleEnded(device);
     });
+    for (const name of STALLS) {
+      device.addEventListener(name, () => {
+        if (this.#device === device && this.#isOn) this.emit('changed');
+      });
+    }
     return device;
   }
 
   #handleEnded(device: MediaStreamTrack): void {
     if (this.#device !== device) return;
+    const wasOn = this.#isOn;
     this.#device = undefined;
     this.#wanted = false;
-    this.emit('lost', new QuietroomError(`${this.source}-missing`, 'the device ended'));
     void this.#next(() => this.#turnOff()).catch(() => undefined);
+    this.emit('lost', new QuietroomError(`${this.source}-missing`, 'the device ended'), wasOn);
   }
 
   #release(): void {
@@ -144,3 +171,6 @@ export class Publication extends Emitter<PublicationEvents> {
     return done;
   }
 }
+
+/** What a track tells of its device. */
+const STALLS = ['mute', 'unmute'] as const;

@@ -1,5 +1,6 @@
 import type { GroupEpoch } from '../e2ee/messages';
 import type { QuietroomError } from '../error';
+import type { DeviceSource } from '../media/devices';
 import type { PauseReason } from '../signaling/protocol/PauseReason';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 import type { LocalParticipant, Participant, RemoteParticipant } from './participant';
@@ -41,6 +42,8 @@ export interface RoomEvents {
   participantLeft: [participant: RemoteParticipant];
   /** Our own devices, id, role or shared screen changed, or the camera is paused or no longer. */
   localParticipantUpdated: [participant: LocalParticipant];
+  /** A device of ours was unplugged and another one is used; `label` is empty if it has no name. */
+  deviceReplaced: [source: DeviceSource, label: string];
   trackSubscribed: [track: Track, participant: RemoteParticipant];
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
   /** Somebody's connection, or our own, is better or worse than it was: see `quality`. */

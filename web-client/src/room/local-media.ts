@@ -1,5 +1,6 @@
 import { toQuietroomError, type QuietroomError } from '../error';
 import { Emitter } from '../events';
+import { DeviceChoices } from '../media/device-choices';
 import { Devices, type DeviceAccess, type DeviceSource } from '../media/devices';
 import { Publication } from '../media/publish';
 import { ScreenShare, type DisplayAccess } from '../media/screen-share';
@@ -12,6 +13,8 @@ interface LocalMediaEvents {
   changed: [];
   /** A device could not be opened, or went away by itself. */
   error: [error: QuietroomError];
+  /** A device that was in use is gone, and another one of its kind is used. */
+  replaced: [source: DeviceSource, label: string];
 }
 
 /** The own microphone, camera and shared screen, and what the server is told of them. */
@@ -19,33 +22,39 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
   readonly microphone: Publication;
   readonly camera: Publication;
   readonly screen: ScreenShare;
+  readonly choices: DeviceChoices;
   readonly #devices: Devices;
   readonly #send: (message: ClientMessage) => void;
   /** What the server was told last. */
   #announced = '';
+  #isOpened = false;
+  #replacedAt = -Infinity;
   #isIn = false;
   #isClosed = false;
 
   constructor(access: DeviceAccess & DisplayAccess, send: (message: ClientMessage) => void) {
     super();
     this.#send = send;
-    this.#devices = new Devices(access);
+    this.choices = new DeviceChoices(access.mediaDevices);
+    this.#devices = new Devices(access, this.choices);
     this.microphone = this.#createPublication('microphone');
     this.camera = this.#createPublication('camera');
     this.screen = this.#createScreenShare(access);
+    this.choices.on('chosen', (kind) => {
+      if (kind !== 'speaker') this.#try(kind, this[kind].reopen());
+    });
   }
 
-  /** Opens those that are wanted and not open yet. */
+  /** Opens those that are wanted; what is on or off afterwards is up to the person. */
   open(wanted: Partial<Record<DeviceSource, boolean | undefined>>): void {
+    if (this.#isOpened) return;
+    this.#isOpened = true;
     const missing = SOURCES.filter(
       (source) => (wanted[source] ?? true) && this[source].track === undefined,
     );
     const opening = this.#devices.openTogether(missing);
     for (const source of missing) {
-      this[source].setEnabled(true, opening[source]).catch((reason: unknown) => {
-        if (this.#isClosed) return;
-        this.emit('error', toQuietroomError(reason, `${source}-busy`));
-      });
+      this.#try(source, this[source].setEnabled(true, opening[source]));
     }
   }
 
@@ -106,10 +115,34 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
       this.#announce();
       this.emit('changed');
     });
-    publication.on('lost', (error) => {
-      this.emit('error', error);
+    publication.on('lost', (error, wasOn) => {
+      // What nobody used is opened when it is.
+      if (wasOn) void this.#handleLost(source, error);
     });
     return publication;
+  }
+
+  /** A voice goes on by another microphone; no camera is turned on that nobody chose. */
+  async #handleLost(source: DeviceSource, error: QuietroomError): Promise<void> {
+    const isRepeated = Date.now() - this.#replacedAt < REPLACEMENT_SPACING;
+    if (source === 'camera' || isRepeated || !(await this.#devices.isGranted(source))) {
+      this.emit('error', error);
+      return;
+    }
+    this.#replacedAt = Date.now();
+    try {
+      await this.microphone.setEnabled(true);
+      this.emit('replaced', source, this.microphone.track?.label ?? '');
+    } catch {
+      if (!this.#isClosed) this.emit('error', error);
+    }
+  }
+
+  #try(source: DeviceSource, change: Promise<void>): void {
+    change.catch((reason: unknown) => {
+      if (this.#isClosed) return;
+      this.emit('error', toQuietroomError(reason, `${source}-busy`));
+    });
   }
 
   #createScreenShare(access: DisplayAccess): ScreenShare {
@@ -125,3 +158,6 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
 }
 
 const SOURCES = ['microphone', 'camera'] as const;
+
+/** A microphone that goes at once whenever it is opened is not opened for ever; in ms. */
+const REPLACEMENT_SPACING = 5000;

@@ -282,6 +282,16 @@ export class LocalParticipant {
     return this.#camera.track !== undefined;
   }
 
+  /** Whether the microphone is on, and the system or another program keeps it from giving sound. */
+  get microphoneStalled(): boolean {
+    return this.#microphone.isStalled;
+  }
+
+  /** The same of the camera. */
+  get cameraStalled(): boolean {
+    return this.#camera.isStalled;
+  }
+
   /** Whether the camera is on and nothing of it is sent: the connection is slow. Ends by itself. */
   get cameraPaused(): boolean {
     return this.cameraEnabled && this.#capacity === 'sound-only';

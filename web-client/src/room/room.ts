@@ -2,6 +2,7 @@ import { browserEnvironment, type Environment } from '../browser/environment';
 import type { GroupEpoch } from '../e2ee/messages';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
+import type { DeviceChoices } from '../media/device-choices';
 import type { ScreenShareOptions } from '../media/screen-share';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
@@ -26,6 +27,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly localParticipant: LocalParticipant;
   /** Waiting room, consent, lock, and what those with power may do. */
   readonly rules: SessionRules;
+  readonly #options: RoomOptions;
   readonly #localMedia: LocalMedia;
   readonly #people: People;
   readonly #stay: Stay;
@@ -58,6 +60,10 @@ export class Room extends Emitter<RoomEvents> {
     localMedia.on('error', (error) => {
       this.emit('error', error);
     });
+    localMedia.on('replaced', (source, label) => {
+      this.emit('deviceReplaced', source, label);
+    });
+    this.#options = options;
   }
 
   get state(): RoomState {
@@ -94,6 +100,20 @@ export class Room extends Emitter<RoomEvents> {
   /** What is amiss with the session's protection, for as long as it is. */
   get warnings(): readonly Warning[] {
     return this.#stay.encryption?.warnings ?? [];
+  }
+
+  /** Which microphone, camera and loudspeaker are wanted; another one is taken at once. */
+  get devices(): DeviceChoices {
+    return this.#localMedia.choices;
+  }
+
+  /**
+   * Opens microphone and camera before the join, so that the person can see
+   * and hear whether they work; nothing is sent. The join takes over what is
+   * on by then. A device that cannot be opened is an `error` event.
+   */
+  openDevices(): void {
+    if (this.state === 'idle') this.#localMedia.open(this.#options);
   }
 
   /**

@@ -1,0 +1,18 @@
+import { isIos, isSafari } from './safari';
+
+/** Browsers in which a permission is given back in the same way. */
+export type BrowserFamily =
+  'chromium' | 'chromium-android' | 'firefox' | 'safari' | 'safari-ios' | 'other';
+
+/** By what a browser says of itself; only help for people may depend on it. */
+export function browserFamily({
+  userAgent,
+  maxTouchPoints,
+}: Pick<Navigator, 'userAgent' | 'maxTouchPoints'>): BrowserFamily {
+  if (isIos(userAgent, maxTouchPoints)) return 'safari-ios';
+  if (userAgent.includes('Firefox/')) return 'firefox';
+  if (/Chrom(e|ium)\//.test(userAgent)) {
+    return userAgent.includes('Android') ? 'chromium-android' : 'chromium';
+  }
+  return isSafari(userAgent) ? 'safari' : 'other';
+}

@@ -1,0 +1,79 @@
+import { Emitter } from '../events';
+
+interface MicrophoneLevelEvents {
+  /** The loudest since the last time: 0 is silence, 1 as loud as can be. */
+  level: [peak: number];
+}
+
+/** How a level is read; a test may give another one. */
+export type CreateAudioContext = () => AudioContext;
+
+/**
+ * How loud the own microphone is, some times a second, as long as it is
+ * followed. Browsers may give nothing before the person touched the page:
+ * then {@link resume} is to be called from a press.
+ */
+export class MicrophoneLevel extends Emitter<MicrophoneLevelEvents> {
+  readonly #createContext: CreateAudioContext;
+  #context: AudioContext | undefined;
+  #source: MediaStreamAudioSourceNode | undefined;
+  #track: MediaStreamTrack | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(createContext: CreateAudioContext = () => new AudioContext()) {
+    super();
+    this.#createContext = createContext;
+  }
+
+  /** Follows `track` in place of the one before, or nothing. */
+  follow(track: MediaStreamTrack | undefined): void {
+    if (track === this.#track) return;
+    this.#track = track;
+    clearInterval(this.#timer);
+    this.#source?.disconnect();
+    this.#source = undefined;
+    if (track !== undefined) this.#listen(track);
+  }
+
+  /** To be called while a press is handled. */
+  resume(): void {
+    if (this.#context?.state === 'suspended') void this.#context.resume().catch(() => undefined);
+  }
+
+  /** Ends it; {@link follow} begins anew. */
+  close(): void {
+    this.follow(undefined);
+    void this.#context?.close().catch(() => undefined);
+    this.#context = undefined;
+  }
+
+  #listen(track: MediaStreamTrack): void {
+    try {
+      const context = (this.#context ??= this.#createContext());
+      const source = context.createMediaStreamSource(new MediaStream([track]));
+      const analyser = new AnalyserNode(context, { fftSize: SAMPLES });
+      // Not on to the loudspeakers.
+      source.connect(analyser);
+      this.#source = source;
+      const samples = new Float32Array(SAMPLES);
+      this.#timer = setInterval(() => {
+        if (context.state !== 'running') return;
+        analyser.getFloatTimeDomainData(samples);
+        this.emit('level', peak(samples));
+      }, INTERVAL);
+    } catch {
+      // Without a device for sound some browsers have no context: then nothing is known.
+    }
+  }
+}
+
+function peak(samples: Float32Array): number {
+  let highest = 0;
+  for (const sample of samples) highest = Math.max(highest, Math.abs(sample));
+  return Math.min(1, highest);
+}
+
+/** In ms. */
+const INTERVAL = 80;
+/** What passes in an interval at 48 kHz, to the next power of two. */
+const SAMPLES = 4096;

@@ -1,0 +1,46 @@
+/**
+ * Whether a microphone that is on seems not to be heard. A person may well
+ * listen for long, so what was heard once is silent only if it gives nothing
+ * at all, not even noise.
+ */
+export class MicrophoneSilence {
+  #wasHeard = false;
+  #quietSince: number | undefined;
+  #isSilent = false;
+
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
+  /** Takes a peak of 0 to 1 and the time in ms; returns whether {@link isSilent} is another one. */
+  update(level: number, now: number): boolean {
+    const before = this.#isSilent;
+    if (level >= AUDIBLE) {
+      this.#wasHeard = true;
+      this.#isSilent = false;
+    }
+    if (level > (this.#wasHeard ? NOTHING : AUDIBLE)) {
+      this.#quietSince = undefined;
+    } else {
+      this.#quietSince ??= now;
+      const patience = this.#wasHeard ? FALLEN_SILENT : NEVER_HEARD;
+      if (now - this.#quietSince >= patience) this.#isSilent = true;
+    }
+    return this.#isSilent !== before;
+  }
+
+  /** Another microphone, or the same one turned on again. */
+  reset(): void {
+    this.#wasHeard = false;
+    this.#quietSince = undefined;
+    this.#isSilent = false;
+  }
+}
+
+/** A voice, even a soft one, is above this peak (about -38 dB). */
+const AUDIBLE = 0.0125;
+/** A switch or a broken wire gives less than any amplifier's noise. */
+const NOTHING = 0.00002;
+/** In ms. */
+const NEVER_HEARD = 25_000;
+const FALLEN_SILENT = 15_000;

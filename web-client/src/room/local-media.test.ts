@@ -1,0 +1,122 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { FakeTrack, fakeStream } from '../media/fake-track';
+import { LocalMedia } from './local-media';
+
+let opened: FakeTrack[];
+let state: PermissionState;
+let refuse: boolean;
+let media: LocalMedia;
+let replaced: string[];
+let errors: string[];
+
+beforeEach(() => {
+  opened = [];
+  state = 'granted';
+  refuse = false;
+  replaced = [];
+  errors = [];
+  const getUserMedia = ({ audio, video }: MediaStreamConstraints): Promise<MediaStream> => {
+    if (refuse) return Promise.reject(new DOMException('', 'NotFoundError'));
+    const tracks = [
+      ...(audio === undefined ? [] : [new FakeTrack('audio')]),
+      ...(video === undefined ? [] : [new FakeTrack('video')]),
+    ];
+    for (const track of tracks) track.label = `${track.kind} ${opened.push(track)}`;
+    return Promise.resolve(fakeStream(...tracks));
+  };
+  media = new LocalMedia(
+    {
+      mediaDevices: { getUserMedia },
+      permissions: { query: () => Promise.resolve({ state } as PermissionStatus) },
+    },
+    () => undefined,
+  );
+  media.on('replaced', (_, label) => replaced.push(label));
+  media.on('error', ({ code }) => errors.push(code));
+});
+
+async function open(): Promise<void> {
+  media.open({});
+  await vi.waitFor(() => {
+    expect(media.microphone.track).toBeDefined();
+    expect(media.camera.track).toBeDefined();
+  });
+}
+
+async function unplug(kind: 'audio' | 'video'): Promise<void> {
+  opened
+    .filter((track) => track.kind === kind)
+    .at(-1)
+    ?.unplug();
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+test('a voice goes on by another microphone when one is unplugged', async () => {
+  await open();
+
+  await unplug('audio');
+
+  expect(media.microphone.track?.label).toBe('audio 3');
+  expect(replaced).toEqual(['audio 3']);
+  expect(errors).toEqual([]);
+});
+
+test('no other camera is turned on by itself', async () => {
+  await open();
+
+  await unplug('video');
+
+  expect(media.camera.track).toBeUndefined();
+  expect(errors).toEqual(['camera-missing']);
+});
+
+test('where there is no other microphone, that is told', async () => {
+  await open();
+  refuse = true;
+
+  await unplug('audio');
+
+  expect(errors).toEqual(['microphone-missing']);
+});
+
+test('where the browser would ask, it is not made to', async () => {
+  await open();
+  state = 'prompt';
+
+  await unplug('audio');
+
+  expect(opened).toHaveLength(2);
+  expect(errors).toEqual(['microphone-missing']);
+});
+
+test('a microphone that was off is missed only when it is wanted', async () => {
+  await open();
+  await media.microphone.setEnabled(false);
+
+  await unplug('audio');
+  expect(errors).toEqual([]);
+  expect(opened).toHaveLength(2);
+  await media.microphone.setEnabled(true);
+
+  expect(media.microphone.track?.label).toBe('audio 3');
+});
+
+test('one that goes as soon as it is opened is not opened for ever', async () => {
+  await open();
+
+  await unplug('audio');
+  await unplug('audio');
+
+  expect(opened).toHaveLength(3);
+  expect(errors).toEqual(['microphone-missing']);
+});
+
+test('what was turned off before the join is not opened by it', async () => {
+  await open();
+  await media.camera.setEnabled(false);
+
+  media.open({});
+  await new Promise((resolve) => setTimeout(resolve));
+
+  expect(media.camera.track).toBeUndefined();
+});
