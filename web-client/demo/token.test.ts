@@ -20,6 +20,13 @@ test('an invitation leads to this server and nowhere else', () => {
   expect(parseFragment('#token=abc').tokenUrl).toBeUndefined();
 });
 
+test('the green room can be left out, and a language chosen', () => {
+  expect(parseFragment('#token=abc').skipGreenRoom).toBe(false);
+  expect(parseFragment('#token=abc&green-room=skip').skipGreenRoom).toBe(true);
+  expect(parseFragment('#token=abc').lang).toBeUndefined();
+  expect(parseFragment('#token=abc&lang=es').lang).toBe('es');
+});
+
 test('a name may stand beside the token', () => {
   expect(parseFragment('#token=abc&name=Dr.%20M%C3%BCller').name).toBe('Dr. Müller');
   expect(parseFragment('#token=abc').name).toBeUndefined();

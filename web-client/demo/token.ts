@@ -6,6 +6,10 @@ export interface Fragment {
   readonly tokenUrl: string | undefined;
   /** `&name=…` */
   readonly name: string | undefined;
+  /** `&green-room=skip` joins at once, as automatic tests do. */
+  readonly skipGreenRoom: boolean;
+  /** `&lang=…` */
+  readonly lang: string | undefined;
 }
 
 export function parseFragment(fragment: string): Fragment {
@@ -22,5 +26,7 @@ export function parseFragment(fragment: string): Fragment {
         ? undefined
         : `/demo/token?invitation=${encodeURIComponent(invitation)}`,
     name: field('name'),
+    skipGreenRoom: field('green-room') === 'skip',
+    lang: field('lang'),
   };
 }

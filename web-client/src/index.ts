@@ -35,4 +35,10 @@ export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity'
 export { requestToken } from './e2ee/token-request';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';
-export { QuietRoomElement } from './element/quiet-room';
+export { DeviceChoices, type Device, type DeviceKind } from './media/device-choices';
+export { MicrophoneLevel } from './media/microphone-level';
+export { addLanguage } from './i18n/languages';
+export { english } from './i18n/english';
+export { spanish } from './i18n/spanish';
+export type { Messages } from './i18n/messages';
+export { QuietRoomElement, type QuietRoomEventMap } from './element/quiet-room';

@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { MAX_CHAT_LENGTH } from '../e2ee/worker/mls/application';
 import type { ChatLine } from './conversation';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 import { panelStyles } from './panel';
 
@@ -124,7 +124,7 @@ export class ChatElement extends LitElement {
       }
       .empty {
         margin: auto;
-        color: #c4d4d2;
+        color: var(--qr-muted-text);
         text-align: center;
       }
       .line {
@@ -132,11 +132,11 @@ export class ChatElement extends LitElement {
         max-width: 88%;
         padding: 6px 12px;
         border-radius: 12px;
-        background: #2a3d41;
+        background: var(--qr-control);
       }
       .line.own {
         align-self: flex-end;
-        background: #1f5146;
+        background: var(--qr-active);
       }
       .line p {
         margin: 0;
@@ -144,7 +144,7 @@ export class ChatElement extends LitElement {
       .head {
         display: flex;
         gap: 8px;
-        color: #d3e0de;
+        color: var(--qr-muted-text);
         font-size: 0.8125rem;
       }
       .writer {
@@ -167,15 +167,15 @@ export class ChatElement extends LitElement {
         min-width: 0;
         min-height: 48px;
         padding: 8px 12px;
-        border: 1px solid #7d9496;
+        border: 1px solid var(--qr-field-border);
         border-radius: 12px;
-        background: #10191b;
+        background: var(--qr-background);
         color: inherit;
         font: inherit;
         resize: none;
       }
       textarea::placeholder {
-        color: #b3c4c2;
+        color: var(--qr-muted-text);
         opacity: 1;
       }
       button {
@@ -184,15 +184,15 @@ export class ChatElement extends LitElement {
         width: 48px;
         border: 0;
         border-radius: 12px;
-        background: #9fd8c8;
-        color: #0d1a18;
+        background: var(--qr-accent);
+        color: var(--qr-accent-text);
         cursor: pointer;
       }
       button:hover {
-        background: #bce6da;
+        background: var(--qr-accent-hover);
       }
       button:disabled {
-        background: #52696b;
+        background: var(--qr-border);
         cursor: default;
       }
       svg {

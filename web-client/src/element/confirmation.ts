@@ -1,5 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
+import { buttonStyles } from './styles/buttons';
+import { dialogStyles } from './styles/dialog';
 
 /** Something that cannot be taken back. */
 export interface Question {
@@ -47,54 +49,20 @@ export class ConfirmationElement extends LitElement {
     this.question?.act();
   };
 
-  static override readonly styles = css`
-    dialog {
-      box-sizing: border-box;
-      width: min(28rem, calc(100vw - 32px));
-      padding: 20px;
-      border: 1px solid #52696b;
-      border-radius: 16px;
-      background: #1c2b2e;
-      color: #f3f7f6;
-    }
-    dialog::backdrop {
-      background: rgb(0 0 0 / 60%);
-    }
-    h2 {
-      margin: 0 0 8px;
-      font-size: 1.25rem;
-      font-weight: 600;
-    }
-    p {
-      margin: 0 0 20px;
-      color: #d3e0de;
-    }
-    .answers {
-      display: flex;
-      flex-wrap: wrap;
-      justify-content: flex-end;
-      gap: 8px;
-    }
-    button {
-      min-height: 48px;
-      padding: 8px 20px;
-      border: 1px solid #52696b;
-      border-radius: 999px;
-      background: #26383b;
-      color: inherit;
-      font: inherit;
-      cursor: pointer;
-    }
-    button:focus-visible {
-      outline: 3px solid #ffd27a;
-      outline-offset: 2px;
-    }
-    .confirm {
-      border-color: #c0392f;
-      background: #a92d24;
-      color: #fff;
-    }
-  `;
+  static override readonly styles = [
+    buttonStyles,
+    dialogStyles,
+    css`
+      .confirm {
+        border-color: var(--qr-danger-border);
+        background: var(--qr-danger);
+        color: var(--qr-danger-text);
+      }
+      .confirm:hover {
+        background: var(--qr-danger-hover);
+      }
+    `,
+  ];
 }
 
 customElements.define('quiet-room-confirmation', ConfirmationElement);

@@ -1,10 +1,10 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 import { REACTIONS } from './reactions';
 
 /** What can be open beside the pictures. */
-export type Panel = 'chat' | 'people';
+export type Panel = 'chat' | 'people' | 'devices' | 'own';
 
 /** What the buttons show. */
 export interface ControlsState {
@@ -19,8 +19,9 @@ export interface ControlsState {
   /** Words, hands and reactions can be sent. */
   readonly isEncrypted: boolean;
   readonly areReactionsOpen: boolean;
-  /** The person wants no pictures. */
-  readonly isAudioOnly: boolean;
+  readonly isMoreOpen: boolean;
+  /** What the clinic shows beside the pictures is called; absent where it shows nothing. */
+  readonly ownPanel: string | undefined;
   readonly panel: Panel | undefined;
   readonly unread: number;
   /** How many wait to be let in. */
@@ -32,7 +33,7 @@ export interface ControlsActions {
   readonly toggleMicrophone: () => void;
   readonly toggleCamera: () => void;
   readonly toggleScreen: () => void;
-  readonly toggleAudioOnly: () => void;
+  readonly toggleMore: () => void;
   readonly toggleHand: () => void;
   readonly toggleReactions: () => void;
   readonly react: (reaction: string) => void;
@@ -45,12 +46,13 @@ export function renderControls(
   state: ControlsState,
   actions: ControlsActions,
   messages: Messages,
+  more: TemplateResult | typeof nothing,
 ): TemplateResult {
   const { microphone, camera, isSharingScreen, handRaised } = state;
   return html`
     <div class="bar">
-      ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing}
-      <div class="controls" role="group" aria-label=${messages.controls}>
+      ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing} ${more}
+      <div class="controls" part="controls" role="group" aria-label=${messages.controls}>
         ${
           state.mayUseMicrophone
             ? renderMicrophone(microphone, actions.toggleMicrophone, messages)
@@ -69,13 +71,6 @@ export function renderControls(
               </button>`
             : nothing
         }
-        <button
-          class=${state.isAudioOnly ? 'audio-only-toggle on' : 'audio-only-toggle'}
-          @click=${actions.toggleAudioOnly}
-        >
-          ${icons.speaker}
-          <span>${state.isAudioOnly ? messages.showPictures : messages.hidePictures}</span>
-        </button>
         <button
           class=${handRaised ? 'hand on' : 'hand'}
           ?disabled=${!state.isEncrypted}
@@ -113,12 +108,36 @@ export function renderControls(
           ${icons.chat}<span>${messages.chat}</span>
           ${state.unread > 0 ? html`<span class="badge">${badge(state.unread)}</span>` : nothing}
         </button>
-        <button class="leave" @click=${actions.leave}>
+        ${state.ownPanel === undefined ? nothing : renderOwnPanel(state.ownPanel, state, actions)}
+        <button
+          class="more-toggle"
+          aria-expanded=${state.isMoreOpen ? 'true' : 'false'}
+          @click=${actions.toggleMore}
+        >
+          ${icons.more}<span>${messages.more}</span>
+        </button>
+        <button class="leave" part="leave" @click=${actions.leave}>
           ${icons.leave}<span>${messages.leave}</span>
         </button>
       </div>
     </div>
   `;
+}
+
+function renderOwnPanel(
+  label: string,
+  { panel }: ControlsState,
+  { togglePanel }: ControlsActions,
+): TemplateResult {
+  return html`<button
+    class="own-toggle"
+    aria-expanded=${panel === 'own' ? 'true' : 'false'}
+    @click=${() => {
+      togglePanel('own');
+    }}
+  >
+    ${icons.notes}<span>${label}</span>
+  </button>`;
 }
 
 /** The button of the microphone. */

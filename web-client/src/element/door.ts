@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Room } from '../room/room';
 import { renderCamera, renderMicrophone } from './controls';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 
 /** What the buttons at the door do. */
@@ -22,7 +22,7 @@ export function renderDoor(room: Room, actions: DoorActions, messages: Messages)
   const { consent } = room.rules;
   if (consent === undefined) return renderWaiting(room, actions, messages);
   return html`
-    <section class="door consent" aria-labelledby="door-title">
+    <section class="door consent" part="door" aria-labelledby="door-title">
       <h2 id="door-title" tabindex="-1">${messages.consentTitle}</h2>
       <div
         class="text"
@@ -47,7 +47,7 @@ function renderWaiting(room: Room, actions: DoorActions, messages: Messages): Te
   const { microphoneEnabled, cameraEnabled } = localParticipant;
   const why = rules.waiting === 'host-absent' ? messages.hostAbsent : messages.awaitingAdmission;
   return html`
-    <section class="door waiting" aria-labelledby="door-title">
+    <section class="door waiting" part="door" aria-labelledby="door-title">
       <h2 id="door-title" tabindex="-1">${messages.waitingRoom}</h2>
       <div role="status" aria-live="polite">
         <p class="why">${state === 'reconnecting' ? messages.reconnecting : why}</p>

@@ -1,6 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { EmergencyInformation } from '../room/participant';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 
 declare global {
   interface HTMLElementEventMap {
@@ -73,7 +73,7 @@ export class EmergencyElement extends LitElement {
       margin-top: 16px;
       padding: 12px 14px;
       border-radius: 12px;
-      background: #10191b;
+      background: var(--qr-background);
     }
     h3,
     p {
@@ -84,11 +84,11 @@ export class EmergencyElement extends LitElement {
       font-weight: 600;
     }
     p {
-      color: #c4d4d2;
+      color: var(--qr-muted-text);
       font-size: 0.875rem;
     }
     .told {
-      color: #9fd8c8;
+      color: var(--qr-accent);
     }
     label {
       display: grid;
@@ -100,9 +100,9 @@ export class EmergencyElement extends LitElement {
       width: 100%;
       min-height: 44px;
       padding: 6px 12px;
-      border: 1px solid #7d9496;
+      border: 1px solid var(--qr-field-border);
       border-radius: 10px;
-      background: #1c2b2e;
+      background: var(--qr-surface);
       color: inherit;
       font: inherit;
     }
@@ -110,20 +110,20 @@ export class EmergencyElement extends LitElement {
       justify-self: start;
       min-height: 44px;
       padding: 6px 18px;
-      border: 1px solid #9fd8c8;
+      border: 1px solid var(--qr-accent);
       border-radius: 999px;
-      background: #9fd8c8;
-      color: #0d1a18;
+      background: var(--qr-accent);
+      color: var(--qr-accent-text);
       font: inherit;
       font-weight: 600;
       cursor: pointer;
     }
     button:disabled {
-      border-color: #52696b;
-      background: #52696b;
+      border-color: var(--qr-border);
+      background: var(--qr-border);
     }
     :focus-visible {
-      outline: 3px solid #ffd27a;
+      outline: 3px solid var(--qr-focus);
       outline-offset: 2px;
     }
   `;

@@ -16,6 +16,11 @@ export class FakeElement extends QuietRoomElement {
     return new Room(options, environment);
   }
 
+  constructor() {
+    super();
+    this.skipGreenRoom = true;
+  }
+
   /** Of the present stay. */
   get environment(): FakeEnvironment {
     const stay = this.stays.at(-1);

@@ -3,6 +3,7 @@ import { gridLayout, pinnedLayout } from './grid';
 
 const DESKTOP = [1280, 620] as const;
 const PHONE = [374, 630] as const;
+const WIDE = [1900, 800] as const;
 
 test.each([
   ['one person has all of a desktop', 1, DESKTOP, 1],
@@ -32,15 +33,27 @@ test('an area that is not laid out yet gives tiles no size', () => {
   expect(gridLayout(3, 0, 0, 12)).toEqual({ columns: 1, tileWidth: 0, tileHeight: 0 });
 });
 
-test('one who is pinned is large, and the others fit below', () => {
-  for (const [width, height] of [DESKTOP, PHONE]) {
-    for (const count of [1, 2, 5, 25]) {
-      const { pinned, tile } = pinnedLayout(count, width, height, 12);
-      const rows = count === 1 ? 0 : Math.ceil((count - 1) / tile.columns);
+test.each([1, 2, 5, 12, 25])('of %d one is large, and the others fit below or beside', (count) => {
+  for (const [width, height] of [DESKTOP, PHONE, WIDE]) {
+    const { pinned, tile, isBeside } = pinnedLayout(count, width, height, 12);
+    const rows = count === 1 ? 0 : Math.ceil((count - 1) / tile.columns);
 
+    if (isBeside) {
+      expect(pinned.tileHeight).toBe(height);
+      expect(pinned.tileWidth + tile.columns * (tile.tileWidth + 12)).toBeLessThanOrEqual(
+        width + 1,
+      );
+      expect(rows * tile.tileHeight + (rows - 1) * 12).toBeLessThanOrEqual(height);
+    } else {
       expect(pinned.tileWidth).toBe(width);
-      expect(pinned.tileHeight).toBeGreaterThan(0.7 * height - 12);
       expect(pinned.tileHeight + rows * (tile.tileHeight + 12)).toBeLessThanOrEqual(height + 1);
     }
+    expect(pinned.tileWidth * pinned.tileHeight).toBeGreaterThan(0.7 * width * height - 12 * width);
+    if (count > 1) expect(tile.tileWidth).toBeGreaterThan(24);
   }
+});
+
+test('the others are below on a phone, and beside on a screen that is wide', () => {
+  expect(pinnedLayout(4, ...PHONE, 12).isBeside).toBe(false);
+  expect(pinnedLayout(4, ...WIDE, 12).isBeside).toBe(true);
 });

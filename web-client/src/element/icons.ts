@@ -52,6 +52,25 @@ export const send = icon(
   svg`<path d="M4 12l16-7.5-5 15.5-3.2-6.3z" /><path d="M11.8 13.7L20 4.5" />`,
 );
 export const pin = icon(svg`<path d="M8.5 3.5h7l-1 6.5 3 3.5v1.5h-11v-1.5l3-3.5zM12 15v6" />`);
+export const more = icon(svg`<path stroke-width="3" d="M5 12h.01M12 12h.01M19 12h.01" />`);
+export const notes = icon(svg`<rect x="5" y="3.5" width="14" height="17" rx="2" />
+  <path d="M8.5 8.5h7M8.5 12h7M8.5 15.5h4" />`);
+export const speakerView = icon(svg`<rect x="3" y="4" width="18" height="10" rx="2" />
+  <path d="M3 18.5h4M10 18.5h4M17 18.5h4" stroke-width="3" />`);
+export const gridView = icon(svg`<rect x="3" y="4" width="8" height="7" rx="1.5" />
+  <rect x="13" y="4" width="8" height="7" rx="1.5" /><rect x="3" y="13" width="8" height="7" rx="1.5" />
+  <rect x="13" y="13" width="8" height="7" rx="1.5" />`);
+export const self = icon(svg`<rect x="3" y="4" width="18" height="16" rx="2" />
+  <circle cx="12" cy="10.5" r="2.6" /><path d="M7 17.5c.6-2.4 2.6-3.4 5-3.4s4.4 1 5 3.4" />`);
+export const smallWindow = icon(svg`<rect x="3" y="4.5" width="18" height="15" rx="2" />
+  <rect x="12" y="12" width="6.5" height="5" rx="1" />`);
+export const fullScreen = icon(
+  svg`<path d="M4 9V5a1 1 0 0 1 1-1h4M15 4h4a1 1 0 0 1 1 1v4M20 15v4a1 1 0 0 1-1 1h-4M9 20H5a1 1 0 0 1-1-1v-4" />`,
+);
+export const keyboard = icon(svg`<rect x="2.5" y="6" width="19" height="12" rx="2" />
+  <path d="M6 10h.01M9.5 10h.01M13 10h.01M16.5 10h.01M7.5 14h9" />`);
+export const devices = icon(svg`<circle cx="8" cy="7" r="2.2" /><path d="M3 7h2.8M10.2 7H21" />
+  <circle cx="15.5" cy="16.5" r="2.2" /><path d="M3 16.5h10.3M17.7 16.5H21" />`);
 export const close = icon(svg`<path d="M6 6l12 12M18 6L6 18" />`);
 export const signalWeak = icon(svg`<path stroke-width="3" d="M5 19v-4M12 19v-9" />
   <path d="M19 19V5" stroke-width="3" stroke-opacity="0.35" />`);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RemoteParticipant } from '../room/participant';
 import type { Role } from '../signaling/protocol/Role';
-import { english } from './i18n';
+import { english } from '../i18n/english';
 import { participantName } from './names';
 
 function person(id: string, name: string, role: Role = 'client'): RemoteParticipant {

@@ -1,6 +1,6 @@
 import { nameKey } from '../room/name';
 import type { Role } from '../signaling/protocol/Role';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 
 /** Somebody who may have given a name. */
 export interface Named {

@@ -3,7 +3,7 @@ import type { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import type { RemoteParticipant } from '../room/participant';
 import type { Warning } from '../room/protection';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 
 interface NoticesEvents {
   /** {@link Notices.errors} are others. */
@@ -52,8 +52,8 @@ export function renderNotices(
 ): TemplateResult[] {
   return [
     ...new Set(warnings.map((warning) => warningText(warning, nameOf, messages))),
-    ...errors.map(({ message, mend }) => `${message} ${mend}`),
-  ].map((text) => html`<p class="notice">${text}</p>`);
+    ...errors.map(({ code }) => messages.errors[code].join(' ')),
+  ].map((text) => html`<p class="notice" part="notice">${text}</p>`);
 }
 
 function warningText(

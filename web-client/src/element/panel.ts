@@ -6,10 +6,10 @@ export const panelStyles = css`
     min-height: 0;
     overflow: auto;
     overscroll-behavior: contain;
-    scrollbar-color: #52696b transparent;
+    scrollbar-color: var(--qr-border) transparent;
   }
   :focus-visible {
-    outline: 3px solid #ffd27a;
+    outline: 3px solid var(--qr-focus);
     outline-offset: 2px;
   }
   .log:focus-visible {

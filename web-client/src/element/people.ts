@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { GroupEpoch, GroupMember } from '../e2ee/messages';
 import type { EmergencyInformation } from '../room/participant';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 import { panelStyles } from './panel';
 import type { PersonAction } from './powers';
@@ -156,7 +156,7 @@ export class PeopleElement extends LitElement {
       }
       .pending {
         margin: auto;
-        color: #c4d4d2;
+        color: var(--qr-muted-text);
       }
       ul {
         margin: 0;
@@ -170,7 +170,7 @@ export class PeopleElement extends LitElement {
         gap: 10px;
         min-height: 48px;
         padding: 4px 0;
-        border-bottom: 1px solid #2f4347;
+        border-bottom: 1px solid var(--qr-border-faint);
       }
       .who {
         flex: 1;
@@ -183,7 +183,7 @@ export class PeopleElement extends LitElement {
         line-height: 1.3;
       }
       .role {
-        color: #c4d4d2;
+        color: var(--qr-muted-text);
         font-size: 0.875rem;
       }
       .emergency {
@@ -191,8 +191,8 @@ export class PeopleElement extends LitElement {
         margin: 0;
         padding: 6px 10px;
         border-radius: 10px;
-        background: #43351a;
-        color: #ffe7b8;
+        background: var(--qr-notice);
+        color: var(--qr-notice-text);
         font-size: 0.875rem;
       }
       dt {
@@ -212,20 +212,20 @@ export class PeopleElement extends LitElement {
       .actions button {
         min-height: 44px;
         padding: 4px 12px;
-        border: 1px solid #52696b;
+        border: 1px solid var(--qr-border);
         border-radius: 999px;
-        background: #26383b;
-        color: #f3f7f6;
+        background: var(--qr-control);
+        color: var(--qr-text);
         font: inherit;
         font-size: 0.875rem;
         cursor: pointer;
       }
       .actions button:hover {
-        background: #324a4e;
+        background: var(--qr-control-hover);
       }
       .hand {
         display: grid;
-        color: #ffd27a;
+        color: var(--qr-highlight);
       }
       svg {
         width: 1.2rem;
@@ -236,31 +236,31 @@ export class PeopleElement extends LitElement {
         align-items: center;
         gap: 6px;
         min-height: 44px;
-        color: #c4d4d2;
+        color: var(--qr-muted-text);
         font-size: 0.875rem;
         cursor: pointer;
       }
       label.compared {
-        color: #9fd8c8;
+        color: var(--qr-accent);
       }
       input {
         width: 1.15rem;
         height: 1.15rem;
         margin: 0;
-        accent-color: #9fd8c8;
+        accent-color: var(--qr-accent);
       }
       section {
         margin-top: 16px;
         padding: 12px 14px;
         border-radius: 12px;
-        background: #10191b;
+        background: var(--qr-background);
       }
       h3 {
         display: flex;
         align-items: center;
         gap: 8px;
         margin: 0 0 8px;
-        color: #9fd8c8;
+        color: var(--qr-accent);
         font-size: 1rem;
         font-weight: 600;
       }
@@ -277,7 +277,7 @@ export class PeopleElement extends LitElement {
       }
       .advice {
         margin: 0;
-        color: #c4d4d2;
+        color: var(--qr-muted-text);
         font-size: 0.875rem;
       }
     `,

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Participant, RemoteParticipant, VideoPause } from '../room/participant';
 import type { Room } from '../room/room';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import { LOCAL, type Session } from './session';
 import './tile';
 
@@ -11,7 +11,7 @@ export function renderPictures(room: Room, session: Session): TemplateResult {
   const { participants } = room;
   const sharing = participants.filter(({ isSharingScreen }) => isSharingScreen);
   return html`
-    <div class=${sharing.length > 0 ? 'pictures sharing' : 'pictures'}>
+    <div class=${sharing.length > 0 ? 'pictures sharing' : 'pictures'} part="pictures">
       ${
         sharing.length === 0
           ? nothing
@@ -21,7 +21,7 @@ export function renderPictures(room: Room, session: Session): TemplateResult {
       }
       <ul class="grid" aria-label=${messages.everyone}>
         ${participants.map((participant) => renderRemote(participant, room, session))}
-        ${renderLocal(room, session)}
+        ${session.isSelfHidden ? nothing : renderLocal(room, session)}
       </ul>
     </div>
   `;
@@ -35,6 +35,7 @@ function renderScreen(
   const { messages } = session;
   return html`<li>
     <quiet-room-tile
+      part="tile"
       screen
       data-screen=${participant.id}
       .messages=${messages}
@@ -53,8 +54,10 @@ function renderRemote(
   session: Session,
 ): TemplateResult {
   const isPinned = session.pinned === participant.id;
-  return html`<li class=${isPinned ? 'pinned' : ''}>
+  const isFeatured = session.featured === participant;
+  return html`<li class=${isFeatured ? 'pinned' : ''}>
     <quiet-room-tile
+      part="tile"
       data-participant=${participant.id}
       .messages=${session.messages}
       .label=${session.nameOf(participant)}
@@ -80,6 +83,7 @@ function renderRemote(
 function renderLocal({ localParticipant }: Room, session: Session): TemplateResult {
   return html`<li>
     <quiet-room-tile
+      part="tile"
       mirrored
       data-local
       .messages=${session.messages}

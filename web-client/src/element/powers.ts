@@ -1,7 +1,7 @@
 import type { RemoteParticipant } from '../room/participant';
 import type { Room } from '../room/room';
 import type { ConfirmationElement } from './confirmation';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import type { PowerRequest } from './session-controls';
 
 /** What somebody with power may ask of or do to another. */

@@ -53,7 +53,7 @@ export function renderPrompts(prompts: Prompts): TemplateResult {
   return html`<div class="prompts" role="alert">
     ${prompts.all.map(
       (prompt) =>
-        html`<div class="prompt" data-subject=${prompt.subject}>
+        html`<div class="prompt" part="prompt" data-subject=${prompt.subject}>
           <p>${prompt.text}</p>
           <div class="answers">
             ${prompt.answers.map(

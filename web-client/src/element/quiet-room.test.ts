@@ -311,14 +311,19 @@ test('who chooses to see no pictures is sent none, until the button is pressed a
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
   await element.rendered();
-  const button = find('.audio-only-toggle') as HTMLButtonElement;
+  const button = async (): Promise<HTMLElement> => {
+    find('.more-toggle')!.click();
+    await element.rendered();
+    return find('.more .audio-only-toggle')!;
+  };
 
-  button.click();
+  (await button()).click();
   await element.rendered();
   expect(element.room?.audioOnly).toBe('chosen');
-  expect(button.textContent).toContain('Show video');
   expect(find('.audio-only')?.textContent).toContain('Audio only');
-  button.click();
+  const again = await button();
+  expect(again.textContent).toContain('Show video');
+  again.click();
   await element.rendered();
   expect(element.room?.audioOnly).toBeUndefined();
   expect(find('p.audio-only') === null).toBe(true);

@@ -1,28 +1,48 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { toQuietroomError } from '../error';
+import { keepScreenOn } from '../browser/wake-lock';
+import { toQuietroomError, type QuietroomError } from '../error';
+import { english } from '../i18n/english';
+import { messagesFor } from '../i18n/languages';
+import type { Messages } from '../i18n/messages';
 import { AudioPlayback } from '../media/autoplay';
+import type { DeviceSource } from '../media/devices';
+import { MicrophoneLevel } from '../media/microphone-level';
 import type { RoomOptions } from '../room/options';
 import { Room } from '../room/room';
+import { roomActions, type ActionContext } from './actions';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
-import type { ControlsActions, Panel } from './controls';
-import type { DoorActions } from './door';
-import { gridLayout, pinnedLayout } from './grid';
-import { english, type Messages } from './i18n';
+import type { Panel } from './controls';
+import type { JoinRequest } from './green-room';
+import { layOut } from './grid';
+import './help-sheet';
+import type { HelpSheetElement } from './help-sheet';
 import { actOnPerson, actOnSession } from './powers';
-import { Session } from './session';
-import type { SidePanelActions } from './side-panel';
-import { renderStage, type StageActions } from './stages';
-import { roomStyles } from './styles';
+import { Session, type Popup } from './session';
+import { shortcutOf, ShortcutSetting, type Shortcut } from './shortcuts';
+import { SmallWindow } from './small-window';
+import { renderStage } from './stages';
+import { roomStyles } from './styles/room';
+import { watchTroubles } from './troubles';
+
+/** What `<quiet-room>` tells the page. */
+export interface QuietRoomEventMap {
+  /** The person is in the session. */
+  joined: CustomEvent<{ readonly room: Room }>;
+  /** The stay is over; `error` is absent when the person left. */
+  left: CustomEvent<{ readonly error: QuietroomError | undefined }>;
+  /** Something does not work; the stay may go on. */
+  problem: CustomEvent<{ readonly error: QuietroomError }>;
+}
 
 /**
- * `<quiet-room token-url="…">`: a whole session. It makes a key for this
- * browser, gets a token for that key from the clinic's backend, and joins as
- * soon as it is in the page; it leaves when it is taken out or gets another
- * address. With `token` in place of `token-url` it joins with that one.
+ * `<quiet-room token-url="…">`: a whole session. In a green room the person
+ * looks whether camera and microphone work; with the press of "Join" it makes a
+ * key for this browser, gets a token for that key from the clinic's backend,
+ * and joins. It leaves when it is taken out of the page or gets another address.
+ * With `token` in place of `token-url` it joins with that one.
  *
- * Attributes: `token-url`, `token`; `name`, which only members of the room see; `url` and
- * `worker-url` as in {@link RoomOptions}.
+ * `docs/element.md` has its attributes, events, slots, parts and custom properties.
  */
 export class QuietRoomElement extends LitElement {
   static override readonly properties = {
@@ -31,6 +51,9 @@ export class QuietRoomElement extends LitElement {
     name: {},
     url: {},
     workerUrl: { attribute: 'worker-url' },
+    skipGreenRoom: { type: Boolean, attribute: 'skip-green-room' },
+    panelLabel: { attribute: 'panel-label' },
+    lang: {},
   };
   static override readonly styles = roomStyles;
 
@@ -39,112 +62,37 @@ export class QuietRoomElement extends LitElement {
   declare name: string | null;
   declare url: string | null;
   declare workerUrl: string | null;
-  readonly #messages: Messages = english;
+  /** Joins at once, with what camera and microphone give. */
+  declare skipGreenRoom: boolean;
+  /** What the button says that opens what is in the slot `panel`. */
+  declare panelLabel: string | null;
+  declare lang: string;
   readonly #voices = document.createElement('div');
-  readonly #session = new Session(new AudioPlayback(this.#voices), this.#messages, {
+  readonly #level = new MicrophoneLevel();
+  readonly #smallWindow = new SmallWindow();
+  readonly #shortcuts = new ShortcutSetting();
+  readonly #session = new Session(new AudioPlayback(this.#voices), english, {
     openPanel: (panel) => {
       this.#openPanel(panel);
     },
     turnOn: (source) => {
-      if (source === 'microphone') this.#handleMicrophone();
-      else this.#handleCamera();
+      this.#toggle(source);
     },
   });
   readonly #size = new ResizeObserver(() => {
     this.#layOut();
   });
+  /** The slot is there only while it is open, so the page's children are looked at. */
+  readonly #children = new MutationObserver(() => {
+    this.requestUpdate();
+  });
+  /** What the person wants on; another stay begins so. */
+  readonly #wanted = { microphone: true, camera: true };
+  /** What the person typed; before that, what the page says. */
+  #givenName: string | undefined;
+  #stops: (() => void)[] = [];
 
-  readonly #controlsActions: ControlsActions = {
-    toggleMicrophone: () => {
-      this.#handleMicrophone();
-    },
-    toggleCamera: () => {
-      this.#handleCamera();
-    },
-    toggleScreen: () => {
-      this.#handleScreen();
-    },
-    toggleAudioOnly: () => {
-      const { room } = this;
-      room?.setAudioOnly(room.audioOnly !== 'chosen');
-    },
-    toggleHand: () => {
-      const { room } = this;
-      room?.setHandRaised(!room.localParticipant.handRaised);
-    },
-    toggleReactions: () => {
-      this.#session.setReactionsOpen(!this.#session.areReactionsOpen);
-      if (this.#session.areReactionsOpen) this.#focus('.reactions button');
-    },
-    react: (reaction) => {
-      this.room?.react(reaction);
-      this.#closeReactions();
-    },
-    togglePanel: (panel) => {
-      this.#openPanel(this.#session.panel === panel ? undefined : panel);
-    },
-    leave: () => {
-      this.room?.leave();
-      this.#focus('.rejoin');
-    },
-  };
-
-  readonly #doorActions: DoorActions = {
-    toggleMicrophone: this.#controlsActions.toggleMicrophone,
-    toggleCamera: this.#controlsActions.toggleCamera,
-    accept: () => {
-      this.room?.rules.acceptConsent();
-    },
-    leave: this.#controlsActions.leave,
-  };
-
-  readonly #panelActions: SidePanelActions = {
-    close: () => {
-      this.#openPanel(undefined);
-    },
-    handleKey: (event) => {
-      if (event.key !== 'Escape') return;
-      event.stopPropagation();
-      this.#openPanel(undefined);
-    },
-    handleChatSend: (event) => {
-      try {
-        this.room?.sendChat(event.detail);
-      } catch (reason) {
-        event.preventDefault();
-        this.#session.notices.note(toQuietroomError(reason, 'text-too-long'));
-      }
-    },
-    handleCompared: ({ detail }) => {
-      this.#session.setCompared(detail);
-    },
-    handlePersonRequest: ({ detail: { participantId, action } }) => {
-      if (this.room === undefined) return;
-      const name = this.#session.nameOfId(participantId);
-      actOnPerson(this.room, participantId, action, name, this.#asking);
-    },
-    handlePowerRequest: ({ detail }) => {
-      if (this.room !== undefined) actOnSession(this.room, detail, this.#asking);
-    },
-    handleEmergency: ({ detail }) => {
-      this.room?.setEmergencyInformation(detail);
-      this.requestUpdate();
-    },
-  };
-
-  readonly #stageActions: StageActions = {
-    door: this.#doorActions,
-    controls: this.#controlsActions,
-    panel: this.#panelActions,
-    hear: () => {
-      void this.#session.playback.resume();
-      this.#focus('.microphone');
-    },
-    rejoin: () => {
-      this.#join();
-      this.#focus('.microphone');
-    },
-  };
+  readonly #actions = roomActions(this.#actionContext());
 
   constructor() {
     super();
@@ -153,13 +101,19 @@ export class QuietRoomElement extends LitElement {
     this.name = null;
     this.url = null;
     this.workerUrl = null;
+    this.skipGreenRoom = false;
+    this.panelLabel = null;
+    this.lang = '';
     this.#voices.hidden = true;
-    this.#session.on('changed', () => {
+    const update = (): void => {
       this.requestUpdate();
-    });
+    };
+    this.#session.on('changed', update);
+    this.#smallWindow.on('changed', update);
     this.#session.on('consentRequired', () => {
       this.#focus('#door-title');
     });
+    this.addEventListener('fullscreenchange', update);
   }
 
   /** The present or last stay; another one after "Join again". */
@@ -175,19 +129,25 @@ export class QuietRoomElement extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#size.observe(this);
+    this.#children.observe(this, { childList: true });
     for (const sign of SIGNS_OF_LIFE) addEventListener(sign, this.#handleActivity, PASSIVE);
-    if (this.hasUpdated) this.#join();
+    if (this.hasUpdated) this.#begin();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#size.disconnect();
+    this.#children.disconnect();
     for (const sign of SIGNS_OF_LIFE) removeEventListener(sign, this.#handleActivity, PASSIVE);
-    this.#session.end();
+    this.#end();
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (JOINING.some((name) => changed.has(name))) this.#join();
+    if (changed.has('lang')) this.#session.messages = this.#chooseMessages();
+    if (JOINING.some((name) => changed.has(name))) this.#begin();
+    const { localParticipant } = this.room ?? {};
+    this.#level.follow(localParticipant?.audioTrack?.mediaStreamTrack);
+    this.#smallWindow.follow(this.#pictureOfSpeaker());
   }
 
   protected override updated(): void {
@@ -196,29 +156,159 @@ export class QuietRoomElement extends LitElement {
 
   protected override render(): TemplateResult {
     const { room } = this;
+    const { messages } = this.#session;
     return html`
-      <div class="room" @keydown=${this.#handleKey}>
-        ${room === undefined ? nothing : renderStage(room, this.#session, this.#stageActions)}
+      <div
+        class="room"
+        part="room"
+        lang=${messages.language}
+        dir=${messages.direction}
+        @keydown=${this.#handleKey}
+        @pointerdown=${this.#handlePointer}
+      >
+        ${
+          room === undefined
+            ? nothing
+            : renderStage(room, this.#session, this.#actions, {
+                level: this.#level,
+                name: this.#givenName ?? this.name ?? '',
+                ownPanel: this.#ownPanel,
+                isSmallWindowOpen: SmallWindow.isSupported ? this.#smallWindow.isOpen : undefined,
+                isFullScreen: canFillScreen(this) ? this.#isFullScreen : undefined,
+              })
+        }
+        <quiet-room-confirmation .messages=${messages}></quiet-room-confirmation>
+        <quiet-room-help .messages=${messages} .setting=${this.#shortcuts}></quiet-room-help>
       </div>
-      <quiet-room-confirmation .messages=${this.#messages}></quiet-room-confirmation>
-      ${this.#voices}
+      ${this.#voices} ${this.#smallWindow.video}
     `;
   }
 
-  #join(): void {
-    this.#session.end();
-    const tokenUrl = this.tokenUrl ?? '';
-    const token = this.token ?? '';
-    if (!this.isConnected || (tokenUrl === '' && token === '')) return;
+  /** Another stay, from the green room on if there is one. */
+  #begin(): void {
+    this.#end();
+    if (!this.isConnected || (isEmpty(this.tokenUrl) && isEmpty(this.token))) return;
+    const room = this.#createStay(!this.skipGreenRoom);
+    if (this.skipGreenRoom) this.#join(room);
+    else room.openDevices();
+  }
+
+  /** Another stay as the last one was. */
+  #rejoin(): void {
+    this.#end();
+    this.#join(this.#createStay(false));
+    this.#focus('.microphone');
+  }
+
+  #createStay(isPreparing: boolean): Room {
     const room = this.createRoom({
       url: this.url ?? undefined,
       workerUrl: this.workerUrl ?? undefined,
+      ...this.#wanted,
     });
-    this.#session.begin(room);
+    this.#session.messages = this.#chooseMessages();
+    this.#session.begin(room, isPreparing);
+    this.#stops.push(
+      watchTroubles(room, this.#session.prompts, {
+        messages: () => this.#session.messages,
+        level: this.#level,
+        showDevices: () => {
+          this.#openPanel('devices');
+        },
+        page: document,
+        now: () => performance.now(),
+      }),
+      room.devices.on('chosen', () => void this.#useSpeaker(room)),
+      this.#tellPage(room),
+    );
+    void this.#useSpeaker(room);
+    return room;
+  }
+
+  #join(room: Room): void {
+    this.#session.handlePrepared();
+    this.#stops.push(keepScreenOn(navigator, document));
+    const name = this.#givenName ?? this.name ?? undefined;
+    const { tokenUrl, token } = this;
+    const joining =
+      tokenUrl === null || tokenUrl === ''
+        ? room.join(token ?? '', { name })
+        : room.joinBy(tokenUrl, { name });
     // What went wrong is shown by the room's state.
-    const name = this.name ?? undefined;
-    const joining = tokenUrl === '' ? room.join(token, { name }) : room.joinBy(tokenUrl, { name });
     joining.catch(() => undefined);
+  }
+
+  #end(): void {
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#smallWindow.close();
+    this.#session.end();
+    this.#level.close();
+  }
+
+  #enter({ name, camera }: JoinRequest): void {
+    const { room } = this;
+    if (room === undefined || !this.#session.isPreparing) return;
+    this.#givenName = name;
+    if (!camera) this.#set('camera', false);
+    this.#join(room);
+    this.#focus('.microphone');
+  }
+
+  #tellPage(room: Room): () => void {
+    let wasIn = false;
+    const tell = <Name extends keyof QuietRoomEventMap>(
+      name: Name,
+      detail: QuietRoomEventMap[Name]['detail'],
+    ): void => {
+      this.dispatchEvent(new CustomEvent(name, { detail }));
+    };
+    const stops = [
+      room.on('stateChanged', (state) => {
+        if (state === 'connected' && !wasIn) {
+          wasIn = true;
+          tell('joined', { room });
+        }
+        if (state === 'disconnected') {
+          this.#stops.splice(0).forEach((stop) => {
+            stop();
+          });
+          this.#smallWindow.close();
+          tell('left', { error: room.error });
+        }
+      }),
+      room.on('error', (error) => {
+        tell('problem', { error });
+      }),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  async #useSpeaker(room: Room): Promise<void> {
+    this.#session.playback.setSpeaker(await room.devices.find('speaker'));
+  }
+
+  /** What the element's own `lang` says, else the page's, else the browser's. */
+  #chooseMessages(): Messages {
+    const inherited = this.closest<HTMLElement>('[lang]:not([lang=""])')?.lang;
+    const said = this.lang === '' ? inherited : this.lang;
+    return messagesFor(said === undefined ? navigator.languages : [said]);
+  }
+
+  get #ownPanel(): string | undefined {
+    if (this.querySelector(':scope > [slot="panel"]') === null) return undefined;
+    return isEmpty(this.panelLabel) ? this.#session.messages.ownPanel : (this.panelLabel ?? '');
+  }
+
+  get #isFullScreen(): boolean {
+    return (this.getRootNode() as Document | ShadowRoot).fullscreenElement === this;
+  }
+
+  /** What the small window shows: nothing that its tile would hide. */
+  #pictureOfSpeaker(): ReturnType<typeof pictureOf> {
+    const person = this.#session.featured ?? this.#session.speaker;
+    return person === undefined ? undefined : pictureOf(person);
   }
 
   readonly #handleActivity = (): void => {
@@ -234,30 +324,78 @@ export class QuietRoomElement extends LitElement {
     }
   };
 
-  get #asking(): { confirmation: ConfirmationElement; messages: Messages } {
-    const confirmation = this.renderRoot.querySelector('quiet-room-confirmation');
-    return { confirmation: confirmation as ConfirmationElement, messages: this.#messages };
-  }
+  readonly #handlePointer = (event: Event): void => {
+    this.#level.resume();
+    const { popup } = this.#session;
+    if (popup === undefined || event.composedPath().some(isBar)) return;
+    this.#session.setPopup(undefined);
+  };
 
-  #handleMicrophone(): void {
-    const { localParticipant } = this.room ?? {};
-    if (localParticipant === undefined) return;
-    this.#session.notices.delete('microphone');
-    this.#try(localParticipant.setMicrophoneEnabled(!localParticipant.microphoneEnabled));
-  }
+  readonly #handleKey = (event: KeyboardEvent): void => {
+    this.#level.resume();
+    if (event.key === 'Escape' && this.#session.popup !== undefined) {
+      this.#closePopup();
+      return;
+    }
+    const shortcut = this.#shortcuts.isOn ? shortcutOf(event) : undefined;
+    if (shortcut === undefined) return;
+    if (this.#act(shortcut)) event.preventDefault();
+  };
 
-  #handleCamera(): void {
-    const { localParticipant } = this.room ?? {};
-    if (localParticipant === undefined) return;
-    this.#session.notices.delete('camera');
-    this.#try(localParticipant.setCameraEnabled(!localParticipant.cameraEnabled));
-  }
-
-  #handleScreen(): void {
+  /** Returns whether there was something to do. */
+  #act(shortcut: Shortcut): boolean {
     const { room } = this;
-    if (room === undefined) return;
-    this.#session.notices.delete('screen');
-    this.#try(room.localParticipant.isSharingScreen ? room.stopScreenShare() : room.shareScreen());
+    if (room === undefined || room.state === 'disconnected') return false;
+    const { controls, more } = this.#actions;
+    // The button's own state is the truth: what has none, or is not to be pressed, does nothing.
+    const mayPress = (selector: string): boolean =>
+      this.renderRoot.querySelector<HTMLButtonElement>(selector)?.disabled === false;
+    switch (shortcut) {
+      case 'microphone':
+      case 'camera':
+        if (!this.#session.isPreparing && !mayPress(`.controls .${shortcut}`)) return false;
+        this.#toggle(shortcut);
+        return true;
+      case 'help':
+        more.showShortcuts();
+        return true;
+      case 'hand':
+        if (mayPress('.controls .hand')) controls.toggleHand();
+        return true;
+      case 'chat':
+      case 'people':
+        if (mayPress(`.${shortcut}-toggle`)) controls.togglePanel(shortcut);
+        return true;
+      case 'view':
+        more.toggleView();
+        return true;
+      case 'self':
+        more.toggleSelf();
+        return true;
+      case 'full-screen':
+        if (canFillScreen(this)) more.toggleFullScreen();
+        return true;
+    }
+  }
+
+  #toggle(source: DeviceSource): void {
+    const { localParticipant } = this.room ?? {};
+    if (localParticipant === undefined) return;
+    const isOn =
+      source === 'camera' ? localParticipant.cameraEnabled : localParticipant.microphoneEnabled;
+    this.#set(source, !isOn);
+  }
+
+  #set(source: DeviceSource, isOn: boolean): void {
+    const { localParticipant } = this.room ?? {};
+    if (localParticipant === undefined) return;
+    this.#wanted[source] = isOn;
+    this.#session.notices.delete(source);
+    this.#try(
+      source === 'camera'
+        ? localParticipant.setCameraEnabled(isOn)
+        : localParticipant.setMicrophoneEnabled(isOn),
+    );
   }
 
   #try(change: Promise<void>): void {
@@ -267,21 +405,23 @@ export class QuietRoomElement extends LitElement {
     });
   }
 
-  readonly #handleKey = (event: KeyboardEvent): void => {
-    if (event.key === 'Escape' && this.#session.areReactionsOpen) this.#closeReactions();
-  };
-
   #openPanel(panel: Panel | undefined): void {
     const former = this.#session.panel;
     this.#session.setPanel(panel);
     if (panel === 'chat') this.#focus('quiet-room-chat');
-    else if (panel === 'people') this.#focus('.panel .close');
-    else this.#focus(`.${former ?? 'chat'}-toggle`);
+    else if (panel !== undefined) this.#focus('.panel .close');
+    else this.#focus(former === 'devices' ? '.more-toggle' : `.${former ?? 'chat'}-toggle`);
   }
 
-  #closeReactions(): void {
-    this.#session.setReactionsOpen(false);
-    this.#focus('.react');
+  #openPopup(popup: Popup): void {
+    this.#session.setPopup(popup);
+    this.#focus(`.${popup} button`);
+  }
+
+  #closePopup(): void {
+    const { popup } = this.#session;
+    this.#session.setPopup(undefined);
+    this.#focus(popup === 'more' ? '.more-toggle' : '.react');
   }
 
   /** A pressed button that goes away must not drop a keyboard user at the page's top. */
@@ -293,23 +433,87 @@ export class QuietRoomElement extends LitElement {
 
   #layOut(): void {
     const grid = this.renderRoot.querySelector<HTMLElement>('.grid');
-    if (grid === null) return;
-    const gap = parseFloat(getComputedStyle(grid).columnGap) || 0;
-    const { childElementCount: count, clientWidth: width, clientHeight: height } = grid;
-    // Beside a shared screen nobody is shown large.
-    const isSharing = grid.parentElement?.classList.contains('sharing') === true;
-    const isPinned = !isSharing && grid.querySelector('.pinned') !== null;
-    const { tile, pinned } = isPinned
-      ? pinnedLayout(count, width, height, gap)
-      : { tile: gridLayout(count, width, height, gap), pinned: undefined };
-    const set = (name: string, value: number): void => {
-      grid.style.setProperty(name, `${value}px`);
-    };
-    set('--tile-width', tile.tileWidth);
-    set('--tile-height', tile.tileHeight);
-    set('--pinned-width', (pinned ?? tile).tileWidth);
-    set('--pinned-height', (pinned ?? tile).tileHeight);
+    if (grid !== null) layOut(grid);
   }
+
+  #actionContext(): ActionContext {
+    const asking = (): { confirmation: ConfirmationElement; messages: Messages } => {
+      const confirmation = this.renderRoot.querySelector('quiet-room-confirmation');
+      return {
+        confirmation: confirmation as ConfirmationElement,
+        messages: this.#session.messages,
+      };
+    };
+    return {
+      session: () => this.#session,
+      toggle: (source) => {
+        this.#toggle(source);
+      },
+      attempt: (source, change) => {
+        this.#session.notices.delete(source);
+        this.#try(change);
+      },
+      enter: (request) => {
+        this.#enter(request);
+      },
+      rejoin: () => {
+        this.#rejoin();
+      },
+      openPanel: (panel) => {
+        this.#openPanel(panel);
+      },
+      openPopup: (popup) => {
+        this.#openPopup(popup);
+      },
+      closePopup: () => {
+        this.#closePopup();
+      },
+      focus: (selector) => {
+        this.#focus(selector);
+      },
+      update: () => {
+        this.requestUpdate();
+      },
+      toggleSmallWindow: () => {
+        this.#smallWindow.toggle().catch(() => undefined);
+      },
+      toggleFullScreen: () => {
+        const change = this.#isFullScreen ? document.exitFullscreen() : this.requestFullscreen();
+        change.catch(() => undefined);
+      },
+      showShortcuts: () => {
+        this.renderRoot.querySelector<HelpSheetElement>('quiet-room-help')?.open();
+      },
+      actOnPerson: (room, { participantId, action }) => {
+        actOnPerson(room, participantId, action, this.#session.nameOfId(participantId), asking());
+      },
+      actOnSession: (room, request) => {
+        actOnSession(room, request, asking());
+      },
+    };
+  }
+}
+
+function pictureOf({
+  cameraEnabled,
+  isBlanked,
+  videoPaused,
+  videoTrack,
+}: NonNullable<Session['speaker']>): typeof videoTrack {
+  return cameraEnabled && !isBlanked && videoPaused === undefined ? videoTrack : undefined;
+}
+
+/** iPhones give no page the whole screen, and a frame needs the page's leave. */
+function canFillScreen({ ownerDocument }: Element): boolean {
+  return (ownerDocument as Partial<Document>).fullscreenEnabled === true;
+}
+
+function isBar(target: EventTarget): boolean {
+  return target instanceof HTMLElement && target.classList.contains('bar');
+}
+
+function isEmpty(text: string | null): boolean {
+  return text === null || text === '';
 }
 
 /** What another stay begins with. */

@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Room } from '../room/room';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 import { participantName } from './names';
 
@@ -199,8 +199,8 @@ export class SessionControlsElement extends LitElement {
     .waiting {
       padding: 10px 12px;
       border-radius: 12px;
-      background: #43351a;
-      color: #ffe7b8;
+      background: var(--qr-notice);
+      color: var(--qr-notice-text);
     }
     .waiting header {
       justify-content: space-between;
@@ -246,10 +246,10 @@ export class SessionControlsElement extends LitElement {
       min-width: 0;
       min-height: 44px;
       padding: 6px 12px;
-      border: 1px solid #7d9496;
+      border: 1px solid var(--qr-field-border);
       border-radius: 10px;
-      background: #1c2b2e;
-      color: #f3f7f6;
+      background: var(--qr-surface);
+      color: var(--qr-text);
       font: inherit;
     }
     button {
@@ -258,36 +258,36 @@ export class SessionControlsElement extends LitElement {
       gap: 6px;
       min-height: 44px;
       padding: 6px 14px;
-      border: 1px solid #7d9496;
+      border: 1px solid var(--qr-field-border);
       border-radius: 999px;
-      background: #26383b;
-      color: #f3f7f6;
+      background: var(--qr-control);
+      color: var(--qr-text);
       font: inherit;
       font-size: 0.875rem;
       cursor: pointer;
     }
     button:hover {
-      background: #324a4e;
+      background: var(--qr-control-hover);
     }
     input:focus-visible,
     button:focus-visible {
-      outline: 3px solid #ffd27a;
+      outline: 3px solid var(--qr-focus);
       outline-offset: 2px;
     }
     button.primary {
-      border-color: #9fd8c8;
-      background: #9fd8c8;
-      color: #0d1a18;
+      border-color: var(--qr-accent);
+      background: var(--qr-accent);
+      color: var(--qr-accent-text);
       font-weight: 600;
     }
     button[aria-pressed='true'] {
-      border-color: #9fd8c8;
-      background: #1f5146;
+      border-color: var(--qr-accent);
+      background: var(--qr-active);
     }
     button.end {
-      border-color: #c0392f;
-      background: #a92d24;
-      color: #fff;
+      border-color: var(--qr-danger-border);
+      background: var(--qr-danger);
+      color: var(--qr-danger-text);
     }
     svg {
       flex: none;

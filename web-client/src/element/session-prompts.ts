@@ -1,11 +1,11 @@
 import type { Room } from '../room/room';
 import type { DeviceSource } from '../media/devices';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import type { Prompts } from './prompts';
 
 /** What prompts need of the element. */
 export interface PromptContext {
-  readonly messages: Messages;
+  readonly messages: () => Messages;
   /** What to call somebody, by id. */
   readonly nameOf: (participantId: string) => string;
   readonly showPeople: () => void;
@@ -16,13 +16,13 @@ export interface PromptContext {
 
 /** Shows as prompts what the session's rules ask of the person, and tell. */
 export function promptByRules(room: Room, prompts: Prompts, context: PromptContext): void {
-  const { messages, nameOf } = context;
+  const { nameOf } = context;
   const { rules } = room;
   const tell = (subject: string, text: string): void => {
     prompts.show({
       subject,
       text,
-      answers: [{ label: messages.understood, act: () => undefined }],
+      answers: [{ label: context.messages().understood, act: () => undefined }],
     });
   };
   rules.on('asked', (source, by) => {
@@ -33,34 +33,34 @@ export function promptByRules(room: Room, prompts: Prompts, context: PromptConte
     if (isOn) return;
     prompts.show({
       subject: source,
-      text: messages.asked(nameOf(by), source),
+      text: context.messages().asked(nameOf(by), source),
       answers: [
         {
-          label: messages.turnOn[source],
+          label: context.messages().turnOn[source],
           act: () => {
             context.turnOn(source);
           },
         },
-        { label: messages.notNow, act: () => undefined },
+        { label: context.messages().notNow, act: () => undefined },
       ],
     });
   });
   rules.on('muted', (source, by) => {
-    tell(source, messages.mutedBy(nameOf(by), source));
+    tell(source, context.messages().mutedBy(nameOf(by), source));
   });
   rules.on('shareStopped', (by) => {
-    tell('screen', messages.shareStoppedBy(nameOf(by)));
+    tell('screen', context.messages().shareStoppedBy(nameOf(by)));
   });
   rules.on('sessionEnding', (seconds) => {
-    tell('ending', messages.sessionEnding(minutes(seconds)));
+    tell('ending', context.messages().sessionEnding(minutes(seconds)));
   });
   rules.on('inactivityWarning', (seconds) => {
     prompts.show({
       subject: 'inactivity',
-      text: messages.inactivity(seconds),
+      text: context.messages().inactivity(seconds),
       answers: [
         {
-          label: messages.stillHere,
+          label: context.messages().stillHere,
           act: () => {
             rules.reportActivity();
           },
@@ -70,7 +70,7 @@ export function promptByRules(room: Room, prompts: Prompts, context: PromptConte
   });
   rules.on('permissionsChanged', (permissions) => {
     if (rules.hosting === room.localParticipant.id && permissions.has('admit')) {
-      tell('hosting', messages.hosting);
+      tell('hosting', context.messages().hosting);
     }
   });
   rules.on('hostingChanged', () => {
@@ -83,8 +83,8 @@ export function promptByRules(room: Room, prompts: Prompts, context: PromptConte
     }
     prompts.show({
       subject: 'waiting',
-      text: messages.somebodyWaits(people.length, people[0]?.name ?? ''),
-      answers: [{ label: messages.showWaiting, act: context.showPeople }],
+      text: context.messages().somebodyWaits(people.length, people[0]?.name ?? ''),
+      answers: [{ label: context.messages().showWaiting, act: context.showPeople }],
     });
   });
   room.on('localParticipantUpdated', ({ microphoneEnabled, cameraEnabled }) => {

@@ -6,7 +6,7 @@ import type { Participant, RemoteParticipant } from '../room/participant';
 import type { Room } from '../room/room';
 import type { Panel } from './controls';
 import { Conversation } from './conversation';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
 import { participantName } from './names';
 import { Notices } from './notices';
 import { PauseNotices } from './pause-notices';
@@ -21,6 +21,9 @@ interface SessionEvents {
   /** There is a text to accept first. */
   consentRequired: [];
 }
+
+/** What can be open above the buttons. */
+export type Popup = 'reactions' | 'more';
 
 /** What only the element can do. */
 export interface SessionActions {
@@ -39,7 +42,7 @@ export interface Announcement {
  * knows. Only with whom the safety code was compared outlives a stay.
  */
 export class Session extends Emitter<SessionEvents> {
-  readonly messages: Messages;
+  messages: Messages;
   readonly playback: AudioPlayback;
   readonly notices = new Notices();
   readonly conversation = new Conversation();
@@ -56,7 +59,12 @@ export class Session extends Emitter<SessionEvents> {
   #nextAnnouncement = 1;
   #pinned: string | undefined;
   #panel: Panel | undefined;
-  #areReactionsOpen = false;
+  #popup: Popup | undefined;
+  #isPreparing = false;
+  #isSpeakerView = false;
+  #isSelfHidden = false;
+  /** Who of the others spoke last, by id. */
+  #lastSpeaker: string | undefined;
 
   constructor(playback: AudioPlayback, messages: Messages, actions: SessionActions) {
     super();
@@ -68,7 +76,7 @@ export class Session extends Emitter<SessionEvents> {
     this.reactions.on('changed', this.#update);
     this.prompts.on('changed', this.#update);
     this.#pauses.on('changed', (somePaused) => {
-      this.#announce(somePaused ? messages.somePaused : messages.nonePaused);
+      this.#announce(somePaused ? this.messages.somePaused : this.messages.nonePaused);
       this.#update();
     });
   }
@@ -93,15 +101,54 @@ export class Session extends Emitter<SessionEvents> {
     return this.#panel;
   }
 
-  get areReactionsOpen(): boolean {
-    return this.#areReactionsOpen;
+  /** What is open above the buttons. */
+  get popup(): Popup | undefined {
+    return this.#popup;
   }
 
-  /** Follows `room` from before it is joined. */
-  begin(room: Room): void {
+  /** Whether the person is still to say that they want to come in. */
+  get isPreparing(): boolean {
+    return this.#isPreparing;
+  }
+
+  /** Whether one person is shown large, whoever that is just now. */
+  get isSpeakerView(): boolean {
+    return this.#isSpeakerView;
+  }
+
+  /** Whether the person does not want to see their own picture. */
+  get isSelfHidden(): boolean {
+    return this.#isSelfHidden;
+  }
+
+  /** Whom to show large: whoever is pinned, or in the speaker's view speaks or spoke last. */
+  get featured(): RemoteParticipant | undefined {
+    const { participants = [] } = this.#room ?? {};
+    const find = (id: string | undefined): RemoteParticipant | undefined =>
+      id === undefined ? undefined : participants.find((one) => one.id === id);
+    const pinned = find(this.#pinned);
+    if (pinned !== undefined || !this.#isSpeakerView) return pinned;
+    return this.speaker;
+  }
+
+  /** Who of the others speaks, spoke last, or came first. */
+  get speaker(): RemoteParticipant | undefined {
+    const { participants = [] } = this.#room ?? {};
+    return participants.find(({ id }) => id === this.#lastSpeaker) ?? participants[0];
+  }
+
+  /** Follows `room` from before it is joined; `isPreparing` as {@link Session.isPreparing}. */
+  begin(room: Room, isPreparing: boolean): void {
     this.#room = room;
+    this.#isPreparing = isPreparing;
     this.#listen(room);
     this.#listenToRules(room);
+    this.#update();
+  }
+
+  /** The person wants to come in. */
+  handlePrepared(): void {
+    this.#isPreparing = false;
     this.#update();
   }
 
@@ -118,7 +165,9 @@ export class Session extends Emitter<SessionEvents> {
     this.#raisedHands.clear();
     this.#announcements = [];
     this.#pinned = undefined;
-    this.#areReactionsOpen = false;
+    this.#popup = undefined;
+    this.#isPreparing = false;
+    this.#lastSpeaker = undefined;
     this.#update();
   }
 
@@ -136,8 +185,18 @@ export class Session extends Emitter<SessionEvents> {
     this.#update();
   }
 
-  setReactionsOpen(areOpen: boolean): void {
-    this.#areReactionsOpen = areOpen;
+  setPopup(popup: Popup | undefined): void {
+    this.#popup = popup;
+    this.#update();
+  }
+
+  toggleView(): void {
+    this.#isSpeakerView = !this.#isSpeakerView;
+    this.#update();
+  }
+
+  toggleSelf(): void {
+    this.#isSelfHidden = !this.#isSelfHidden;
     this.#update();
   }
 
@@ -200,7 +259,11 @@ export class Session extends Emitter<SessionEvents> {
       this.#updatePauses(room);
       update();
     });
-    room.on('speakersChanged', update);
+    room.on('speakersChanged', (speakers) => {
+      this.#lastSpeaker =
+        speakers.find((one): one is RemoteParticipant => !one.isLocal)?.id ?? this.#lastSpeaker;
+      update();
+    });
     room.on('qualityChanged', update);
     room.on('pausedChanged', () => {
       this.#updatePauses(room);
@@ -255,7 +318,7 @@ export class Session extends Emitter<SessionEvents> {
     rules.on('lockedChanged', this.#update);
     rules.on('waitingListChanged', this.#update);
     promptByRules(room, this.prompts, {
-      messages: this.messages,
+      messages: () => this.messages,
       nameOf: (id) => this.nameOfId(id),
       showPeople: () => {
         this.#actions.openPanel('people');

@@ -1,11 +1,15 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { GroupMember } from '../e2ee/messages';
 import type { EmergencyInformation } from '../room/participant';
+import type { MicrophoneLevel } from '../media/microphone-level';
 import type { Room } from '../room/room';
 import type { Role } from '../signaling/protocol/Role';
 import './chat';
+import type { Panel } from './controls';
+import './device-picker';
 import './emergency';
-import type { Messages } from './i18n';
+import './level-meter';
+import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 import './people';
 import type { Comparison, PeopleEntry, PersonRequest } from './people';
@@ -24,40 +28,87 @@ export interface SidePanelActions {
   readonly handleEmergency: (event: CustomEvent<EmergencyInformation>) => void;
 }
 
-/** What is open beside the pictures: the chat, or who is here and who may do what. */
+/** What the panel shows besides the session. */
+export interface SidePanelContext {
+  readonly level: MicrophoneLevel;
+  /** What the clinic's own panel is called. */
+  readonly ownPanel: string;
+}
+
+/** What is open beside the pictures: chat, people and powers over them, devices, or what the clinic put there. */
 export function renderSidePanel(
   room: Room,
   session: Session,
   actions: SidePanelActions,
+  { level, ownPanel }: SidePanelContext,
 ): TemplateResult {
   const { messages, panel } = session;
-  return html`<section class="panel" aria-labelledby="panel-title" @keydown=${actions.handleKey}>
+  const title = panelTitle(panel, ownPanel, messages);
+  return html`<section
+    class="panel"
+    part="panel"
+    aria-labelledby="panel-title"
+    @keydown=${actions.handleKey}
+  >
     <header>
-      <h2 id="panel-title">${panel === 'chat' ? messages.chat : messages.people}</h2>
+      <h2 id="panel-title">${title}</h2>
       <button class="close" aria-label=${messages.close} @click=${actions.close}>
         ${icons.close}
       </button>
     </header>
-    ${
-      panel === 'chat'
-        ? html`<quiet-room-chat
-            .messages=${messages}
-            .lines=${session.conversation.lines}
-            ?disabled=${room.group === undefined}
-            @chat-send=${actions.handleChatSend}
-          ></quiet-room-chat>`
-        : html`<div class="people">
-            ${renderSessionControls(room, messages, actions)}<quiet-room-people
-              .messages=${messages}
-              .group=${room.group}
-              .entries=${peopleEntries(room, session)}
-              @compared-change=${actions.handleCompared}
-              @person-request=${actions.handlePersonRequest}
-            ></quiet-room-people
-            >${renderEmergency(room, messages, actions)}
-          </div>`
-    }
+    ${renderContent(room, session, actions, level)}
   </section>`;
+}
+
+function panelTitle(panel: Panel | undefined, ownPanel: string, messages: Messages): string {
+  if (panel === 'own') return ownPanel;
+  return panel === undefined ? '' : messages[panel];
+}
+
+function renderContent(
+  room: Room,
+  session: Session,
+  actions: SidePanelActions,
+  level: MicrophoneLevel,
+): TemplateResult | typeof nothing {
+  const { messages, panel } = session;
+  switch (panel) {
+    case 'chat':
+      return html`<quiet-room-chat
+        .messages=${messages}
+        .lines=${session.conversation.lines}
+        ?disabled=${room.group === undefined}
+        @chat-send=${actions.handleChatSend}
+      ></quiet-room-chat>`;
+    case 'people':
+      return html`<div class="people">
+        ${renderSessionControls(room, messages, actions)}<quiet-room-people
+          .messages=${messages}
+          .group=${room.group}
+          .entries=${peopleEntries(room, session)}
+          @compared-change=${actions.handleCompared}
+          @person-request=${actions.handlePersonRequest}
+        ></quiet-room-people
+        >${renderEmergency(room, messages, actions)}
+      </div>`;
+    case 'devices':
+      return html`<div class="devices">
+        <quiet-room-devices
+          .messages=${messages}
+          .choices=${room.devices}
+          ?allowed=${true}
+        ></quiet-room-devices>
+        <quiet-room-level
+          .messages=${messages}
+          .source=${level}
+          ?active=${room.localParticipant.microphoneEnabled}
+        ></quiet-room-level>
+      </div>`;
+    case 'own':
+      return html`<div class="own"><slot name="panel"></slot></div>`;
+    case undefined:
+      return nothing;
+  }
 }
 
 /** For all but those who lead the session, and those who only observe. */

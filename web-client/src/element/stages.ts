@@ -1,32 +1,86 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { QuietroomErrorCode } from '../error';
+import type { DeviceSource } from '../media/devices';
+import type { MicrophoneLevel } from '../media/microphone-level';
 import type { AudioOnlyReason } from '../room/events';
 import type { Room } from '../room/room';
 import type { Permission } from '../signaling/protocol/Permission';
 import { renderControls, type ControlsActions, type ControlsState } from './controls';
 import { isAtDoor, renderDoor, type DoorActions } from './door';
-import type { Messages } from './i18n';
+import type { Messages } from '../i18n/messages';
+import './green-room';
+import type { JoinRequest } from './green-room';
 import * as icons from './icons';
+import { renderMore, type MoreActions, type MoreState } from './more';
 import { renderNotices } from './notices';
 import { renderPictures } from './pictures';
 import { renderPrompts } from './prompts';
 import type { Session } from './session';
 import { renderSidePanel, type SidePanelActions } from './side-panel';
+import './timer';
 
 /** What is done at each stage of a stay. */
 export interface StageActions {
   readonly door: DoorActions;
   readonly controls: ControlsActions;
+  readonly more: MoreActions;
   readonly panel: SidePanelActions;
+  readonly toggle: (source: DeviceSource) => void;
+  readonly enter: (request: JoinRequest) => void;
   readonly hear: () => void;
   readonly rejoin: () => void;
 }
 
-/** The stage that a stay is at: the door, the room, or the end. */
-export function renderStage(room: Room, session: Session, actions: StageActions): TemplateResult {
+/** What a stage shows that neither the room nor the session knows. */
+export interface StageContext {
+  readonly level: MicrophoneLevel;
+  /** What the person is called by the page or has typed. */
+  readonly name: string;
+  /** What the clinic's own panel is called; absent where there is none. */
+  readonly ownPanel: string | undefined;
+  readonly isSmallWindowOpen: boolean | undefined;
+  readonly isFullScreen: boolean | undefined;
+}
+
+/** The stage that a stay is at: the green room, the door, the room, or the end. */
+export function renderStage(
+  room: Room,
+  session: Session,
+  actions: StageActions,
+  context: StageContext,
+): TemplateResult {
   if (room.state === 'disconnected') return renderEnd(room, session.messages, actions);
-  return isAtDoor(room) ? renderAtDoor(room, session, actions) : renderRoom(room, session, actions);
+  if (session.isPreparing) return renderGreenRoom(room, session, actions, context);
+  return isAtDoor(room)
+    ? renderAtDoor(room, session, actions)
+    : renderRoom(room, session, actions, context);
+}
+
+function renderGreenRoom(
+  room: Room,
+  session: Session,
+  actions: StageActions,
+  { level, name }: StageContext,
+): TemplateResult {
+  const { cameraEnabled, microphoneEnabled } = room.localParticipant;
+  return html`<quiet-room-green-room
+    part="green-room"
+    exportparts="preview, join"
+    .messages=${session.messages}
+    .room=${room}
+    .level=${level}
+    .name=${name}
+    ?camera=${cameraEnabled}
+    ?microphone=${microphoneEnabled}
+    .problems=${session.notices.errors}
+    @device-toggle=${(event: CustomEvent<DeviceSource>) => {
+      actions.toggle(event.detail);
+    }}
+    @join-request=${(event: CustomEvent<JoinRequest>) => {
+      actions.enter(event.detail);
+    }}
+  ></quiet-room-green-room>`;
 }
 
 function renderAtDoor(room: Room, session: Session, { door }: StageActions): TemplateResult {
@@ -34,12 +88,22 @@ function renderAtDoor(room: Room, session: Session, { door }: StageActions): Tem
     <div class="lines" role="status" aria-live="polite">${noticesOf(room, session)}</div>`;
 }
 
-function renderRoom(room: Room, session: Session, actions: StageActions): TemplateResult {
+function renderRoom(
+  room: Room,
+  session: Session,
+  actions: StageActions,
+  context: StageContext,
+): TemplateResult {
   const { messages } = session;
+  const { level, ownPanel = '' } = context;
   return html`
     <div class="main">
       ${renderPictures(room, session)}
-      ${session.panel === undefined ? nothing : renderSidePanel(room, session, actions.panel)}
+      ${
+        session.panel === undefined
+          ? nothing
+          : renderSidePanel(room, session, actions.panel, { level, ownPanel })
+      }
     </div>
     ${
       session.playback.isBlocked
@@ -56,7 +120,14 @@ function renderRoom(room: Room, session: Session, actions: StageActions): Templa
         ({ text }) => html`<p>${text}</p>`,
       )}
     </div>
-    ${renderControls(controlsState(room, session), actions.controls, messages)}
+    ${renderControls(
+      controlsState(room, session, context),
+      actions.controls,
+      messages,
+      session.popup === 'more'
+        ? renderMore(moreState(room, session, context), actions.more, messages)
+        : nothing,
+    )}
   `;
 }
 
@@ -65,7 +136,7 @@ function renderLines(room: Room, session: Session): TemplateResult {
   const { messages } = session;
   const { role, isSharingScreen } = room.localParticipant;
   return html`
-    <div class="lines">
+    <div class="lines" part="lines">
       <div role="status" aria-live="polite">
         <p class="status">${statusText(room, messages)}</p>
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
@@ -82,6 +153,14 @@ function renderLines(room: Room, session: Session): TemplateResult {
       <p class=${room.group === undefined ? 'protection' : 'protection on'}>
         ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
       </p>
+      ${
+        room.timings.connected === undefined
+          ? nothing
+          : html`<quiet-room-timer
+              .messages=${messages}
+              .since=${room.timings.connected}
+            ></quiet-room-timer>`
+      }
     </div>
   `;
 }
@@ -96,7 +175,18 @@ function noticesOf(room: Room, session: Session): TemplateResult[] {
   return renderNotices(session.notices.errors, room.warnings, nameOf, session.messages);
 }
 
-function controlsState(room: Room, session: Session): ControlsState {
+function moreState(room: Room, session: Session, context: StageContext): MoreState {
+  return {
+    isSpeakerView: session.isSpeakerView,
+    isSelfHidden: session.isSelfHidden,
+    isAudioOnly: room.audioOnly === 'chosen',
+    isSmallWindowOpen: context.isSmallWindowOpen,
+    isFullScreen: context.isFullScreen,
+    hasCamera: room.localParticipant.role !== 'observer',
+  };
+}
+
+function controlsState(room: Room, session: Session, { ownPanel }: StageContext): ControlsState {
   const { localParticipant, rules } = room;
   // Before the server has let us in, nothing is known to be forbidden.
   const may = (permission: Permission): boolean =>
@@ -110,8 +200,9 @@ function controlsState(room: Room, session: Session): ControlsState {
     canShareScreen: room.canShareScreen && may('screen'),
     isSharingScreen: localParticipant.isSharingScreen,
     isEncrypted: room.group !== undefined,
-    areReactionsOpen: session.areReactionsOpen,
-    isAudioOnly: room.audioOnly === 'chosen',
+    areReactionsOpen: session.popup === 'reactions',
+    isMoreOpen: session.popup === 'more',
+    ownPanel,
     panel: session.panel,
     unread: session.conversation.unread,
     waiting: rules.waitingList.length,
@@ -139,9 +230,9 @@ function statusText(room: Room, messages: Messages): string {
 function renderEnd(room: Room, messages: Messages, { rejoin }: StageActions): TemplateResult {
   const { error } = room;
   return html`
-    <div class="ended" role="status" aria-live="polite">
+    <div class="ended" part="ended" role="status" aria-live="polite">
       <h2>${endTitle(room, messages)}</h2>
-      <p>${error === undefined ? messages.leftDetail : `${error.message} ${error.mend}`}</p>
+      <p>${error === undefined ? messages.leftDetail : messages.errors[error.code].join(' ')}</p>
       ${
         error !== undefined && FINAL.has(error.code)
           ? nothing

@@ -1,13 +1,21 @@
 import type { QuietroomErrorCode } from '../error';
+import type { BrowserFamily } from '../browser/family';
+import type { Shortcut } from '../element/shortcuts';
+import type { DeviceKind } from '../media/device-choices';
 import type { DeviceSource } from '../media/devices';
 import type { AudioOnlyReason } from '../room/events';
 import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
-import type { PersonAction } from './powers';
-import type { REACTIONS } from './reactions';
+import type { PersonAction } from '../element/powers';
+import type { REACTIONS } from '../element/reactions';
 
-/** Every text of the element, so that a language is one object. */
+/** Every text of the element, so that a language is one object; see {@link addLanguage}. */
 export interface Messages {
+  /** Which language this is (BCP 47), such as `pt` or `pt-BR`. */
+  readonly language: string;
+  readonly direction: 'ltr' | 'rtl';
+  /** What went wrong and what can be done about it, in a sentence each. */
+  readonly errors: Record<QuietroomErrorCode, readonly [message: string, mend: string]>;
   readonly you: string;
   readonly youNamed: (name: string) => string;
   /** Somebody in the group whom the server does not show. */
@@ -153,195 +161,58 @@ export interface Messages {
   readonly emergencyOf: (name: string) => string;
   readonly observes: string;
   readonly observing: string;
+  /** Before the session: the person looks and listens whether all is well. */
+  readonly greenRoom: string;
+  readonly onlyYouSee: string;
+  /** While the browser puts its question. */
+  readonly askingForDevices: string;
+  readonly openingDevices: string;
+  readonly cameraIsOff: string;
+  readonly yourName: string;
+  readonly whoSeesName: string;
+  readonly join: string;
+  readonly joinWithoutCamera: string;
+  readonly devices: string;
+  readonly deviceKinds: Record<DeviceKind, string>;
+  /** The device that the computer's settings choose. */
+  readonly defaultDevice: string;
+  /** A device that the browser does not name. */
+  readonly unnamedDevice: (kind: string, number: number) => string;
+  readonly saySomething: string;
+  readonly heard: string;
+  readonly testSpeaker: string;
+  readonly speakerTested: string;
+  /** How to allow what was refused. */
+  readonly permissionHelp: string;
+  /** One step each. */
+  readonly permissionSteps: Record<BrowserFamily, readonly string[]>;
+  /** The button of what is done less often, and what is behind it. */
+  readonly more: string;
+  readonly showSpeaker: string;
+  readonly showAll: string;
+  readonly hideSelf: string;
+  readonly showSelf: string;
+  readonly smallWindow: string;
+  readonly closeSmallWindow: string;
+  readonly fullScreen: string;
+  readonly leaveFullScreen: string;
+  readonly shortcuts: string;
+  readonly shortcutsAdvice: string;
+  readonly shortcutsOn: string;
+  readonly shortcutNames: Record<Shortcut, string>;
+  /** What the clinic shows beside the pictures, if it gives it no name. */
+  readonly ownPanel: string;
+  /** Before the time since the person came in. */
+  readonly timer: string;
+  /** The microphone is on and gives nothing. */
+  readonly cannotHearYou: string;
+  readonly chooseDevice: string;
+  /** A device is on, and the computer or another program keeps it from giving anything. */
+  readonly stalled: Record<DeviceSource, string>;
+  /** A device was unplugged and another one is used; `label` is empty if it has no name. */
+  readonly microphoneReplaced: (label: string) => string;
+  /** Said to whoever comes back to the page, of what was on meanwhile. */
+  readonly wasInBackground: (microphone: boolean, camera: boolean) => string;
   /** Ends that are neither the person's own wish nor a failure. */
   readonly endings: Partial<Record<QuietroomErrorCode, string>>;
 }
-
-const DEVICES: Record<DeviceSource, string> = { microphone: 'microphone', camera: 'camera' };
-
-const ROLES: Record<Role, string> = {
-  host: 'Therapist',
-  'co-host': 'Co-therapist',
-  client: 'Participant',
-  observer: 'Observer',
-  interpreter: 'Interpreter',
-};
-
-const CAUSES: Record<QualityCause, string> = {
-  'uplink-loss': 'much of what it sends is lost',
-  'downlink-loss': 'much of what it receives is lost',
-  delay: 'long delay',
-  'slow-downlink': 'too slow for all video',
-  'slow-uplink': 'too slow to send video',
-};
-
-/** English. */
-export const english: Messages = {
-  you: 'You',
-  youNamed: (name) => `${name} (you)`,
-  unknown: 'Somebody who is not shown',
-  participant: (role, number) => (number === undefined ? ROLES[role] : `${ROLES[role]} ${number}`),
-  toldApart: (name, who) => `${name} (${who})`,
-  roleUnknown: 'Role not known',
-  roleNotConfirmed: (role) => `${role} (not confirmed)`,
-  warnings: {
-    'sender-mismatch': (name) =>
-      `Sound or pictures that came as those of ${name} were not of the person whom the server named, and are hidden. If it does not end, leave the room and tell the clinic.`,
-    undecryptable: (name) =>
-      `What comes from ${name} cannot be decrypted, and is not shown. If it does not end, join again.`,
-    'role-mismatch': (name) =>
-      `${name} says to have another role than the server says. Ask who it is, and tell the clinic.`,
-    'key-changed': (name) =>
-      `The key of ${name} has changed, so it may be somebody else now. Compare the safety code, or leave the room and tell the clinic.`,
-  },
-  hiddenMember:
-    'Somebody who is not shown can see and hear the session. Look at the list of people; if nobody knows who it is, leave the room and tell the clinic.',
-  unsent:
-    'Your sound or picture cannot be encrypted and is not sent. If it does not end, join again.',
-  tile: (name, microphone, camera) =>
-    `${name}: microphone ${microphone ? 'on' : 'off'}, camera ${camera ? 'on' : 'off'}`,
-  microphoneOff: 'Microphone off',
-  quality: (level, cause) =>
-    `${level === 'weak' ? 'Weak' : 'Poor'} connection${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
-  videoPaused: 'Video paused: your connection is slow',
-  videoPausedThere: 'Video paused: their connection is slow',
-  cameraPaused: 'Your camera is paused: your connection is slow',
-  cameraPausedNotice:
-    'Your camera is paused: your connection is slow. The others hear you. It comes back by itself.',
-  audioOnly: {
-    'slow-connection': 'Audio only: your connection is slow. Video comes back by itself.',
-    chosen: 'Audio only: you have turned video off. Nothing of it is sent to you.',
-  },
-  hidePictures: 'Audio only',
-  showPictures: 'Show video',
-  pin: (name) => `Show ${name} large`,
-  somePaused: 'Some video is paused: your connection is slow. Sound goes on.',
-  nonePaused: 'All video is back.',
-  handRaised: 'Hand raised',
-  hidden: 'Hidden: it was not this person',
-  everyone: 'Everyone in the room',
-  controls: 'Controls',
-  mute: 'Mute',
-  unmute: 'Unmute',
-  stopCamera: 'Stop camera',
-  startCamera: 'Start camera',
-  raiseHand: 'Raise hand',
-  lowerHand: 'Lower hand',
-  shareScreen: 'Share screen',
-  stopSharing: 'Stop sharing',
-  sharing: 'Everyone sees your screen.',
-  screenOf: (name) => `Screen of ${name}`,
-  sharedScreens: 'Shared screens',
-  react: 'React',
-  reactions: {
-    '👍': 'Thumbs up',
-    '👏': 'Applause',
-    '❤️': 'Heart',
-    '😂': 'Laughing',
-    '😮': 'Surprised',
-    '🙏': 'Thank you',
-  },
-  reacted: (name, reaction) => `${name}: ${reaction}`,
-  raisedHand: (name) => `${name} raised a hand.`,
-  people: 'People',
-  peopleWaiting: (count) => `People, ${count} waiting`,
-  chat: 'Chat',
-  chatUnread: (count) => `Chat, ${count === 1 ? 'one new message' : `${count} new messages`}`,
-  chatEmpty:
-    'Nothing was written yet. Only the people in the room can read what you write, and nothing is kept after the session.',
-  chatWrite: 'Write to everyone',
-  chatSend: 'Send',
-  wrote: (name, text) => `${name} wrote: ${text}`,
-  close: 'Close',
-  leave: 'Leave',
-  joinAgain: 'Join again',
-  tapToHear: 'Tap to hear the others',
-  connecting: 'Connecting…',
-  reconnecting: 'The connection was interrupted. Reconnecting…',
-  notYetEncrypted: 'Setting up encryption…',
-  encrypted: 'End-to-end encrypted',
-  safetyCode: 'Safety code',
-  safetyAdvice:
-    'Read the code to one another. If it is the same for everyone, nobody but the people in this list can see or hear the session. It changes when somebody comes or leaves.',
-  compared: 'Compared',
-  comparedWith: (name) => `The code was compared with ${name}`,
-  alone: 'Nobody else is here yet.',
-  others: (count) => (count === 1 ? 'One other person is here.' : `${count} others are here.`),
-  left: 'You have left',
-  leftDetail: 'Your microphone and camera are off.',
-  failed: 'The session was interrupted',
-  notJoined: 'You could not join',
-  waitingRoom: 'Waiting room',
-  awaitingAdmission: 'The therapist will let you in.',
-  hostAbsent: 'The therapist is not here yet. You can wait on this page.',
-  waitingAdvice: 'Nobody sees or hears you yet. Only you see this picture.',
-  consentTitle: 'Before you come in',
-  consentVersion: (version) => `Version ${version}`,
-  consentAdvice:
-    'Nobody sees or hears you before you agree. That you agreed, and when, is recorded.',
-  agree: 'I agree',
-  disagree: 'I do not agree',
-  session: 'Session',
-  somebodyWaits: (count, name) =>
-    count === 1
-      ? `${name === '' ? 'Somebody' : name} is waiting to be let in.`
-      : `${count} people are waiting to be let in.`,
-  showWaiting: 'Show',
-  admit: 'Let in',
-  admitPerson: (name) => `Let in ${name}`,
-  admitAll: 'Let all in',
-  refuse: 'Refuse',
-  refusePerson: (name) => `Refuse ${name}`,
-  tellWaiting: 'Write to those who wait',
-  toldWaiting: 'Sent.',
-  noted: (name, text) => `${name === '' ? ROLES.host : name}: ${text}`,
-  lock: 'Lock the room',
-  unlock: 'Unlock the room',
-  locked: 'The room is locked: nobody new can come in.',
-  muteAll: 'Mute all',
-  endForAll: 'End for all',
-  endTitle: 'End the session for all?',
-  endText: 'Everybody leaves at once, and nobody can come back to this session.',
-  actionsOn: (name) => `What you can do about ${name}`,
-  actions: {
-    'mute-microphone': 'Mute',
-    'ask-microphone': 'Ask to unmute',
-    'mute-camera': 'Stop camera',
-    'ask-camera': 'Ask for camera',
-    'stop-share': 'Stop sharing',
-    remove: 'Remove',
-  },
-  remove: 'Remove',
-  removeTitle: (name) => `Remove ${name}?`,
-  removeText: 'This person leaves at once, and cannot come back with the same link.',
-  cancel: 'Cancel',
-  understood: 'OK',
-  notNow: 'Not now',
-  asked: (name, source) => `${name} asks you to turn on your ${DEVICES[source]}.`,
-  turnOn: { microphone: 'Unmute', camera: 'Start camera' },
-  mutedBy: (name, source) => `${name} turned off your ${DEVICES[source]}.`,
-  shareStoppedBy: (name) => `${name} ended the sharing of your screen.`,
-  sessionEnding: (minutes) =>
-    `The session ends for all in ${minutes === 1 ? 'one minute' : `${minutes} minutes`}.`,
-  inactivity: (seconds) =>
-    `Are you still here? Otherwise you will be logged off in ${seconds} seconds.`,
-  stillHere: 'I’m still here',
-  hosting: 'The therapist is not here. You lead the session until the therapist is back.',
-  emergency: 'In an emergency',
-  emergencyAdvice:
-    'Tell the therapist where you are and whom to call. It is encrypted for the therapist: nobody else in the session can read it.',
-  emergencyPlace: 'Where I am',
-  emergencyContact: 'Whom to call',
-  emergencyTell: 'Tell the therapist',
-  emergencyTold: 'Sent. A therapist who comes later gets it too.',
-  emergencyWhere: 'Where this person is',
-  emergencyOf: (name) => `In an emergency: ${name}`,
-  observes: 'Observer',
-  observing: 'You observe: the others see that you are here, and neither see nor hear you.',
-  endings: {
-    'session-ended': 'The session is over',
-    removed: 'You were removed from the session',
-    refused: 'You were not let in',
-    inactive: 'You were logged off',
-  },
-};

@@ -6,8 +6,9 @@ import type { Page } from 'playwright-core';
 
 /** The element's own width, by what it is called. */
 export const SIZES = {
-  phone: { width: 360, height: 740 },
-  desktop: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844 },
+  tablet: { width: 820, height: 1180 },
+  desktop: { width: 1440, height: 900 },
 } as const;
 
 /** What axe-core finds wrong with the page: rule and place. */
@@ -27,8 +28,12 @@ export async function violations(page: Page): Promise<string[]> {
 /** What reaches out of the page to the side, or of its own button. */
 export function overflowing(page: Page): Promise<string[]> {
   return page.evaluate(() => {
-    const root = document.querySelector('quiet-room')?.renderRoot;
-    const wide = [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].filter((element) => {
+    const within = (root: ParentNode | null | undefined): HTMLElement[] =>
+      [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].flatMap((element) => [
+        element,
+        ...within(element.shadowRoot),
+      ]);
+    const wide = within(document.querySelector('quiet-room')?.renderRoot).filter((element) => {
       const { right, left, width } = element.getBoundingClientRect();
       const isOutside = right > innerWidth + 1 || left < -1;
       const isCut = element.matches('button') && element.scrollWidth > element.clientWidth + 1;
@@ -41,9 +46,17 @@ export function overflowing(page: Page): Promise<string[]> {
 /** Puts a picture of the page into the folder that `QUIETROOM_SCREENSHOTS` names, if it does. */
 export async function picture(page: Page, name: string): Promise<void> {
   // The layout follows the size in another frame, and the picture the layout.
-  await page.waitForTimeout(300);
+  await page.evaluate(async () => {
+    for (let frame = 0; frame < 3; frame++) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+    for (const animation of document.getAnimations()) animation.finish();
+  });
   const folder = process.env['QUIETROOM_SCREENSHOTS'];
-  if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`) });
+  if (folder === undefined) return;
+  // Larger pictures take a while to come.
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 interface Axe {

@@ -133,12 +133,16 @@ describe('three people with names', () => {
     await page.keyboard.press('Enter');
     await page.locator('li.pinned').waitFor({ state: 'detached' });
 
-    await page.locator('.audio-only-toggle').focus();
-    await page.keyboard.press('Enter');
+    const toggleAudioOnly = async (): Promise<void> => {
+      await page.locator('.more-toggle').click();
+      await page.locator('.more .audio-only-toggle').focus();
+      await page.keyboard.press('Enter');
+    };
+    await toggleAudioOnly();
     await page.locator('p.audio-only').waitFor();
     await page.locator('[data-participant][has-picture]').first().waitFor({ state: 'detached' });
     await nothingIsInTheWay('audio-only');
-    await page.keyboard.press('Enter');
+    await toggleAudioOnly();
     await expect.poll(() => page.locator('[data-participant][has-picture]').count()).toBe(2);
   });
 

@@ -87,7 +87,7 @@ export class HostileServer {
 
   /** The page's link, with the name that the person gave. */
   link(token: string, name: string): string {
-    return `${this.origin}/#${new URLSearchParams({ token, name }).toString()}`;
+    return `${this.origin}/#${new URLSearchParams({ token, name, 'green-room': 'skip' }).toString()}`;
   }
 
   /** Resolves when it is done; rejects with the server's reason when it cannot be. */

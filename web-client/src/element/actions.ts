@@ -1,0 +1,157 @@
+import { toQuietroomError } from '../error';
+import type { DeviceSource } from '../media/devices';
+import type { Room } from '../room/room';
+import type { Panel } from './controls';
+import type { JoinRequest } from './green-room';
+import type { PersonRequest } from './people';
+import type { Popup, Session } from './session';
+import type { PowerRequest } from './session-controls';
+import type { StageActions } from './stages';
+
+/** What actions need of the element. */
+export interface ActionContext {
+  readonly session: () => Session;
+  readonly toggle: (source: DeviceSource) => void;
+  /** Tells the person if `change` fails, in place of what was told about `subject`. */
+  readonly attempt: (subject: string, change: Promise<void>) => void;
+  readonly enter: (request: JoinRequest) => void;
+  readonly rejoin: () => void;
+  readonly openPanel: (panel: Panel | undefined) => void;
+  readonly openPopup: (popup: Popup) => void;
+  readonly closePopup: () => void;
+  /** Gives the keyboard to what `selector` finds once it is there. */
+  readonly focus: (selector: string) => void;
+  readonly update: () => void;
+  readonly toggleSmallWindow: () => void;
+  readonly toggleFullScreen: () => void;
+  readonly showShortcuts: () => void;
+  readonly actOnPerson: (room: Room, request: PersonRequest) => void;
+  readonly actOnSession: (room: Room, request: PowerRequest) => void;
+}
+
+/** What every button of the room does. */
+export function roomActions(context: ActionContext): StageActions {
+  const session = (): Session => context.session();
+  const room = (): Room | undefined => session().room;
+  const togglePopup = (popup: Popup): void => {
+    if (session().popup === popup) context.closePopup();
+    else context.openPopup(popup);
+  };
+  /** What is behind "More" closes with the press. */
+  const andClose =
+    (act: () => void): (() => void) =>
+    () => {
+      if (session().popup === 'more') context.closePopup();
+      act();
+    };
+
+  const controls: StageActions['controls'] = {
+    toggleMicrophone: () => {
+      context.toggle('microphone');
+    },
+    toggleCamera: () => {
+      context.toggle('camera');
+    },
+    toggleScreen: () => {
+      const present = room();
+      if (present === undefined) return;
+      context.attempt(
+        'screen',
+        present.localParticipant.isSharingScreen
+          ? present.stopScreenShare()
+          : present.shareScreen(),
+      );
+    },
+    toggleHand: () => {
+      const present = room();
+      present?.setHandRaised(!present.localParticipant.handRaised);
+    },
+    toggleReactions: () => {
+      togglePopup('reactions');
+    },
+    toggleMore: () => {
+      togglePopup('more');
+    },
+    react: (reaction) => {
+      room()?.react(reaction);
+      context.closePopup();
+    },
+    togglePanel: (panel) => {
+      context.openPanel(session().panel === panel ? undefined : panel);
+    },
+    leave: () => {
+      room()?.leave();
+      context.focus('.rejoin');
+    },
+  };
+
+  return {
+    controls,
+    toggle: context.toggle,
+    enter: context.enter,
+    more: {
+      toggleView: andClose(() => {
+        session().toggleView();
+      }),
+      toggleSelf: andClose(() => {
+        session().toggleSelf();
+      }),
+      toggleAudioOnly: andClose(() => {
+        const present = room();
+        present?.setAudioOnly(present.audioOnly !== 'chosen');
+      }),
+      toggleSmallWindow: andClose(context.toggleSmallWindow),
+      toggleFullScreen: andClose(context.toggleFullScreen),
+      showDevices: andClose(() => {
+        context.openPanel('devices');
+      }),
+      showShortcuts: andClose(context.showShortcuts),
+    },
+    door: {
+      toggleMicrophone: controls.toggleMicrophone,
+      toggleCamera: controls.toggleCamera,
+      accept: () => {
+        room()?.rules.acceptConsent();
+      },
+      leave: controls.leave,
+    },
+    panel: {
+      close: () => {
+        context.openPanel(undefined);
+      },
+      handleKey: (event) => {
+        if (event.key !== 'Escape') return;
+        event.stopPropagation();
+        context.openPanel(undefined);
+      },
+      handleChatSend: (event) => {
+        try {
+          room()?.sendChat(event.detail);
+        } catch (reason) {
+          event.preventDefault();
+          session().notices.note(toQuietroomError(reason, 'text-too-long'));
+        }
+      },
+      handleCompared: ({ detail }) => {
+        session().setCompared(detail);
+      },
+      handlePersonRequest: ({ detail }) => {
+        const present = room();
+        if (present !== undefined) context.actOnPerson(present, detail);
+      },
+      handlePowerRequest: ({ detail }) => {
+        const present = room();
+        if (present !== undefined) context.actOnSession(present, detail);
+      },
+      handleEmergency: ({ detail }) => {
+        room()?.setEmergencyInformation(detail);
+        context.update();
+      },
+    },
+    hear: () => {
+      void session().playback.resume();
+      context.focus('.microphone');
+    },
+    rejoin: context.rejoin,
+  };
+}

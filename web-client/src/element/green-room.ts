@@ -1,0 +1,207 @@
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { browserFamily } from '../browser/family';
+import type { QuietroomError } from '../error';
+import type { Messages } from '../i18n/messages';
+import type { DeviceSource } from '../media/devices';
+import type { MicrophoneLevel } from '../media/microphone-level';
+import type { Room } from '../room/room';
+import { renderCamera, renderMicrophone } from './controls';
+import './device-picker';
+import './level-meter';
+import { buttonStyles } from './styles/buttons';
+import { controlsStyles } from './styles/controls';
+import { greenRoomStyles } from './styles/green-room';
+import './tile';
+
+/** How somebody wants to come in. */
+export interface JoinRequest {
+  /** May be empty. */
+  readonly name: string;
+  /** Whether to come in with the camera as it is; else it goes off. */
+  readonly camera: boolean;
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    'join-request': CustomEvent<JoinRequest>;
+    'device-toggle': CustomEvent<DeviceSource>;
+  }
+}
+
+/** Before the session: whether camera, microphone and loudspeaker work, and what to be called. */
+export class GreenRoomElement extends LitElement {
+  static override readonly properties = {
+    messages: { attribute: false },
+    room: { attribute: false },
+    level: { attribute: false },
+    name: {},
+    camera: { type: Boolean },
+    microphone: { type: Boolean },
+    problems: { attribute: false },
+    isSlow: { state: true },
+  };
+
+  declare messages: Messages;
+  declare room: Room;
+  declare level: MicrophoneLevel;
+  /** What the page says that the person is called. */
+  declare name: string;
+  declare camera: boolean;
+  declare microphone: boolean;
+  /** What is wrong with devices. */
+  declare problems: readonly QuietroomError[];
+  /** The devices take long to open: most likely the browser waits for an answer. */
+  declare isSlow: boolean;
+  /** What was turned off by a press is not awaited. */
+  #isCameraWanted = true;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    super();
+    this.name = '';
+    this.camera = false;
+    this.microphone = false;
+    this.problems = [];
+    this.isSlow = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#timer = setTimeout(() => {
+      this.isSlow = true;
+    }, SLOW);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#timer);
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('camera') && this.camera) this.#isCameraWanted = true;
+  }
+
+  protected override render(): TemplateResult {
+    const { messages, camera, microphone } = this;
+    return html`
+      <div class="green-room">
+        <h2 id="title" tabindex="-1">${messages.greenRoom}</h2>
+        <section class="preview" part="preview" aria-labelledby="title">
+          <quiet-room-tile
+            mirrored
+            data-local
+            .messages=${messages}
+            .label=${this.#givenName === '' ? messages.you : this.#givenName}
+            .track=${this.room.localParticipant.videoTrack}
+            .camera=${camera}
+            .microphone=${microphone}
+          ></quiet-room-tile>
+          <p class="state" role="status">${this.#stateText}</p>
+          <div class="controls" role="group" aria-label=${messages.controls}>
+            ${renderMicrophone(microphone, this.#toggle('microphone'), messages)}
+            ${renderCamera(camera, this.#toggle('camera'), messages)}
+          </div>
+          <quiet-room-level
+            .messages=${messages}
+            .source=${this.level}
+            ?active=${microphone}
+          ></quiet-room-level>
+        </section>
+        <div class="problems" role="alert">
+          ${this.problems.map(({ code }) => html`<p>${this.#problemText(code)}</p>`)}
+          ${this.problems.some(({ code }) => code.endsWith('-refused')) ? this.#renderHelp() : nothing}
+        </div>
+        <form @submit=${this.#handleSubmit}>
+          <label for="name">${messages.yourName}</label>
+          <input
+            id="name"
+            maxlength=${MAX_NAME_LENGTH}
+            autocomplete="name"
+            dir="auto"
+            aria-describedby="who"
+            .value=${this.name}
+            @input=${() => {
+              this.requestUpdate();
+            }}
+          />
+          <p id="who">${messages.whoSeesName}</p>
+          <div class="answers">
+            <button class="primary join" part="join" type="submit">${messages.join}</button>
+            ${
+              camera
+                ? html`<button class="without-camera" type="button" @click=${this.#handleWithout}>
+                    ${messages.joinWithoutCamera}
+                  </button>`
+                : nothing
+            }
+          </div>
+        </form>
+        <section class="devices" aria-labelledby="devices">
+          <h3 id="devices">${messages.devices}</h3>
+          <quiet-room-devices
+            .messages=${messages}
+            .choices=${this.room.devices}
+            ?allowed=${camera || microphone}
+          ></quiet-room-devices>
+        </section>
+      </div>
+    `;
+  }
+
+  #renderHelp(): TemplateResult {
+    const { messages } = this;
+    return html`<p class="help">${messages.permissionHelp}</p>
+      <ol>
+        ${messages.permissionSteps[browserFamily(navigator)].map((step) => html`<li>${step}</li>`)}
+      </ol>`;
+  }
+
+  #problemText(code: QuietroomError['code']): string {
+    const [message, mend] = this.messages.errors[code];
+    // Its mend stands below, in steps.
+    return code.endsWith('-refused') ? message : `${message} ${mend}`;
+  }
+
+  get #stateText(): string {
+    const { messages, problems } = this;
+    if (this.camera) return messages.onlyYouSee;
+    const isRefused = problems.some(({ code }) => code.startsWith('camera-'));
+    if (!this.#isCameraWanted || isRefused) return messages.cameraIsOff;
+    return this.isSlow ? messages.askingForDevices : messages.openingDevices;
+  }
+
+  get #givenName(): string {
+    const input = this.renderRoot.querySelector<HTMLInputElement>('#name');
+    return (input?.value ?? this.name).trim();
+  }
+
+  #toggle(source: DeviceSource): () => void {
+    return () => {
+      if (source === 'camera') this.#isCameraWanted = !this.camera;
+      this.dispatchEvent(new CustomEvent('device-toggle', { detail: source }));
+    };
+  }
+
+  readonly #handleSubmit = (event: Event): void => {
+    event.preventDefault();
+    this.#join(true);
+  };
+
+  readonly #handleWithout = (): void => {
+    this.#join(false);
+  };
+
+  #join(camera: boolean): void {
+    const detail: JoinRequest = { name: this.#givenName, camera };
+    this.dispatchEvent(new CustomEvent('join-request', { detail }));
+  }
+
+  static override readonly styles = [buttonStyles, controlsStyles, greenRoomStyles];
+}
+
+/** As {@link Room.join} takes it. */
+const MAX_NAME_LENGTH = 80;
+/** In ms. */
+const SLOW = 800;
+
+customElements.define('quiet-room-green-room', GreenRoomElement);

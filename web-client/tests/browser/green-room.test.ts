@@ -1,0 +1,219 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import { overflowing, picture, SIZES, violations } from './appearance';
+import { Gathering } from './gathering';
+import { type Participant, RED } from './participant';
+import { portrait } from './picture';
+
+const SITTER = {
+  ...RED,
+  painter: portrait({
+    wall: [122, 134, 112],
+    light: [236, 226, 204],
+    clothes: [156, 104, 90],
+    skin: [146, 98, 74],
+    hair: [44, 34, 32],
+    hairLength: 0.34,
+  }),
+};
+
+const gathering = Gathering.byTokens();
+let red: Participant;
+let page: Page;
+
+beforeAll(async () => {
+  [red] = (await gathering.start([SITTER], { width: 1280, height: 720, frames: 8 })) as [
+    Participant,
+  ];
+  page = red.page;
+  await page.addInitScript(measurePaint);
+});
+
+beforeEach(() => {
+  gathering.explainFailure();
+});
+
+afterAll(async () => {
+  await gathering.close();
+});
+
+/** Where the person sees the green room first. */
+async function link(more = ''): Promise<string> {
+  const { server } = gathering;
+  return `${server.origin}/#token=${await server.token('green')}${more}`;
+}
+
+/** A page of its own each time: a fragment alone loads none. */
+async function visit(address: string): Promise<void> {
+  await page.goto('about:blank');
+  await page.goto(address);
+}
+
+async function nothingIsInTheWay(name: string): Promise<void> {
+  await picture(page, `green-room-${name}`);
+  expect(await violations(page)).toEqual([]);
+  expect(await overflowing(page)).toEqual([]);
+}
+
+test('it is there within a second on a slow computer, and nothing moves', async () => {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  // The first visit fills the browser's caches, as a browser that has seen any page has them.
+  const seen: { paint: number; shift: number }[] = [];
+  for (let time = 0; time < 3; time++) {
+    await visit(await link());
+    await page.locator('quiet-room-tile[has-picture]').waitFor();
+    await page.waitForTimeout(300);
+    seen.push(await page.evaluate(() => window.paint));
+  }
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+  await devtools.detach();
+
+  console.log(
+    `green room, processor slowed down 4 times: first paint ${seen.map(({ paint }) => Math.round(paint)).join(', ')} ms, layout shift ${seen.map(({ shift }) => shift.toFixed(3)).join(', ')}`,
+  );
+  expect(Math.min(...seen.map(({ paint }) => paint))).toBeLessThan(1000);
+  expect(Math.max(...seen.map(({ shift }) => shift))).toBeLessThan(0.1);
+});
+
+test('the bar moves with the voice, and a chosen microphone is there at the next visit', async () => {
+  await visit(await link());
+  await page.locator('quiet-room-tile[has-picture]').waitFor();
+  const select = page.locator('select#microphone');
+  await select.locator('option', { hasText: 'Input 2' }).waitFor({ state: 'attached' });
+  const heard = page.locator('quiet-room-level', { hasText: 'Your microphone works' });
+  // A browser plays nothing to a page that nobody has touched.
+  await page.locator('quiet-room-green-room h2').click();
+  await heard.waitFor();
+
+  await select.selectOption({ label: await optionWith('Input 2') });
+  const chosen = await select.inputValue();
+  await expect.poll(openMicrophone).toBe(chosen);
+  await visit(await link());
+  await page.locator('quiet-room-tile[has-picture]').waitFor();
+
+  await expect.poll(() => select.inputValue()).toBe(chosen);
+  expect(await openMicrophone()).toBe(chosen);
+  await select.selectOption('');
+});
+
+test('the loudspeaker can be tried, by a press', async () => {
+  await page.locator('.chime').click();
+
+  await page.locator('quiet-room-devices', { hasText: 'three tones' }).waitFor();
+});
+
+test.each(['phone', 'tablet', 'desktop'] as const)(
+  'on a %s nothing is in the way',
+  async (name) => {
+    await page.setViewportSize(SIZES[name]);
+    await nothingIsInTheWay(name);
+  },
+);
+
+test('at 200 % of a narrow window, in Spanish, it can be read by scrolling down', async () => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  await visit(await link('&lang=es'));
+  await page.getByRole('button', { name: 'Entrar sin cámara' }).waitFor();
+  await nothingIsInTheWay('spanish');
+});
+
+test('by keyboard, with a name and without a camera, one comes in', async () => {
+  await page.setViewportSize(SIZES.desktop);
+  await visit(await link('&name=Dr.%20Ada'));
+  const without = page.getByRole('button', { name: 'Join without camera' });
+  await without.waitFor();
+  await page.locator('#name').focus();
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.type('Ada');
+  await without.focus();
+  await page.keyboard.press('Enter');
+
+  await page.locator('.status', { hasText: 'Nobody else' }).waitFor();
+  const { name, camera, microphone } = await page.evaluate(() => {
+    const { name, cameraEnabled, microphoneEnabled } =
+      document.querySelector('quiet-room')!.room!.localParticipant;
+    return { name, camera: cameraEnabled, microphone: microphoneEnabled };
+  });
+  expect({ name, camera, microphone }).toEqual({ name: 'Ada', camera: false, microphone: true });
+  const focused = await page.evaluate(
+    () => document.querySelector('quiet-room')?.shadowRoot?.activeElement?.className,
+  );
+  expect(focused).toBe('microphone');
+
+  await page.locator('button.leave').click();
+  await page.locator('.rejoin').click();
+  await page.locator('.status', { hasText: 'Nobody else' }).waitFor();
+  expect(
+    await page.evaluate(
+      () => document.querySelector('quiet-room')!.room!.localParticipant.cameraEnabled,
+    ),
+  ).toBe(false);
+});
+
+test('who refused the devices is told how to allow them, and may come in without', async () => {
+  page = await red.newPage();
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () =>
+      Promise.reject(new DOMException('Permission denied', 'NotAllowedError'));
+  });
+  for (const size of ['phone', 'desktop'] as const) {
+    await page.setViewportSize(SIZES[size]);
+    await visit(await link());
+    await page.getByText('Turn on “Camera” and “Microphone”.').waitFor();
+    await nothingIsInTheWay(`refused-${size}`);
+  }
+  expect(await page.getByRole('button', { name: 'Join without camera' }).count()).toBe(0);
+
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+
+  await page.locator('.status', { hasText: 'here' }).waitFor();
+});
+
+async function optionWith(text: string): Promise<string> {
+  const label = await page.locator('select#microphone option', { hasText: text }).textContent();
+  return label?.trim() ?? '';
+}
+
+function openMicrophone(): Promise<string | undefined> {
+  return page.evaluate(
+    () =>
+      document
+        .querySelector('quiet-room')
+        ?.room?.localParticipant.audioTrack?.mediaStreamTrack.getSettings().deviceId,
+  );
+}
+
+declare global {
+  interface Window {
+    /** When the green room was painted first, in ms since the page was asked for, and how much has moved. */
+    paint: { paint: number; shift: number };
+  }
+}
+
+/** Runs in the page before its own scripts. */
+function measurePaint(): void {
+  window.paint = { paint: Infinity, shift: 0 };
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      window.paint.shift += (entry as PerformanceEntry & { value: number }).value;
+    }
+  }).observe({ type: 'layout-shift', buffered: true });
+  const look = (): void => {
+    const green = document
+      .querySelector('quiet-room')
+      ?.shadowRoot?.querySelector('quiet-room-green-room');
+    if (green?.shadowRoot?.querySelector('.join') == null) {
+      requestAnimationFrame(look);
+      return;
+    }
+    // What this frame has is on screen when the next task after it runs.
+    requestAnimationFrame(() => {
+      setTimeout(() => {
+        window.paint.paint = performance.now();
+      });
+    });
+  };
+  requestAnimationFrame(look);
+}

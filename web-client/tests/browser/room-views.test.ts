@@ -1,0 +1,300 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+
+import type { QuietRoomElement, RemoteParticipant } from '../../src/index';
+import { overflowing, picture, SIZES, violations } from './appearance';
+import { Gathering } from './gathering';
+import { BLUE, type Participant, RED } from './participant';
+
+const gathering = Gathering.byTokens();
+let red: Participant;
+let blue: Participant;
+let page: Page;
+
+beforeAll(async () => {
+  [red, blue] = (await gathering.start([RED, BLUE])) as [Participant, Participant];
+  page = red.page;
+  for (const [index, participant] of [red, blue].entries()) {
+    const token = await gathering.server.token('views', index === 0 ? 'host' : 'client');
+    const name = index === 0 ? 'Dr. Ada Okafor' : 'Ben';
+    await participant.open(`${gathering.server.link(token)}&name=${encodeURIComponent(name)}`);
+  }
+  await Promise.all([red.meets(1), blue.meets(1)]);
+});
+
+beforeEach(() => {
+  gathering.explainFailure();
+});
+
+afterAll(async () => {
+  await gathering.close();
+});
+
+async function nothingIsInTheWay(name: string): Promise<void> {
+  await picture(page, `room-${name}`);
+  expect(await violations(page)).toEqual([]);
+  expect(await overflowing(page)).toEqual([]);
+}
+
+/** Opens "More" and presses what is called so. */
+async function chooseMore(name: string): Promise<void> {
+  await page.locator('.more-toggle').click();
+  await page.locator('.more').getByRole('button', { name }).click();
+}
+
+test('who speaks is shown large, and the own picture hidden, by a key each', async () => {
+  await page.locator('.controls .microphone').focus();
+  await page.keyboard.press('l');
+  await page.locator('li.pinned quiet-room-tile[data-participant]').waitFor();
+  await page.keyboard.press('s');
+  await page.locator('.grid [data-local]').waitFor({ state: 'detached' });
+  const box = await page.locator('li.pinned').boundingBox();
+  const grid = await page.locator('.grid').boundingBox();
+  expect(box?.width).toBeCloseTo(grid?.width ?? 0, 0);
+  await nothingIsInTheWay('speaker');
+
+  await page.keyboard.press('s');
+  await page.keyboard.press('l');
+  await page.locator('.grid [data-local]').waitFor();
+  expect(await page.locator('li.pinned').count()).toBe(0);
+});
+
+test('the keys are told on a sheet, and can be turned off for good', async () => {
+  const isMuted = (): Promise<boolean> =>
+    page.evaluate(
+      () => !document.querySelector('quiet-room')!.room!.localParticipant.microphoneEnabled,
+    );
+  await page.locator('.controls .microphone').focus();
+  await page.keyboard.press('m');
+  await expect.poll(isMuted).toBe(true);
+  await page.keyboard.press('m');
+  await expect.poll(isMuted).toBe(false);
+
+  await page.keyboard.press('Shift+?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await nothingIsInTheWay('shortcuts');
+  await page.getByRole('checkbox', { name: 'Use keyboard shortcuts' }).uncheck();
+  await page.keyboard.press('Escape');
+  await page.locator('.controls .microphone').focus();
+  await page.keyboard.press('m');
+  await page.waitForTimeout(100);
+  expect(await isMuted()).toBe(false);
+
+  await chooseMore('Keyboard shortcuts');
+  await page.getByRole('checkbox', { name: 'Use keyboard shortcuts' }).check();
+  await page.keyboard.press('Escape');
+});
+
+test('while one writes, letters are letters', async () => {
+  await page.locator('.chat-toggle').click();
+  await page.keyboard.type('mv hls');
+
+  expect(await page.locator('quiet-room-chat textarea').inputValue()).toBe('mv hls');
+  expect(await page.locator('.controls .microphone.off').count()).toBe(0);
+  await page.keyboard.press('Escape');
+});
+
+test('the small window shows the other one, and goes with the press that opened it', async () => {
+  await chooseMore('Small window');
+  const shown = (): Promise<boolean | undefined> =>
+    page.evaluate(() => {
+      const root = document.querySelector('quiet-room')?.shadowRoot;
+      const video = root?.pictureInPictureElement as HTMLVideoElement | null | undefined;
+      const stream = video?.srcObject as MediaStream | null | undefined;
+      const other = document.querySelector('quiet-room')?.room?.participants[0]?.videoTrack;
+      return stream?.getTracks().includes(other!.mediaStreamTrack);
+    });
+  await expect.poll(shown).toBe(true);
+
+  await chooseMore('Close small window');
+  await expect.poll(shown).toBeUndefined();
+});
+
+test('the whole screen is taken and given back', async () => {
+  const isFull = (): Promise<boolean> =>
+    page.evaluate(() => document.fullscreenElement?.localName === 'quiet-room');
+  await page.locator('.controls .microphone').focus();
+  await page.keyboard.press('f');
+  await expect.poll(isFull).toBe(true);
+
+  await chooseMore('Leave full screen');
+  await expect.poll(isFull).toBe(false);
+});
+
+test('the clinic’s own panel is beside the pictures, for this person only', async () => {
+  await page.evaluate(() => {
+    const element = document.querySelector('quiet-room')!;
+    element.panelLabel = 'My notes';
+    const notes = document.createElement('label');
+    notes.slot = 'panel';
+    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
+    element.append(notes);
+  });
+  await page.getByRole('button', { name: 'My notes' }).click();
+  await page.locator('label[slot=panel] textarea').fill('m is for mother');
+  await page.locator('label[slot=panel] textarea').press('m');
+
+  expect(await page.locator('.controls .microphone.off').count()).toBe(0);
+  await nothingIsInTheWay('own-panel');
+  await page.locator('.own-toggle').click();
+  await page.locator('.own-toggle').click();
+  expect(await page.locator('label[slot=panel] textarea').inputValue()).toBe('m is for motherm');
+  await page.locator('.own-toggle').click();
+  await page.evaluate(() => {
+    document.querySelector('[slot=panel]')?.remove();
+  });
+  await page.locator('.own-toggle').waitFor({ state: 'detached' });
+});
+
+test.each(['phone', 'tablet', 'desktop'] as const)(
+  'on a %s nothing is in the way',
+  async (name) => {
+    await page.setViewportSize(SIZES[name]);
+    await nothingIsInTheWay(name);
+    await page.locator('.more-toggle').click();
+    await nothingIsInTheWay(`${name}-more`);
+    await page.locator('.more').getByRole('button', { name: 'Devices' }).click();
+    await page.locator('.panel quiet-room-devices').waitFor();
+    await nothingIsInTheWay(`${name}-devices`);
+    await page.keyboard.press('Escape');
+  },
+);
+
+test.each(['phone', 'desktop'] as const)('25 people all fit on a %s', async (name) => {
+  await page.setViewportSize(SIZES[name]);
+  await crowd(page, 24);
+  await page.locator('[data-participant]').nth(23).waitFor();
+  await picture(page, `room-${name}-25`);
+  const outside = await page.evaluate(() => {
+    const root = document.querySelector('quiet-room')!.shadowRoot!;
+    const grid = root.querySelector('.grid')!.getBoundingClientRect();
+    return [...root.querySelectorAll('.grid li')].filter((tile) => {
+      const { top, bottom, left, right, width } = tile.getBoundingClientRect();
+      return (
+        width < 48 ||
+        top < grid.top - 1 ||
+        bottom > grid.bottom + 1 ||
+        left < grid.left - 1 ||
+        right > grid.right + 1
+      );
+    }).length;
+  });
+  expect(outside).toBe(0);
+  await page.keyboard.press('l');
+  await page.locator('li.pinned').waitFor();
+  await nothingIsInTheWay(`${name}-25-speaker`);
+  await page.keyboard.press('l');
+  await crowd(page, 1);
+});
+
+test('from right to left, and at twice the size, nothing is cut', async () => {
+  await page.setViewportSize({ width: 720, height: 450 });
+  // As text: the tests' own loader would take the import for itself.
+  await page.evaluate(`(async () => {
+    const { addLanguage, english } = await import(new URL('quietroom.js', location.href).href);
+    addLanguage({ ...english, language: 'ar', direction: 'rtl', mute: 'كتم الصوت' });
+    document.querySelector('quiet-room').lang = 'ar';
+  })()`);
+  await page.locator('.controls .microphone', { hasText: 'كتم الصوت' }).waitFor();
+  const { left } = await box('.controls .microphone');
+  expect(left).toBeGreaterThan((await box('.controls .leave')).left);
+  await nothingIsInTheWay('right-to-left');
+  await page.setViewportSize({ width: 320, height: 512 });
+  await nothingIsInTheWay('right-to-left-400');
+  await page.evaluate(() => {
+    document.querySelector('quiet-room')!.lang = 'en';
+  });
+});
+
+test('in high contrast, buttons and who speaks are told by lines', async () => {
+  await page.setViewportSize(SIZES.desktop);
+  await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
+  await page.locator('.chat-toggle').click();
+  await picture(page, 'room-high-contrast');
+  // The system's colours are in force, of which axe-core knows nothing.
+  expect(await overflowing(page)).toEqual([]);
+  const border = await page.evaluate(
+    () =>
+      getComputedStyle(
+        document.querySelector('quiet-room')!.shadowRoot!.querySelector('.chat-toggle')!,
+      ).borderTopWidth,
+  );
+  expect(border).toBe('3px');
+  await page.emulateMedia({ forcedColors: null, reducedMotion: null });
+  await page.locator('.chat-toggle').click();
+});
+
+test('a page’s colours are taken up, and can be read', async () => {
+  await page.evaluate((theme) => {
+    const { style } = document.querySelector('quiet-room')!;
+    for (const [name, value] of theme) style.setProperty(`--quiet-room-${name}`, value);
+  }, LIGHT);
+  await page.locator('.people-toggle').click();
+  await nothingIsInTheWay('light');
+  await page.locator('.people-toggle').click();
+});
+
+test('a camera that another program took is told of, and so is a page left for long', async () => {
+  await page.evaluate(() => {
+    const track = document.querySelector('quiet-room')!.room!.localParticipant.videoTrack!;
+    Object.defineProperty(track.mediaStreamTrack, 'muted', { configurable: true, value: true });
+    track.mediaStreamTrack.dispatchEvent(new Event('mute'));
+  });
+  const prompt = page.locator('.prompt', { hasText: 'Your camera gives no picture' });
+  await prompt.waitFor();
+  await nothingIsInTheWay('trouble');
+
+  await page.evaluate(() => {
+    const track = document.querySelector('quiet-room')!.room!.localParticipant.videoTrack!;
+    Object.defineProperty(track.mediaStreamTrack, 'muted', { configurable: true, value: false });
+    track.mediaStreamTrack.dispatchEvent(new Event('unmute'));
+  });
+  await prompt.waitFor({ state: 'detached' });
+});
+
+const LIGHT = [
+  ['background', '#ffffff'],
+  ['text', '#14202b'],
+  ['accent', '#0b5d8a'],
+  ['accent-text', '#ffffff'],
+  ['focus', '#b35c00'],
+  ['notice', '#fff1cf'],
+  ['notice-text', '#4a3200'],
+] as const;
+
+/** As if `count` others were here; the real one first. */
+function crowd(where: Page, count: number): Promise<void> {
+  return where.evaluate((wanted) => {
+    const element: QuietRoomElement = document.querySelector('quiet-room')!;
+    const room = element.room!;
+    type Crowded = typeof room & { others?: readonly RemoteParticipant[] };
+    const crowded = room as Crowded;
+    crowded.others ??= room.participants;
+    const [real] = crowded.others;
+    const people = Array.from({ length: wanted }, (_, index) =>
+      index === 0
+        ? real!
+        : new Proxy(real!, {
+            get: (target, key) => {
+              if (key === 'id') return `person ${index}`;
+              if (key === 'name') return `Person number ${index}`;
+              if (key === 'isSpeaking') return index === 3;
+              if (key === 'videoTrack' || key === 'member') return undefined;
+              return Reflect.get(target, key, target) as unknown;
+            },
+          }),
+    );
+    Object.defineProperty(room, 'participants', { configurable: true, get: () => people });
+    element.requestUpdate();
+  }, count);
+}
+
+function box(selector: string): Promise<{ left: number; top: number }> {
+  return page
+    .locator(selector)
+    .first()
+    .evaluate((element) => {
+      const { left, top } = element.getBoundingClientRect();
+      return { left, top };
+    });
+}
