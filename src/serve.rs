@@ -36,7 +36,7 @@ use crate::demo::Demo;
 use crate::media_addresses::NoAddress;
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
-use crate::ports::{self, HttpPort};
+use crate::ports::{self, HttpPort, Receivers};
 use crate::turn::{NodeTurn, TurnError};
 use crate::{client_files, logging, media_addresses, store};
 
@@ -151,7 +151,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     let (events, mut received) = mpsc::unbounded_channel();
-    let workers = Arc::new(workers(config, &events)?);
+    let workers = Arc::new(workers(config, address, &events)?);
     let media: Vec<_> = workers
         .iter()
         .flat_map(|worker| &worker.address().candidates)
@@ -194,6 +194,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         unjoined: limits.unjoined_connections.0.into(),
         unjoined_per_source: limits.unjoined_connections_per_address.0.into(),
     });
+    let port = port.with_hand_over(receivers(config, &workers, turn.as_ref()));
     if let Some(port) = metrics_port {
         let router = metrics::router(NodeMetrics {
             service: service.clone(),
@@ -402,6 +403,19 @@ async fn bind_metrics(address: SocketAddr) -> Result<HttpPort, StartError> {
         })
 }
 
+/// Whom connections are given to that are not for HTTP.
+fn receivers(
+    config: &Config,
+    workers: &Arc<Vec<WorkerHandle>>,
+    turn: Option<&NodeTurn>,
+) -> Arc<Receivers> {
+    Arc::new(Receivers {
+        workers: workers.clone(),
+        takes_media: config.media.tcp,
+        turn: turn.map(|turn| turn.handle().clone()),
+    })
+}
+
 /// None where participants may not send that many streams: clients name all
 /// that they can send in one offer.
 fn shared_screens(config: &Config) -> u16 {
@@ -437,10 +451,11 @@ pub(crate) fn open_files_needed(config: &Config) -> u64 {
         turn if turn.other_nodes.is_empty() => turn.connections.0.into(),
         turn => u64::from(turn.connections.0) + u64::from(turn.allocations.0),
     };
-    u64::from(limits.participants.0)
-        + u64::from(limits.unjoined_connections.0)
-        + relay
-        + SPARE_FILES
+    let participants = u64::from(limits.participants.0);
+    // Whoever has no UDP has a connection beside the websocket: to the relay, or
+    // to a worker.
+    let media = if config.media.tcp { participants } else { 0 };
+    participants + u64::from(limits.unjoined_connections.0) + relay.max(media) + SPARE_FILES
 }
 
 /// Where the workers listen.
@@ -467,12 +482,14 @@ pub(crate) fn worker_count(config: &Config) -> u16 {
 
 fn workers(
     config: &Config,
+    http: SocketAddr,
     events: &mpsc::UnboundedSender<Event>,
 ) -> Result<Vec<WorkerHandle>, Box<dyn std::error::Error>> {
     // One for the node and not one a person: it says nothing about anybody.
     let certificate = dtls::certificate::generate_self_signed_certificate()
         .map_err(|error| StartError::Certificate(error.to_string()))?;
     let addresses = media_addresses(config)?;
+    let tcp = media_addresses::over_tcp(config, http, &addresses);
     let count = worker_count(config);
     let first = config.media.port.0;
     if first != 0 && first.checked_add(count - 1).is_none() {
@@ -489,7 +506,7 @@ fn workers(
             addresses: addresses.clone(),
             announced: config.media.announced.clone(),
             port,
-            tcp: Vec::new(),
+            tcp: tcp.clone(),
             number: u8::try_from(index).unwrap_or(u8::MAX),
         };
         let events = events.clone();

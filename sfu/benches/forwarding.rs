@@ -12,6 +12,8 @@
     reason = "a benchmark reads the clock; the participants are those of the tests"
 )]
 
+#[path = "../tests/virtual_time/connection.rs"]
+mod connection;
 #[path = "../tests/virtual_time/link.rs"]
 mod link;
 #[path = "../tests/virtual_time/peer.rs"]

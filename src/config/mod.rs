@@ -69,6 +69,9 @@ pub(crate) struct Media {
     pub(crate) announced: Vec<IpAddr>,
     pub(crate) port: Whole<0, 65_535>,
     pub(crate) workers: Whole<0, 256>,
+    pub(crate) tcp: bool,
+    #[serde(deserialize_with = "values::socket_addresses")]
+    pub(crate) tcp_announced: Vec<SocketAddr>,
 }
 
 /// Relays for those whom media does not reach.
@@ -242,6 +245,8 @@ impl Default for Media {
             announced: Vec::new(),
             port: Whole(8443),
             workers: Whole(0),
+            tcp: true,
+            tcp_announced: Vec::new(),
         }
     }
 }

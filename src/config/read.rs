@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(
             refusal("[media]\nprot = 1\n"),
             "f.toml:2: media.prot: unknown field `prot`, expected one of \
-             `addresses`, `announced`, `port`, `workers`"
+             `addresses`, `announced`, `port`, `workers`, `tcp`, `tcp_announced`"
         );
         assert_eq!(
             refusal("[meida]\n"),
@@ -287,6 +287,22 @@ mod tests {
                 format!(
                     "f.toml:2: http.trusted_proxies: invalid value: string \"{proxy}\", \
                      expected IP addresses or networks, such as \"10.0.0.7\" or \"10.0.0.0/8\""
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn media_over_tcp_is_announced_at_whole_addresses() {
+        let config = parsed("[media]\ntcp_announced = [\"[2001:db8::1]:443\"]\n");
+        let address = "[2001:db8::1]:443".parse().expect("an address");
+        assert_eq!(config.expect("it is good").media.tcp_announced, [address]);
+        for bad in ["203.0.113.7", "0.0.0.0:443", "203.0.113.7:0", "host:443"] {
+            assert_eq!(
+                refusal(&format!("[media]\ntcp_announced = [\"{bad}\"]\n")),
+                format!(
+                    "f.toml:2: media.tcp_announced: invalid value: string \"{bad}\", \
+                     expected IP addresses and ports, such as \"203.0.113.7:443\""
                 )
             );
         }

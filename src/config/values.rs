@@ -102,6 +102,27 @@ pub(super) fn socket_address<'de, D: Deserializer<'de>>(
     })
 }
 
+pub(super) fn socket_addresses<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let wrong = |text: &String| {
+        D::Error::invalid_value(
+            Unexpected::Str(text),
+            &"IP addresses and ports, such as \"203.0.113.7:443\"",
+        )
+    };
+    texts
+        .iter()
+        .map(|text| {
+            text.parse()
+                .ok()
+                .filter(|address: &SocketAddr| !address.ip().is_unspecified() && address.port() > 0)
+                .ok_or_else(|| wrong(text))
+        })
+        .collect()
+}
+
 /// An empty text is none.
 pub(super) mod optional_socket_address {
     use super::{Deserialize, Deserializer, Error, SocketAddr, Unexpected};

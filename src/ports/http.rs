@@ -1,9 +1,7 @@
-//! HTTP/1.1, in the clear or in TLS.
+//! HTTP/1.1 on one connection.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,107 +11,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use signaling::limits::{Connection, Connections, TrustedProxies};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use signaling::limits::Connection;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio::time::timeout;
 
-/// A bound port.
-pub(crate) struct HttpPort {
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-}
-
-impl HttpPort {
-    /// Binds the port; with `tls`, only TLS is spoken on it.
-    ///
-    /// # Errors
-    /// The address is not of this machine, or the port is taken.
-    pub(crate) async fn bind(
-        address: SocketAddr,
-        tls: Option<Arc<ServerConfig>>,
-    ) -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
-            tls: tls.map(TlsAcceptor::from),
-        })
-    }
-
-    /// The address with the port that the system chose, if it had to.
-    pub(crate) fn local_address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Serves until `stop` turns true. Connections are tracked in
-    /// `connections`, and requests carry theirs as an extension. Requests under way are finished;
-    /// sockets that were upgraded are their owner's to end.
-    pub(crate) async fn serve(
-        self,
-        router: Router,
-        connections: Connections,
-        proxies: TrustedProxies,
-        stop: watch::Receiver<bool>,
-    ) {
-        let mut stopped = stop.clone();
-        let mut stopped = pin!(stopped.wait_for(|stop| *stop));
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                _ = &mut stopped => return,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let peer = peer.ip().to_canonical();
-                    let connection = connections.admit(peer, proxies.contain(peer));
-                    let (tls, router, stop) = (self.tls.clone(), router.clone(), stop.clone());
-                    tokio::spawn(serve(stream, connection, tls, router, stop));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: others must end first.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    connection: Connection,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    stop: watch::Receiver<bool>,
-) {
-    tokio::select! {
-        () = exchange(stream, connection.clone(), tls, router, stop) => {}
-        () = connection.evicted() => tracing::debug!("connection made way for a newer one"),
-    }
-}
-
-async fn exchange(
-    stream: TcpStream,
-    connection: Connection,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    stop: watch::Receiver<bool>,
-) {
-    // Messages are small and must not wait for one another.
-    let _ = stream.set_nodelay(true);
-    let Some(tls) = tls else {
-        return requests(stream, connection, router, stop).await;
-    };
-    match timeout(FIRST_BYTES_DEADLINE, tls.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, connection, router, stop).await,
-        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-        Err(_) => tracing::debug!("TLS handshake timed out"),
-    }
-}
-
-async fn requests<S>(
+/// Answers requests until the client has no more, or `stop` turns true.
+pub(super) async fn requests<S>(
     stream: S,
     connection: Connection,
     router: Router,
@@ -129,7 +33,7 @@ async fn requests<S>(
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(FIRST_BYTES_DEADLINE)
+            .header_read_timeout(HEAD_DEADLINE)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
@@ -152,5 +56,30 @@ async fn requests<S>(
     }
 }
 
-/// For a TLS handshake, and for a request's head.
-const FIRST_BYTES_DEADLINE: Duration = Duration::from_secs(10);
+/// Tells somebody who asks in the clear that this port has TLS.
+///
+/// # Errors
+/// The client has gone.
+pub(super) async fn refuse_plain<S>(mut stream: S) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let refusing = async {
+        stream.write_all(PLAIN_REFUSED).await?;
+        stream.shutdown().await?;
+        // Closed with bytes unread, the answer might not arrive.
+        tokio::io::copy(&mut stream.take(MOST_UNREAD), &mut tokio::io::sink()).await?;
+        Ok(())
+    };
+    timeout(REFUSAL_DEADLINE, refusing).await?
+}
+
+const PLAIN_REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    content-type: text/plain\r\n\
+    content-length: 40\r\n\
+    connection: close\r\n\r\n\
+    This port has TLS: begin with https://.\n";
+const MOST_UNREAD: u64 = 16 * 1024;
+const REFUSAL_DEADLINE: Duration = Duration::from_secs(2);
+/// For a request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);

@@ -44,12 +44,26 @@ pub(crate) fn server_config(certificate: &Path, key: &Path) -> Result<Arc<Server
         path: key.to_owned(),
         source,
     })?;
+    with_certificate(chain, key)
+}
+
+/// TLS 1.2 and 1.3 with a certificate's chain and key.
+///
+/// # Errors
+/// They do not belong together.
+pub(super) fn with_certificate(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Pair)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(TlsError::Pair)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), STUN_TURN.to_vec()];
     Ok(Arc::new(config))
 }
+
+/// Names TURN in a handshake (RFC 7443); browsers do not.
+pub(super) const STUN_TURN: &[u8] = b"stun.turn";

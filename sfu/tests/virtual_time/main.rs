@@ -12,6 +12,7 @@
     reason = "the formats on the wire keep the low bits of larger numbers"
 )]
 
+mod connection;
 mod described;
 mod descriptor;
 mod distribution;
@@ -24,6 +25,7 @@ mod session;
 mod allocation;
 mod churn;
 mod congestion;
+mod connections;
 mod encryption;
 mod estimate;
 mod forwarding;

@@ -15,7 +15,7 @@ use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp};
 use sfu::transport::demux::Protocol;
-use sfu::transport::{DtlsConfig, Path};
+use sfu::transport::{DtlsConfig, Path, TransportProtocol};
 use sfu::worker::Worker;
 use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::{
@@ -23,6 +23,7 @@ use sfu::worker::command::{
 };
 use sfu::worker::event::{Event, Wanted};
 
+use super::connection::Connection;
 use super::link::{Direction, Link, Random};
 use super::peer::{AUDIO_LEVEL_ID, Peer, TRANSPORT_SEQUENCE_ID};
 use super::repair::{VIDEO_RTX_PT, repair_ssrc};
@@ -48,6 +49,10 @@ pub struct Session {
     last_read: Instant,
     unread: Vec<(Instant, SocketAddr, Vec<u8>)>,
     links: BTreeMap<ParticipantId, (Direction, Direction)>,
+    /// From these addresses participants come over TCP.
+    connections: BTreeMap<SocketAddr, Connection>,
+    /// Connections that the worker needed no more.
+    pub abandoned: Vec<SocketAddr>,
     sending: BTreeMap<ParticipantId, Sending>,
     in_flight: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
     flights: u64,
@@ -87,6 +92,8 @@ impl Places {
 enum Flight {
     ToWorker(SocketAddr, Vec<u8>),
     ToPeer(SocketAddr, Vec<u8>),
+    /// Bytes of a connection.
+    Stream(SocketAddr, Vec<u8>),
 }
 
 /// What a participant's devices have produced.
@@ -130,6 +137,8 @@ impl Session {
             last_read: now,
             unread: Vec::new(),
             links: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            abandoned: Vec::new(),
             sending: BTreeMap::new(),
             in_flight: BinaryHeap::new(),
             flights: 0,
@@ -306,8 +315,26 @@ impl Session {
 
     /// Hands the worker a datagram from an address, at once.
     pub fn inject(&mut self, from: SocketAddr, mut datagram: Vec<u8>) {
-        let path = Path::udp(server(), from);
+        let path = path(&self.connections, from);
         self.worker.handle_datagram(self.now, path, &mut datagram);
+        self.flush();
+    }
+
+    /// Whoever is at `address` comes over TCP from now on, by a line of so many
+    /// kilobits a second.
+    pub fn open_connection(&mut self, address: SocketAddr, kilobits: usize) {
+        let connection = Connection::new(kilobits);
+        self.connections.insert(address, connection);
+    }
+
+    pub fn connection(&mut self, address: SocketAddr) -> &mut Connection {
+        self.connections.get_mut(&address).expect("a connection")
+    }
+
+    pub fn close_connection(&mut self, address: SocketAddr) {
+        self.connections.remove(&address);
+        self.worker
+            .lose_path(self.now, Path::tcp(server(), address));
         self.flush();
     }
 
@@ -327,6 +354,7 @@ impl Session {
                 self.wakes += 1;
             }
             self.flush();
+            self.write_connections();
         }
     }
 
@@ -407,12 +435,33 @@ impl Session {
     fn send_from_peers(&mut self) {
         for (id, peer) in &mut self.peers {
             let (up, _) = self.links.get_mut(id).expect("a link for each");
+            let over_tcp = self.connections.contains_key(&peer.address);
             for datagram in peer.take_outbox() {
+                if over_tcp {
+                    self.flights += 1;
+                    let flight = Flight::ToWorker(peer.address, datagram);
+                    let at = self.now + up.link.delay;
+                    self.in_flight.push(Reverse((at, self.flights, flight)));
+                    continue;
+                }
                 for at in up.arrivals(self.now, datagram.len(), &mut self.random) {
                     self.flights += 1;
                     let flight = Flight::ToWorker(peer.address, datagram.clone());
                     self.in_flight.push(Reverse((at, self.flights, flight)));
                 }
+            }
+        }
+    }
+
+    fn write_connections(&mut self) {
+        for (address, connection) in &mut self.connections {
+            let bytes = connection.write(self.now);
+            let peer = self.peers.values().find(|peer| peer.address == *address);
+            if let (false, Some(peer)) = (bytes.is_empty(), peer) {
+                self.flights += 1;
+                let at = self.now + self.links[&peer.id].1.link.delay;
+                let flight = Flight::Stream(*address, bytes);
+                self.in_flight.push(Reverse((at, self.flights, flight)));
             }
         }
     }
@@ -426,6 +475,18 @@ impl Session {
             };
             match flight {
                 Flight::ToWorker(remote, datagram) => self.unread.push((at, remote, datagram)),
+                Flight::Stream(address, bytes) => {
+                    let Some(connection) = self.connections.get_mut(&address) else {
+                        continue;
+                    };
+                    let datagrams = connection.receive(&bytes);
+                    let peer = self.peers.values_mut().find(|peer| peer.address == address);
+                    if let Some(peer) = peer {
+                        for datagram in datagrams {
+                            peer.handle_datagram(self.now, &datagram);
+                        }
+                    }
+                }
                 Flight::ToPeer(address, datagram) => {
                     let peer = self.peers.values_mut().find(|peer| peer.address == address);
                     if let Some(peer) = peer {
@@ -440,7 +501,7 @@ impl Session {
         {
             self.last_read = self.now;
             for (received, remote, mut datagram) in self.unread.drain(..) {
-                let path = Path::udp(server(), remote);
+                let path = path(&self.connections, remote);
                 self.worker
                     .handle_received(self.now, received, path, &mut datagram);
             }
@@ -473,6 +534,12 @@ impl Session {
                     assert!(is_sound || !is_again, "{header:?} was sent twice");
                     self.sent_again += u64::from(is_again);
                 }
+                if path.protocol == TransportProtocol::Tcp {
+                    if let Some(connection) = self.connections.get_mut(&path.remote) {
+                        connection.send(self.now, datagram);
+                    }
+                    continue;
+                }
                 let (_, down) = self.links.get_mut(&peer.id).expect("a link for each");
                 for at in down.arrivals(self.now, datagram.len(), &mut self.random) {
                     self.flights += 1;
@@ -484,6 +551,17 @@ impl Session {
         while let Some(event) = self.worker.poll_event() {
             self.events.push(event);
         }
+        while let Some(path) = self.worker.poll_abandoned() {
+            self.abandoned.push(path.remote);
+        }
+    }
+}
+
+fn path(connections: &BTreeMap<SocketAddr, Connection>, remote: SocketAddr) -> Path {
+    if connections.contains_key(&remote) {
+        Path::tcp(server(), remote)
+    } else {
+        Path::udp(server(), remote)
     }
 }
 
