@@ -1,7 +1,7 @@
 //! Two participants, one of whom sends to the other.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,13 @@ use sfu::worker::command::{
 };
 
 use crate::peer::Peer;
+use crate::relay::{Relay, Wire};
 
 pub struct Call {
     pub worker: WorkerHandle,
-    members: Vec<(Peer, UdpSocket)>,
+    /// Through which its members come, if they do.
+    pub relay: Option<Relay>,
+    members: Vec<(Peer, Wire)>,
     start: Instant,
     audio: u64,
     _alone: MutexGuard<'static, ()>,
@@ -62,6 +65,16 @@ impl Call {
     /// Two participants connect. There is one call at a time: they are timed,
     /// and their descriptors counted.
     pub fn start() -> Self {
+        Self::start_by(|_| None)
+    }
+
+    /// The same, through a relay in the worker's process: nothing goes between
+    /// them and the worker's own socket.
+    pub fn start_relayed() -> Self {
+        Self::start_by(|worker| Some(Relay::start(worker)))
+    }
+
+    fn start_by(relay: impl FnOnce(&WorkerHandle) -> Option<Relay>) -> Self {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
         let settings = WorkerSettings {
@@ -73,8 +86,10 @@ impl Call {
         };
         let worker = WorkerHandle::spawn(&settings, &certificate, |_| {}).expect("a worker");
         let start = Instant::now();
+        let relay = relay(&worker);
         let mut call = Self {
             worker,
+            relay,
             members: Vec::new(),
             start,
             audio: 0,
@@ -159,27 +174,24 @@ impl Call {
     }
 
     fn step(&mut self) {
-        let server = self.server();
-        let mut buffer = [0; 2048];
-        for (peer, socket) in &mut self.members {
-            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                if from == server {
-                    peer.handle_datagram(Instant::now(), &buffer[..length]);
-                }
+        for (peer, wire) in &mut self.members {
+            while let Some(datagram) = wire.receive() {
+                peer.handle_datagram(Instant::now(), &datagram);
             }
             peer.handle_timeout(Instant::now());
             for datagram in peer.take_outbox() {
-                socket.send_to(&datagram, server).expect("loopback");
+                wire.send(&datagram);
             }
         }
         std::thread::sleep(Duration::from_micros(200));
     }
 
     fn join(&mut self, id: ParticipantId) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        socket.set_nonblocking(true).expect("a socket");
-        let address = socket.local_addr().expect("an address");
-        let peer = Peer::new(Instant::now(), id, address);
+        let wire = match &self.relay {
+            Some(relay) => relay.reach(self.server(), id),
+            None => Wire::direct(self.server()),
+        };
+        let peer = Peer::new(Instant::now(), id, wire.address());
         self.worker.send(Command::Join {
             room: RoomId(1),
             participant: id,
@@ -193,7 +205,7 @@ impl Call {
             participant: id,
             media: media(),
         });
-        self.members.push((peer, socket));
+        self.members.push((peer, wire));
     }
 }
 

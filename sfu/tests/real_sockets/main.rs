@@ -21,6 +21,7 @@ mod repair;
 
 mod call;
 mod flood;
+mod relay;
 
 use std::time::Duration;
 
@@ -39,6 +40,22 @@ fn media_crosses_real_sockets() {
     assert_eq!(statistics.participants, 2);
     assert!(statistics.packets_sent >= delays.received.len() as u64);
     assert!(call.worker.busy() > Duration::ZERO);
+}
+
+#[test]
+fn media_is_handed_over_by_a_relay_of_the_same_process() {
+    let mut call = Call::start_relayed();
+
+    let delays = call.run(Duration::from_secs(2));
+
+    assert!(delays.sent > 250, "{delays:?}");
+    assert!(delays.received.len() + 5 >= delays.sent, "{delays:?}");
+    let relay = call.relay.as_ref().expect("there is one").0.handle();
+    let relayed = relay.statistics();
+    assert!(relayed.server.packets_up >= delays.sent as u64);
+    assert!(relayed.server.packets_down >= delays.received.len() as u64);
+    assert_eq!((relayed.late, relayed.lost), (0, 0));
+    assert_eq!(relayed.relay_ports, 0, "nobody needs one");
 }
 
 #[test]
