@@ -28,9 +28,10 @@ pub(crate) struct Allocation {
     pub(crate) timer: Instant,
     permissions: Vec<Permission>,
     channels: Vec<Channel>,
-    /// Bytes from the client, and to it.
-    pub(crate) upward: TokenBucket,
-    pub(crate) downward: TokenBucket,
+    /// Whose share of what there is it uses.
+    pub(crate) share: usize,
+    /// When it last carried data, or was made.
+    pub(crate) used_at: Instant,
     pub(crate) requests: TokenBucket,
 }
 
@@ -116,8 +117,8 @@ impl Allocation {
             timer: now,
             permissions: Vec::new(),
             channels: Vec::new(),
-            upward: TokenBucket::full(now),
-            downward: TokenBucket::full(now),
+            share: 0,
+            used_at: now,
             requests: TokenBucket::full(now),
         }
     }

@@ -22,6 +22,11 @@ impl TokenBucket {
         Self { full_at: now }
     }
 
+    /// When there will be as much as can be.
+    pub(crate) fn full_at(&self) -> Instant {
+        self.full_at
+    }
+
     /// Takes `amount` if there is as much.
     pub(crate) fn take(&mut self, now: Instant, rate: Rate, amount: u32) -> bool {
         let missing = self.full_at.saturating_duration_since(now) + rate.time_of(amount);

@@ -47,7 +47,8 @@ impl Server {
         if let Some(token) = wishes.token {
             let (address, port) = self.redeem(now, token, username.whole)?;
             // It counts for where it comes from now, which may be elsewhere.
-            self.count(username.participant, source).inspect_err(|_| {
+            let counted = self.count(now, username.participant, source, output);
+            allocation.share = counted.inspect_err(|_| {
                 if let Some(port) = port {
                     output.request(Request::CloseRelay(port));
                 }
@@ -58,7 +59,7 @@ impl Server {
                 expires_at: now + seconds(wishes.lifetime),
             });
         } else {
-            self.count(username.participant, source)?;
+            allocation.share = self.count(now, username.participant, source, output)?;
             if let Err(code) = self.find_relays(now, &mut allocation, &wishes, question, output) {
                 self.quotas.give_back(username.participant, source);
                 return Err(code);
@@ -88,8 +89,36 @@ impl Server {
         });
     }
 
-    fn count(&mut self, participant: &str, source: Source) -> Result<(), ErrorCode> {
-        self.quotas.take(&self.config.limits, participant, source)
+    /// Counts one more; gives whose share it is of. Where a participant would
+    /// have too many, the one of them that it left behind the longest ago ends,
+    /// as when it has come from network to network.
+    fn count(
+        &mut self,
+        now: Instant,
+        participant: &str,
+        source: Source,
+        output: &mut Output,
+    ) -> Result<usize, ErrorCode> {
+        let limits = self.config.limits;
+        if self.quotas.count_of(participant) >= limits.allocations_of_participant
+            && let Some(left_behind) = self.left_behind(now, participant)
+        {
+            self.remove(now, left_behind, output);
+        }
+        self.quotas.take(now, &limits, participant, source)
+    }
+
+    /// Which of a participant's allocations has carried nothing for the longest,
+    /// if that is long.
+    fn left_behind(&self, now: Instant, participant: &str) -> Option<usize> {
+        let theirs = self.allocations.iter().filter(|(_, allocation)| {
+            allocation.pending.is_none()
+                && now.saturating_duration_since(allocation.used_at) >= LEFT_BEHIND
+                && allocation.participant() == participant
+        });
+        theirs
+            .min_by_key(|(_, allocation)| allocation.used_at)
+            .map(|(key, _)| key)
     }
 
     /// Gives the allocation what it wishes, or has the driver open it.
@@ -104,7 +133,7 @@ impl Server {
         let (client, reserves) = (allocation.client, wishes.port == PortWish::EvenAndNext);
         let participant = allocation.participant().to_owned();
         if reserves {
-            self.count(&participant, Source::of(&client))?;
+            self.count(now, &participant, Source::of(&client), output)?;
         }
         let mut opening = Vec::new();
         for family in wishes.families() {
@@ -305,5 +334,8 @@ pub(super) const DEFAULT_LIFETIME: u32 = 600;
 const LONGEST_LIFETIME: u32 = 3600;
 /// UDP's number among the protocols of IP.
 const UDP: u8 = 17;
+/// Who is heard at all is heard more often: consent is asked for every five
+/// seconds (RFC 7675).
+const LEFT_BEHIND: Duration = Duration::from_secs(15);
 /// Binding a socket takes no time: a driver that does not answer is broken.
 const LONGEST_OPENING: Duration = Duration::from_secs(5);

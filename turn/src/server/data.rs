@@ -47,16 +47,15 @@ impl Server {
         let channel = allocation.channel_of(now, peer);
         let client = allocation.client;
         let to = Destination::Client(client);
+        allocation.used_at = now;
+        let downward = &mut self.quotas.share(allocation.share).downward;
         let rate = self.config.limits.bandwidth;
         let empty = datagrams.is_empty().then_some(datagrams);
         for data in empty
             .into_iter()
             .chain(datagrams.chunks(segment_length.max(1)))
         {
-            if data.len() > LONGEST_DATA
-                || !allocation
-                    .downward
-                    .take(now, rate, OVERHEAD + data.len() as u32)
+            if data.len() > LONGEST_DATA || !downward.take(now, rate, OVERHEAD + data.len() as u32)
             {
                 self.statistics.dropped.excess += 1;
                 continue;
@@ -92,7 +91,7 @@ impl Server {
         if !allocation.has_permission(now, peer.ip())
             || self.peers.reach(peer).is_none()
             || !icmp.is_for_clients(Family::of(peer))
-            || !allocation.downward.take(now, rate, OVERHEAD)
+            || !(self.quotas.share(allocation.share).downward).take(now, rate, OVERHEAD)
         {
             return;
         }
@@ -170,7 +169,9 @@ impl Server {
             return;
         };
         let rate = self.config.limits.bandwidth;
-        let upward = &mut self.allocations[key].upward;
+        let allocation = &mut self.allocations[key];
+        allocation.used_at = now;
+        let upward = &mut self.quotas.share(allocation.share).upward;
         if !upward.take(now, rate, OVERHEAD + data.len() as u32) {
             self.statistics.dropped.excess += 1;
             return;

@@ -246,6 +246,48 @@ fn what_one_client_sends_and_receives_is_bounded() {
 }
 
 #[test]
+fn a_participants_allocations_share_what_it_may_send_and_receive() {
+    let mut network = Network::with(Config {
+        limits: Limits {
+            bandwidth: Rate {
+                a_second: 1000,
+                at_once: 10_000,
+            },
+            ..Limits::default()
+        },
+        ..config()
+    });
+    let mut relayed = Vec::new();
+    let mut clients: Vec<_> = (0..4)
+        .map(|number| Client::udp("alice", &format!("192.0.2.1{number}:5000")))
+        .collect();
+    for client in &mut clients {
+        relayed.push(network.bound(client, 0x4000, HERE));
+    }
+    for (client, relayed) in clients.iter().zip(&relayed) {
+        for _ in 0..10 {
+            network.send(client, &on_channel(0x4000, &[7; 952], false));
+            network.send_back(*relayed, HERE, &[7; 952]);
+        }
+    }
+    assert_eq!(network.to_peers.len(), 10);
+    assert_eq!(network.to_clients.len(), 10);
+
+    // Who ends all and begins anew has no more.
+    for client in &mut clients {
+        let request = client.refresh(0);
+        assert_eq!(network.code(client, &request), 0);
+    }
+    let mut again = Client::udp("alice", "192.0.2.20:5000");
+    network.bound(&mut again, 0x4000, HERE);
+    network.send(&again, &on_channel(0x4000, &[7; 952], false));
+    assert_eq!(network.to_peers.len(), 10);
+    network.run(Duration::from_secs(1));
+    network.send(&again, &on_channel(0x4000, &[7; 952], false));
+    assert_eq!(network.to_peers.len(), 11);
+}
+
+#[test]
 fn packets_without_data_are_bounded_too() {
     let mut network = Network::with(Config {
         limits: Limits {

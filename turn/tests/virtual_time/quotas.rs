@@ -47,6 +47,37 @@ fn a_participant_has_its_share_of_allocations_wherever_it_is() {
 }
 
 #[test]
+fn whoever_comes_from_network_to_network_is_not_locked_out() {
+    let mut network = with(Limits {
+        allocations_of_participant: 4,
+        ..Limits::default()
+    });
+    let mut in_use = Client::udp("alice", "192.0.2.10:1");
+    let relayed = network.bound(&mut in_use, 0x4000, HERE);
+    let mut other = Client::udp("bob", "192.0.2.10:2");
+    network.allocate(&mut other);
+    for restart in 0..10 {
+        network.send_back(relayed, HERE, b"hello");
+        let mut clients = [5000, 5001, 5002]
+            .map(|port| Client::udp("alice", &format!("192.0.2.{}:{port}", 20 + restart)));
+
+        assert_eq!(codes(&mut network, &mut clients), [0; 3], "{restart}");
+
+        network.run(Duration::from_secs(15));
+    }
+    // What is in use, or was made just now, does not go.
+    network.send_back(relayed, HERE, b"hello");
+    let mut clients: Vec<_> = (0..4)
+        .map(|port| Client::udp("alice", &format!("192.0.2.99:{}", 5000 + port)))
+        .collect();
+    assert_eq!(codes(&mut network, &mut clients), [0, 0, 0, 486]);
+    network.send_back(relayed, HERE, b"hello");
+    let received = network.received(&in_use);
+    assert_eq!(received.len(), 12);
+    assert_eq!(network.server.statistics().allocations, 5);
+}
+
+#[test]
 fn renewed_credentials_count_for_the_same_participant() {
     let mut network = with(Limits {
         allocations_of_participant: 1,
