@@ -12,6 +12,7 @@ use serde_json::json;
 use signaling::access::{DevelopmentKey, UnixTime};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
+use turn::stun::{Attribute, Class, Method, Transaction, Writer};
 
 #[tokio::test]
 async fn by_default_the_log_holds_no_address_and_no_secret() {
@@ -43,7 +44,9 @@ struct Session {
 
 impl Session {
     async fn run(name: &str, level: &str) -> Self {
-        let node = Node::start_keeping_places(name, "", level, 2);
+        let relay = free_udp_port();
+        let settings = format!("[turn]\nport = {}\n", relay.port());
+        let node = Node::start_keeping_places(name, &settings, level, 2);
         let sources: Vec<IpAddr> = (71..76).map(|last| [127, 0, 0, last].into()).collect();
         let mut secrets = vec!["subject-of-the-token".into(), "id-of-the-token".into()];
         let room = "room-of-somebody";
@@ -89,6 +92,7 @@ impl Session {
         client
             .send(&json!({"type": "media", "microphone": true, "camera": true}))
             .await;
+        secrets.extend(ask_relay(relay, sources[2]));
         get(node.clients, &format!("/?token={token}"));
         get(node.clients, &format!("/v1/signal?token={token}"));
         flood(&node, sources[4], room).await;
@@ -179,6 +183,35 @@ fn probe(answer: &str, source: IpAddr) {
     for datagram in [&stun[..], &[22; 60], &[0x80; 60], &[0xff; 60], &[]] {
         socket.send_to(datagram, media).expect("it is sent");
     }
+}
+
+/// Asks the relay for what it gives to nobody without good credentials; gives
+/// those that were shown.
+fn ask_relay(relay: SocketAddr, source: IpAddr) -> [String; 2] {
+    let shown = [
+        "1900000000:user-of-the-relay",
+        "obMatJos2nonce-of-the-relay",
+    ];
+    let socket = UdpSocket::bind((source, 0)).expect("the loopback has many addresses");
+    let patience = Some(Duration::from_secs(5));
+    socket.set_read_timeout(patience).expect("it can be");
+    let mut request = Vec::new();
+    let transaction = Transaction(*b"quietroom-id");
+    let mut writer = Writer::new(&mut request, Class::Request, Method::ALLOCATE, transaction);
+    writer.attribute(Attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+    writer.attribute(Attribute::USERNAME, shown[0].as_bytes());
+    writer.attribute(Attribute::NONCE, shown[1].as_bytes());
+    for datagram in [&[0x40; 60][..], &[0; 60], &request] {
+        socket.send_to(datagram, relay).expect("it is sent");
+    }
+    let refusal = socket.recv(&mut [0; 1000]);
+    assert!(refusal.expect("an answer") > 20);
+    shown.map(String::from)
+}
+
+fn free_udp_port() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("the loopback has ports");
+    socket.local_addr().expect("it is bound")
 }
 
 /// Is closed for sending too fast.
