@@ -52,7 +52,7 @@ run: ## Build client and server, then serve a room on this machine
 	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
-test: check rust-test api-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
+test: check rust-test turn-test api-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
 	@echo "All tests passed"
 
 .PHONY: check
@@ -101,6 +101,12 @@ ifeq ($(NEXTEST),yes)
 else
 	@cargo test --workspace --locked --quiet --no-fail-fast
 endif
+
+.PHONY: turn-test
+turn-test: rust-version coturn
+	@echo "Setting coturn's clients before the TURN server"
+# They wait most of the time.
+	@cargo test --locked --quiet -p turn --test coturn_client -- --ignored --test-threads=8
 
 .PHONY: api-test
 api-test: server $(SCHEMATHESIS)/bin/schemathesis
@@ -279,6 +285,21 @@ pulseaudio:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pulseaudio </dev/null; \
 		else \
 			echo "The tests with Firefox need PulseAudio: install it, or set PULSEAUDIO to its path" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+# For its clients. Where systemd runs, Debian's package starts the server too;
+# `systemctl disable --now coturn` ends that.
+.PHONY: coturn
+coturn:
+	@if ! command -v turnutils_uclient >/dev/null; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing coturn"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends coturn </dev/null; \
+		else \
+			echo "The tests of the TURN server need coturn's clients: install coturn" >&2; \
 			exit 1; \
 		fi; \
 	fi

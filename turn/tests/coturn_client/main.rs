@@ -1,6 +1,7 @@
-//! coturn's own client, `turnutils_uclient`, against our server on real
-//! sockets of the loopback. Its path is `TURNUTILS_UCLIENT`, or it is found as
-//! Debian's package `coturn` installs it:
+//! coturn's own clients, `turnutils_uclient` and `turnutils_stunclient`,
+//! against our server: its thread, on real sockets of the loopback. They are
+//! found as Debian's package `coturn` installs them; `make turn-test` sees to
+//! that:
 //!
 //! ```sh
 //! cargo test -p turn --test coturn_client -- --ignored
@@ -14,75 +15,177 @@
 
 mod sockets;
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use sockets::{PeersAre, Running};
 
-/// Has the client send this many messages in each of this many sessions, and
-/// get each back.
-fn exchange(peers: PeersAre, flags: &[&str]) -> Running {
+/// How the client reaches the server.
+#[derive(Clone, Copy, Debug)]
+enum Over {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// Sessions of the client.
+struct Sessions {
+    count: u64,
+    messages: u64,
+    /// Milliseconds between the messages of one.
+    pause: u64,
+    /// The part of messages that the client must have got back.
+    least_part: f64,
+}
+
+impl Sessions {
+    fn over(over: Over) -> Self {
+        match over {
+            Over::Udp | Over::Tcp => Self {
+                count: 5,
+                messages: 20,
+                pause: 5,
+                least_part: 1.0,
+            },
+            // Of a TLS record the client takes the first message only, and
+            // there are two when the machine is busy.
+            Over::Tls => Self {
+                count: 5,
+                messages: 8,
+                pause: 60,
+                least_part: 0.8,
+            },
+        }
+    }
+}
+
+/// Has the client send messages, and get each back.
+fn exchange(peers: PeersAre, over: Over, flags: &[&str]) {
+    exchange_in(&Sessions::over(over), peers, over, flags);
+}
+
+fn exchange_in(sessions: &Sessions, peers: PeersAre, over: Over, flags: &[&str]) {
     let running = Running::start(peers);
-    let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
-    let output = Command::new(program)
-        .args(["-W", sockets::SECRET, "-u", "alice", "-n", "20", "-m", "5"])
-        .args(["-l", "170", "-z", "5", "-e", "127.0.0.1"])
-        .args(["-r", &running.peer_port().to_string()])
-        .args(["-p", &running.port().to_string()])
+    let output = uclient(&running, over)
+        .args(["-n", &sessions.messages.to_string()])
+        .args(["-m", &sessions.count.to_string()])
+        .args(["-z", &sessions.pause.to_string(), "-l", "170"])
         .args(flags)
         .arg("127.0.0.1")
         .output()
         .expect("turnutils_uclient is there");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("Total lost packets 0"), "{said}");
-    let statistics = running.statistics();
-    assert!(statistics.packets_up >= 100, "{statistics:?}\n{said}");
-    assert_eq!(statistics.packets_up, statistics.packets_down);
-    running
+
+    let said = text(&output);
+    assert!(output.status.success(), "{over:?} {flags:?} {said}");
+    let part = returned(&said);
+    assert!(part >= sessions.least_part, "{over:?} {flags:?} {said}");
+    let least = sessions.messages * sessions.count;
+    let statistics = running.statistics(|now| {
+        now.server.packets_up >= least && now.server.packets_up == now.server.packets_down
+    });
+    let counted = statistics.server;
+    assert!(counted.packets_up >= least, "{counted:?}\n{said}");
+    assert_eq!(counted.packets_up, counted.packets_down, "{said}");
+}
+
+/// The part of messages that came back, by what the client says last.
+fn returned(said: &str) -> f64 {
+    let lost = said
+        .rsplit_once("Total lost packets ")
+        .map(|(_, after)| after);
+    let percent = lost.and_then(|text| text.split_once('(')?.1.split_once('%'));
+    let percent: f64 = percent
+        .and_then(|(number, _)| number.parse().ok())
+        .unwrap_or_else(|| panic!("it does not say what it lost: {said}"));
+    1.0 - percent / 100.0
+}
+
+fn uclient(running: &Running, over: Over) -> Command {
+    // It waits for good for answers that do not come.
+    let mut command = Command::new("timeout");
+    let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
+    let (address, flags) = match over {
+        Over::Udp => (running.address(), &[][..]),
+        Over::Tcp => (running.address(), &["-t"][..]),
+        Over::Tls => (running.tls_address(), &["-t", "-S"][..]),
+    };
+    command
+        .args(["20", &program, "-W", sockets::SECRET, "-u", "alice"])
+        .args(["-e", "127.0.0.1"])
+        .args(["-r", &running.peers()[0].port().to_string()])
+        .args(["-p", &address.port().to_string()])
+        .args(flags);
+    command
+}
+
+/// The client waits most of the time.
+fn in_parallel(cases: impl IntoIterator<Item = impl FnOnce() + Send>) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(case);
+        }
+    });
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]
 #[ignore = "needs coturn's client"]
-fn channels_over_udp() {
-    exchange(PeersAre::Here, &["-c"]);
+fn channels_over_each_transport() {
+    in_parallel(
+        [Over::Udp, Over::Tcp, Over::Tls]
+            .map(|over| move || exchange(PeersAre::Here, over, &["-c"])),
+    );
 }
 
 #[test]
 #[ignore = "needs coturn's client"]
-fn indications_over_udp() {
-    exchange(PeersAre::Here, &["-c", "-s"]);
-}
-
-#[test]
-#[ignore = "needs coturn's client"]
-fn channels_over_tcp() {
-    exchange(PeersAre::Here, &["-c", "-t"]);
-}
-
-#[test]
-#[ignore = "needs coturn's client"]
-fn indications_over_tcp() {
-    exchange(PeersAre::Here, &["-c", "-t", "-s"]);
+fn indications_over_each_transport() {
+    in_parallel(
+        [Over::Udp, Over::Tcp, Over::Tls]
+            .map(|over| move || exchange(PeersAre::Here, over, &["-c", "-s"])),
+    );
 }
 
 #[test]
 #[ignore = "needs coturn's client"]
 fn relay_ports() {
-    for flags in [&["-c"][..], &["-c", "-s"], &["-c", "-t"]] {
-        exchange(PeersAre::Elsewhere, flags);
-    }
+    let cases = [
+        (Over::Udp, &["-c"][..]),
+        (Over::Udp, &["-c", "-s"]),
+        (Over::Tcp, &["-c"]),
+        (Over::Tls, &["-c", "-s"]),
+    ];
+    in_parallel(cases.map(|(over, flags)| move || exchange(PeersAre::Elsewhere, over, flags)));
+}
+
+#[test]
+#[ignore = "needs coturn's client"]
+fn many_sessions() {
+    in_parallel(
+        [(Over::Udp, 100), (Over::Tcp, 60), (Over::Tls, 20)].map(|(over, count)| {
+            let sessions = Sessions {
+                count,
+                pause: 60,
+                ..Sessions::over(over)
+            };
+            move || exchange_in(&sessions, PeersAre::Here, over, &["-c"])
+        }),
+    );
 }
 
 /// With a port for RTCP, which is the next one: EVEN-PORT and the token.
 #[test]
 #[ignore = "needs coturn's client"]
 fn pairs_of_ports() {
-    for peers in [PeersAre::Here, PeersAre::Elsewhere] {
-        for flags in [&[][..], &["-t"]] {
-            exchange(peers, flags);
-        }
-    }
+    let cases = [
+        (PeersAre::Here, Over::Udp),
+        (PeersAre::Here, Over::Tcp),
+        (PeersAre::Elsewhere, Over::Udp),
+        (PeersAre::Elsewhere, Over::Tcp),
+    ];
+    in_parallel(cases.map(|(peers, over)| move || exchange(peers, over, &[])));
 }
 
 /// Allocations, permissions and channels asked for more often than needed, and
@@ -90,30 +193,47 @@ fn pairs_of_ports() {
 #[test]
 #[ignore = "needs coturn's client"]
 fn extra_requests() {
-    exchange(PeersAre::Here, &["-c", "-G", "-D", "-X"]);
+    exchange(PeersAre::Here, Over::Udp, &["-c", "-G", "-D", "-X"]);
 }
 
 /// What the client thinks a server should refuse.
 #[test]
 #[ignore = "needs coturn's client"]
 fn negative_tests() {
-    for flags in [&["-c", "-N"][..], &["-c", "-R"], &["-c", "-R", "-t"]] {
-        let running = Running::start(PeersAre::Here);
-        let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
-        let output = Command::new("timeout")
-            .args(["20", &program, "-W", sockets::SECRET, "-u", "alice"])
-            .args(["-r", &running.peer_port().to_string()])
-            .args(["-p", &running.port().to_string()])
-            .args(["-e", "127.0.0.1"])
-            .args(flags)
-            .arg("127.0.0.1")
-            .output()
-            .expect("timeout is there");
-        // It may well fail, and `timeout` end it, but it must have been there.
-        let code = output.status.code();
-        assert!(!matches!(code, Some(125..=127)), "{output:?}");
-        let statistics = running.statistics();
-        assert!(statistics.requests > 0, "{statistics:?} {output:?}");
-        running.assert_serving();
-    }
+    let cases = [
+        (Over::Udp, &["-c", "-N"][..]),
+        (Over::Udp, &["-c", "-R"]),
+        (Over::Tcp, &["-c", "-R"]),
+    ];
+    in_parallel(cases.map(|(over, flags)| {
+        move || {
+            let running = Running::start(PeersAre::Here);
+            let output = uclient(&running, over)
+                .args(flags)
+                .arg("127.0.0.1")
+                .output()
+                .expect("timeout is there");
+            // It may well fail, and `timeout` end it, but it must have been there.
+            let code = output.status.code();
+            assert!(!matches!(code, Some(125..=127)), "{output:?}");
+            let statistics = running.statistics(|now| now.server.requests > 0);
+            assert!(statistics.server.requests > 0, "{statistics:?} {output:?}");
+            running.assert_serving();
+        }
+    }));
+}
+
+#[test]
+#[ignore = "needs coturn's client"]
+fn clients_are_told_their_address() {
+    let running = Running::start(PeersAre::Here);
+    let output = Command::new("timeout")
+        .args(["10", "turnutils_stunclient", "-p"])
+        .arg(running.address().port().to_string())
+        .arg("127.0.0.1")
+        .output()
+        .expect("timeout is there");
+
+    let said = text(&output);
+    assert!(said.contains("UDP reflexive addr: 127.0.0.1:"), "{said}");
 }
