@@ -22,6 +22,8 @@ use crate::system::udp::{Batch, Datagram, Socket};
 pub struct Plan {
     pub socket: Socket,
     pub remote: SocketAddr,
+    /// A TURN server on the way there.
+    pub relay: Option<Relay>,
     pub security: Security,
     pub publications: Vec<Publication>,
     /// Whether media should come.
@@ -40,6 +42,13 @@ pub struct Plan {
     pub seed: u64,
     /// The participant's leaf in the group's tree.
     pub leaf: u8,
+}
+
+/// A channel to the remote end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relay {
+    pub server: SocketAddr,
+    pub channel: u16,
 }
 
 /// How media is protected.
@@ -124,12 +133,14 @@ impl Participant {
     /// # Errors
     /// There is no way to the peer, or a preset key is of no use.
     pub fn new(now: Instant, plan: Plan) -> Result<Self, String> {
+        let first = plan.relay.map_or(plan.remote, |relay| relay.server);
         plan.socket
-            .connect(plan.remote)
-            .map_err(|error| format!("{}: {error}", plan.remote))?;
+            .connect(first)
+            .map_err(|error| format!("{first}: {error}"))?;
         let mut participant = Self {
             transport: Transport {
                 socket: plan.socket,
+                channel: plan.relay.map(|relay| relay.channel),
                 next_number: 0,
                 loss: Loss::new(plan.loss, plan.seed * 2),
             },
@@ -232,7 +243,9 @@ impl Participant {
                 }
             };
             for index in 0..count {
-                self.handle(now, identity, &batch.datagram(index));
+                if let Some(datagram) = self.transport.unframed(batch.datagram(index)) {
+                    self.handle(now, identity, &datagram);
+                }
             }
             if !batch.is_full() {
                 return;
@@ -243,7 +256,7 @@ impl Participant {
     /// Checks, retransmissions of handshakes, and reports.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(check) = self.ice.as_mut().and_then(|ice| ice.poll(now)) {
-            self.transport.socket.send(&check);
+            self.transport.send(&check);
         }
         if let State::Handshaking(handshake) = &mut self.state {
             if let Err(error) = handshake.handle_timeout(now) {
@@ -329,7 +342,7 @@ impl Participant {
             };
             let outcomes = ice.handle(datagram.bytes, self.remote);
             if let Some(answer) = outcomes.answer {
-                self.transport.socket.send(&answer);
+                self.transport.send(&answer);
             }
             if outcomes.is_connected {
                 self.start_handshake(now, identity);
@@ -386,7 +399,7 @@ impl Participant {
     fn flush_handshake(&mut self) {
         if let State::Handshaking(handshake) = &mut self.state {
             while let Some(datagram) = handshake.poll_transmit() {
-                self.transport.socket.send(&datagram);
+                self.transport.send(&datagram);
             }
         }
     }
@@ -512,7 +525,7 @@ impl Participant {
         if let Some(session) = &mut self.session
             && let Ok(packet) = session.protect_rtcp(compound)
         {
-            self.transport.socket.send(&packet);
+            self.transport.send(&packet);
         }
     }
 }

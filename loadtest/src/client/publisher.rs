@@ -442,7 +442,7 @@ impl Publisher {
                 layer.bytes,
             );
             if let Ok(report) = session.protect_rtcp(&report) {
-                transport.socket.send(&report);
+                transport.send(&report);
             }
         }
     }

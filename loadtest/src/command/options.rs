@@ -185,6 +185,7 @@ impl MachineOptions {
             full_part: self.full,
             joins_a_second: self.join_rate,
             loss: self.loss,
+            is_relayed: false,
         })
     }
 

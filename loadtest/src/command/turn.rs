@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::options::{MachineOptions, block_on, duration};
+use super::options::{MachineOptions, MediaOptions, PeopleOptions, block_on, duration};
+use crate::measure::memory::Memory;
 use crate::measure::quantile::median;
 use crate::report::live::Live;
-use crate::target::TargetError;
-use crate::trial::Machine;
+use crate::target::{Target, TargetError};
+use crate::trial::{self, Machine};
 use crate::turn::relay::{self, Burst, Load, Peers, Relayed};
 use crate::turn::server::TurnServer;
 use crate::turn::wire::Transport;
@@ -27,6 +28,33 @@ pub struct Arguments {
 #[derive(Subcommand, Debug)]
 enum Action {
     Relay(RelayArguments),
+    Media(MediaArguments),
+    Memory(MemoryArguments),
+}
+
+/// Loads Quietroom with people whose media goes through its own TURN server,
+/// and without, by turns, and shows medians.
+#[derive(Args, Debug)]
+struct MediaArguments {
+    #[command(flatten)]
+    people: PeopleOptions,
+    #[command(flatten)]
+    media: MediaOptions,
+    /// How often each is measured
+    #[arg(long, value_name = "NUMBER", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    #[command(flatten)]
+    machine: MachineOptions,
+}
+
+/// Measures what allocations that are held cost Quietroom in memory.
+#[derive(Args, Debug)]
+struct MemoryArguments {
+    /// Allocations, each from a port of its own
+    #[arg(long, value_name = "NUMBER", default_value = "10000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    allocations: u32,
+    #[command(flatten)]
+    machine: MachineOptions,
 }
 
 /// Relays data to peers outside of the server, both ways, beside Debian's
@@ -62,6 +90,7 @@ struct RelayArguments {
 /// A server to be measured.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Server {
+    Quietroom,
     Coturn,
 }
 
@@ -76,7 +105,73 @@ enum Shape {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match &arguments.action {
         Action::Relay(arguments) => relay(arguments),
+        Action::Media(arguments) => media(arguments),
+        Action::Memory(arguments) => memory(arguments),
     }
+}
+
+fn media(arguments: &MediaArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let mut machine = arguments.machine.prepare()?;
+    let scenario = arguments.people.scenario(&arguments.media);
+    let mut live = arguments.machine.live();
+    let mut costs = [Vec::new(), Vec::new()];
+    let mut losses = [Vec::new(), Vec::new()];
+    for _ in 0..arguments.rounds {
+        for (at, is_relayed) in [false, true].into_iter().enumerate() {
+            machine.is_relayed = is_relayed;
+            let outcome = block_on(trial::run(
+                Target::Quietroom,
+                &scenario,
+                &machine,
+                &mut live,
+            ))??;
+            costs[at].push(outcome.nanoseconds_a_packet());
+            losses[at].push(outcome.loss());
+        }
+    }
+    println!("{scenario}");
+    let [direct, relayed] = costs.each_ref().map(|of| median(of).unwrap_or_default());
+    for (name, cost, losses) in [
+        ("direct", direct, &losses[0]),
+        ("relayed", relayed, &losses[1]),
+    ] {
+        let loss = median(losses).unwrap_or_default() * 100.0;
+        println!("  {name:<8} {cost:>6.0} ns a forwarded packet  {loss:.3} % lost");
+    }
+    println!(
+        "  relayed packets cost {:.2} times as much",
+        relayed / direct
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn memory(arguments: &MemoryArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let machine = arguments.machine.prepare()?;
+    let allocations = arguments.allocations as usize;
+    let runtime = runtime()?;
+    let people = allocations.div_ceil(ALLOCATIONS_A_PERSON);
+    let server = runtime.block_on(TurnServer::quietroom(&machine, people, Vec::new()))?;
+    let before = Memory::of(server.process_id())?;
+    let held = relay::hold(&server, allocations)
+        .map_err(|error| format!("{error}\nthe server said:\n{}", server.output()))?;
+    let after = Memory::of(server.process_id())?;
+    let grown = after.resident.saturating_sub(before.resident);
+    println!(
+        "{} allocations of {people} people: {:.1} MB in memory, {:.1} MB before ({} bytes each)",
+        held.len(),
+        after.resident as f64 / 1e6,
+        before.resident as f64 / 1e6,
+        grown / allocations as u64
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One that goes on beside this thread, for the stays of people.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
 }
 
 fn relay(arguments: &RelayArguments) -> Result<ExitCode, Box<dyn Error>> {
@@ -131,7 +226,8 @@ fn measure(
     live: &mut Live,
 ) -> Result<Measured, Box<dyn Error>> {
     let peers = Peers::new(arguments.clients.into(), machine.network.address)?;
-    let running = block_on(server.start(machine))??;
+    let runtime = runtime()?;
+    let running = runtime.block_on(server.start(machine, &peers))?;
     let mut all = Vec::new();
     for shape in SHAPES {
         live.update(&format!("{server}: {shape}"));
@@ -201,8 +297,12 @@ fn print(
 }
 
 impl Server {
-    async fn start(self, machine: &Machine) -> Result<TurnServer, TargetError> {
+    async fn start(self, machine: &Machine, peers: &Peers) -> Result<TurnServer, TargetError> {
         match self {
+            Self::Quietroom => {
+                let peers = peers.addresses();
+                TurnServer::quietroom(machine, peers.len(), peers).await
+            }
             Self::Coturn => TurnServer::coturn(machine.network, &machine.server_cores).await,
         }
     }
@@ -211,6 +311,7 @@ impl Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Quietroom => "quietroom",
             Self::Coturn => "coturn",
         })
     }
@@ -237,6 +338,8 @@ impl fmt::Display for Shape {
     }
 }
 
-const SERVERS: [Server; 1] = [Server::Coturn];
+const SERVERS: [Server; 2] = [Server::Quietroom, Server::Coturn];
 const SHAPES: [Shape; 3] = [Shape::Bursts, Shape::Trains, Shape::Single];
+/// What the settings let one have.
+const ALLOCATIONS_A_PERSON: usize = 24;
 const MOST_FOREIGN: f64 = 0.05;

@@ -107,6 +107,7 @@ impl Floor {
         plans.add(Plan {
             socket,
             remote: self.address,
+            relay: None,
             security: Security::Preset(Profile::AeadAes256Gcm, ours, theirs),
             publications,
             receives: person.receives > 0,

@@ -241,6 +241,7 @@ impl Janus {
         let mut plan = Plan {
             socket,
             remote: *remote,
+            relay: None,
             security: Security::Handshake {
                 role,
                 local: local.credentials,

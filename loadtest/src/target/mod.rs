@@ -7,6 +7,7 @@ pub mod quietroom;
 mod stay;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -60,6 +61,19 @@ pub struct Setting {
     pub loss: f64,
     /// The `quietroom` binary; `None` to look for it.
     pub quietroom: Option<PathBuf>,
+    /// Quietroom's own TURN server over UDP.
+    pub turn: TurnSetting,
+}
+
+/// What Quietroom's own TURN server is for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TurnSetting {
+    /// Nobody uses it.
+    Idle,
+    /// All media goes through it.
+    Media,
+    /// It relays to these peers too.
+    Peers(Vec<SocketAddr>),
 }
 
 /// Why a test could not be made.
@@ -70,6 +84,8 @@ pub enum TargetError {
     Absent(String),
     #[error("the server cannot be started: {0}")]
     Start(String),
+    #[error("the relay: {0}")]
+    Relay(String),
     #[error("signaling: {0}")]
     Signaling(String),
     #[error("the server's session description: {0}")]

@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,15 +20,18 @@ use tokio::time::timeout;
 
 use super::process::{Folder, Process, find_program};
 use super::stay::Stay;
-use super::{KeptOpen, Plans, Setting, TargetError};
+use super::{KeptOpen, Plans, Setting, TargetError, TurnSetting};
 use crate::client::ice::{Credentials, Role};
-use crate::client::participant::{PayloadTypes, Plan, Security};
+use crate::client::participant::{PayloadTypes, Plan, Relay, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
 use crate::media::sframe;
 use crate::random;
 use crate::scenario::Person;
 use crate::sdp::{self, Description, Flow, Kind, LocalEnd, OfferedSection};
-use crate::system::udp::Socket;
+use crate::system::udp::{Batch, Socket};
+use crate::turn::client::{Allocation, TurnError};
+use crate::turn::message::Login;
+use crate::turn::wire::Wire;
 use crate::websocket::JsonSocket;
 
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub struct Quietroom {
     process: Process,
     address: SocketAddr,
     metrics: SocketAddr,
+    turn: SocketAddr,
     key: Ed25519KeyPair,
     version: String,
     settings: String,
@@ -51,6 +55,11 @@ impl Quietroom {
         fs::write(&keys, public_keys(&key))?;
         let address = free_port()?;
         let metrics = free_port()?;
+        let turn = free_udp_port(setting.network.address)?;
+        let others: Vec<_> = match &setting.turn {
+            TurnSetting::Peers(peers) => peers.iter().map(ToString::to_string).collect(),
+            TurnSetting::Idle | TurnSetting::Media => Vec::new(),
+        };
         let scenario = &setting.scenario;
         let people = scenario.publishers + scenario.receivers_a_publisher();
         // Somebody who begins anew may come before the server saw them go.
@@ -62,12 +71,14 @@ impl Quietroom {
         let config = format!(
             "[http]\nlisten = \"{address}\"\n\
              [media]\naddresses = [\"{}\"]\nport = 0\nworkers = {}\n\
+             [turn]\nport = {}\nother_nodes = {others:?}\n\
              [access]\njwks = \"{}\"\n\
              [rooms]\ncapacity = {capacity}\nencryption = \"required\"\n\
              [metrics]\nlisten = \"{metrics}\"\n\
              [log]\nlevel = \"warn\"\n",
             setting.network.address,
             setting.cores.len(),
+            turn.port(),
             keys.display(),
         );
         let file = folder.path().join("quietroom.toml");
@@ -81,6 +92,7 @@ impl Quietroom {
             process,
             address,
             metrics,
+            turn,
             key,
             version,
             settings,
@@ -94,20 +106,8 @@ impl Quietroom {
         is_full: bool,
         plans: &Plans,
     ) -> Result<KeptOpen, TargetError> {
-        let token = self.token(person);
-        let socket =
-            JsonSocket::connect(source(person), self.address, "/v1/signal", SUBPROTOCOL).await?;
-        let mut stay = Stay::new(socket);
-        // Everybody says to be back in a group that is there already: nobody
-        // commits, so that media and not the group is measured.
-        let group = json!({
-            "epoch": sframe::EPOCH,
-            "transcriptHash": TRANSCRIPT_HASH,
-            "leaf": person.leaf,
-        });
-        stay.send(&json!({ "type": "join", "token": token, "group": group }))
-            .await?;
-        let joined = stay.reply("joined").await?;
+        let (mut stay, joined) = self.enter(person).await?;
+        let login = login(&joined);
         let slots = joined["slots"].as_u64().unwrap_or(0);
         if (person.receives as u64) > slots {
             return Err(TargetError::Signaling(format!(
@@ -141,9 +141,16 @@ impl Quietroom {
             .candidates
             .first()
             .ok_or(TargetError::Description("it has no candidate"))?;
+        let (media, relay) = if self.setting.turn == TurnSetting::Media {
+            let (media, relay) = self.relay(media, *remote, login?)?;
+            (media, Some(relay))
+        } else {
+            (media, None)
+        };
         let plan = Plan {
             socket: media,
             remote: *remote,
+            relay,
             security: Security::Handshake {
                 // It is ICE-lite.
                 role: Role::Controlling,
@@ -168,6 +175,69 @@ impl Quietroom {
         };
         plans.add(plan);
         Ok(stay.keep_open())
+    }
+
+    /// Enters somebody without media; gives what they sign in to the TURN
+    /// server with.
+    ///
+    /// # Errors
+    /// The server refuses, or offers no relay.
+    pub async fn relay_login(&self, person: Person) -> Result<(KeptOpen, Login), TargetError> {
+        let (stay, joined) = self.enter(person).await?;
+        Ok((stay.keep_open(), login(&joined)?))
+    }
+
+    /// Where its TURN server is, over UDP.
+    pub fn turn_address(&self) -> SocketAddr {
+        self.turn
+    }
+
+    /// Where its TURN server is, over TCP.
+    pub fn http_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn enter(&self, person: Person) -> Result<(Stay, Value), TargetError> {
+        let token = self.token(person);
+        let socket =
+            JsonSocket::connect(source(person), self.address, "/v1/signal", SUBPROTOCOL).await?;
+        let mut stay = Stay::new(socket);
+        // Everybody says to be back in a group that is there already: nobody
+        // commits, so that media and not the group is measured.
+        let group = json!({
+            "epoch": sframe::EPOCH,
+            "transcriptHash": TRANSCRIPT_HASH,
+            "leaf": person.leaf,
+        });
+        stay.send(&json!({ "type": "join", "token": token, "group": group }))
+            .await?;
+        let joined = stay.reply("joined").await?;
+        Ok((stay, joined))
+    }
+
+    /// A way through the TURN server to `remote`.
+    fn relay(
+        &self,
+        socket: Socket,
+        remote: SocketAddr,
+        login: Login,
+    ) -> Result<(Socket, Relay), TargetError> {
+        let failed = |error: TurnError| TargetError::Relay(error.to_string());
+        let mut batch = Batch::new(ANSWER_BYTES);
+        socket.connect(self.turn)?;
+        let wire = Wire::Datagrams(socket);
+        let mut allocation =
+            Allocation::over(wire, self.turn, login, &mut batch).map_err(failed)?;
+        allocation
+            .bind(CHANNEL, remote, &mut batch)
+            .map_err(failed)?;
+        let socket = allocation.into_socket();
+        let socket = socket.ok_or_else(|| TargetError::Relay("it has no socket".into()))?;
+        let relay = Relay {
+            server: self.turn,
+            channel: CHANNEL,
+        };
+        Ok((socket, relay))
     }
 
     /// Packets that the frame check has dropped since the start.
@@ -297,6 +367,19 @@ impl Offer {
     }
 }
 
+/// The first relay's, of those that somebody who has joined was told.
+fn login(joined: &Value) -> Result<Login, TargetError> {
+    let servers = joined["iceServers"].as_array();
+    let text = |server: &Value, name: &str| server[name].as_str().map(ToOwned::to_owned);
+    let login = servers.into_iter().flatten().find_map(|server| {
+        Some(Login {
+            username: text(server, "username")?,
+            password: text(server, "credential")?,
+        })
+    });
+    login.ok_or_else(|| TargetError::Relay("the server offers none".into()))
+}
+
 /// What was agreed on for one section that we send on.
 pub(super) fn publication(
     answer: &Description,
@@ -391,6 +474,10 @@ pub(super) fn free_port() -> Result<SocketAddr, TargetError> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
+fn free_udp_port(address: IpAddr) -> Result<SocketAddr, TargetError> {
+    Ok(UdpSocket::bind((address, 0))?.local_addr()?)
+}
+
 fn program(setting: &Setting) -> Result<PathBuf, TargetError> {
     if let Some(named) = &setting.quietroom {
         return Ok(named.clone());
@@ -446,6 +533,8 @@ async fn fetch(address: SocketAddr) -> io::Result<String> {
 /// Any hash will do: the server only compares it.
 const TRANSCRIPT_HASH: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const UNENCRYPTED: &str = "quietroom_datagrams_dropped_total{reason=\"unencrypted\"}";
+const CHANNEL: u16 = 0x4000;
+const ANSWER_BYTES: usize = 2_048;
 const LARGEST_PAGE: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(5);
 const SUBPROTOCOL: &str = "quietroom.v1";

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::message::{Answer, Challenge, Login, Refusal, Request};
 use super::wire::{Transport, Wire};
-use crate::system::udp::Batch;
+use crate::system::udp::{Batch, Socket};
 
 /// Why there is no allocation, permission or channel.
 #[derive(Debug, Error)]
@@ -47,7 +47,19 @@ impl Allocation {
         login: Login,
         batch: &mut Batch,
     ) -> Result<Self, TurnError> {
-        let wire = Wire::open(transport, local, server)?;
+        Self::over(Wire::open(transport, local, server)?, server, login, batch)
+    }
+
+    /// The same over a wire that is there.
+    ///
+    /// # Errors
+    /// See [`TurnError`].
+    pub fn over(
+        wire: Wire,
+        server: SocketAddr,
+        login: Login,
+        batch: &mut Batch,
+    ) -> Result<Self, TurnError> {
         let mut allocation = Self {
             wire,
             relayed: server,
@@ -73,6 +85,15 @@ impl Allocation {
         self.ask(Request::Permit(peer.ip()), batch)?;
         self.ask(Request::Bind(channel, peer), batch)?;
         Ok(())
+    }
+
+    /// The socket, if that is what the server is reached by. The address is
+    /// kept for as long as the server does.
+    pub fn into_socket(self) -> Option<Socket> {
+        match self.wire {
+            Wire::Datagrams(socket) => Some(socket),
+            Wire::Stream(_) => None,
+        }
     }
 
     /// Gives the address back.

@@ -1,12 +1,12 @@
 //! Data through a TURN server, between clients and peers outside of it.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{Allocation, TurnError};
-use super::message::{Login, channel_data};
+use super::message::channel_data;
 use super::server::TurnServer;
 use super::wire::Transport;
 use crate::measure::cpu::{CpuSample, CpuUsed};
@@ -66,6 +66,10 @@ impl Peers {
         let sockets = (0..count).map(|_| Socket::bind(address));
         Ok(Self(sockets.collect::<Result<_, _>>()?))
     }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(Socket::local).collect()
+    }
 }
 
 impl Burst {
@@ -119,8 +123,8 @@ pub fn measure(
     let interval = Duration::from_secs_f64(1.0 / load.bursts_a_second);
     let start = Instant::now();
     for (index, peer) in peers.0.iter().take(load.clients).enumerate() {
-        let login = Login::new(server.secret(), &format!("client-{index}"));
-        let address = server.address(load.transport);
+        let login = server.login(index);
+        let address = server.address(load.transport).ok_or(TurnError::NoAddress)?;
         let local = peer.local().ip();
         let mut allocation = Allocation::open(load.transport, local, address, login, &mut batch)?;
         allocation.bind(CHANNEL, peer.local(), &mut batch)?;
@@ -158,6 +162,22 @@ pub fn measure(
         pair.allocation.end(&mut exchange.batch)?;
     }
     Ok(exchange.relayed)
+}
+
+/// Makes so many allocations over UDP and keeps them: a thousand from each
+/// address of the loopback, which is what one source may have.
+///
+/// # Errors
+/// The server refuses one.
+pub fn hold(server: &TurnServer, count: usize) -> Result<Vec<Allocation>, TurnError> {
+    let mut batch = Batch::new(WHOLE_BYTES);
+    let address = server.address(Transport::Udp).ok_or(TurnError::NoAddress)?;
+    let held = (0..count).map(|index| {
+        let source = Ipv4Addr::new(127, 1, 0, 1 + (index / MOST_A_SOURCE) as u8);
+        let login = server.login(index);
+        Allocation::open(Transport::Udp, source.into(), address, login, &mut batch)
+    });
+    held.collect()
 }
 
 /// A client and its peer.
@@ -270,6 +290,7 @@ fn packet(pair: u64, number: u64, size: usize) -> Vec<u8> {
 }
 
 const CHANNEL: u16 = 0x4000;
+const MOST_A_SOURCE: usize = 1_000;
 const WHOLE_BYTES: usize = 2_048;
 const LOOK: Duration = Duration::from_millis(1);
 const WARM_UP: Duration = Duration::from_millis(500);

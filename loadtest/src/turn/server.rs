@@ -9,15 +9,26 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
 
+use super::message::Login;
 use super::wire::Transport;
 use crate::random;
+use crate::scenario::{Arrival, Person, Scenario, Video};
 use crate::system::namespace::Network;
-use crate::target::TargetError;
 use crate::target::process::{Folder, Process, find_program};
+use crate::target::quietroom::Quietroom;
+use crate::target::{KeptOpen, Setting, TargetError, TurnSetting};
+use crate::trial::Machine;
 
 /// A TURN server at work.
 #[derive(Debug)]
-pub struct TurnServer {
+pub enum TurnServer {
+    Coturn(Coturn),
+    Quietroom(Box<Relaying>),
+}
+
+/// Debian's coturn with one thread for all.
+#[derive(Debug)]
+pub struct Coturn {
     process: Process,
     /// UDP and TCP.
     plain: SocketAddr,
@@ -26,9 +37,55 @@ pub struct TurnServer {
     version: String,
 }
 
+/// Quietroom with people who only use its relay.
+#[derive(Debug)]
+pub struct Relaying {
+    quietroom: Quietroom,
+    logins: Vec<Login>,
+    _stays: Vec<KeptOpen>,
+}
+
 impl TurnServer {
-    /// Debian's coturn with one thread for all.
+    /// Quietroom, which relays to `peers` and lets in so many `people`.
     ///
+    /// # Errors
+    /// It does not start, or offers no relay.
+    pub async fn quietroom(
+        machine: &Machine,
+        people: usize,
+        peers: Vec<SocketAddr>,
+    ) -> Result<Self, TargetError> {
+        let setting = Setting {
+            scenario: nobody(),
+            network: machine.network,
+            cores: machine.server_cores.clone(),
+            identity: machine.identity.clone(),
+            profiles: machine.profiles.clone(),
+            loss: 0.0,
+            quietroom: machine.quietroom.clone(),
+            turn: TurnSetting::Peers(peers),
+        };
+        let quietroom = Quietroom::start(&setting).await?;
+        let (mut logins, mut stays) = (Vec::new(), Vec::new());
+        for index in 0..people {
+            let person = Person {
+                room: index,
+                index,
+                leaf: 0,
+                publishes: false,
+                receives: 0,
+            };
+            let (stay, login) = quietroom.relay_login(person).await?;
+            stays.push(stay);
+            logins.push(login);
+        }
+        Ok(Self::Quietroom(Box::new(Relaying {
+            quietroom,
+            logins,
+            _stays: stays,
+        })))
+    }
+
     /// # Errors
     /// It is not there, or does not start.
     pub async fn coturn(network: Network, cores: &[usize]) -> Result<Self, TargetError> {
@@ -51,37 +108,72 @@ impl TurnServer {
         command.arg("-c").arg(file);
         let mut process = Process::start(command, cores, folder)?;
         process.listening(plain, START).await?;
-        Ok(Self {
+        Ok(Self::Coturn(Coturn {
             process,
             plain,
             tls,
             secret,
             version,
-        })
+        }))
     }
 
-    pub fn address(&self, transport: Transport) -> SocketAddr {
-        match transport {
-            Transport::Udp | Transport::Tcp => self.plain,
-            Transport::Tls => self.tls,
+    /// Where it is reached; `None` if it was not set up for that.
+    pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
+        match (self, transport) {
+            (Self::Coturn(coturn), Transport::Udp | Transport::Tcp) => Some(coturn.plain),
+            (Self::Coturn(coturn), Transport::Tls) => Some(coturn.tls),
+            (Self::Quietroom(relaying), Transport::Udp) => Some(relaying.quietroom.turn_address()),
+            (Self::Quietroom(relaying), Transport::Tcp) => Some(relaying.quietroom.http_address()),
+            (Self::Quietroom(_), Transport::Tls) => None,
         }
     }
 
-    pub fn secret(&self) -> &str {
-        &self.secret
+    /// What one of its people signs in with.
+    pub fn login(&self, index: usize) -> Login {
+        match self {
+            Self::Coturn(coturn) => Login::new(&coturn.secret, &format!("person-{index}")),
+            Self::Quietroom(relaying) => relaying.logins[index % relaying.logins.len()].clone(),
+        }
     }
 
     pub fn process_id(&self) -> u32 {
-        self.process.id()
+        match self {
+            Self::Coturn(coturn) => coturn.process.id(),
+            Self::Quietroom(relaying) => relaying.quietroom.process_id(),
+        }
     }
 
     pub fn version(&self) -> &str {
-        &self.version
+        match self {
+            Self::Coturn(coturn) => &coturn.version,
+            Self::Quietroom(relaying) => relaying.quietroom.version(),
+        }
     }
 
     /// The end of what it said.
     pub fn output(&self) -> String {
-        self.process.output()
+        match self {
+            Self::Coturn(coturn) => coturn.process.output(),
+            Self::Quietroom(relaying) => relaying.quietroom.output(),
+        }
+    }
+}
+
+/// A server's settings follow from its scenario; here rooms have nobody.
+fn nobody() -> Scenario {
+    Scenario {
+        rooms: 1,
+        publishers: 1,
+        subscribers: 1,
+        video: Video {
+            bitrate: 0,
+            frames_a_second: 1.0,
+            simulcast: false,
+            arrival: Arrival::Burst,
+            misframed: 0.0,
+        },
+        audio: false,
+        duration: Duration::ZERO,
     }
 }
 
