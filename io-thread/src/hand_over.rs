@@ -63,6 +63,7 @@ pub struct Sending<'a> {
     sender: &'a Sender,
     queue: Option<MutexGuard<'a, Trains>>,
     lost: usize,
+    is_patient: bool,
 }
 
 /// A way to the thread that `waker` wakes, on which `most_bytes` can wait.
@@ -87,6 +88,17 @@ impl Sender {
             sender: self,
             queue: Some(self.queue.lock().unwrap_or_else(PoisonError::into_inner)),
             lost: 0,
+            is_patient: false,
+        }
+    }
+
+    /// Wakes the other thread, if it sleeps and anything waits for it.
+    pub fn hurry(&self) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_work = !queue.is_empty();
+        drop(queue);
+        if has_work {
+            self.waker.wake_sleeping();
         }
     }
 }
@@ -115,6 +127,12 @@ impl Sending<'_> {
         });
     }
 
+    /// Lets the other thread sleep on: it finds this when it is awake for
+    /// something else, or is told by [`Sender::hurry`].
+    pub fn be_patient(&mut self) {
+        self.is_patient = true;
+    }
+
     /// How many trains were lost, as too much waits.
     pub fn lost(&self) -> usize {
         self.lost
@@ -125,7 +143,7 @@ impl Drop for Sending<'_> {
     fn drop(&mut self) {
         // Who is woken must not wait for this.
         let has_work = self.queue.take().is_some_and(|queue| !queue.is_empty());
-        if has_work {
+        if has_work && !self.is_patient {
             self.sender.waker.wake_sleeping();
         }
     }
@@ -262,6 +280,29 @@ mod tests {
             20 - 1024 / BYTES_A_TRAIN,
             "short ones count"
         );
+    }
+
+    #[test]
+    fn what_can_wait_wakes_nobody_until_it_is_hurried() {
+        let (sender, receiver, sleep) = way(1 << 20);
+        let is_woken = || {
+            let mut poll = Poll::new(std::iter::once(sleep.as_fd()));
+            poll.wait(1, Some(Duration::ZERO)).expect("a descriptor");
+            poll.is_ready(0)
+        };
+        sleep.begin();
+        sender.hurry();
+        assert!(!is_woken(), "there is nothing");
+
+        let mut sending = sender.begin();
+        sending.push(address(1), train(b"there is time"), Instant::now());
+        sending.be_patient();
+        drop(sending);
+        assert!(!is_woken());
+        assert!(receiver.has_some());
+
+        sender.hurry();
+        assert!(is_woken());
     }
 
     #[test]

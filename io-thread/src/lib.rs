@@ -1,5 +1,6 @@
 //! What the threads of the media plane and of the TURN server share: UDP in
-//! batches ([`udp`], [`messages`]), when it came ([`arrival`]), waiting and being woken ([`wake`]),
+//! batches ([`udp`], [`messages`]), when it came ([`arrival`]),
+//! feedback that is in no hurry ([`feedback`]), waiting and being woken ([`wake`]),
 //! datagrams that go to another thread instead of a socket ([`hand_over`]), and
 //! what a thread shows of its work ([`gauge`]).
 //!
@@ -11,6 +12,7 @@
 )]
 
 pub mod arrival;
+pub mod feedback;
 pub mod gauge;
 pub mod hand_over;
 pub mod messages;

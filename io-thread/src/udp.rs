@@ -24,6 +24,15 @@ pub struct Train<'a> {
     pub segment_length: usize,
 }
 
+/// How media comes to a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carried {
+    /// A packet is a datagram.
+    Bare,
+    /// On a TURN channel, behind four bytes (RFC 8656 §12.4).
+    OnChannels,
+}
+
 /// A bound UDP socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -65,14 +74,14 @@ impl Socket {
     ///
     /// # Errors
     /// The kernel cannot tell them apart. All then come to this socket.
-    pub fn split_feedback(&self) -> io::Result<Self> {
+    pub fn split_feedback(&self, carried: Carried) -> io::Result<Self> {
         // Only now, so that no other server could take our address as its own.
         let share = |socket| set_option(socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1);
         share(&self.inner)?;
         let inner = new_socket(self.local, self.buffer)?;
         share(&inner)?;
         inner.bind(&self.local.into())?;
-        attach_steering(&inner)?;
+        attach_steering(&inner, carried)?;
         Ok(Self {
             inner,
             local: self.local,
@@ -286,7 +295,7 @@ fn new_socket(address: SocketAddr, buffer: u32) -> io::Result<socket2::Socket> {
 /// Has the kernel choose between the two sockets of an address, in the order
 /// they were bound, by what SRTCP leaves in the clear: the second takes RTCP
 /// (RFC 3550 §6.4) that begins with a report, or is of type 205 and format 15.
-fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
+fn attach_steering(socket: &socket2::Socket, carried: Carried) -> io::Result<()> {
     let step = |code: u32, jt, jf, k| libc::sock_filter {
         code: code as u16,
         jt,
@@ -296,22 +305,25 @@ fn attach_steering(socket: &socket2::Socket) -> io::Result<()> {
     let load_byte = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
     let is_equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     let answer = libc::BPF_RET | libc::BPF_K;
-    let mut program = [
-        step(load_byte, 0, 0, 1),
+    let mask = |bits| step(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, bits);
+    let (mut program, start) = match carried {
+        Carried::Bare => (Vec::new(), 0),
+        Carried::OnChannels => {
+            let is_channel = step(is_equal, 0, 8, CHANNEL);
+            (vec![step(load_byte, 0, 0, 0), mask(!0xF), is_channel], 4)
+        }
+    };
+    program.extend([
+        step(load_byte, 0, 0, start + 1),
         step(is_equal, 5, 0, SENDER_REPORT),
         step(is_equal, 4, 0, RECEIVER_REPORT),
         step(is_equal, 0, 4, TRANSPORT_FEEDBACK),
-        step(load_byte, 0, 0, 0),
-        step(
-            libc::BPF_ALU | libc::BPF_AND | libc::BPF_K,
-            0,
-            0,
-            !PADDING_BIT,
-        ),
+        step(load_byte, 0, 0, start),
+        mask(!PADDING_BIT),
         step(is_equal, 0, 1, VERSION_2 | TRANSPORT_WIDE),
         step(answer, 0, 0, 1),
         step(answer, 0, 0, 0),
-    ];
+    ]);
     let program = libc::sock_fprog {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),
@@ -369,6 +381,8 @@ fn set_option(
     }
 }
 
+/// The first four bits of data on a channel.
+const CHANNEL: u32 = 0x40;
 /// In the first bytes of an RTCP packet.
 const VERSION_2: u32 = 0x80;
 const PADDING_BIT: u32 = 0x20;
@@ -473,43 +487,63 @@ mod tests {
 
     #[test]
     fn feedback_and_reports_come_to_the_socket_beside_and_all_else_does_not() {
+        let feedback = [
+            &[0x8F, 205, 0, 5][..],
+            &[0xAF, 205, 0, 5],
+            &[0x80, 200, 0, 6],
+            &[0x81, 201, 0, 7],
+        ];
+        let others = [
+            // Media, other RTCP, a check, a handshake, and too little.
+            &[0x80, 96, 0, 5][..],
+            &[0x8F, 206, 0, 5],
+            &[0x81, 205, 0, 3],
+            &[0, 1, 0, 0],
+            &[22, 254, 253, 0],
+            &[0x8F],
+            &[205],
+        ];
+        let on_channel = |of: &&[u8]| [&[0x4F, 0x12, 0, of.len() as u8], *of].concat();
+        let bare = |of: &&[u8]| of.to_vec();
         for ip in ["127.0.0.1", "::1"] {
-            let (from, to) = pair(ip);
-            let beside = to.split_feedback().expect("a kernel that can");
-            let feedback = [
-                &[0x8F, 205, 0, 5][..],
-                &[0xAF, 205, 0, 5],
-                &[0x80, 200, 0, 6],
-                &[0x81, 201, 0, 7],
-            ];
-            let others = [
-                // Media, other RTCP, a check, a handshake, and too little.
-                &[0x80, 96, 0, 5][..],
-                &[0x8F, 206, 0, 5],
-                &[0x81, 205, 0, 3],
-                &[0, 1, 0, 0],
-                &[22, 254, 253, 0],
-                &[0x8F],
-                &[205],
-            ];
-            for datagram in feedback.iter().chain(&others) {
-                let sent = from.inner.send_to(datagram, &to.local().into());
-                assert_eq!(sent.expect("the loopback"), datagram.len());
-            }
+            let feedback = feedback.iter();
+            let others = others.iter();
+            let as_they_are = (
+                Carried::Bare,
+                feedback.clone().map(bare).collect::<Vec<_>>(),
+                others.clone().map(bare).collect::<Vec<_>>(),
+            );
+            // Without a channel's number before it, nothing is feedback.
+            let all_bare = feedback.clone().map(bare);
+            let behind_numbers = (
+                Carried::OnChannels,
+                feedback.clone().map(on_channel).collect(),
+                others.map(on_channel).chain(all_bare).collect(),
+            );
+            for (carried, feedback, others) in [as_they_are, behind_numbers] {
+                let (from, to) = pair(ip);
+                let beside = to.split_feedback(carried).expect("a kernel that can");
+                for datagram in feedback.iter().chain(&others) {
+                    let sent = from.inner.send_to(datagram, &to.local().into());
+                    assert_eq!(sent.expect("the loopback"), datagram.len());
+                }
 
-            let bytes = |socket, count| -> Vec<_> {
-                let datagrams = received(socket, count).into_iter();
-                datagrams.map(|(_, bytes)| bytes).collect()
-            };
-            assert_eq!(bytes(&beside, feedback.len()), feedback, "{ip}");
-            assert_eq!(bytes(&to, others.len()), others, "{ip}");
+                let bytes = |socket, count| -> Vec<_> {
+                    let datagrams = received(socket, count).into_iter();
+                    datagrams.map(|(_, bytes)| bytes).collect()
+                };
+                assert_eq!(bytes(&beside, feedback.len()), feedback, "{ip}");
+                assert_eq!(bytes(&to, others.len()), others, "{ip}");
+            }
         }
     }
 
     #[test]
     fn no_other_server_can_take_an_address_that_is_shared_with_feedback() {
         let (one, _) = pair("127.0.0.1");
-        let _beside = one.split_feedback().expect("a kernel that can");
+        let _beside = one
+            .split_feedback(Carried::Bare)
+            .expect("a kernel that can");
 
         let other = Socket::bind(one.local(), 1 << 20).map(|_| ());
 

@@ -1,16 +1,16 @@
 //! The loop of one worker's thread.
 
-use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use io_thread::arrival::Reading;
+use io_thread::feedback::Feedback;
 use io_thread::gauge::Meter;
 use io_thread::hand_over::{self, Trains};
 use io_thread::messages::{ReceiveBatch, SendMessages};
-use io_thread::udp::{self, Poll, Socket};
+use io_thread::udp::{self, Carried, Poll, Socket};
 use io_thread::wake::Sleep;
 
 use super::streams::{Came, READ_BYTES, Streams};
@@ -72,9 +72,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         meter: Meter<Statistics>,
         on_event: F,
     ) -> Self {
-        let feedback = Feedback::new(&sockets);
+        let feedback = Feedback::beside(&sockets, Carried::Bare);
         let descriptors = sockets.iter().map(Socket::as_fd);
-        let others = feedback.sockets.iter().map(Socket::as_fd);
+        let others = feedback.sockets().iter().map(Socket::as_fd);
         let between = [inbox.sleep.as_fd(), streams.as_fd()];
         let poll = Poll::new(descriptors.chain(between).chain(others));
         Self {
@@ -135,7 +135,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         let mut watched = self.first_of_feedback();
         match self.feedback.rests_until(now) {
             Some(at) => timeout = Some(timeout.map_or(until(at), |other| other.min(until(at)))),
-            None => watched += self.feedback.sockets.len(),
+            None => watched += self.feedback.sockets().len(),
         }
         self.inbox.sleep.begin();
         if self.inbox.relayed.has_some() {
@@ -198,7 +198,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// Takes the feedback that has come, if it is time for it.
     fn receive_feedback(&mut self) {
         let first = self.first_of_feedback();
-        let indices = first..first + self.feedback.sockets.len();
+        let indices = first..first + self.feedback.sockets().len();
         let is_ready = indices.clone().any(|index| self.poll.is_ready(index));
         let now = Instant::now();
         if !is_ready && !self.feedback.is_due(now) {
@@ -223,7 +223,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
     /// many messages it had, if any.
     fn receive_batch(&mut self, index: usize) -> Option<usize> {
         let socket = match index.checked_sub(self.first_of_feedback()) {
-            Some(of_feedback) => &self.feedback.sockets[of_feedback],
+            Some(of_feedback) => &self.feedback.sockets()[of_feedback],
             None => &self.exits.sockets[index],
         };
         let count = match socket.receive(&mut self.received) {
@@ -396,47 +396,6 @@ impl Exits {
     }
 }
 
-/// The sockets beside the others to which feedback and reports come, and when
-/// they were last looked at. A wake costs as much as ten packets sent on, so
-/// feedback is read when the thread is awake anyway, and wakes it only when it
-/// has waited for long.
-struct Feedback {
-    sockets: Vec<Socket>,
-    /// When it was last looked for.
-    read: Instant,
-    /// There is some now and then: it is looked for, not waited for.
-    is_frequent: bool,
-}
-
-impl Feedback {
-    fn new(sockets: &[Socket]) -> Self {
-        let beside: io::Result<_> = sockets.iter().map(Socket::split_feedback).collect();
-        Self {
-            // Without them it comes with all else.
-            sockets: beside.unwrap_or_default(),
-            read: Instant::now(),
-            is_frequent: false,
-        }
-    }
-
-    /// Until when feedback may wait; `None` if it is to wake the thread.
-    fn rests_until(&self, now: Instant) -> Option<Instant> {
-        let end = self.read + FEEDBACK_RESTS;
-        (self.is_frequent && now < end).then_some(end)
-    }
-
-    /// Whether to look for feedback in passing.
-    fn is_due(&self, now: Instant) -> bool {
-        !self.sockets.is_empty() && now.saturating_duration_since(self.read) >= FEEDBACK_APART
-    }
-
-    fn note(&mut self, now: Instant, has_come: bool) {
-        let has_rested = now >= self.read + FEEDBACK_RESTS;
-        self.read = now;
-        self.is_frequent = has_come || (self.is_frequent && !has_rested);
-    }
-}
-
 #[derive(PartialEq, Eq)]
 enum Continue {
     Yes,
@@ -447,9 +406,4 @@ enum Continue {
 const BATCHES: usize = 8;
 /// Few enough that no packet leaves a stream's ring before it is sent on.
 const DATAGRAMS_A_FLUSH: usize = 128;
-/// A little more than pictures are apart at 30 a second: where there are any,
-/// feedback wakes nobody. Receivers give it every 50 to 250 ms.
-const FEEDBACK_RESTS: Duration = Duration::from_millis(35);
-/// A busy thread need not look each time.
-const FEEDBACK_APART: Duration = Duration::from_millis(5);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

@@ -9,10 +9,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use io_thread::arrival::Reading;
+use io_thread::feedback::{Feedback, LONGEST_REST};
 use io_thread::gauge::Meter;
 use io_thread::hand_over::{self, Trains};
 use io_thread::messages::{ReceiveBatch, SendMessages};
-use io_thread::udp::{self, Socket};
+use io_thread::udp::{self, Carried, Socket};
 use io_thread::wake::Sleep;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
@@ -49,6 +50,11 @@ pub(super) struct ServerThread {
     /// The output that is being worked off.
     former: Output,
     exits: Exits,
+    feedback: Feedback,
+    /// Whether feedback wakes the thread.
+    is_feedback_watched: bool,
+    /// Since when feedback may wait for a peer's thread.
+    patient_since: Option<Instant>,
     relay_ports: RelayPorts,
     inbox: Inbox,
     meter: Meter<Statistics>,
@@ -70,6 +76,8 @@ struct Exits {
     messages: SendMessages,
     /// Connections that ended when they were written to.
     ended: Vec<usize>,
+    /// What is sent is in no hurry.
+    is_patient: bool,
     late: u64,
     lost: u64,
 }
@@ -113,6 +121,7 @@ impl ServerThread {
         inbox: Inbox,
         meter: Meter<Statistics>,
     ) -> Self {
+        let feedback = Feedback::beside(&sockets, Carried::OnChannels);
         let addresses = peers.iter().enumerate();
         let addresses = addresses
             .flat_map(|(index, peer)| peer.addresses.iter().map(move |address| (*address, index)));
@@ -133,9 +142,13 @@ impl ServerThread {
                 },
                 messages: SendMessages::default(),
                 ended: Vec::new(),
+                is_patient: false,
                 late: 0,
                 lost: 0,
             },
+            feedback,
+            is_feedback_watched: false,
+            patient_since: None,
             relay_ports,
             inbox,
             meter,
@@ -157,11 +170,17 @@ impl ServerThread {
             let now = Instant::now();
             self.meter.wake(now);
             self.set_wall_clock(now);
+            if self.feedback.is_due(now) {
+                self.receive_feedback(now);
+            }
             let mut events = mem::take(&mut self.events);
             for event in events.drain(..) {
                 match Source::of(event.data) {
                     Source::Sleep => self.inbox.sleep.clear(),
-                    Source::Socket(index) => self.receive_from_clients(index),
+                    Source::Socket(index) if index < self.exits.sockets.len() => {
+                        self.receive_from_clients(index);
+                    }
+                    Source::Socket(_) => self.receive_feedback(now),
                     Source::Relay(relay) => self.receive_from_peers(relay),
                     Source::Connection(key) => self.serve(key, event.flags),
                 }
@@ -172,6 +191,7 @@ impl ServerThread {
             }
             self.take_handed_over();
             let now = Instant::now();
+            self.end_patience(now);
             if self.server.poll_timeout().is_some_and(|at| at <= now) {
                 self.server.handle_timeout(now, &mut self.output);
             }
@@ -184,8 +204,12 @@ impl ServerThread {
     fn wait(&mut self, limit: Option<Duration>) {
         let now = Instant::now();
         let until = |at: Instant| at.saturating_duration_since(now);
-        let deadline = self.server.poll_timeout().map(until);
-        let mut timeout = deadline.into_iter().chain(limit).min();
+        let rests_until = self.feedback.rests_until(now);
+        self.watch_feedback(rests_until.is_none());
+        let patience_ends = self.patient_since.map(|since| since + LONGEST_REST);
+        let deadlines = [self.server.poll_timeout(), rests_until, patience_ends];
+        let deadlines = deadlines.into_iter().flatten().map(until);
+        let mut timeout = deadlines.chain(limit).min();
         self.inbox.sleep.begin();
         if self.inbox.handed_over.has_some() {
             timeout = Some(Duration::ZERO);
@@ -261,16 +285,72 @@ impl ServerThread {
         self.read_connection(key);
     }
 
+    /// Has feedback wake the thread, or not.
+    fn watch_feedback(&mut self, is_watched: bool) {
+        if is_watched == self.is_feedback_watched {
+            return;
+        }
+        self.is_feedback_watched = is_watched;
+        let numbers = self.exits.sockets.len()..;
+        for (number, socket) in numbers.zip(self.feedback.sockets()) {
+            let (epoll, data) = (&self.exits.epoll, Source::Socket(number).data());
+            let done = if is_watched {
+                epoll::add(epoll, socket, data, epoll::EventFlags::IN)
+            } else {
+                epoll::delete(epoll, socket)
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, "feedback to the relay cannot be watched");
+            }
+        }
+    }
+
+    /// Takes feedback, and hands it over without waking anybody.
+    fn receive_feedback(&mut self, now: Instant) {
+        // What waits is not of this kind.
+        self.carry_out(now);
+        self.exits.is_patient = true;
+        let mut has_come = false;
+        let sockets = self.exits.sockets.len();
+        for index in sockets..sockets + self.feedback.sockets().len() {
+            has_come |= self.receive_from_clients(index);
+        }
+        self.exits.is_patient = false;
+        self.feedback.note(now, has_come);
+        if has_come && self.patient_since.is_none() {
+            self.patient_since = Some(now);
+        }
+    }
+
+    /// Has peers take feedback that has waited for long.
+    fn end_patience(&mut self, now: Instant) {
+        if self
+            .patient_since
+            .is_some_and(|since| now >= since + LONGEST_REST)
+        {
+            self.patient_since = None;
+            for sender in &self.exits.peers.senders {
+                sender.hurry();
+            }
+        }
+    }
+
     /// Takes what has come to a socket, but no more than a few batches: others
-    /// must have their turn.
-    fn receive_from_clients(&mut self, index: usize) {
+    /// must have their turn. Whether anything has.
+    fn receive_from_clients(&mut self, index: usize) -> bool {
+        let mut has_come = false;
         for _ in 0..BATCHES {
-            let socket = &self.exits.sockets[index];
+            let sockets = &self.exits.sockets;
+            let socket = match index.checked_sub(sockets.len()) {
+                Some(of_feedback) => &self.feedback.sockets()[of_feedback],
+                None => &sockets[index],
+            };
             let server = socket.local();
             let count = match socket.receive(&mut self.received) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
+            has_come = true;
             let reading = Reading::begin();
             for at in 0..count {
                 let Some(message) = self.received.message(at) else {
@@ -303,6 +383,7 @@ impl ServerThread {
             }
         }
         self.carry_out(Instant::now());
+        has_come
     }
 
     /// Takes what peers have sent to a relay port.
@@ -469,7 +550,7 @@ impl Exits {
             });
             socket.send(trains, &mut self.messages);
         }
-        self.lost += self.peers.hand_over(output, times);
+        self.lost += self.peers.hand_over(output, times, self.is_patient);
         let mut rest = output.trains();
         while let Some(train) = rest.first() {
             let mut done = 1;
@@ -560,7 +641,7 @@ impl Exits {
 impl Workers {
     /// Hands over what is for peers of this process; gives how many trains
     /// were lost.
-    fn hand_over(&self, output: &Output, times: &[Instant]) -> u64 {
+    fn hand_over(&self, output: &Output, times: &[Instant], is_patient: bool) -> u64 {
         let mut lost = 0;
         let mut sending: Option<(usize, hand_over::Sending)> = None;
         for (train, at) in output.trains().iter().zip(times) {
@@ -580,6 +661,9 @@ impl Workers {
                 None => sending.get_or_insert_with(|| (index, self.senders[index].begin())),
             };
             sending.push(peer, as_datagrams(output, relayed, train), *at);
+            if is_patient {
+                sending.be_patient();
+            }
         }
         lost += sending.map_or(0, |(_, sending)| sending.lost());
         lost as u64

@@ -1,6 +1,7 @@
 //! What clients and peers send each other.
 
 use std::net::UdpSocket;
+use std::thread;
 use std::time::Duration;
 
 use turn::stun::{Attribute, Message, read_xor_address};
@@ -43,6 +44,28 @@ fn bursts_are_handed_over_both_ways() {
     let statistics = running.settle("all is counted", |now| now.server.packets_down == 480);
     assert_eq!(statistics.server.packets_up, 480);
     assert_eq!((statistics.late, statistics.lost), (0, 0));
+}
+
+#[test]
+fn feedback_comes_through_whether_the_thread_is_busy_or_not() {
+    let mut running = Running::start();
+    let (mut alice, relayed) = Link::bound(&running, "alice", Transport::Udp);
+    let report = |number: u8| vec![0x81, 201, 0, 7, number];
+    let media = |number: u8| vec![0x80, 96, number];
+    for number in 0..40 {
+        alice.send_data(&report(number));
+        if number % 8 == 0 {
+            alice.send_data(&media(number));
+        }
+        thread::sleep(Duration::from_millis(u64::from(number) % 13));
+    }
+
+    let mut arrived = running.peer.receive(45);
+    assert!(arrived.iter().all(|(from, _)| *from == relayed));
+    // The two kinds come by different sockets, each in its order.
+    arrived.sort_by_key(|(_, bytes)| bytes[1]);
+    let all = (0..40).step_by(8).map(media).chain((0..40).map(report));
+    assert!(arrived.into_iter().map(|(_, bytes)| bytes).eq(all));
 }
 
 #[test]
