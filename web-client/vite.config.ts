@@ -34,7 +34,12 @@ export default defineConfig({
   },
   test: {
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'demo/**/*.test.ts', 'tests/vectors/*.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'demo/**/*.test.ts',
+      'tests/vectors/*.test.ts',
+      'tests/documentation/*.test.ts',
+    ],
     // Else it is loaded past the plugins.
     server: { deps: { inline: ['ts-mls'] } },
   },

@@ -27,6 +27,7 @@ test.each([
   ['the own name', 'KIM'],
   ['the word for oneself', 'you'],
   ['the word for a role', 'Therapist'],
+  ['the word for a role in another language', 'TERAPEUTA'],
 ])('%s is not taken for the one who has it', (_, name) => {
   expect(shown(person('a', name))).toEqual([`${name} (Participant)`]);
 });

@@ -1,3 +1,4 @@
+import { knownLanguages } from '../i18n/languages';
 import { nameKey } from '../room/name';
 import type { Role } from '../signaling/protocol/Role';
 import type { Messages } from '../i18n/messages';
@@ -33,7 +34,10 @@ export function participantName(
   const taken = [
     messages.you,
     ownName,
-    ...ROLES.map((one) => messages.participant(one, undefined)),
+    // In any language: a role reads like one to whoever knows the word.
+    ...[messages, ...knownLanguages()].flatMap((language) =>
+      ROLES.map((one) => language.participant(one, undefined)),
+    ),
   ];
   const isUnique =
     taken.every((one) => nameKey(one) !== key) && isAlone((other) => nameKey(other.name) === key);

@@ -462,3 +462,73 @@ test('a connection that is not good is told of beside the name, with its cause',
 
   expect(sign()).toBeNull();
 });
+
+test('the page is told of the stay: that it began, what went wrong, how it ended', async () => {
+  const told: string[] = [];
+  element.addEventListener('joined', (event) => {
+    told.push(
+      `joined ${String((event as CustomEvent<{ room: unknown }>).detail.room === element.room)}`,
+    );
+  });
+  for (const name of ['problem', 'left']) {
+    element.addEventListener(name, (event) => {
+      const { error } = (event as CustomEvent<{ error?: { code: string } }>).detail;
+      told.push(`${name} ${error?.code ?? 'by choice'}`);
+    });
+  }
+  const environment = await enter();
+  environment.connection.become('disconnected');
+  environment.connection.become('connected');
+  environment.socket.say({ type: 'error', code: 'not-allowed', message: '', fatal: false });
+  find('button.leave')?.click();
+  await element.rendered();
+  find('.rejoin')?.click();
+  await element.rendered();
+  element.stays[1]?.environment.socket.drop();
+  await element.rendered();
+
+  expect(told).toEqual([
+    'joined true',
+    'problem not-allowed',
+    'left by choice',
+    'left signaling-unreachable',
+  ]);
+});
+
+test('in the green room devices are tried, and nobody is told of it until the press', async () => {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  element.name = 'Ben';
+  document.body.append(element);
+  await element.rendered();
+  const green = (): ShadowRoot => find('quiet-room-green-room')!.shadowRoot!;
+  const { environment } = element.stays[0]!;
+  expect(environment.getUserMedia).toHaveBeenCalledTimes(1);
+  expect(environment.socketAddress).toBeUndefined();
+  expect(green().querySelector<HTMLInputElement>('#name')?.value).toBe('Ben');
+
+  green().querySelector<HTMLInputElement>('#name')!.value = ' Benjamin ';
+  green().querySelector<HTMLElement>('.without-camera')!.click();
+  await element.rendered();
+
+  expect(environment.socketAddress).toBeDefined();
+  expect(environment.camera.readyState).toBe('ended');
+  expect(environment.getUserMedia).toHaveBeenCalledTimes(1);
+  expect(element.room?.localParticipant.name).toBe('Benjamin');
+  expect(find('quiet-room-green-room')).toBeNull();
+});
+
+test('its own language goes before the page’s, and may change in the middle of a stay', async () => {
+  const around = document.createElement('div');
+  around.lang = 'es-MX';
+  document.body.append(around);
+  await enter();
+  around.append(element);
+  await element.rendered();
+  expect(text('button.leave, .rejoin')).toBe('Salir');
+
+  element.lang = 'en';
+  await element.rendered();
+  expect(text('button.leave')).toBe('Leave');
+  around.remove();
+});

@@ -73,7 +73,9 @@ test('it is there within a second on a slow computer, and nothing moves', async 
   console.log(
     `green room, processor slowed down 4 times: first paint ${seen.map(({ paint }) => Math.round(paint)).join(', ')} ms, layout shift ${seen.map(({ shift }) => shift.toFixed(3)).join(', ')}`,
   );
-  expect(Math.min(...seen.map(({ paint }) => paint))).toBeLessThan(1000);
+  // Other tests run meanwhile: one of three may be held up.
+  const [, median = Infinity] = seen.map(({ paint }) => paint).sort((one, other) => one - other);
+  expect(median).toBeLessThan(1000);
   expect(Math.max(...seen.map(({ shift }) => shift))).toBeLessThan(0.1);
 });
 
