@@ -150,6 +150,7 @@ test('who comes back to the page hears what was on meanwhile', () => {
 
 test('a glance elsewhere, or with all turned off, is not worth a word', () => {
   hide(5);
+  expect(told()).toEqual([]);
   room.become({ cameraEnabled: false, microphoneEnabled: false });
   hide(60);
 
