@@ -55,6 +55,9 @@ impl Worker {
         }
         if !reports.is_empty() {
             self.send_rtcp(key, rtcp::sender_reports(&reports, CANONICAL_NAME));
+        } else if now == round && self.is_fed_nothing(key) {
+            // All are off: there is nothing to report, but the path is there.
+            self.send_rtcp(key, rtcp::receiver_report(rtcp::SENDER, &[]));
         }
         let participant = &mut self.participants[key];
         participant.next_sender_reports = if !is_whole {
@@ -64,6 +67,12 @@ impl Worker {
         } else {
             participant.last_sender_reports + BETWEEN_REPORTS
         };
+    }
+
+    /// Whether nobody whom a participant could see or hear has anything on.
+    fn is_fed_nothing(&self, key: usize) -> bool {
+        let mut slots = self.participants[key].slots.iter();
+        slots.all(|slot| slot.stream().is_none())
     }
 
     /// Looks for something to report soon: another stream is about to come to

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sfu::identity::{MediaKind, ParticipantId, RoomId};
 use sfu::rtcp;
 use sfu::rtp::{Ssrc, Timestamp};
+use sfu::worker::command::Command;
 
 use super::link::Link;
 use super::session::{Session, audio_slot, slot_ssrc, video_slot};
@@ -99,6 +100,38 @@ fn a_path_stays_alive_when_all_fall_silent() {
     let mut session = Session::of(4, ROOM, &[A, B], 1);
     session.run(Duration::from_secs(5));
     session.sending(A).is_on = false;
+
+    let mut last = session.now;
+    let mut longest = Duration::ZERO;
+    for _ in 0..1000 {
+        let before = session.peer(B).reports.len();
+        session.run(Duration::from_millis(10));
+        if session.peer(B).reports.len() > before {
+            longest = longest.max(session.now - last);
+            last = session.now;
+        }
+    }
+
+    // Clients take notice after 900 ms.
+    assert!(longest < Duration::from_millis(850), "{longest:?}");
+}
+
+#[test]
+fn a_path_stays_alive_when_all_turn_everything_off() {
+    let mut session = Session::of(4, ROOM, &[A, B], 1);
+    session.start_media(B);
+    session.watch(A, 0, B);
+    session.run(Duration::from_secs(5));
+    for (watcher, off) in [(A, B), (B, A)] {
+        session.sending(off).is_on = false;
+        for slot in [audio_slot(0), video_slot(0)] {
+            session.command(Command::Assign {
+                subscriber: watcher,
+                slot,
+                source: None,
+            });
+        }
+    }
 
     let mut last = session.now;
     let mut longest = Duration::ZERO;
