@@ -303,9 +303,11 @@ impl Candidate<'_> {
         }
     }
 
-    /// As much of a grant as was granted before, and the least of it at least.
+    /// As much of a grant as was granted before, and the least of it at least;
+    /// nothing if it was nothing.
     pub fn without_climbing(&self, grant: Grant) -> Grant {
         match grant {
+            _ if self.ladder.present == Some(Rung::Nothing) => Grant::Nothing,
             Grant::Layer(at) if self.ladder.present.is_some() => {
                 let mut kept = (0..=at).rev();
                 let kept = kept.find(|step| self.ladder.keeps(self.steps[*step], *step == 0));
@@ -459,6 +461,18 @@ mod tests {
         assert_eq!(grants(now, 6000, &three), [Some(2); 3]);
         assert_eq!(grants(now, 400, &three), [Some(0), Some(0), None]);
         assert_eq!(grants(now, 40, &three), [None; 3]);
+    }
+
+    #[test]
+    fn what_was_paused_and_is_off_stays_paused() {
+        let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
+        ladder.step(Instant::now(), Rung::Nothing, false);
+        let paused = camera(&layers, &ladder);
+        let new = Ladder::default();
+
+        assert_eq!(paused.without_climbing(Grant::Layer(1)), Grant::Nothing);
+        let first = camera(&layers, &new).without_climbing(Grant::Layer(1));
+        assert_eq!(first, Grant::Layer(1));
     }
 
     #[test]
