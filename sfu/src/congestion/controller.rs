@@ -234,6 +234,7 @@ impl Controller {
             Some(cluster) => {
                 self.probing
                     .arrived(cluster, packet.at, arrived, u64::from(packet.bytes));
+                self.delay.end_rise();
             }
             // A probe fills queues on purpose.
             None => self
@@ -548,6 +549,8 @@ const LONGEST_GAP: i64 = 10_000_000;
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
     use crate::rtcp::{self, ArrivalRecorder, Received};
     use crate::rtp::Ssrc;
@@ -564,6 +567,88 @@ mod tests {
         controller.remb(later, own);
 
         assert_eq!(controller.settled_estimate(later), Some(own));
+    }
+
+    /// Packets of 1,172 bytes at 1 Mbit/s, and what `arrival` makes of each,
+    /// by when it was sent; reports each 60 ms. Gives the estimates in between.
+    fn estimates(
+        controller: &mut Controller,
+        start: Instant,
+        arrival: impl Fn(Duration) -> Duration,
+    ) -> Vec<(Duration, Bitrate)> {
+        let mut recorder = ArrivalRecorder::new(start);
+        let mut due = VecDeque::<(Instant, u16)>::new();
+        let mut estimates = Vec::new();
+        for millisecond in 0..6000 {
+            let elapsed = Duration::from_millis(millisecond);
+            let now = start + elapsed;
+            if millisecond % 10 == 0 {
+                let number = controller.sent(now, 1172);
+                due.push_back((start + arrival(elapsed), number));
+            }
+            while let Some((at, number)) = due.front().copied()
+                && at <= now
+            {
+                due.pop_front();
+                recorder.record(at, number);
+            }
+            if millisecond % 60 == 0
+                && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
+            {
+                rtcp::read(&report, |received| match received {
+                    Received::Arrival { number, at } => controller.packet_feedback(number, at),
+                    Received::ArrivalsEnd => controller.feedback_end(now),
+                    _ => {}
+                });
+                let estimate = controller.estimate(now).expect("feedback came");
+                estimates.push((elapsed, estimate));
+            }
+        }
+        estimates
+    }
+
+    #[test]
+    fn a_rise_of_the_delay_in_which_a_probe_has_part_says_nothing() {
+        for (has_probe, is_told) in [(false, true), (true, false)] {
+            let start = Instant::now();
+            let mut controller = Controller::new(start);
+            for group in 0..8 {
+                controller
+                    .delay
+                    .record(20_000 * group, 60_000 * group, 2_000);
+            }
+            if has_probe {
+                let most = Bitrate::kilobits_per_second(3000);
+                controller.probing.start_due(start, FIRST_ESTIMATE, most);
+            }
+            let number = controller.sent(start, 1172);
+            let mut recorder = ArrivalRecorder::new(start);
+            recorder.record(start, number);
+            let report = recorder.report(Ssrc(1), Ssrc(2)).expect("an arrival");
+            rtcp::read(&report, |received| {
+                if let Received::Arrival { number, at } = received {
+                    controller.packet_feedback(number, at);
+                }
+            });
+
+            assert_eq!(controller.delay.take_rise().is_some(), is_told);
+        }
+    }
+
+    #[test]
+    fn a_radio_that_holds_packets_up_for_a_moment_has_not_become_narrower() {
+        let start = Instant::now();
+        let mut controller = Controller::new(start);
+        let away = Duration::from_secs(4)..Duration::from_millis(4250);
+
+        let found = estimates(&mut controller, start, |sent| {
+            let at = sent + Duration::from_millis(50);
+            if away.contains(&at) { away.end } else { at }
+        });
+
+        let least = found.iter().skip(60).map(|(_, estimate)| *estimate).min();
+        let before = found[60].1;
+        assert!(least >= Some(before.scaled(0.8)), "{least:?} of {before}");
     }
 
     #[test]

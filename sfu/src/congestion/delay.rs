@@ -75,6 +75,11 @@ impl DelayDetector {
         self.rise.take()
     }
 
+    /// Forgets a rise of the delay: a burst of ours has part in it.
+    pub(super) fn end_rise(&mut self) {
+        self.rise = Rise::default();
+    }
+
     /// Forgets what was found wrong: nothing is sent that could still queue.
     pub(super) fn end_usage(&mut self) {
         if self.usage() != Usage::Normal || self.has_long_queue() {

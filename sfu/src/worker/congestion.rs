@@ -1,6 +1,6 @@
 //! What each receiver's path takes, and what it is given of all that it wants.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Worker;
 use super::event::{Event, PauseReason};
@@ -64,16 +64,7 @@ impl Worker {
 
     /// Shares out what the path takes, starts probes and notices silence.
     pub(super) fn tend_congestion(&mut self, now: Instant, key: usize) {
-        let outbound = &self.participants[key].outbound;
-        let interval = if outbound.is_constrained {
-            CONSTRAINED_INTERVAL
-        } else {
-            INTERVAL
-        };
-        if outbound
-            .last_allocation
-            .is_none_or(|at| now >= at + interval)
-        {
+        if self.participants[key].outbound.is_allocation_due(now) {
             self.allocate(now, key);
         }
         let outbound = &mut self.participants[key].outbound;
@@ -127,7 +118,7 @@ impl Worker {
             .iter()
             .fold(sound, |sum, candidate| sum.plus(candidate.wanted()));
         let outbound = &mut participant.outbound;
-        outbound.last_allocation = Some(now);
+        outbound.note_allocation(now);
         outbound.congestion.set_wanted(wanted);
         let estimate = outbound.congestion.settled_estimate(now);
         outbound.is_narrow = estimate.is_some_and(|estimate| estimate < wanted);
@@ -417,9 +408,5 @@ const CLEARLY: f64 = 1.5;
 const CLEARLY_LESS: f64 = 0.9;
 /// Times what a path takes: not even most of such a layer would arrive.
 const FAR_BEYOND: f64 = 1.25;
-/// How often a path is shared out anew when there is not enough for all.
-const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
-/// How often when there is.
-const INTERVAL: Duration = Duration::from_millis(500);
 /// Times what is wanted: a path that takes this much is wide enough.
 const AMPLE: f64 = 1.3;

@@ -120,18 +120,26 @@ impl Worker {
         self.request_key_frame(now, stream);
     }
 
-    /// Looks anew at all slots for a source, since its layers are others now.
+    /// Looks anew at all slots for a source, since its layers are others now;
+    /// `has_come` if one is there that was not, which may be more than there
+    /// is room for.
     pub(super) fn bind_source(
         &mut self,
         now: Instant,
         room: RoomId,
         source: (ParticipantId, Source),
+        has_come: bool,
     ) {
         let members = self.rooms.get(&room).cloned().unwrap_or_default();
         for member in members {
             for index in 0..self.participants[member].slots.len() {
                 if self.participants[member].slots[index].wanted == Some(source) {
-                    self.participants[member].outbound.last_allocation = None;
+                    let outbound = &mut self.participants[member].outbound;
+                    if has_come {
+                        outbound.share_out_now();
+                    } else {
+                        outbound.share_out_soon();
+                    }
                     self.bind_slot(now, member, index);
                 }
             }
@@ -187,7 +195,7 @@ impl Worker {
             });
             if !stream.is_stalled && silence >= STALL {
                 stream.is_stalled = true;
-                self.bind_source(now, room, (publisher, source));
+                self.bind_source(now, room, (publisher, source), false);
             }
             self.end_descents(now, key);
         }

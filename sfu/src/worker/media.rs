@@ -247,12 +247,12 @@ impl Worker {
             return self.ask_publisher(now, stream, gap);
         };
         if packet.payload_length > 0 {
-            let was_silent = published.is_stalled
-                || published.has_been_silent(now)
-                || matches!(published.rest, Rest::Ending(_));
+            let has_come =
+                published.has_been_silent(now) || matches!(published.rest, Rest::Ending(_));
+            let was_silent = published.is_stalled || has_come;
             published.last_media = now;
             if was_silent {
-                self.end_silence(now, stream);
+                self.end_silence(now, stream, has_come);
             }
             if self.streams[stream].source == Source::Microphone {
                 self.note_voice(now, stream, packet.audio_level);
@@ -284,8 +284,9 @@ impl Worker {
     }
 
     /// Something comes again of a stream that had fallen silent. What it takes
-    /// is to be shared out anew, before it has taken more than there is.
-    fn end_silence(&mut self, now: Instant, stream: usize) {
+    /// is to be shared out anew: where it was away for long, before it has
+    /// taken more than there is.
+    fn end_silence(&mut self, now: Instant, stream: usize, has_come: bool) {
         let published = &mut self.streams[stream];
         published.is_stalled = false;
         published.restart_measuring(now);
@@ -295,7 +296,7 @@ impl Worker {
         let source = (published.publisher, published.source);
         if let Some(publisher) = self.by_id.get(&source.0) {
             let room = self.participants[*publisher].room;
-            self.bind_source(now, room, source);
+            self.bind_source(now, room, source, has_come);
         }
     }
 
@@ -413,7 +414,7 @@ impl Worker {
                 participant.probes_until = now + PROBING;
                 self.hurry(now);
             }
-            self.bind_source(now, room, (id, source));
+            self.bind_source(now, room, (id, source), true);
         }
         Some((stream, is_repair, codec.codec))
     }

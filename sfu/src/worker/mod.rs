@@ -252,7 +252,7 @@ impl Worker {
                     if std::mem::replace(&mut slot.shown, shown) != shown {
                         slot.update_admitted();
                         // With what is told of other slots, at the next look.
-                        participant.outbound.last_allocation = None;
+                        participant.outbound.share_out_now();
                         let room = participant.room;
                         self.note_unreviewed(room);
                     }

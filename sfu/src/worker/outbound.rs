@@ -1,6 +1,6 @@
 //! What waits to be sent to one receiver, and when it leaves.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -23,7 +23,7 @@ pub(super) struct Outbound {
     pacer: Pacer,
     queues: [Vec<Forward>; URGENCIES],
     turn: Turn,
-    pub(super) last_allocation: Option<Instant>,
+    allocation: Allocation,
     /// What the sound takes that is meant for it, if it is sent once, with its
     /// headers.
     pub(super) sound: Bitrate,
@@ -48,6 +48,15 @@ pub(super) struct Scratch {
     segments: Vec<Segment>,
     /// Lent to receivers for whom nothing waits.
     queue: Vec<Forward>,
+}
+
+/// When a path was last shared out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Allocation {
+    Due,
+    Done(Instant),
+    /// What there is to be shared out is not what it was then.
+    Changed(Instant),
 }
 
 /// In this order packets leave.
@@ -78,7 +87,7 @@ impl Outbound {
             pacer: Pacer::new(now),
             queues: [const { Vec::new() }; URGENCIES],
             turn: Turn::Idle,
-            last_allocation: None,
+            allocation: Allocation::Due,
             sound: Bitrate::ZERO,
             is_constrained: false,
             lately: Lately::default(),
@@ -91,6 +100,33 @@ impl Outbound {
 
     pub(super) fn turn(&self) -> Turn {
         self.turn
+    }
+
+    /// Has the path shared out anew at the next look.
+    pub(super) fn share_out_now(&mut self) {
+        self.allocation = Allocation::Due;
+    }
+
+    /// Has the path shared out anew as soon as what comes and goes all the
+    /// time may have it.
+    pub(super) fn share_out_soon(&mut self) {
+        if let Allocation::Done(at) = self.allocation {
+            self.allocation = Allocation::Changed(at);
+        }
+    }
+
+    /// Notes that the path is shared out.
+    pub(super) fn note_allocation(&mut self, now: Instant) {
+        self.allocation = Allocation::Done(now);
+    }
+
+    /// Whether it is time to share the path out.
+    pub(super) fn is_allocation_due(&self, now: Instant) -> bool {
+        match self.allocation {
+            Allocation::Due => true,
+            Allocation::Done(at) if !self.is_constrained => now >= at + INTERVAL,
+            Allocation::Done(at) | Allocation::Changed(at) => now >= at + CONSTRAINED_INTERVAL,
+        }
     }
 
     /// Queues a packet. Gives whether the receiver is now to be written for
@@ -365,6 +401,10 @@ fn note(congestion: &mut Controller, writer: &Writer, now: Instant, length: usiz
     }
 }
 
+/// How often a path is shared out anew when there is not enough for all.
+const CONSTRAINED_INTERVAL: Duration = Duration::from_millis(100);
+/// How often when there is.
+const INTERVAL: Duration = Duration::from_millis(500);
 const URGENCIES: usize = 3;
 /// About what headers and protection add to a payload, in bytes.
 const OVERHEAD: u64 = 36;
@@ -372,3 +412,30 @@ const OVERHEAD: u64 = 36;
 const WIDE: f64 = 3.0;
 /// Packets of padding at a time: a train.
 const MOST_PADDING: u64 = 32;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_that_stall_and_come_back_all_the_time_share_nothing_out_more_often() {
+        let start = Instant::now();
+        let mut outbound = Outbound::new(start);
+        let mut times = 0;
+        for millisecond in 0..1000 {
+            let now = start + Duration::from_millis(millisecond);
+            outbound.share_out_soon();
+            if outbound.is_allocation_due(now) {
+                outbound.note_allocation(now);
+                times += 1;
+            }
+        }
+        let late = start + Duration::from_millis(960);
+
+        assert_eq!(times, 10);
+        assert!(!outbound.is_allocation_due(late));
+        outbound.share_out_now();
+        assert!(outbound.is_allocation_due(late));
+    }
+}

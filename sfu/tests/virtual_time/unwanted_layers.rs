@@ -209,7 +209,7 @@ fn a_layer_that_all_paths_are_too_narrow_for_rests_and_returns_without_a_flap() 
         );
     }
     waits.assert_at_most(Bars {
-        median: Duration::from_secs(2),
+        median: Duration::from_millis(2500),
         nearly_all: Duration::from_secs(4),
         worst: Duration::from_secs(4),
     });
