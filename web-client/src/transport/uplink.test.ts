@@ -71,6 +71,20 @@ test('much that is lost, or comes seconds late, is as bad where the browser does
   }
 });
 
+test('a path that only loses takes the picture, however little the browser thinks of it', () => {
+  const lossy = { available: 50_000, loss: 0.2 };
+  const trembling = [60, 110, 75, 140].map((roundTrip) => ({ ...lossy, roundTrip }));
+  const uplink = new Uplink();
+  for (let round = 0; round < 30; round += 1) {
+    for (const sample of trembling) uplink.update(sample);
+    expect(uplink.capacity).not.toBe('sound-only');
+  }
+  expect(uplink.capacity).toBe('least');
+
+  // Where packets wait as well, it is narrow.
+  expect(seconds(uplink, 6, { ...lossy, roundTrip: 400 }).at(-1)).toBe('sound-only');
+});
+
 test('of the reports, those of the path in use and of the sound count', () => {
   expect(
     readUplink([

@@ -26,6 +26,8 @@ export class Uplink {
   #wait = FIRST_WAIT;
   /** The last change was up from sound alone. */
   #isTrial = false;
+  /** The shortest round trip so far, in ms. */
+  #quickest = Infinity;
 
   get capacity(): UplinkCapacity {
     return this.#capacity;
@@ -35,19 +37,24 @@ export class Uplink {
   reset(): void {
     this.#become('all');
     this.#wait = FIRST_WAIT;
+    this.#quickest = Infinity;
   }
 
   /** Takes a sample; returns whether {@link Uplink.capacity} is another one. */
   update(sample: UplinkSample): boolean {
     const before = this.#capacity;
     this.#age += 1;
+    this.#quickest = Math.min(this.#quickest, sample.roundTrip ?? Infinity);
     switch (before) {
       case 'all':
         this.#note(isBad(sample, FLOOR_FOR_LAYERS), false);
         if (this.#bad >= PATIENCE) this.#become('least');
         break;
       case 'least':
-        this.#note(isBad(sample, FLOOR_FOR_PICTURES), !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS));
+        this.#note(
+          isBad(sample, this.#losesByItself(sample) ? 0 : FLOOR_FOR_PICTURES),
+          !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS),
+        );
         if (this.#bad >= PATIENCE && this.#age >= GRACE) this.#giveUp();
         else if (this.#good >= BEFORE_MORE) this.#become('all');
         break;
@@ -57,6 +64,15 @@ export class Uplink {
         break;
     }
     return this.#capacity !== before;
+  }
+
+  /**
+   * Whether the path loses packets though none wait. Browsers take that for too
+   * much sent, and estimate less and less; but a picture costs the sound nothing
+   * there, and what is lost of it is sent again.
+   */
+  #losesByItself({ loss, roundTrip }: UplinkSample): boolean {
+    return (loss ?? 0) >= LOSSY && (roundTrip ?? Infinity) <= this.#quickest + NO_QUEUE;
   }
 
   #note(isBad: boolean, isGood: boolean): void {
@@ -177,10 +193,13 @@ const FLOOR_FOR_LAYERS = 280_000;
 const FLOOR_FOR_PICTURES = 150_000;
 /** Times the floor: enough to go up. */
 const CLEARLY = 1.2;
-/** A share of 1. */
+// Shares of 1.
 const MUCH_LOST = 0.25;
+const LOSSY = 0.05;
 /** A queue somewhere is full of our pictures, in ms. */
 const TOO_LATE = 1_500;
+/** More than radios tremble by, and less than what fills a path's queue. */
+const NO_QUEUE = 100;
 // In samples, and so seconds.
 const PATIENCE = 3;
 /** A browser's estimate takes some time to follow a change of what goes out. */
