@@ -85,8 +85,15 @@ impl MissingPackets {
     }
 
     /// Hands the numbers that are to be asked for now to `request`, in order.
-    /// Those asked for too often or too long ago are given up.
-    pub fn poll(&mut self, now: Instant, round_trip: Duration, mut request: impl FnMut(u16)) {
+    /// Those asked for too often or too long ago are given up; gives whether
+    /// any was.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        mut request: impl FnMut(u16),
+    ) -> bool {
+        let before = self.missing.len();
         self.missing.retain_mut(|missing| {
             if missing.requests == MOST_REQUESTS
                 || now.saturating_duration_since(missing.since) >= self.longest_wait
@@ -103,6 +110,7 @@ impl MissingPackets {
             }
             true
         });
+        self.missing.len() < before
     }
 
     /// Whether the packet at `sequence` is missing.

@@ -101,9 +101,14 @@ impl Worker {
         self.hurry(now);
         let published = &mut self.streams[stream];
         let mut numbers = Vec::new();
-        published
+        let has_given_up = published
             .missing
             .poll(now, round_trip, |number| numbers.push(number));
+        // Receivers would ask for it too, but after seconds.
+        let is_picture = published.source.kind() == MediaKind::Video;
+        if has_given_up && is_picture && !published.subscribers.is_empty() {
+            published.key_frames.want();
+        }
         if !numbers.is_empty() {
             self.statistics.nacks_sent += numbers.len() as u64;
             let ssrc = published.ssrc;

@@ -196,6 +196,27 @@ fn a_publisher_hears_what_was_lost_and_the_way_there_and_back_is_measured() {
 }
 
 #[test]
+fn a_packet_that_cannot_be_had_again_brings_a_key_frame_unasked() {
+    let mut session = Session::of(5, ROOM, &[A, B], 1);
+    session.run(Duration::from_secs(5));
+    let before = session.sending(A).key_frames;
+    // A number that nothing is sent under.
+    session.sending(A).packets += 1;
+
+    let mut key_frames = Vec::new();
+    for _ in 0..10 {
+        session.run(Duration::from_millis(500));
+        key_frames.push(session.sending(A).key_frames - before);
+    }
+
+    assert_eq!(key_frames[0], 0);
+    assert!(
+        key_frames[2..].iter().all(|count| *count == 1),
+        "{key_frames:?}"
+    );
+}
+
+#[test]
 fn where_much_is_lost_requests_and_repairs_go_out_twice() {
     let lossy = Link {
         delay: Duration::from_millis(30),
