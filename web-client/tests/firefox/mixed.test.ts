@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 
+import { TAG_LENGTH } from '../../src/e2ee/worker/sframe/cipher';
 import { decodeHeader } from '../../src/e2ee/worker/sframe/header';
 import { CONTEXTS, keyIdParts } from '../../src/e2ee/worker/sframe/key-id';
 import type { Remote } from '../browser/observer';
@@ -72,7 +73,14 @@ describe('Chromium and Firefox in one room', () => {
     expect(sent.filter(({ isOwn }) => !isOwn)).toEqual([]);
     const codecs = [...new Set(sent.map(({ codec }) => codec))].sort();
     expect(codecs).toEqual(['audio/opus', 'video/VP8']);
-    console.log(`${sent.length} frames left Firefox, all encrypted`);
+    // Of which sizes its voice's packets are must tell nothing (RFC 6562).
+    const sizes = sent.filter(({ codec }) => codec === 'audio/opus').map(({ length }) => length);
+    const even = sizes.filter((size) => size === sizes.at(-1));
+    console.log(
+      `${sent.length} frames left Firefox, all encrypted; of ${sizes.length} of sound ` +
+        `${even.length} are of ${sizes.at(-1)} bytes`,
+    );
+    expect(even.length).toBeGreaterThan(0.95 * sizes.length);
   });
 });
 
@@ -80,6 +88,8 @@ describe('Chromium and Firefox in one room', () => {
 interface Sent {
   readonly codec: string;
   readonly isOwn: boolean;
+  /** Bytes before encryption, if it is of sound. */
+  readonly length: number;
 }
 
 async function sentByFirefox(folder: string, sender: Sender | undefined): Promise<Sent[]> {
@@ -91,7 +101,9 @@ async function sentByFirefox(folder: string, sender: Sender | undefined): Promis
     const codec = codecs.get(payloadType) ?? `payload type ${payloadType}`;
     if (codec === 'video/rtx') return [];
     const start = frameStart(codec, payload);
-    return start === undefined ? [] : [{ codec, isOwn: isOwn(start, codec, sender) }];
+    if (start === undefined) return [];
+    const length = start.length - (decodeHeader(start)?.length ?? 0) - TAG_LENGTH;
+    return [{ codec, isOwn: isOwn(start, codec, sender), length }];
   });
 }
 

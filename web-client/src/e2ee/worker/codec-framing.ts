@@ -6,6 +6,8 @@ export interface CodecFraming {
   split(frame: Uint8Array<ArrayBuffer>): Parts | undefined;
   /** What an encrypted frame has in the clear and what it has encrypted. */
   unwrap(frame: Uint8Array<ArrayBuffer>): Parts | undefined;
+  /** Whether frames are single packets of Opus. */
+  readonly isOpus?: boolean;
   /** Makes an encrypted frame fit for the codec's packetizer. */
   wrap(encrypted: Uint8Array<ArrayBuffer>, isKeyFrame: boolean): Uint8Array<ArrayBuffer>;
 }
@@ -50,7 +52,7 @@ const AV1: CodecFraming = {
 };
 
 const FRAMINGS: ReadonlyMap<string, CodecFraming> = new Map([
-  ['audio/opus', WHOLE],
+  ['audio/opus', { ...WHOLE, isOpus: true }],
   ['audio/red', WHOLE],
   ['video/vp8', VP8],
   ['video/vp9', WHOLE],

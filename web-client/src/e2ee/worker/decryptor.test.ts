@@ -52,7 +52,7 @@ test.each([
 
 test('a frame costs less than 24 bytes', async () => {
   await enter(2n ** 40n);
-  const plain = Uint8Array.from({ length: 100 }, () => 0x11);
+  const plain = Uint8Array.from({ length: 80 }, () => 0x11);
 
   for (const [context, mimeType] of [
     [CONTEXTS.microphone, 'audio/opus'],
@@ -334,7 +334,7 @@ async function send(
 }
 
 function sendOpus(first: number): Promise<EncodedFrame[]> {
-  return send(CONTEXTS.microphone, 'audio/opus', Uint8Array.of(first), undefined);
+  return send(CONTEXTS.microphone, 'audio/opus', new Uint8Array(80).fill(first), undefined);
 }
 
 function opus(first: number): EncodedFrame {

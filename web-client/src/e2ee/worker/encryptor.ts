@@ -1,6 +1,7 @@
 import { frameCodecFraming } from './frame-codec';
 import type { EncodedFrame, FrameHandler, KeyFrameControl, Pass } from './frame-pipe';
 import { Notices } from './notices';
+import { OpusPadding } from './opus-padding';
 import type { Context } from './sframe/key-id';
 import type { KeyRing } from './sframe/key-ring';
 
@@ -19,6 +20,7 @@ export class Encryptor implements FrameHandler {
   readonly #context: Context;
   readonly #notices: Notices<UnsentReason>;
   readonly #keyFrames: KeyFrameControl;
+  readonly #padding = new OpusPadding();
   /** A frame was dropped, so that those after it may lead nowhere. */
   #needsKeyFrame = false;
 
@@ -43,7 +45,8 @@ export class Encryptor implements FrameHandler {
       this.#drop('codec');
       return;
     }
-    const parts = framing.split(data);
+    const plain = framing.isOpus === true ? this.#padding.pad(data) : data;
+    const parts = framing.split(plain);
     if (parts === undefined) {
       this.#drop('malformed');
       return;
