@@ -15,6 +15,7 @@ use sfu::worker::command::{
     CodecParameters, Command, MediaParameters, Publication, Slot, TransportParameters,
 };
 
+use crate::line::Line;
 use crate::peer::Peer;
 use crate::relay::{Relay, Wire};
 
@@ -22,7 +23,7 @@ pub struct Call {
     pub worker: WorkerHandle,
     /// Through which its members come, if they do.
     pub relay: Option<Relay>,
-    members: Vec<(Peer, Wire)>,
+    members: Vec<(Peer, Line)>,
     start: Instant,
     audio: u64,
     _alone: MutexGuard<'static, ()>,
@@ -65,16 +66,24 @@ impl Call {
     /// Two participants connect. There is one call at a time: they are timed,
     /// and their descriptors counted.
     pub fn start() -> Self {
-        Self::start_by(|_| None)
+        Self::start_by(|_| None, None)
+    }
+
+    /// The same, but the one who receives comes over TCP.
+    pub fn start_over_tcp() -> Self {
+        Self::start_by(|_| None, Some(Line::tcp()))
     }
 
     /// The same, through a relay in the worker's process: nothing goes between
     /// them and the worker's own socket.
     pub fn start_relayed() -> Self {
-        Self::start_by(|worker| Some(Relay::start(worker)))
+        Self::start_by(|worker| Some(Relay::start(worker)), None)
     }
 
-    fn start_by(relay: impl FnOnce(&WorkerHandle) -> Option<Relay>) -> Self {
+    fn start_by(
+        relay: impl FnOnce(&WorkerHandle) -> Option<Relay>,
+        receiver: Option<Line>,
+    ) -> Self {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let certificate = certificate::generate_self_signed_certificate().expect("a certificate");
         let settings = WorkerSettings {
@@ -95,9 +104,8 @@ impl Call {
             audio: 0,
             _alone: alone,
         };
-        for id in [SENDER, RECEIVER] {
-            call.join(id);
-        }
+        call.join(SENDER, None);
+        call.join(RECEIVER, receiver);
         call.worker.send(Command::Assign {
             subscriber: RECEIVER,
             slot: SlotId(0),
@@ -149,7 +157,7 @@ impl Call {
 
     /// Lets another participant join, connect, and leave.
     pub fn visit(&mut self, id: ParticipantId) {
-        self.join(id);
+        self.join(id, None);
         let deadline = Instant::now() + Duration::from_secs(10);
         while !self.members[2].0.is_connected() {
             assert!(Instant::now() < deadline, "not connected");
@@ -157,6 +165,20 @@ impl Call {
         }
         self.worker.send(Command::Leave { participant: id });
         self.members.pop();
+    }
+
+    pub fn receiver(&mut self) -> &mut Line {
+        &mut self.members[1].1
+    }
+
+    pub fn receiver_peer(&mut self) -> &mut Peer {
+        &mut self.members[1].0
+    }
+
+    pub fn receiver_leaves(&self) {
+        self.worker.send(Command::Leave {
+            participant: RECEIVER,
+        });
     }
 
     fn send_one(&mut self) {
@@ -174,24 +196,27 @@ impl Call {
     }
 
     fn step(&mut self) {
-        for (peer, wire) in &mut self.members {
-            while let Some(datagram) = wire.receive() {
+        for (peer, line) in &mut self.members {
+            for datagram in line.receive() {
                 peer.handle_datagram(Instant::now(), &datagram);
             }
             peer.handle_timeout(Instant::now());
             for datagram in peer.take_outbox() {
-                wire.send(&datagram);
+                line.send(&self.worker, &datagram);
             }
         }
         std::thread::sleep(Duration::from_micros(200));
     }
 
-    fn join(&mut self, id: ParticipantId) {
-        let wire = match &self.relay {
-            Some(relay) => relay.reach(self.server(), id),
-            None => Wire::direct(self.server()),
-        };
-        let peer = Peer::new(Instant::now(), id, wire.address());
+    /// Without a line of its own it comes over UDP.
+    fn join(&mut self, id: ParticipantId, line: Option<Line>) {
+        let line = line.unwrap_or_else(|| {
+            Line::Udp(match &self.relay {
+                Some(relay) => relay.reach(self.server(), id),
+                None => Wire::direct(self.server()),
+            })
+        });
+        let peer = Peer::new(Instant::now(), id, line.address());
         self.worker.send(Command::Join {
             room: RoomId(1),
             participant: id,
@@ -205,7 +230,7 @@ impl Call {
             participant: id,
             media: media(),
         });
-        self.members.push((peer, wire));
+        self.members.push((peer, line));
     }
 }
 

@@ -20,7 +20,9 @@ mod peer;
 mod repair;
 
 mod call;
+mod connections;
 mod flood;
+mod line;
 mod relay;
 
 use std::time::Duration;

@@ -32,6 +32,8 @@ interface Placement {
   /** For pages and media; the loopback when absent. */
   readonly address?: string;
   readonly withStore?: boolean;
+  /** Only where there is an address. */
+  readonly mediaOverTcp?: boolean;
 }
 
 /** The real `quietroom` binary, on free ports of this machine. */
@@ -80,12 +82,12 @@ export class Server {
   }
 
   /** As {@link Server.startWithKeys}, for other machines: as if behind a proxy that speaks TLS. */
-  static startAt(address: string, rooms: RoomSettings = {}): Promise<Server> {
-    return Server.#start({ withKeys: true, rooms, address });
+  static startAt(address: string, rooms: RoomSettings = {}, mediaOverTcp = false): Promise<Server> {
+    return Server.#start({ withKeys: true, rooms, address, mediaOverTcp });
   }
 
   static async #start(placement: Placement): Promise<Server> {
-    const { withKeys, rooms = {}, address, withStore = false } = placement;
+    const { withKeys, rooms = {}, address, withStore = false, mediaOverTcp = false } = placement;
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
@@ -98,6 +100,7 @@ export class Server {
       if (address !== undefined) config.push(`behind_tls_proxy = true`);
       config.push(`[media]`, `port = ${mediaPort}`);
       if (address !== undefined) config.push(`addresses = ["${address}"]`, `workers = 1`);
+      if (mediaOverTcp) config.push(`tcp_announced = ["${address}:${port}"]`);
       const metrics = address === undefined ? '' : `127.0.0.1:${METRICS_PORT}`;
       config.push(`[metrics]`, `listen = "${metrics}"`);
       config.push(`[rooms]`);

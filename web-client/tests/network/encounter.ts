@@ -19,6 +19,8 @@ export interface Placement<Far extends Attendee> {
   readonly far: (machine: Machine, origin: string) => Promise<Far>;
   /** What runs in every page of both before its own scripts. */
   readonly scripts: readonly (() => void)[];
+  /** Whether media may come over TCP too. */
+  readonly mediaOverTcp?: boolean;
 }
 
 /** A server, somebody beside it, and somebody on another machine; `close` ends them all, whatever happened. */
@@ -51,8 +53,8 @@ export class Encounter<Far extends Attendee = Participant> {
 
   /** Nobody is in a room yet. */
   async start(): Promise<void> {
-    const { name, plug, near, far, scripts } = this.#placement;
-    const server = await Server.startAt(SERVER, { capacity: 3 });
+    const { name, plug, near, far, scripts, mediaOverTcp = false } = this.#placement;
+    const server = await Server.startAt(SERVER, { capacity: 3 }, mediaOverTcp);
     this.#server = server;
     const machine = await Machine.make(name);
     this.#machine = machine;
