@@ -117,6 +117,36 @@ fn files_outside_the_client_are_not_served() {
 }
 
 #[test]
+fn the_port_of_pages_has_the_relay_and_media_too() {
+    let server = Server::start("one_port", LOCAL);
+    let binding = b"\x00\x01\x00\x00\x21\x12\xa4\x42transaction!";
+    let connect = || {
+        let stream = TcpStream::connect(("127.0.0.1", server.port())).expect("it listens");
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).expect("it is open");
+        stream
+    };
+
+    let mut client = connect();
+    client.write_all(binding).expect("it reads");
+    let mut head = [0; 20];
+    client.read_exact(&mut head).expect("the relay answers");
+    assert_eq!(head[..2], [1, 1]);
+    assert_eq!(&head[8..], b"transaction!");
+
+    // Nobody's check, in a frame.
+    let mut client = connect();
+    let user = b"\x00\x06\x00\x0800ab:abc";
+    let head = b"\x00\x20\x00\x01\x00\x0c\x21\x12\xa4\x42transaction!";
+    client
+        .write_all(&[&head[..], user].concat())
+        .expect("it reads");
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "{answer:02x?}");
+}
+
+#[test]
 fn a_port_in_use_is_one_line_that_names_the_setting() {
     let server = Server::start("in_use", LOCAL);
     let port = server.port();
