@@ -94,12 +94,15 @@ impl Sender {
 
     /// Wakes the other thread, if it sleeps and anything waits for it.
     pub fn hurry(&self) {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_work = !queue.is_empty();
-        drop(queue);
-        if has_work {
+        if self.has_some() {
             self.waker.wake_sleeping();
         }
+    }
+
+    /// Whether anything waits for the other thread.
+    pub fn has_some(&self) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        !queue.is_empty()
     }
 }
 

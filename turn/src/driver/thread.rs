@@ -206,6 +206,15 @@ impl ServerThread {
         let until = |at: Instant| at.saturating_duration_since(now);
         let rests_until = self.feedback.rests_until(now);
         self.watch_feedback(rests_until.is_none());
+        if !self
+            .exits
+            .peers
+            .senders
+            .iter()
+            .any(hand_over::Sender::has_some)
+        {
+            self.patient_since = None;
+        }
         let patience_ends = self.patient_since.map(|since| since + LONGEST_REST);
         let deadlines = [self.server.poll_timeout(), rests_until, patience_ends];
         let deadlines = deadlines.into_iter().flatten().map(until);

@@ -52,6 +52,11 @@ fn feedback_comes_through_whether_the_thread_is_busy_or_not() {
     let (mut alice, relayed) = Link::bound(&running, "alice", Transport::Udp);
     let report = |number: u8| vec![0x81, 201, 0, 7, number];
     let media = |number: u8| vec![0x80, 96, number];
+    // Nobody is awake for these.
+    for number in 40..43 {
+        alice.send_data(&report(number));
+        assert_eq!(running.peer.receive(1), [(relayed, report(number))]);
+    }
     for number in 0..40 {
         alice.send_data(&report(number));
         if number % 8 == 0 {

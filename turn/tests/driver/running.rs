@@ -1,13 +1,14 @@
 //! A server, and a peer in this process.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use io_thread::hand_over::{self, Trains};
-use io_thread::udp::Train;
-use io_thread::wake;
+use io_thread::udp::{Poll, Train};
+use io_thread::wake::{self, Sleep};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use turn::driver::{LocalPeer, RelayAddress, RelayPorts, Settings, Statistics, Stream, TurnThread};
@@ -30,6 +31,7 @@ pub struct Running {
 /// What a media worker is to the server.
 pub struct Peer {
     received: hand_over::Receiver,
+    sleep: Sleep,
     sender: hand_over::Sender,
     trains: Trains,
 }
@@ -43,7 +45,7 @@ impl Running {
     }
 
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let (waker, _sleep) = wake::pair().expect("descriptors");
+        let (waker, sleep) = wake::pair().expect("descriptors");
         let (to_peer, received) = hand_over::channel(waker, 64 << 20);
         let loopback = Ipv4Addr::LOCALHOST.into();
         let mut settings = Settings {
@@ -74,6 +76,7 @@ impl Running {
         let turn = TurnThread::spawn(settings).expect("the loopback");
         let peer = Peer {
             received,
+            sleep,
             sender: turn.from_peers(),
             trains: Trains::default(),
         };
@@ -129,11 +132,19 @@ impl Running {
 }
 
 impl Peer {
-    /// Waits for so many datagrams.
+    /// Waits for so many datagrams, asleep until it is woken.
     pub fn receive(&mut self, count: usize) -> Arrived {
         let mut arrived = Vec::new();
         let deadline = Instant::now() + Duration::from_secs(5);
+        let mut poll = Poll::new(std::iter::once(self.sleep.as_fd()));
         while arrived.len() < count {
+            self.sleep.begin();
+            if !self.received.has_some() {
+                let patience = Some(Duration::from_secs(5));
+                poll.wait(1, patience).expect("a descriptor");
+            }
+            self.sleep.end();
+            self.sleep.clear();
             self.received.take(&mut self.trains);
             for train in self.trains.iter_mut() {
                 assert_eq!(train.local, crate::network::address(PEER));
@@ -142,7 +153,6 @@ impl Peer {
                 arrived.extend(datagrams.map(|datagram| (train.remote, datagram.to_vec())));
             }
             assert!(Instant::now() < deadline, "{} have come", arrived.len());
-            thread::sleep(Duration::from_millis(1));
         }
         arrived
     }
