@@ -100,7 +100,7 @@ fn who_asks_and_never_reads_is_closed() {
     let mut sent = 0;
     let is_closed = loop {
         sent += request.len();
-        if sent > 100 << 20 {
+        if sent > 30 << 20 {
             break false;
         }
         if slow.try_send(&request).is_err() {
