@@ -207,8 +207,13 @@ impl Controller {
     /// Takes what feedback says of the packet with this number: when it
     /// arrived, or that it did not.
     pub fn packet_feedback(&mut self, number: u16, arrival: Option<ArrivalTime>) {
-        let (packet, was_lost) = match self.history.report(number, arrival.is_some()) {
-            Some(News::Arrived { packet, was_lost }) => (packet, was_lost),
+        let news = self.history.report(number, arrival.is_some());
+        let (packet, was_lost, was_presumed) = match news {
+            Some(News::Arrived {
+                packet,
+                was_lost,
+                was_presumed,
+            }) => (packet, was_lost, was_presumed),
             Some(News::Lost) => {
                 self.loss.note_loss();
                 return;
@@ -221,7 +226,14 @@ impl Controller {
             self.acknowledged.reset();
             return;
         };
-        self.acknowledged.record(arrived, u64::from(packet.bytes));
+        // A report that was lost says nothing against what it was on.
+        self.history.take_passed_over(|other| {
+            let at = arrived.saturating_add(other.at.saturating_sub(packet.at));
+            self.acknowledged.record(at, u64::from(other.bytes));
+        });
+        if !was_presumed {
+            self.acknowledged.record(arrived, u64::from(packet.bytes));
+        }
         if self.second.is_second(&packet, arrived) {
             // What became of the first is what tells of the path.
             if !was_lost {

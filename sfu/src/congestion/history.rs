@@ -1,5 +1,7 @@
 //! What was sent, until its receiver has told what became of it.
 
+use std::ops::Range;
+
 use super::probe::ClusterId;
 use crate::rtp::sequence::ExtendedSequence;
 
@@ -10,6 +12,10 @@ pub(super) struct SendHistory {
     /// A power of two of them; none before the first packet.
     packets: Vec<SentPacket>,
     sent: u64,
+    /// The newest that a report has spoken of.
+    told: Option<ExtendedSequence>,
+    /// Those before it that none has spoken of.
+    passed_over: Range<u64>,
 }
 
 /// A packet on its way, or no more.
@@ -30,6 +36,8 @@ pub(super) struct SentPacket {
 enum Fate {
     Unknown,
     Lost,
+    /// The report on it was lost: it is taken for one that arrived.
+    Presumed,
     Arrived,
 }
 
@@ -40,6 +48,8 @@ pub(super) enum News {
         packet: SentPacket,
         /// It had been reported as lost.
         was_lost: bool,
+        /// It had been handed out as passed over.
+        was_presumed: bool,
     },
     Lost,
 }
@@ -81,14 +91,23 @@ impl SendHistory {
     /// Forgets all packets. Numbers go on.
     pub(super) fn forget(&mut self) {
         self.packets.clear();
+        self.told = None;
+        self.passed_over = 0..0;
     }
 
     /// Takes a report on the packet with this number. `None` if it says
     /// nothing new, or is of a packet that was never sent or is forgotten.
     pub(super) fn report(&mut self, number: u16, has_arrived: bool) -> Option<News> {
         let newest = ExtendedSequence(self.sent);
-        if newest.nearest(number) > newest {
+        let sequence = newest.nearest(number);
+        if sequence > newest {
             return None;
+        }
+        if self.told.is_none_or(|told| sequence > told)
+            && let Some(told) = self.told.replace(sequence)
+            && sequence.0 > told.0 + 1
+        {
+            self.passed_over = told.0 + 1..sequence.0;
         }
         let place = self.index(number);
         let packet = self.packets.get_mut(place)?;
@@ -96,19 +115,38 @@ impl SendHistory {
             return None;
         }
         match (packet.fate, has_arrived) {
-            (Fate::Unknown | Fate::Lost, true) => {
+            (Fate::Unknown | Fate::Lost | Fate::Presumed, true) => {
                 let was_lost = packet.fate == Fate::Lost;
+                let was_presumed = packet.fate == Fate::Presumed;
                 packet.fate = Fate::Arrived;
                 Some(News::Arrived {
                     packet: *packet,
                     was_lost,
+                    was_presumed,
                 })
             }
-            (Fate::Unknown, false) => {
+            (Fate::Unknown | Fate::Presumed, false) => {
                 packet.fate = Fate::Lost;
                 Some(News::Lost)
             }
             _ => None,
+        }
+    }
+
+    /// Hands out the packets that the last report passed over, oldest first and
+    /// each once. Reports follow on one another, so the one on these was lost.
+    pub(super) fn take_passed_over(&mut self, mut take: impl FnMut(SentPacket)) {
+        let Range { start, end } = std::mem::take(&mut self.passed_over);
+        for sequence in start.max(end.saturating_sub(REMEMBERED as u64))..end {
+            let number = ExtendedSequence(sequence).number();
+            let place = self.index(number);
+            if let Some(packet) = self.packets.get_mut(place)
+                && packet.number == number
+                && packet.fate == Fate::Unknown
+            {
+                packet.fate = Fate::Presumed;
+                take(*packet);
+            }
         }
     }
 
@@ -166,7 +204,7 @@ mod tests {
         assert!(history.report(number, false).is_none());
         let arrived = history.report(number, true);
         assert!(
-            matches!(arrived, Some(News::Arrived { packet, was_lost: true }) if packet.at == 5)
+            matches!(arrived, Some(News::Arrived { packet, was_lost: true, .. }) if packet.at == 5)
         );
         assert!(history.report(number, true).is_none());
         assert!(history.report(number, false).is_none());
@@ -207,6 +245,45 @@ mod tests {
                 .all(|number| history.report(*number, true).is_some())
         );
         assert_eq!(history.packets.len(), 2 * LEAST_REMEMBERED);
+    }
+
+    #[test]
+    fn what_a_lost_report_was_on_is_handed_out_once() {
+        let mut history = SendHistory {
+            sent: u64::from(u16::MAX) - 4,
+            ..SendHistory::default()
+        };
+        let numbers: Vec<_> = (0..10).map(|at| history.record(at, 1, None)).collect();
+        let passed_over = |history: &mut SendHistory| {
+            let mut times = Vec::new();
+            history.take_passed_over(|packet| times.push(packet.at));
+            times
+        };
+
+        history.report(numbers[0], true);
+        history.report(numbers[1], false);
+        assert!(passed_over(&mut history).is_empty());
+        history.report(numbers[6], false);
+        history.report(numbers[7], true);
+        assert_eq!(passed_over(&mut history), [2, 3, 4, 5]);
+        assert!(passed_over(&mut history).is_empty());
+
+        // Told after all.
+        let late = history.report(numbers[3], true);
+        assert!(
+            matches!(
+                late,
+                Some(News::Arrived {
+                    was_presumed: true,
+                    ..
+                })
+            ),
+            "{late:?}"
+        );
+        assert!(matches!(
+            history.report(numbers[4], false),
+            Some(News::Lost)
+        ));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtcp;
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, seeds, slot_ssrc, video_slot};
+use crate::session::{Session, seeds, seeds_and, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -87,7 +87,7 @@ fn random_loss_of_five_in_a_hundred_is_repaired_within_a_jitter_buffer() {
     for (name, links) in [("publisher", [bad, good]), ("receiver", [good, bad])] {
         let mut expected = 0;
         let mut in_time = 0.0;
-        for seed in seeds(4) {
+        for seed in seeds_and(4, &[116, 360]) {
             let mut session = Session::new(seed);
             let outcome = send(&mut session, links, Duration::from_secs(30));
             in_time += outcome.in_time(Duration::from_millis(27), Duration::from_millis(200))
