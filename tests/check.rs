@@ -112,6 +112,31 @@ fn ports_that_others_have_fail() {
 }
 
 #[test]
+fn the_relay_s_port_is_its_own() {
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("the loopback has ports");
+    let port = taken.local_addr().expect("it is bound").port();
+    let with = |turn: &str| {
+        let media = "[media]\naddresses = [\"127.0.0.1\"]\n";
+        LOCAL.replace("[media]\n", media) + "[turn]\n" + turn
+    };
+    check("relay", &with("")).says("ok", "at http.listen only");
+    check("relay", &with("enabled = false\n")).says("ok", "relays nothing");
+    let held = check("relay", &with(&format!("port = {port}\n")));
+    assert!(
+        held.line("turn.port").starts_with("fail"),
+        "{}",
+        held.output
+    );
+
+    drop(taken);
+    let free = check("relay", &with(&format!("port = {port}\n")));
+    free.says("ok", &format!("UDP port {port} of 127.0.0.1: free"));
+    // In this case the settings are refused as a whole.
+    let both = with(&format!("port = {port}\n")).replace("port = 0", &format!("port = {port}"));
+    assert!(!check("relay", &both).passed);
+}
+
+#[test]
 fn a_server_for_others_needs_tls_and_keys() {
     let settings = LOCAL.replace("127.0.0.1:0", "0.0.0.0:0");
 

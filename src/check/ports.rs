@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
 
 use super::finding::Finding;
 use super::holder::{Holder, Protocol};
@@ -111,11 +112,21 @@ pub(super) fn media(addresses: &[IpAddr], first: u16, workers: u16) -> Finding {
         );
     };
     let ports = if first == 0 { 0..=0 } else { first..=last };
+    udp(MEDIA, addresses, ports)
+}
+
+/// UDP ports on each address: the first that is not to be had, or one line for
+/// all. Port 0 is any.
+pub(super) fn udp(
+    setting: &'static str,
+    addresses: &[IpAddr],
+    ports: RangeInclusive<u16>,
+) -> Finding {
     let mut running = None;
-    for port in ports {
+    for port in ports.clone() {
         for &address in addresses {
             let needed = Needed {
-                setting: MEDIA,
+                setting,
                 protocol: Protocol::Udp,
                 address: SocketAddr::new(address, port),
             };
@@ -129,7 +140,7 @@ pub(super) fn media(addresses: &[IpAddr], first: u16, workers: u16) -> Finding {
     }
     let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     let addresses = addresses.join(" and ");
-    let which = match (first, last) {
+    let which = match ports.into_inner() {
         (0, _) => "any free UDP port".to_owned(),
         (first, last) if first == last => format!("UDP port {first}"),
         (first, last) => format!("UDP ports {first} to {last}"),
@@ -138,7 +149,7 @@ pub(super) fn media(addresses: &[IpAddr], first: u16, workers: u16) -> Finding {
         Some(id) => format!("held by a running Quietroom (process {id})"),
         None => "free".into(),
     };
-    Finding::ok(MEDIA, format!("{which} of {addresses}: {state}"))
+    Finding::ok(setting, format!("{which} of {addresses}: {state}"))
 }
 
 const MEDIA: &str = "media.port";

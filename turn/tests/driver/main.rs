@@ -18,6 +18,7 @@ mod link;
 mod running;
 
 mod abuse;
+mod forgery;
 mod relaying;
 mod slow;
 
