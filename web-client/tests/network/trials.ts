@@ -49,8 +49,8 @@ export function tryBadLinks<Far extends Attendee>(
       const both = await place.receive('10 % loss, 60 ms', joined + SETTLING_MS);
 
       for (const way of ['down', 'up'] as const) {
-        expect(both[way].soundMissing).toBeLessThan(SLACK * missing[way]);
-        expect(both[way].pictureFrozen).toBeLessThan(SLACK * 0.02);
+        keep(`sound missing, ${way}, in %`, both[way].soundMissing * 100, missing[way] * 100);
+        keep(`picture frozen, ${way}, in %`, both[way].pictureFrozen * 100, 2);
       }
     });
 
@@ -79,10 +79,10 @@ export function tryBadLinks<Far extends Attendee>(
         );
         // A busy machine reads feedback late, and its probes are uneven.
         const nearlyKnownAt = traffic.estimatedAt(joined, 650_000, 1_200_000) ?? NaN;
-        expect(nearlyKnownAt - joined).toBeLessThan(SLACK * 4_000);
+        keep('known, in ms', IS_LONG ? knownMs : nearlyKnownAt - joined, 4_000);
         expect(traffic.estimatedWithin(settled, 650_000, 1_200_000)).toBeGreaterThan(0.8);
-        expect(queueMs).toBeLessThan(SLACK * 150);
-        expect(dropped).toBeLessThan(SLACK * 0.02);
+        keep('queue p95, in ms', queueMs, 150);
+        keep('dropped, in %', dropped * 100, 2);
         expect(fitting).toBeGreaterThan(0.7);
       },
     );
@@ -117,10 +117,10 @@ export function tryBadLinks<Far extends Attendee>(
         const { down, up } = await place.receive(`2 Mbit/s, 300 kbit/s ${where}, 2 Mbit/s`, fell);
 
         console.log(`  the upper layer is back after ${backMs} ms`);
-        expect(down.longestFreezeMs).toBeLessThan(SLACK * 1_000);
-        expect(down.soundMissing).toBeLessThan(SLACK * 0.015);
-        if (ways.includes('up')) expect(up.soundMissing).toBeLessThan(SLACK * 0.015);
-        expect(backMs).toBeLessThan(SLACK * 10_000);
+        keep('longest freeze, in ms', down.longestFreezeMs, 1_000);
+        keep('sound missing, down, in %', down.soundMissing * 100, 1.5);
+        if (ways.includes('up')) keep('sound missing, up, in %', up.soundMissing * 100, 1.5);
+        keep('the upper layer back, in ms', backMs, 10_000);
       },
     );
 
@@ -130,6 +130,7 @@ export function tryBadLinks<Far extends Attendee>(
       ['20 % loss, 60 ms, 40 ms of jitter', { delayMs: 30, loss: 0.2, jitterMs: 20 }],
       ['no loss, 300 ms, 40 ms of jitter', { delayMs: 150, jitterMs: 20 }],
     ] as [string, Impairment][])('%s', async (name, impairment) => {
+      const freezes: number[] = [];
       for (const seed of [1, 2, 3]) {
         const joined = await place.enter({ ...impairment, seed });
         await passTime(joined + SETTLING_MS + 30_000);
@@ -137,12 +138,21 @@ export function tryBadLinks<Far extends Attendee>(
         expect(both.down.soundMissing).toBeLessThan(0.2);
         expect(both.up.soundMissing).toBeLessThan(0.2);
         expect(both.down.longestFreezeMs).toBeLessThan(5_000);
-        // A client that thinks its uplink takes no picture pauses the camera, which all
-        // are told, and tries it again after 8 s.
-        expect(both.up.longestFreezeMs).toBeLessThan(20_000);
+        expect(both.up.longestFreezeMs).toBeLessThan(6_000);
+        freezes.push(both.up.longestFreezeMs);
       }
+      const [, median = NaN] = freezes.sort((one, other) => one - other);
+      console.log(`  longest without a frame from it: ${freezes.join(', ')} ms`);
+      expect(median).toBeLessThan(3_000);
     });
   });
+}
+
+/** Prints a figure beside its bar, which it may miss by so much as {@link SLACK} says. */
+function keep(what: string, figure: number, bar: number): void {
+  const isMissed = figure > bar ? ', missed' : '';
+  console.log(`  ${what}: ${figure.toFixed(2)} (bar ${bar}${isMissed})`);
+  expect(figure, what).toBeLessThanOrEqual(SLACK * bar);
 }
 
 async function passTime(until: number): Promise<void> {
@@ -157,5 +167,5 @@ const MEASURED_MS = IS_LONG ? 120_000 : 12_000;
 const SQUEEZED_MS = IS_LONG ? 60_000 : 8_000;
 /** Until a loss is known, and encoders have found their bitrates. */
 const SETTLING_MS = 6_000;
-/** What is printed is to be within the bars; the machine may be doing other things. */
-const SLACK = 2;
+/** The short form runs beside other things; the long one is to keep the bars. */
+const SLACK = IS_LONG ? 1 : 2;
