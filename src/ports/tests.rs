@@ -344,6 +344,9 @@ async fn talk_on_in_tls(mut client: TlsStream<TcpStream>, given: Given) {
         panic!("it speaks TURN");
     };
     let mut tls = given.tls.expect("it has TLS");
+    // Whoever waits for the socket would not hear of what is decrypted already.
+    assert!(given.received.is_empty() || given.received == ALLOCATE);
+    assert!(tls.reader().read(&mut [0; 1]).is_err());
     given.stream.set_nonblocking(false).expect("it is open");
     client.write_all(b"more").await.expect("it is open");
     let wanted = [ALLOCATE, b"more"].concat();

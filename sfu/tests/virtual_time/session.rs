@@ -535,8 +535,9 @@ impl Session {
                     self.sent_again += u64::from(is_again);
                 }
                 if path.protocol == TransportProtocol::Tcp {
-                    if let Some(connection) = self.connections.get_mut(&path.remote) {
-                        connection.send(self.now, datagram);
+                    match self.connections.get_mut(&path.remote) {
+                        Some(connection) => connection.send(self.now, datagram),
+                        None => self.deliveries_to_strangers += 1,
                     }
                     continue;
                 }
