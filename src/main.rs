@@ -11,6 +11,8 @@ mod media_addresses;
 mod metrics;
 mod open_files;
 mod ports;
+mod relays;
+mod secret_source;
 mod serve;
 mod store;
 mod token;

@@ -21,6 +21,7 @@ use signaling::api::{Api, ApiSettings};
 use signaling::audit::AuditLog;
 use signaling::clinic::{Clinic, ClinicSettings};
 use signaling::limits::{ConnectionLimits, Connections, Limits, Rate, TrustedProxies};
+use signaling::relays::Relays;
 use signaling::room::{RoomSize, SecondDevice, SessionPolicy};
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
 use signaling::store::{Store, User};
@@ -37,8 +38,9 @@ use crate::media_addresses::NoAddress;
 use crate::metrics::{self, NodeMetrics};
 use crate::open_files;
 use crate::ports::{self, HttpPort, Receivers};
+use crate::relays::{OwnRelay, RelaysError};
 use crate::turn::{NodeTurn, TurnError};
-use crate::{client_files, logging, media_addresses, store};
+use crate::{client_files, logging, media_addresses, relays, store};
 
 /// Runs the server.
 ///
@@ -163,7 +165,8 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         tracing::debug!(udp = ?turn.udp(), "the relay is there");
     }
 
-    let settings = service_settings(config, proxies.clone());
+    let relays = relays(config, turn.as_ref(), &workers, scheme == "https")?;
+    let settings = service_settings(config, proxies.clone(), relays);
     if !config.rooms.require_session && !store.api_keys()?.is_empty() {
         tracing::warn!(
             "rooms may be entered before the clinic's backend opens a session there; \
@@ -318,7 +321,25 @@ fn is_site(place: &str) -> bool {
     place.starts_with("https://")
 }
 
-fn service_settings(config: &Config, proxies: TrustedProxies) -> Settings {
+/// Those that clients are told of.
+fn relays(
+    config: &Config,
+    turn: Option<&NodeTurn>,
+    workers: &[WorkerHandle],
+    has_tls: bool,
+) -> Result<Arc<dyn Relays>, RelaysError> {
+    let worker = workers.first();
+    let own = turn.map(|turn| OwnRelay {
+        secret: turn.secret().clone(),
+        handle: turn.handle().clone(),
+        udp: turn.udp().to_vec(),
+        tcp: worker.map_or_else(Vec::new, |worker| worker.address().tcp_candidates.clone()),
+        has_tls,
+    });
+    relays::of(&config.turn, own)
+}
+
+fn service_settings(config: &Config, proxies: TrustedProxies, relays: Arc<dyn Relays>) -> Settings {
     Settings {
         allowed_origins: AllowedOrigins::new(config.http.allowed_origins.clone()),
         trusted_proxies: proxies,
@@ -338,6 +359,7 @@ fn service_settings(config: &Config, proxies: TrustedProxies) -> Settings {
             resume_window: Duration::from_secs(config.rooms.resume_seconds.0.into()),
             ..Timing::default()
         },
+        relays,
     }
 }
 

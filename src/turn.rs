@@ -57,7 +57,7 @@ impl NodeTurn {
         workers: &[WorkerHandle],
     ) -> Result<Option<Self>, TurnError> {
         let turn = &config.turn;
-        if !turn.enabled {
+        if !turn.enabled || !turn.outside.urls.is_empty() {
             return Ok(None);
         }
         let places = places(config, media);
@@ -81,7 +81,7 @@ impl NodeTurn {
             server: turn::Config {
                 realm: REALM.to_owned(),
                 secrets: vec![secret.clone()],
-                families: Family::ALL.to_vec(),
+                families: families(&local_peers, &turn.other_nodes),
                 synthetic_hosts: 1..=254,
                 channels: Channels::default(),
                 limits: limits(turn),
@@ -119,7 +119,6 @@ impl NodeTurn {
     }
 
     /// What makes credentials that it takes.
-    #[expect(dead_code, reason = "signaling issues none yet")]
     pub(crate) fn secret(&self) -> &SharedSecret {
         &self.secret
     }
@@ -128,6 +127,15 @@ impl NodeTurn {
     pub(crate) fn udp(&self) -> &[SocketAddr] {
         &self.udp
     }
+}
+
+/// Those that there are peers of: to an address of another a client could
+/// send nothing.
+fn families(local: &[LocalPeer], other: &[SocketAddr]) -> Vec<Family> {
+    let local = local.iter().flat_map(|peer| &peer.addresses);
+    let peers: Vec<_> = local.chain(other).collect();
+    let has_peers = |family: &Family| peers.iter().any(|peer| Family::of(**peer) == *family);
+    Family::ALL.into_iter().filter(has_peers).collect()
 }
 
 /// A worker, by the addresses that clients are told and by those that it has.

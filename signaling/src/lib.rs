@@ -11,6 +11,7 @@ pub mod limits;
 mod media_plane;
 pub mod mls;
 pub mod protocol;
+pub mod relays;
 pub mod room;
 pub mod sdp;
 mod slot;

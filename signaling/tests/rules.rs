@@ -14,7 +14,8 @@ use server::{Client, Server};
 use sfu::identity::Source;
 use sfu::worker::command::Command;
 use signaling::access::{
-    AccessPolicy, Nonce, ParticipantSalt, Permissions, Thumbprint, UnixTime, signed_content,
+    AccessPolicy, Nonce, ParticipantSalt, Permissions, ProofPurpose, Thumbprint, UnixTime,
+    signed_content,
 };
 use signaling::limits::Limits;
 use signaling::protocol::{Permission, Role};
@@ -618,7 +619,9 @@ impl Key {
     fn prove(&self, nonce: &str, room: &str, token: &str) -> Value {
         let nonce = URL_SAFE_NO_PAD.decode(nonce).expect("it is base64url");
         let nonce = Nonce::new(nonce.try_into().expect("32 bytes"));
-        let signature = self.0.sign(&signed_content(&nonce, room, token));
+        let signature = self
+            .0
+            .sign(&signed_content(ProofPurpose::Join, &nonce, room, token));
         json!({
             "key": {"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(self.0.public_key())},
             "signature": URL_SAFE_NO_PAD.encode(signature),

@@ -96,6 +96,18 @@ pub(crate) struct Turn {
     pub(crate) connections_per_address: Whole<1, 65_535>,
     /// At least what sound needs.
     pub(crate) kilobytes_per_second: Whole<50, 65_535>,
+    pub(crate) outside: OutsideTurn,
+}
+
+/// A TURN server beside this one; no urls: there is none.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OutsideTurn {
+    #[serde(deserialize_with = "values::turn_urls")]
+    pub(crate) urls: Vec<String>,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) secret_credential: String,
+    pub(crate) secret_command: Vec<String>,
 }
 
 /// Who may enter.
@@ -267,6 +279,7 @@ impl Default for Turn {
             connections: Whole(10_000),
             connections_per_address: Whole(2_000),
             kilobytes_per_second: Whole(4_000),
+            outside: OutsideTurn::default(),
         }
     }
 }

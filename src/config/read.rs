@@ -199,6 +199,39 @@ mod tests {
     }
 
     #[test]
+    fn relays_are_named_as_browsers_want_them() {
+        for good in [
+            "turn:turn.example",
+            "turn:turn.example:3478?transport=udp",
+            "turns:192.0.2.7:443?transport=tcp",
+            "turn:[fd00::1]:3478",
+            "turn:[fd00::1]",
+        ] {
+            let config = parsed(&format!("[turn.outside]\nurls = [\"{good}\"]\n"));
+            assert_eq!(config.expect(good).turn.outside.urls, [good]);
+        }
+        for bad in [
+            "",
+            "stun:turn.example",
+            "https://turn.example",
+            "turn:",
+            "turn:turn.example:0",
+            "turn:turn.example:x",
+            "turn:turn.example:3478?transport=sctp",
+            "turn:user@turn.example",
+            "turn:fd00::1",
+            "turn:[fd00::zz]",
+            "turn:[fd00::1]x",
+        ] {
+            let message = refusal(&format!("[turn.outside]\nurls = [\"{bad}\"]\n"));
+            assert!(
+                message.starts_with("f.toml:2: turn.outside.urls: invalid value"),
+                "{bad}: {message}"
+            );
+        }
+    }
+
+    #[test]
     fn a_role_keeps_what_is_not_said_of_it() {
         let config = parsed("[roles.co-host]\nmulti_factor = true\n").expect("it is good");
         let by_default = Config::default().roles;

@@ -231,6 +231,53 @@ pub(super) fn peers<'de, D: Deserializer<'de>>(
     Ok(peers)
 }
 
+/// RFC 7065; browsers take no others.
+pub(super) fn turn_urls<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
+    let urls = Vec::<String>::deserialize(deserializer)?;
+    for url in &urls {
+        if !is_turn_url(url) {
+            return Err(D::Error::invalid_value(
+                Unexpected::Str(url),
+                &"TURN URLs, such as \"turn:turn.clinic.example:3478?transport=udp\" or \
+                   \"turns:turn.clinic.example:443?transport=tcp\"",
+            ));
+        }
+    }
+    Ok(urls)
+}
+
+fn is_turn_url(url: &str) -> bool {
+    let Some(rest) = ["turn:", "turns:"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme))
+    else {
+        return false;
+    };
+    let (authority, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));
+    let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
+    let (host, port) = match authority[after_brackets..].split_once(':') {
+        Some((name, port)) => (&authority[..after_brackets + name.len()], port),
+        None => (authority, "3478"),
+    };
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
+        }
+    };
+    is_host
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
+        && matches!(query, "transport=udp" | "transport=tcp")
+}
+
 pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let origins = Vec::<String>::deserialize(deserializer)?;
     for origin in &origins {

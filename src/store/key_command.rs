@@ -7,8 +7,9 @@ use clap::Subcommand;
 use signaling::store::{KeyRing, Store, StoreKey, User};
 
 use super::StoreFailure;
-use super::key_source::{self, KeySource};
+use super::key_source;
 use crate::config;
+use crate::secret_source::SecretSource;
 
 /// Makes or rotates the key that seals the store.
 #[derive(clap::Args, Debug)]
@@ -59,14 +60,14 @@ fn rotate(config: &config::Store) -> Result<(), Box<dyn std::error::Error>> {
     if config.path.as_os_str().is_empty() {
         return Err(StoreFailure::NoPath.into());
     }
-    let source = KeySource::of(config).map_err(StoreFailure::from)?;
-    let mut keys = source.read().map_err(StoreFailure::from)?;
+    let source = key_source::of(config).map_err(StoreFailure::from)?;
+    let mut keys = key_source::read(&source).map_err(StoreFailure::from)?;
     // Nobody else may rotate, serve or seal with these keys meanwhile, and they
     // must be right.
     let store =
         Store::open(&config.path, keys.clone(), User::Rotation).map_err(StoreFailure::from)?;
     let resealed = match &source {
-        KeySource::File(path) => {
+        SecretSource::File(path) => {
             let failed = |error| format!("store.key_file {}: {error}", path.display());
             // A rotation that broke off may have left several.
             store.reseal()?;
@@ -82,7 +83,7 @@ fn rotate(config: &config::Store) -> Result<(), Box<dyn std::error::Error>> {
             key_source::write_file(path, &keys.without_old()).map_err(failed)?;
             resealed
         }
-        KeySource::Credential(_) | KeySource::Command(_) => store.reseal()?,
+        SecretSource::Credential(_) | SecretSource::Command(_) => store.reseal()?,
     };
     writeln!(
         io::stdout(),

@@ -7,7 +7,6 @@ use signaling::store::{KeyRing, OpenError, Store, User};
 use thiserror::Error;
 
 use crate::config;
-use key_source::KeySource;
 pub(crate) use key_source::KeySourceError;
 
 /// Why there is no store.
@@ -29,7 +28,7 @@ pub(crate) enum StoreFailure {
 /// Opens the store; in memory if no file is named.
 pub(crate) fn open(config: &config::Store, user: User) -> Result<Store, StoreFailure> {
     if config.path.as_os_str().is_empty() {
-        if KeySource::of(config).is_ok() {
+        if key_source::of(config).is_ok() {
             return Err(StoreFailure::KeyWithoutPath);
         }
         return Ok(Store::in_memory());
@@ -46,9 +45,9 @@ pub(crate) fn open(config: &config::Store, user: User) -> Result<Store, StoreFai
 
 /// The keys that the store is sealed with; none if it is in memory.
 pub(crate) fn read_keys(config: &config::Store) -> Result<Option<KeyRing>, StoreFailure> {
-    let source = KeySource::of(config);
+    let source = key_source::of(config);
     if !config.path.as_os_str().is_empty() {
-        return Ok(Some(source?.read()?));
+        return Ok(Some(key_source::read(&source?)?));
     }
     match source {
         Ok(_) => Err(StoreFailure::KeyWithoutPath),
@@ -61,6 +60,6 @@ pub(crate) fn open_file(config: &config::Store, user: User) -> Result<Store, Sto
     if config.path.as_os_str().is_empty() {
         return Err(StoreFailure::NoPath);
     }
-    let keys = KeySource::of(config)?.read()?;
+    let keys = key_source::read(&key_source::of(config)?)?;
     Ok(Store::open(&config.path, keys, user)?)
 }

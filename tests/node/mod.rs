@@ -16,7 +16,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use signaling::access::{DevelopmentKey, NewToken, Nonce, Thumbprint, UnixTime, signed_content};
+use signaling::access::{
+    DevelopmentKey, NewToken, Nonce, ProofPurpose, Thumbprint, UnixTime, signed_content,
+};
 use signaling::protocol::Role;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -325,7 +327,7 @@ impl BrowserKey {
     pub fn prove(&self, nonce: &Value, room: &str, token: &str) -> Value {
         let nonce = URL_SAFE_NO_PAD.decode(nonce.as_str().expect("text"));
         let nonce = nonce.expect("base64url").try_into().expect("32 bytes");
-        let signed = signed_content(&Nonce::new(nonce), room, token);
+        let signed = signed_content(ProofPurpose::Join, &Nonce::new(nonce), room, token);
         let signature = URL_SAFE_NO_PAD.encode(self.0.sign(&signed));
         let key = json!({"kty": "OKP", "crv": "Ed25519", "x": self.public()});
         json!({"key": key, "signature": signature})

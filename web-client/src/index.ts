@@ -33,6 +33,7 @@ export type { Warning } from './room/protection';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity';
 export { requestToken } from './e2ee/token-request';
+export type { TransportPath } from './transport/path';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';
 export { DeviceChoices, type Device, type DeviceKind } from './media/device-choices';

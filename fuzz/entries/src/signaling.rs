@@ -146,6 +146,7 @@ impl Sockets {
             ClientMessage::Leave {} => return self.vanish(socket),
             ClientMessage::Join { .. }
             | ClientMessage::Resume { .. }
+            | ClientMessage::TestNetwork { .. }
             | ClientMessage::Ack { .. } => return,
             group => self.deliver(id, group),
         };

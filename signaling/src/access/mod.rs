@@ -25,7 +25,7 @@ pub use keys::Keys;
 pub use ledger::TokenLedger;
 pub use participant_salt::ParticipantSalt;
 pub use policy::{AccessPolicy, RolePolicies, RolePolicy};
-pub use proof::{Nonce, ProofError, Thumbprint, signed_content, verify_proof};
+pub use proof::{Nonce, ProofError, ProofPurpose, Thumbprint, signed_content, verify_proof};
 pub use role::Permissions;
 pub use token::{Admission, TokenError, UnixTime};
 

@@ -19,10 +19,17 @@ pub struct Thumbprint(pub [u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nonce([u8; 32]);
 
+/// What a proof is for: one for the one is none for the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProofPurpose {
+    Join,
+    NetworkTest,
+}
+
 /// Why a proof was not believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum ProofError {
-    #[error("the token is bound to a key, and join has no proof of that key")]
+    #[error("the token is bound to a key, and there is no proof of that key")]
     Absent,
     #[error("the proof's key is not an Ed25519 public key")]
     Key,
@@ -60,6 +67,15 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
+impl ProofPurpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Join => b"Quietroom 1.0 Join",
+            Self::NetworkTest => b"Quietroom 1.0 Network Test",
+        }
+    }
+}
+
 impl Nonce {
     /// From 32 random bytes.
     pub fn new(random: [u8; 32]) -> Self {
@@ -83,6 +99,7 @@ impl fmt::Debug for Nonce {
 pub fn verify_proof(
     proof: Option<&JoinProof>,
     key: &Thumbprint,
+    purpose: ProofPurpose,
     nonce: &Nonce,
     room: &str,
     token: &str,
@@ -94,20 +111,20 @@ pub fn verify_proof(
     }
     let signature: [u8; 64] = decode(&proof.signature).ok_or(ProofError::Signature)?;
     UnparsedPublicKey::new(&ED25519, public)
-        .verify(&signed_content(nonce, room, token), &signature)
+        .verify(&signed_content(purpose, nonce, room, token), &signature)
         .map_err(|_| ProofError::Signature)
 }
 
 /// What is signed. Its form is that of MLS's `SignContent` (RFC 9420 §5.1.2),
 /// since the key is the one that signs in MLS: a label of its own, which none
 /// of MLS's is, keeps either kind of signature from passing for the other.
-pub fn signed_content(nonce: &Nonce, room: &str, token: &str) -> Vec<u8> {
+pub fn signed_content(purpose: ProofPurpose, nonce: &Nonce, room: &str, token: &str) -> Vec<u8> {
     let mut content = Vec::new();
     push_vector(&mut content, &nonce.0);
     push_vector(&mut content, room.as_bytes());
     push_vector(&mut content, digest(&SHA256, token.as_bytes()).as_ref());
     let mut signed = Vec::new();
-    push_vector(&mut signed, LABEL);
+    push_vector(&mut signed, purpose.label());
     push_vector(&mut signed, &content);
     signed
 }
@@ -139,8 +156,6 @@ fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-const LABEL: &[u8] = b"Quietroom 1.0 Join";
-
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -149,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_is_signed_is_what_browsers_sign() {
-        let content = signed_content(&Nonce::new([7; 32]), "room", "token");
+        let content = signed_content(ProofPurpose::Join, &Nonce::new([7; 32]), "room", "token");
 
         // The client's own test has the same bytes.
         let digits = content.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -196,7 +211,7 @@ mod tests {
     #[test]
     fn a_signature_under_another_label_is_no_proof() {
         let (pair, thumbprint) = key();
-        let mut content = signed_content(&NONCE, "room", "token");
+        let mut content = signed_content(ProofPurpose::Join, &NONCE, "room", "token");
         content[1..8].copy_from_slice(b"MLS 1.0");
         let proof = JoinProof {
             signature: URL_SAFE_NO_PAD.encode(pair.sign(&content)),
@@ -204,6 +219,24 @@ mod tests {
         };
 
         assert_eq!(check(Some(&proof), &thumbprint), Err(ProofError::Signature));
+    }
+
+    #[test]
+    fn a_proof_to_test_the_network_by_is_none_to_join_by() {
+        let (pair, thumbprint) = key();
+        let verify = |purpose, made_for| {
+            let content = signed_content(made_for, &NONCE, "room", "token");
+            let proof = JoinProof {
+                signature: URL_SAFE_NO_PAD.encode(pair.sign(&content)),
+                ..prove(&pair, &NONCE, "room", "token")
+            };
+            verify_proof(Some(&proof), &thumbprint, purpose, &NONCE, "room", "token")
+        };
+        let (join, test) = (ProofPurpose::Join, ProofPurpose::NetworkTest);
+
+        assert_eq!(verify(join, test), Err(ProofError::Signature));
+        assert_eq!(verify(test, join), Err(ProofError::Signature));
+        assert_eq!(verify(test, test), Ok(()));
     }
 
     #[test]
@@ -248,7 +281,7 @@ mod tests {
     }
 
     fn check(proof: Option<&JoinProof>, key: &Thumbprint) -> Result<(), ProofError> {
-        verify_proof(proof, key, &NONCE, "room", "token")
+        verify_proof(proof, key, ProofPurpose::Join, &NONCE, "room", "token")
     }
 
     fn key() -> (Ed25519KeyPair, Thumbprint) {
@@ -259,7 +292,7 @@ mod tests {
     }
 
     fn prove(pair: &Ed25519KeyPair, nonce: &Nonce, room: &str, token: &str) -> JoinProof {
-        let signature = pair.sign(&signed_content(nonce, room, token));
+        let signature = pair.sign(&signed_content(ProofPurpose::Join, nonce, room, token));
         JoinProof {
             key: ProofKey {
                 kty: "OKP".into(),

@@ -50,6 +50,19 @@ pub enum ClientMessage {
         #[ts(optional)]
         proof: Option<JoinProof>,
     },
+    /// Asks for a connection for media that carries none, to find out whether
+    /// it would get through, instead of `join`: before the session too, and
+    /// the token is bound to nothing by it. After `network-test` one offer of
+    /// a microphone is answered; then the client connects, looks, and closes the socket.
+    /// Counts as an attempt to join.
+    TestNetwork {
+        /// As in `join`.
+        token: String,
+        /// As in `join`, over the label "Quietroom 1.0 Network Test".
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        proof: Option<JoinProof>,
+    },
     /// Takes a stay up again whose socket is gone or of no use, instead of
     /// `join`. Both sides then send again what the other did not receive.
     Resume {

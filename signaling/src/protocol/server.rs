@@ -1,5 +1,7 @@
 //! What the server says.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -19,6 +21,11 @@ pub enum ServerMessage {
         /// 32 random bytes in base64url.
         nonce: String,
     },
+    /// The answer to `test-network`.
+    NetworkTest {
+        /// As in `joined`; good for some minutes.
+        ice_servers: Vec<IceServer>,
+    },
     /// The answer to `join`.
     Joined {
         /// The client's own id in this room, for this stay.
@@ -31,7 +38,8 @@ pub enum ServerMessage {
         slots: u16,
         /// How many screen slots to offer.
         screen_slots: u16,
-        /// For `RTCConfiguration.iceServers`.
+        /// For `RTCConfiguration.iceServers`: relays, for networks that let
+        /// nothing else through. `ice-servers` renews them.
         ice_servers: Vec<IceServer>,
         /// Absent: the stay ends with its socket.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +110,9 @@ pub enum ServerMessage {
     SessionEnding { seconds: u32 },
     /// The client is logged off in so many seconds unless it says `active`.
     InactivityWarning { seconds: u32 },
+    /// In place of those of `joined`, whose credentials expire. They are for
+    /// the next ICE restart: what is in use goes on with those before.
+    IceServers { ice_servers: Vec<IceServer> },
     /// The answer to `offer`.
     Answer { sdp: String },
     /// Somebody came in.
@@ -307,10 +318,18 @@ pub enum VideoCodec {
 }
 
 /// One entry of `RTCConfiguration.iceServers`.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct IceServer {
     pub urls: Vec<String>,
     pub username: String,
     pub credential: String,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
 }

@@ -8,12 +8,15 @@ use tokio::time::timeout;
 use super::service::OpenSocket;
 use crate::limits::Connection;
 use crate::protocol::{ErrorCode, ServerMessage};
+use crate::relays::Authority;
 
 /// A websocket, which may pass from the task that opened it to that of the
 /// stay it belongs to.
 pub(super) struct Line {
     pub(super) socket: WebSocket,
     pub(super) connection: Option<Connection>,
+    /// What the client asked for.
+    pub(super) host: Option<Authority>,
     /// Counts it for as long as it lives.
     pub(super) _open: OpenSocket,
 }

@@ -4,10 +4,12 @@
 mod frame;
 mod group;
 mod line;
+mod network_test;
 mod origin;
 mod outbox;
 mod pending;
 mod register;
+mod relay_pass;
 mod request;
 mod resume;
 mod secret;

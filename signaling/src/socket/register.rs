@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::outbox::Outbox;
+use super::relay_pass::RelayPass;
 use super::request;
 use super::resume::{Door, Return};
 use crate::MediaPlane;
@@ -19,6 +20,7 @@ use crate::api::LiveParticipant;
 use crate::audit::{Actor, AuditEvent, AuditSink, Person};
 use crate::limits::Limits;
 use crate::protocol::{ClientMessage, ErrorCode, ResumeSecret, Resumption, ServerMessage};
+use crate::relays::{Authority, Relays};
 use crate::room::{
     self, Arrival, Decided, Decision, Effect, Entrance, Entry, NoEntry, NotAdmitted, Recorded,
     Room, RoomSize, Rules, SecondDevice, Sessions, Undertaking,
@@ -31,6 +33,7 @@ pub(super) struct Register {
     settings: RegisterSettings,
     sessions: Arc<dyn Sessions>,
     audit: Arc<dyn AuditSink>,
+    relays: Arc<dyn Relays>,
     rooms: HashMap<String, OpenRoom>,
     /// Of open rooms.
     names: HashMap<RoomId, String>,
@@ -49,6 +52,7 @@ pub(super) struct RegisterSettings {
     pub(super) resume_window: Duration,
     pub(super) host_permissions: Permissions,
     pub(super) second_device: SecondDevice,
+    pub(super) relay_credentials: Duration,
 }
 
 /// Somebody whose token is good and proven.
@@ -57,6 +61,8 @@ pub(super) struct Bearer {
     pub(super) admission: Admission,
     pub(super) permissions: Permissions,
     pub(super) entrance: Option<Entrance>,
+    /// What it asked for when it opened its socket.
+    pub(super) host: Option<Authority>,
 }
 
 struct OpenRoom {
@@ -79,6 +85,7 @@ struct Stay {
     worker: usize,
     outbox: Outbox,
     door: Door,
+    relay_pass: RelayPass,
     /// As the API shows it.
     live: LiveParticipant,
     /// The first resume secret, until the client is let in and told.
@@ -143,6 +150,7 @@ impl Register {
         plane: Arc<dyn MediaPlane>,
         sessions: Arc<dyn Sessions>,
         audit: Arc<dyn AuditSink>,
+        relays: Arc<dyn Relays>,
         settings: RegisterSettings,
     ) -> Self {
         Self {
@@ -151,6 +159,7 @@ impl Register {
             settings,
             sessions,
             audit,
+            relays,
             rooms: HashMap::new(),
             names: HashMap::new(),
             stays: HashMap::new(),
@@ -179,12 +188,14 @@ impl Register {
             standing,
         } = self.sessions.enter(&admission, UnixTime::now())?;
         self.supersede(&admission.room, session.as_deref());
+        let lifetime = self.settings.relay_credentials;
+        let relay_pass = RelayPass::new(id, bearer.host, policy.window, lifetime);
         let rules = Rules {
             policy,
             host_permissions: self.settings.host_permissions,
             second_device: self.settings.second_device,
         };
-        let rooms = self.rooms.len();
+        let (rooms, idlest) = (self.rooms.len(), self.idlest_worker());
         let open = match self.rooms.entry(admission.room.clone()) {
             hash_map::Entry::Occupied(entry) => {
                 let open = entry.into_mut();
@@ -198,9 +209,7 @@ impl Register {
                 return Err(NoSeat::ServerFull);
             }
             hash_map::Entry::Vacant(entry) => {
-                let worker = (0..self.loads.len())
-                    .min_by_key(|worker| self.loads[*worker])
-                    .unwrap_or(0);
+                let worker = idlest;
                 let room = RoomId(self.next_room);
                 self.next_room += 1;
                 self.names.insert(room, admission.room.clone());
@@ -242,6 +251,7 @@ impl Register {
             worker,
             outbox,
             door,
+            relay_pass,
             live: LiveParticipant {
                 id,
                 role: admission.role,
@@ -264,6 +274,13 @@ impl Register {
             worker: self.plane.address(worker).clone(),
         };
         Ok((seat, returns))
+    }
+
+    /// The worker with the fewest participants.
+    pub(super) fn idlest_worker(&self) -> usize {
+        (0..self.loads.len())
+            .min_by_key(|worker| self.loads[*worker])
+            .unwrap_or(0)
     }
 
     /// Whether somebody is in a room, and not at its door.
@@ -289,6 +306,11 @@ impl Register {
         for (somebody, worker, effects) in due {
             self.apply(somebody, worker, effects);
         }
+        for stay in self.stays.values_mut() {
+            if stay.relay_pass.is_due(now) {
+                stay.renew_relay_pass(&*self.relays, now, time);
+            }
+        }
     }
 
     /// The way to the stay that an id and a resume secret name. Whether it is
@@ -309,6 +331,18 @@ impl Register {
     /// [`Register::confirm_secret`].
     pub(super) fn renew_secret(&mut self, id: ParticipantId) -> Option<ResumeSecret> {
         Some(self.stays.get_mut(&id)?.door.renew())
+    }
+
+    /// Somebody is back, maybe on a network where it needs relays now.
+    pub(super) fn renew_relay_pass(&mut self, id: ParticipantId, host: Option<Authority>) {
+        let Some(stay) = self.stays.get_mut(&id) else {
+            return;
+        };
+        stay.relay_pass.set_host(host);
+        let now = Instant::now();
+        if stay.relay_pass.is_due_soon(now) {
+            stay.renew_relay_pass(&*self.relays, now, UnixTime::now());
+        }
     }
 
     pub(super) fn confirm_secret(&mut self, id: ParticipantId) {
@@ -460,6 +494,7 @@ impl Register {
             return;
         };
         stay.outbox.close();
+        self.relays.end(stay.relay_pass.user());
         let load = &mut self.loads[stay.worker];
         *load = load.saturating_sub(1);
         if let hash_map::Entry::Occupied(open) = self.rooms.entry(stay.room)
@@ -600,7 +635,7 @@ impl Register {
                             }
                         }
                         let window = self.settings.resume_window;
-                        let message = stay.with_secret(message, window);
+                        let message = stay.with_secrets(message, window, &*self.relays);
                         stay.outbox.push(&message);
                     }
                 }
@@ -663,17 +698,39 @@ impl Register {
 }
 
 impl Stay {
-    /// A room draws no random numbers, so what a stay is taken up again with
-    /// is added here.
-    fn with_secret(&mut self, mut message: ServerMessage, window: Duration) -> ServerMessage {
-        if let ServerMessage::Joined { resume, .. } = &mut message
-            && !window.is_zero()
+    /// A room draws no random numbers and knows of no relays, so what a stay
+    /// is taken up again with, and what gets it into relays, is added here.
+    fn with_secrets(
+        &mut self,
+        mut message: ServerMessage,
+        window: Duration,
+        relays: &dyn Relays,
+    ) -> ServerMessage {
+        let ServerMessage::Joined {
+            resume,
+            ice_servers,
+            ..
+        } = &mut message
+        else {
+            return message;
+        };
+        *ice_servers = self
+            .relay_pass
+            .issue(relays, Instant::now(), UnixTime::now());
+        if !window.is_zero()
             && let Some(secret) = self.secret.take()
         {
             let seconds = u16::try_from(window.as_secs()).unwrap_or(u16::MAX);
             *resume = Some(Resumption { secret, seconds });
         }
         message
+    }
+
+    fn renew_relay_pass(&mut self, relays: &dyn Relays, now: Instant, time: UnixTime) {
+        let ice_servers = self.relay_pass.issue(relays, now, time);
+        if !ice_servers.is_empty() && !self.is_cut_off {
+            self.outbox.push(&ServerMessage::IceServers { ice_servers });
+        }
     }
 }
 

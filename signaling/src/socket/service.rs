@@ -18,20 +18,23 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::line::Line;
+use super::network_test::NetworkTests;
 use super::origin::AllowedOrigins;
 use super::register::{Register, RegisterSettings};
+use super::relay_pass::requested_host;
 use super::session;
 use super::statistics::{Counters, JoinOutcome, Statistics};
 use crate::MediaPlane;
 use crate::access::{
-    AccessPolicy, Admission, Keys, Nonce, Permissions, TokenError, TokenLedger, UnixTime,
-    verify_proof,
+    AccessPolicy, Admission, Keys, Nonce, Permissions, ProofPurpose, TokenError, TokenLedger,
+    UnixTime, verify_proof,
 };
 use crate::api::{LiveParticipant, LiveRooms};
 use crate::audit::{AuditLog, AuditSink};
 use crate::clinic::{Clinic, ClinicSettings};
 use crate::limits::{Connection, Limits, Source, SourceBuckets, TrustedProxies};
 use crate::protocol::{JoinProof, SUBPROTOCOL};
+use crate::relays::Relays;
 use crate::room::{Bearer, RoomSize, SecondDevice, SessionPolicy, Sessions};
 use crate::sdp::VideoCodecs;
 use crate::store::Store;
@@ -49,6 +52,7 @@ pub struct Settings {
     pub second_device: SecondDevice,
     pub limits: Limits,
     pub timing: Timing,
+    pub relays: Arc<dyn Relays>,
 }
 
 /// Who may join without taking part in the group that encrypts the session.
@@ -73,6 +77,9 @@ pub struct Timing {
     /// How long a stay is kept without a socket, in whole seconds; zero: not
     /// at all.
     pub resume_window: Duration,
+    /// How long credentials for relays are good, in whole seconds; they are
+    /// renewed in time.
+    pub relay_credentials: Duration,
 }
 
 impl Default for Timing {
@@ -82,6 +89,7 @@ impl Default for Timing {
             ping_interval: Duration::from_secs(5),
             silence_limit: Duration::from_secs(15),
             resume_window: Duration::from_secs(30),
+            relay_credentials: Duration::from_hours(1),
         }
     }
 }
@@ -92,11 +100,12 @@ pub struct Service {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     settings: Settings,
     keys: Keys,
     sessions: Arc<dyn Sessions>,
+    plane: Arc<dyn MediaPlane>,
+    network_tests: NetworkTests,
     tokens: Mutex<TokenLedger>,
     register: Mutex<Register>,
     joins: Mutex<SourceBuckets>,
@@ -104,6 +113,14 @@ struct Shared {
     going_down: watch::Sender<bool>,
     /// Open sockets, joined or not.
     sockets: watch::Sender<usize>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Service {
@@ -132,13 +149,18 @@ impl Service {
             resume_window: settings.timing.resume_window,
             host_permissions: settings.access.roles.host.permissions,
             second_device: settings.second_device,
+            relay_credentials: settings.timing.relay_credentials,
         };
-        let register = Mutex::new(Register::new(plane, sessions.clone(), audit, rooms));
+        let relays = settings.relays.clone();
+        let register = Register::new(plane.clone(), sessions.clone(), audit, relays, rooms);
+        let register = Mutex::new(register);
         let shared = Arc::new(Shared {
             joins: Mutex::new(SourceBuckets::new(settings.limits.joins)),
             settings,
             keys: keys.into(),
             sessions,
+            plane,
+            network_tests: NetworkTests::new(),
             tokens: Mutex::default(),
             register,
             counters: Counters::default(),
@@ -276,6 +298,18 @@ impl Service {
         self.shared.settings.encryption
     }
 
+    pub(super) fn relays(&self) -> &dyn Relays {
+        &*self.shared.settings.relays
+    }
+
+    pub(super) fn plane(&self) -> &dyn MediaPlane {
+        &*self.shared.plane
+    }
+
+    pub(super) fn network_tests(&self) -> &NetworkTests {
+        &self.shared.network_tests
+    }
+
     pub(super) fn limits(&self) -> &Limits {
         &self.shared.settings.limits
     }
@@ -290,12 +324,13 @@ impl Service {
         &self,
         token: &str,
         proof: Option<&JoinProof>,
+        purpose: ProofPurpose,
         nonce: &Nonce,
     ) -> Result<(Admission, Permissions), TokenError> {
         let now = UnixTime::now();
         let admission = self.shared.keys.verify(token, now).await?;
         if let Some(key) = &admission.key {
-            verify_proof(proof, key, nonce, &admission.room, token)?;
+            verify_proof(proof, key, purpose, nonce, &admission.room, token)?;
         }
         let permissions = self.shared.settings.access.permit(&admission, now)?;
         Ok((admission, permissions))
@@ -425,6 +460,7 @@ async fn open(
     }
     // Twice as much as allowed, so that one who sends too much is told so.
     let most = 2 * service.limits().offer_bytes;
+    let host = requested_host(&headers);
     upgrade
         .read_buffer_size(READ_BUFFER)
         .max_message_size(most)
@@ -433,6 +469,7 @@ async fn open(
             let line = Line {
                 socket,
                 connection,
+                host,
                 _open: OpenSocket::new(&service),
             };
             session::run(line, service).await;

@@ -9,13 +9,14 @@ use tokio::time::timeout;
 
 use super::frame::{BINARY, TOO_FAST, judge, parse};
 use super::line::Line;
+use super::network_test;
 use super::register::Bearer;
 use super::resume::{self, Return};
 use super::secret;
 use super::service::{Encryption, Service};
 use super::statistics::JoinOutcome;
 use super::stay::Stay;
-use crate::access::{Admission, Nonce, ParticipantSalt, UnixTime};
+use crate::access::{Admission, Nonce, ParticipantSalt, ProofPurpose, UnixTime};
 use crate::limits::{MessageRate, Verdict};
 use crate::protocol::{
     ClientMessage, ErrorCode, ResumeSecret, ServerMessage, parse_participant_id,
@@ -51,6 +52,9 @@ pub(super) async fn run(mut line: Line, service: Service) {
             }
             return;
         }
+        Ok(First::Test(admission)) => {
+            return test_network(&service, line, rate, &admission).await;
+        }
         Err(refusal) => Err(refusal),
     };
     match stay {
@@ -66,9 +70,41 @@ pub(super) async fn run(mut line: Line, service: Service) {
     }
 }
 
+/// Serves a socket of somebody who does not join.
+async fn test_network(
+    service: &Service,
+    mut line: Line,
+    mut rate: MessageRate,
+    admission: &Admission,
+) {
+    let connection = line.connection.clone();
+    let evicted = async {
+        match &connection {
+            Some(connection) => connection.evicted().await,
+            None => pending().await,
+        }
+    };
+    let tested = tokio::select! {
+        tested = network_test::serve(service, &mut line, &mut rate, admission) => tested,
+        () = service.going_down() => Err(Refusal::going_down()),
+        () = evicted => Err(Refusal::evicted()),
+    };
+    match tested {
+        Ok(()) => {
+            service.counters().count_join(JoinOutcome::NetworkTested);
+            line.end(close_code::NORMAL).await;
+        }
+        Err(refusal) => {
+            service.counters().count_join(refusal.outcome);
+            refusal.send(line).await;
+        }
+    }
+}
+
 /// What a socket begins with.
 enum First {
     Join(Box<Newcomer>),
+    Test(Box<Admission>),
     Resume {
         id: ParticipantId,
         secret: ResumeSecret,
@@ -101,6 +137,14 @@ impl Refusal {
             close: close_code::AWAY,
             ..Self::new(ErrorCode::ShuttingDown, "the server is shutting down")
         }
+    }
+
+    pub(super) fn too_fast() -> Self {
+        Self::new(ErrorCode::RateLimited, TOO_FAST)
+    }
+
+    pub(super) fn binary() -> Self {
+        Self::new(ErrorCode::InvalidMessage, BINARY)
     }
 
     fn timed_out() -> Self {
@@ -171,7 +215,7 @@ async fn await_first(
             proof,
         }) => {
             let (admission, permissions) = service
-                .admit(&token, proof.as_ref(), &nonce)
+                .admit(&token, proof.as_ref(), ProofPurpose::Join, &nonce)
                 .await
                 .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
             // It is asked again when it comes in: this may take a while.
@@ -209,9 +253,18 @@ async fn await_first(
                     admission,
                     permissions,
                     entrance,
+                    host: line.host.clone(),
                 },
                 id,
             })))
+        }
+        Ok(ClientMessage::TestNetwork { token, proof }) => {
+            let (admission, _) = service
+                .admit(&token, proof.as_ref(), ProofPurpose::NetworkTest, &nonce)
+                .await
+                .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+            network_test::permit(service, &admission).map_err(Refusal::no_entry)?;
+            Ok(First::Test(Box::new(admission)))
         }
         Ok(ClientMessage::Resume {
             participant_id,
@@ -224,7 +277,7 @@ async fn await_first(
         }),
         Ok(_) => Err(Refusal::new(
             ErrorCode::InvalidMessage,
-            "the first message must be join or resume",
+            "the first message must be join, resume or test-network",
         )),
         Err((code, message)) => Err(Refusal::new(code, message)),
     }
@@ -265,12 +318,12 @@ async fn first_text(line: &mut Line, rate: &mut MessageRate) -> Result<String, R
         if let Some(Ok(message)) = &incoming
             && judge(rate, message) != Verdict::Pass
         {
-            return Err(Refusal::new(ErrorCode::RateLimited, TOO_FAST));
+            return Err(Refusal::too_fast());
         }
         match incoming {
             Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
             Some(Ok(Message::Binary(_))) => {
-                return Err(Refusal::new(ErrorCode::InvalidMessage, BINARY));
+                return Err(Refusal::binary());
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Refusal::silent()),

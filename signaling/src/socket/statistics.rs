@@ -27,6 +27,8 @@ pub enum JoinOutcome {
     Joined,
     /// A stay goes on, on another socket.
     Resumed,
+    /// It only tried its network.
+    NetworkTested,
     /// The stay that was to go on is over, or is somebody else's.
     ResumeRefused,
     InvalidToken,
@@ -66,9 +68,10 @@ pub enum GivenUp {
 }
 
 impl JoinOutcome {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Joined,
         Self::Resumed,
+        Self::NetworkTested,
         Self::ResumeRefused,
         Self::InvalidToken,
         Self::TokenExpired,
@@ -92,6 +95,7 @@ impl JoinOutcome {
         match self {
             Self::Joined => "joined",
             Self::Resumed => "resumed",
+            Self::NetworkTested => "network-tested",
             Self::ResumeRefused => "resume-refused",
             Self::InvalidToken => "invalid-token",
             Self::TokenExpired => "token-expired",

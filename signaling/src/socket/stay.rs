@@ -185,6 +185,8 @@ impl Stay {
         // If this does not get through, the socket is lost again.
         let received = self.received;
         line.say(&ServerMessage::Resumed { received, secret }).await;
+        let host = line.host.clone();
+        self.service.register().renew_relay_pass(self.id, host);
         Ok(())
     }
 
@@ -390,7 +392,11 @@ impl Stay {
             Ok(ClientMessage::MlsResync {}) => self.deliver(GroupMessage::Resync),
             Ok(ClientMessage::Leave {}) => self.service.register().leave(self.id),
             Ok(ClientMessage::Ack { received }) => self.outbox.acknowledge(received),
-            Ok(ClientMessage::Join { .. } | ClientMessage::Resume { .. }) => {
+            Ok(
+                ClientMessage::Join { .. }
+                | ClientMessage::Resume { .. }
+                | ClientMessage::TestNetwork { .. },
+            ) => {
                 self.tell_error(ErrorCode::InvalidMessage, "this socket has joined", false);
             }
             Ok(message) => self.request(message).await,

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod relays;
 pub mod role;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use relays::OneRelay;
 use serde_json::{Value, json};
 use sfu::identity::ParticipantId;
 use sfu::transport::Fingerprint;
@@ -38,6 +40,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub key: DevelopmentKey,
     pub plane: Arc<Listener>,
+    pub relays: Arc<OneRelay>,
     pub service: Service,
 }
 
@@ -81,6 +84,7 @@ impl Server {
             ping_interval: Duration::from_millis(300),
             silence_limit: Duration::from_millis(1_500),
             resume_window: Duration::ZERO,
+            ..Timing::default()
         };
         Self::start_with(timing, limits).await
     }
@@ -134,6 +138,7 @@ impl Server {
             },
             commands: Mutex::default(),
         });
+        let relays = Arc::new(OneRelay::default());
         let settings = Settings {
             allowed_origins: AllowedOrigins::default(),
             trusted_proxies: TrustedProxies::default(),
@@ -147,6 +152,7 @@ impl Server {
             second_device,
             limits,
             timing,
+            relays: relays.clone(),
         };
         let record = Arc::new(AuditLog);
         let service = Service::with_sessions(settings, keys, plane.clone(), sessions, record);
@@ -160,6 +166,7 @@ impl Server {
             address,
             key,
             plane,
+            relays,
             service,
         }
     }
@@ -426,6 +433,17 @@ fn offer() -> Value {
         serde_json::from_str(include_str!("../fixtures/chromium-trimmed-2.json"))
             .expect("the fixture is JSON");
     offer["type"] = "offer".into();
+    offer
+}
+
+/// Of somebody who only sends, and so little.
+pub fn microphone_offer() -> Value {
+    let mut offer = offer();
+    let microphone = offer["publications"][0].clone();
+    assert_eq!(microphone["source"], "microphone");
+    offer["publications"] = json!([microphone]);
+    offer["slots"] = json!([]);
+    offer["screenSlots"] = json!([]);
     offer
 }
 

@@ -26,6 +26,7 @@ use axum::routing::get;
 use clap::{Parser, ValueEnum};
 use signaling::access::{AccessPolicy, KeySet};
 use signaling::limits::{Limits, Rate, TrustedProxies};
+use signaling::relays::NoRelays;
 use signaling::room::{RoomSize, SecondDevice};
 use signaling::sdp::VideoCodecs;
 use signaling::socket::{AllowedOrigins, Encryption, Service, Settings, Timing};
@@ -116,5 +117,6 @@ fn settings(encryption: RoomEncryption) -> Settings {
             ..Limits::default()
         },
         timing: Timing::default(),
+        relays: Arc::new(NoRelays),
     }
 }

@@ -35,7 +35,13 @@ impl Server {
             }
             self.remove(now, key, output);
         }
-        let wishes = Wishes::read(message)?;
+        let families = &self.config.families;
+        let usual = if families.contains(&Family::V4) {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        let wishes = Wishes::read(message, usual)?;
         let mut allocation = Allocation::new(
             now,
             client,
@@ -254,7 +260,7 @@ struct Wishes {
 
 impl Wishes {
     /// Reads them (RFC 8656 §7.2).
-    fn read(message: &Message) -> Result<Self, ErrorCode> {
+    fn read(message: &Message, usual_family: Family) -> Result<Self, ErrorCode> {
         let bad = ErrorCode::BAD_REQUEST;
         let transport = message.get(Attribute::REQUESTED_TRANSPORT).ok_or(bad)?;
         match *transport {
@@ -282,7 +288,10 @@ impl Wishes {
         }
         Ok(Self {
             family: match family {
-                None => Family::V4,
+                None if additional.is_some() => Family::V4,
+                // By RFC 8656 §7.2 it is IPv4. Browsers never say, so where
+                // there is no IPv4 they mean what there is.
+                None => usual_family,
                 Some(code) => {
                     Family::from_code(code).ok_or(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED)?
                 }

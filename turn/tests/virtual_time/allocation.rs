@@ -354,15 +354,33 @@ fn one_family_of_two_expires_alone() {
 }
 
 #[test]
+fn browsers_which_name_no_family_get_the_only_one() {
+    for (families, is_ipv6) in [
+        (vec![Family::V6], true),
+        (vec![Family::V4], false),
+        (vec![Family::V6, Family::V4], false),
+    ] {
+        let mut network = Network::with(Config {
+            families,
+            ..config()
+        });
+        let mut alice = alice();
+
+        let relayed = network.allocate(&mut alice).relayed();
+
+        assert_eq!(relayed.is_ipv6(), is_ipv6);
+    }
+}
+
+#[test]
 fn a_family_that_is_not_there_is_not_supported() {
     let only = |family| Config {
         families: vec![family],
         ..config()
     };
     let mut alice = alice();
-    let mut network = Network::with(only(Family::V6));
+    let mut network = Network::with(only(Family::V4));
     network.challenge(&mut alice);
-    assert_eq!(code_of(&mut network, &mut alice, ask_for_udp), 440);
     let odd = |writer: &mut Writer| {
         ask_for_udp(writer);
         writer.attribute(Attribute::REQUESTED_ADDRESS_FAMILY, &[3, 0, 0, 0]);

@@ -55,7 +55,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
   prove(nonce: string, room: string, token: string): Promise<JoinProof> {
     return new Promise((resolve) => {
       this.#proven = resolve;
-      this.#request({ type: 'prove-join', nonce, room, token });
+      this.#request({ type: 'prove-join', purpose: 'join', nonce, room, token });
     });
   }
 

@@ -67,6 +67,7 @@ export type WorkerRequest =
   | {
       /** Asks for a `join-proof` by that key: that whoever sends `token` has it. */
       readonly type: 'prove-join';
+      readonly purpose: ProofPurpose;
       /** The server's, in base64url. */
       readonly nonce: string;
       readonly room: string;
@@ -251,3 +252,6 @@ export interface FrameCount {
   /** Of those taken, how many waited for their epoch's keys. */
   readonly waited: number;
 }
+
+/** What a proof is for: one for the one is none for the other. */
+export type ProofPurpose = 'join' | 'network-test';

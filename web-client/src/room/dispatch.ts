@@ -43,6 +43,8 @@ export function dispatch(message: ServerMessage, to: Receivers): void {
     case 'resumed':
     case 'ack':
       break; // The connection's own.
+    case 'network-test':
+      break; // The answer to what a stay never asks.
     case 'consent-required':
       to.stay.handleAtDoor(message);
       break;
@@ -76,6 +78,7 @@ export function dispatch(message: ServerMessage, to: Receivers): void {
       to.rules.handle(message);
       break;
     case 'answer':
+    case 'ice-servers':
     case 'audio-codecs':
     case 'video-codecs':
     case 'watched':

@@ -3,6 +3,7 @@ import type { QuietroomError } from '../error';
 import type { DeviceSource } from '../media/devices';
 import type { PauseReason } from '../signaling/protocol/PauseReason';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import type { TransportPath } from '../transport/path';
 import type { LocalParticipant, Participant, RemoteParticipant } from './participant';
 import type { Warning } from './protection';
 import type { Track } from './track';
@@ -66,6 +67,8 @@ export interface RoomEvents {
   chatMessage: [participant: Participant, text: string];
   /** Somebody showed all an emoji, this client included. */
   reaction: [participant: Participant, reaction: string];
+  /** {@link Room.path} is another one. */
+  pathChanged: [path: TransportPath];
   /** {@link Room.warnings} are others. */
   warningsChanged: [warnings: readonly Warning[]];
   /** Something went wrong; it ended the stay only if {@link Room.error} is this error. */

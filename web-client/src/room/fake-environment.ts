@@ -112,6 +112,8 @@ export class FakePeerConnection extends EventTarget {
   /** How often new ICE credentials were asked for. */
   restarts = 0;
   bytesReceived = 0;
+  /** Of the relay in use; absent: it is not known what is. */
+  relayProtocol: string | undefined;
   isClosed = false;
   refuseAnswer = false;
   refuseTransceivers = false;
@@ -128,8 +130,17 @@ export class FakePeerConnection extends EventTarget {
   }
 
   getStats(): Promise<Map<string, object>> {
-    const pair = { type: 'candidate-pair', bytesReceived: this.bytesReceived };
-    return Promise.resolve(new Map([['pair', pair]]));
+    const { bytesReceived, relayProtocol } = this;
+    const pair = {
+      type: 'candidate-pair',
+      selected: true,
+      localCandidateId: 'local',
+      bytesReceived,
+    };
+    const reports = new Map<string, object>([['pair', pair]]);
+    const relay = { type: 'local-candidate', candidateType: 'relay', relayProtocol };
+    if (relayProtocol !== undefined) reports.set('local', relay);
+    return Promise.resolve(reports);
   }
 
   setConfiguration(configuration: RTCConfiguration): void {

@@ -5,6 +5,7 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import { IceRestart } from '../transport/ice-restart';
+import type { TransportPath } from '../transport/path';
 import type { Offer, Peer } from '../transport/peer';
 import type { Report } from './statistics';
 
@@ -17,6 +18,8 @@ interface MediaConnectionEvents {
   doubtful: [];
   /** Of the camera another amount goes out than before: as much as the path takes. */
   uplinkChanged: [capacity: UplinkCapacity];
+  /** Media goes another way. */
+  pathChanged: [path: TransportPath];
   /** Media does not come, or not come back. */
   lost: [error: QuietroomError];
   /** The browser, or the server, does not do what it must. */
@@ -49,6 +52,11 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     return this.#peer?.state === 'connected';
   }
 
+  /** Which way media goes; `undefined` before it does. */
+  get path(): TransportPath | undefined {
+    return this.#peer?.path;
+  }
+
   /** What is sent in each section, by its `a=mid`. */
   get sources(): ReadonlyMap<string, PublicationSource> {
     return this.#peer?.sources ?? new Map<string, PublicationSource>();
@@ -75,6 +83,9 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     });
     peer.on('uplinkChanged', (capacity) => {
       if (peer === this.#peer) this.emit('uplinkChanged', capacity);
+    });
+    peer.on('pathChanged', (path) => {
+      if (peer === this.#peer) this.emit('pathChanged', path);
     });
     // A path that is gone has taken the socket along, which nobody has told yet.
     peer.on('silent', () => {
@@ -121,6 +132,9 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     switch (message.type) {
       case 'answer':
         this.#handleAnswer(message.sdp);
+        break;
+      case 'ice-servers':
+        this.#peer?.setIceServers(message.iceServers);
         break;
       case 'audio-codecs':
         void this.#peer?.setSoundDecodedByAll(message.codecs);
@@ -188,5 +202,5 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
 
 type MediaMessage = Extract<
   ServerMessage,
-  { type: 'answer' | 'audio-codecs' | 'video-codecs' | 'watched' }
+  { type: 'answer' | 'ice-servers' | 'audio-codecs' | 'video-codecs' | 'watched' }
 >;

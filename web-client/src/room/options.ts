@@ -17,6 +17,11 @@ export interface RoomOptions {
    * layers and take more of the processor.
    */
   readonly videoCodec?: VideoCodec | undefined;
+  /**
+   * `relay`: media goes by a relay alone, so that its server learns no address of
+   * this network but that. `all` by default: the straight way first.
+   */
+  readonly iceTransportPolicy?: RTCIceTransportPolicy | undefined;
 }
 
 /** What the others may know of who joins. */

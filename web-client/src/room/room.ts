@@ -6,6 +6,7 @@ import type { DeviceChoices } from '../media/device-choices';
 import type { ScreenShareOptions } from '../media/screen-share';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import type { TransportPath } from '../transport/path';
 import type { AudioOnlyReason, RoomEvents, RoomState, RoomTimings, Tell } from './events';
 import { LocalMedia } from './local-media';
 import type { Membership } from './membership';
@@ -87,6 +88,11 @@ export class Room extends Emitter<RoomEvents> {
   /** Who speaks, this client among them, whoever leads first; four at most. */
   get speakers(): readonly Participant[] {
     return this.#people.speakers;
+  }
+
+  /** Which way media goes to the server; `undefined` before it does. */
+  get path(): TransportPath | undefined {
+    return this.#stay.media?.path;
   }
 
   /**

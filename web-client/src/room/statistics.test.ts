@@ -16,7 +16,7 @@ function reports(at: number, bytes: number): Report[] {
       availableOutgoingBitrate: 900_000,
       localCandidateId: 'L',
     },
-    { id: 'L', type: 'local-candidate', protocol: 'udp' },
+    { id: 'L', type: 'local-candidate', candidateType: 'host', protocol: 'udp' },
     { id: 'C', type: 'codec', mimeType: 'video/VP8' },
     { id: 'R', type: 'remote-inbound-rtp', roundTripTime: 0.04, fractionLost: 0.25 },
     {
@@ -64,6 +64,7 @@ test('bitrates are of the time between two calls, in bits per second', () => {
     roundTripTime: 50,
     availableOutgoingBitrate: 900_000,
     protocol: 'udp',
+    path: 'udp',
   });
 });
 

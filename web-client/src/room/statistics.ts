@@ -1,3 +1,4 @@
+import { pathOf, selectedPair, type TransportPath } from '../transport/path';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
 /**
@@ -20,8 +21,10 @@ export interface ConnectionStatistics {
   /** In bits per second, all headers below RTP left out. */
   readonly sentBitrate: number;
   readonly receivedBitrate: number;
-  /** `udp` or `tcp`. */
+  /** `udp` or `tcp`; of a relay what it sends on. */
   readonly protocol?: string;
+  /** Which way media goes. */
+  readonly path?: TransportPath;
 }
 
 export interface SentStatistics {
@@ -125,11 +128,7 @@ function ofConnection(
   all: ReadonlyMap<string, Report>,
   totals: { sent: number; received: number },
 ): ConnectionStatistics {
-  const transport = [...all.values()].find(({ type }) => type === 'transport');
-  const pairs = [...all.values()].filter(({ type }) => type === 'candidate-pair');
-  const pair =
-    all.get(String(transport?.['selectedCandidatePairId'])) ??
-    pairs.find((one) => one['selected'] === true || one['nominated'] === true);
+  const pair = selectedPair(all);
   const local = all.get(String(pair?.['localCandidateId']));
   return {
     sentBitrate: totals.sent,
@@ -137,6 +136,7 @@ function ofConnection(
     ...some('roundTripTime', milliseconds(pair?.['currentRoundTripTime'])),
     ...some('availableOutgoingBitrate', number(pair?.['availableOutgoingBitrate'])),
     ...some('protocol', text(local?.['protocol'])),
+    ...some('path', pathOf(local)),
   };
 }
 

@@ -239,8 +239,10 @@ export class Stay {
   #createMedia({ transforms }: Encryption): MediaConnection {
     const { options, environment, people } = this.#context;
     const createPeer = (): Peer => {
-      const connection = environment.createPeerConnection(peerConfiguration([]));
-      return new Peer(connection, transforms, options.videoCodec);
+      const { iceTransportPolicy, videoCodec } = options;
+      const configuration = peerConfiguration([], iceTransportPolicy);
+      const connection = environment.createPeerConnection(configuration);
+      return new Peer(connection, transforms, videoCodec, iceTransportPolicy);
     };
     const media = new MediaConnection(createPeer, () => this.#connection?.isLive === true);
     this.#media = media;
@@ -260,6 +262,9 @@ export class Stay {
     });
     media.on('uplinkChanged', (capacity) => {
       this.#handleUplink(capacity);
+    });
+    media.on('pathChanged', (path) => {
+      this.#context.tell('pathChanged', path);
     });
     media.on('doubtful', () => this.#connection?.reconnect());
     media.on('lost', (error) => {

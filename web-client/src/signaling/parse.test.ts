@@ -18,6 +18,8 @@ test.each([
   { ...JOINED, resume: { secret: 's', seconds: 30 } },
   { type: 'resumed', received: 3, secret: 's' },
   { type: 'ack', received: 3 },
+  { type: 'ice-servers', iceServers: JOINED.iceServers },
+  { type: 'network-test', iceServers: JOINED.iceServers },
   { type: 'challenge', nonce: 'n' },
   { type: 'consent-required', version: '1', text: 'I agree.', hash: 'h' },
   { type: 'waiting', reason: 'host-absent', doorKeys: ['k'] },

@@ -44,6 +44,9 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         permissions: permissions(message['permissions'] ?? []),
         locked: message['locked'] === true,
       };
+    case 'network-test':
+    case 'ice-servers':
+      return { type, iceServers: list(message['iceServers'], 'iceServers').map(iceServer) };
     case 'challenge':
       return { type, nonce: text(message['nonce'], 'nonce') };
     case 'consent-required':

@@ -6,8 +6,12 @@ export interface PeerConfiguration extends RTCConfiguration {
 }
 
 /** The configuration of every peer connection of ours. */
-export function peerConfiguration(iceServers: readonly IceServer[]): PeerConfiguration {
+export function peerConfiguration(
+  iceServers: readonly IceServer[],
+  iceTransportPolicy: RTCIceTransportPolicy = 'all',
+): PeerConfiguration {
   return {
+    iceTransportPolicy,
     bundlePolicy: 'max-bundle',
     rtcpMuxPolicy: 'require',
     // Chromium then holds all frames back until a transform is set. Others ignore it.

@@ -31,10 +31,11 @@ export class Descriptions {
     return this.#offer(() => undefined);
   }
 
-  /** As {@link Descriptions.offer}, with new ICE credentials (RFC 8445 §2.4). */
-  restart(): Promise<string> {
+  /** As {@link Descriptions.offer}, with new ICE credentials (RFC 8445 §2.4), after `prepare`. */
+  restart(prepare: () => void = () => undefined): Promise<string> {
     // Not before it is our turn: the answer in force must fit until then.
     return this.#offer(() => {
+      prepare();
       this.#connection.restartIce();
     });
   }

@@ -130,3 +130,46 @@ test('a configuration for relays keeps frames without a transform back too', asy
 
   expect(connection.configuration).toMatchObject({ encodedInsertableStreams: true });
 });
+
+test('relays that are renewed are for the next ICE restart and not before', async () => {
+  const relay = (username: string) => ({ urls: ['turn:a.example'], username, credential: 'c' });
+  peer.addSlots({ people: 1, screens: 0 });
+  await peer.offer([relay('first')]);
+  await peer.answer('answer');
+
+  peer.setIceServers([relay('second')]);
+  await peer.setSoundDecodedByAll(['opus']);
+  expect(connection.configuration?.iceServers).toEqual([relay('first')]);
+
+  await peer.restart();
+  expect(connection.configuration?.iceServers).toEqual([relay('second')]);
+  expect(connection.restarts).toBe(1);
+  connection.configuration = undefined;
+  await peer.answer('answer');
+  await peer.restart();
+  expect(connection.configuration).toBeUndefined();
+});
+
+test('a wish for relays alone holds from the start and when relays are named', async () => {
+  const transforms = new Transforms(worker, 'script-transform');
+  const shy = new Peer(connection as unknown as RTCPeerConnection, transforms, 'vp8', 'relay');
+
+  await shy.offer([{ urls: ['turn:example.org'], username: 'u', credential: 'c' }]);
+
+  expect(connection.configuration?.iceTransportPolicy).toBe('relay');
+});
+
+test('it is told which way media goes, once', async () => {
+  const paths: string[] = [];
+  peer.on('pathChanged', (path) => paths.push(path));
+
+  connection.relayProtocol = 'tls';
+  connection.become('connected');
+  await settle();
+  connection.become('connected');
+  await settle();
+
+  expect(paths).toEqual(['relay-tls']);
+  expect(peer.path).toBe('relay-tls');
+  peer.close();
+});

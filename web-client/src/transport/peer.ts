@@ -18,6 +18,7 @@ import {
 } from './codecs';
 import { peerConfiguration } from './configuration';
 import { Descriptions } from './descriptions';
+import { pathInUse, type TransportPath } from './path';
 import { chooseAudioCodec } from './redundancy';
 import { RepairDelay } from './repair-delay';
 import { SilenceWatch } from './silence';
@@ -59,6 +60,8 @@ interface PeerEvents {
   silent: [];
   /** Of the camera as much goes out as the path takes, and that is another amount than before. */
   uplinkChanged: [capacity: UplinkCapacity];
+  /** Media goes another way. */
+  pathChanged: [path: TransportPath];
 }
 
 /**
@@ -95,6 +98,10 @@ export class Peer extends Emitter<PeerEvents> {
     },
   );
   #capacity: UplinkCapacity = 'all';
+  readonly #iceTransportPolicy: RTCIceTransportPolicy;
+  /** Those for the next ICE restart, if they are others than those in use. */
+  #nextIceServers: readonly IceServer[] | undefined;
+  #path: TransportPath | undefined;
   /** The highest layer that somebody takes of a picture; -1 of one that nobody sees. */
   readonly #highest = new Map<PublicationSource, number>();
   readonly microphone: TrackOutput;
@@ -106,8 +113,10 @@ export class Peer extends Emitter<PeerEvents> {
     connection: RTCPeerConnection,
     transforms: Transforms,
     preferredVideoCodec: VideoCodec = 'vp8',
+    iceTransportPolicy: RTCIceTransportPolicy = 'all',
   ) {
     super();
+    this.#iceTransportPolicy = iceTransportPolicy;
     this.#preferredVideoCodec = preferredVideoCodec;
     this.#connection = connection;
     this.#transforms = transforms;
@@ -133,6 +142,11 @@ export class Peer extends Emitter<PeerEvents> {
 
   get state(): RTCPeerConnectionState {
     return this.#connection.connectionState;
+  }
+
+  /** Which way media goes; `undefined` before it does. */
+  get path(): TransportPath | undefined {
+    return this.#path;
   }
 
   /** Whether media has stopped coming, where much came before. */
@@ -177,13 +191,30 @@ export class Peer extends Emitter<PeerEvents> {
    * ICE-lite agent and learns ours from the checks (RFC 8445 §7.3.1.3).
    */
   async offer(iceServers: readonly IceServer[]): Promise<Offer> {
-    if (iceServers.length > 0) this.#connection.setConfiguration(peerConfiguration(iceServers));
+    if (iceServers.length > 0) this.#useIceServers(iceServers);
     return this.#describe(await this.#descriptions.offer());
   }
 
   /** As {@link Peer.offer}, to find another path to the server while media goes on as it can. */
   async restart(): Promise<Offer> {
-    return this.#describe(await this.#descriptions.restart());
+    const sdp = await this.#descriptions.restart(() => {
+      if (this.#nextIceServers !== undefined) this.#useIceServers(this.#nextIceServers);
+      this.#nextIceServers = undefined;
+    });
+    return this.#describe(sdp);
+  }
+
+  /**
+   * Takes relays for the next ICE restart. Before that they must not be known to
+   * the browser, which would begin a restart with its next description.
+   */
+  setIceServers(iceServers: readonly IceServer[]): void {
+    this.#nextIceServers = iceServers;
+  }
+
+  #useIceServers(iceServers: readonly IceServer[]): void {
+    const configuration = peerConfiguration(iceServers, this.#iceTransportPolicy);
+    this.#connection.setConfiguration(configuration);
   }
 
   /** Takes back an offer that the server refused. */
@@ -311,6 +342,7 @@ export class Peer extends Emitter<PeerEvents> {
   readonly #handleConnectionState = (): void => {
     const state = this.#connection.connectionState;
     if (state === 'connected') {
+      void this.#received().catch(() => undefined);
       this.#silence.start();
       this.#repairDelay.start();
       this.#uplink.start();
@@ -318,12 +350,17 @@ export class Peer extends Emitter<PeerEvents> {
     this.emit('connectionState', state);
   };
 
-  /** Bytes that have come so far, of whatever kind. */
+  /** Bytes that have come so far, of whatever kind. Looks at the way that they came by, too. */
   async #received(): Promise<number> {
     let bytes = 0;
-    for (const report of (await this.#connection.getStats()).values()) {
-      const { type, bytesReceived = 0 } = report as RTCIceCandidatePairStats;
-      if (type === 'candidate-pair') bytes += bytesReceived;
+    const reports = (await this.#connection.getStats()) as ReadonlyMap<string, Report>;
+    for (const { type, bytesReceived = 0 } of reports.values()) {
+      if (type === 'candidate-pair') bytes += Number(bytesReceived);
+    }
+    const path = pathInUse(reports);
+    if (path !== undefined && path !== this.#path && !this.#isClosed) {
+      this.#path = path;
+      this.emit('pathChanged', path);
     }
     return bytes;
   }

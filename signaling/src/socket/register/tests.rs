@@ -8,6 +8,7 @@ use crate::audit::{Action, AuditLog};
 use crate::clinic::example::{admission, session};
 use crate::clinic::{Clinic, ClinicSettings, Session, sessions};
 use crate::protocol::Role;
+use crate::relays::NoRelays;
 use crate::room::{Consent, SessionPolicy};
 use crate::store::tables::OPEN_ROOMS;
 use crate::store::{Store, StoreError};
@@ -226,6 +227,7 @@ fn register_by(open_rooms: SessionPolicy) -> (Register, Arc<Clinic>) {
         resume_window: Duration::ZERO,
         host_permissions: Permissions::of(Role::Host),
         second_device: SecondDevice::Allow,
+        relay_credentials: Duration::from_hours(1),
     };
     let rules = ClinicSettings {
         require_session: false,
@@ -234,7 +236,8 @@ fn register_by(open_rooms: SessionPolicy) -> (Register, Arc<Clinic>) {
     };
     let sessions = Arc::new(Clinic::new(Arc::new(Store::in_memory()), rules));
     let plane = Arc::new(plane);
-    let register = Register::new(plane, sessions.clone(), Arc::new(AuditLog), settings);
+    let (audit, relays) = (Arc::new(AuditLog), Arc::new(NoRelays));
+    let register = Register::new(plane, sessions.clone(), audit, relays, settings);
     (register, sessions)
 }
 
@@ -249,6 +252,7 @@ fn bearer((role, token_id): (Role, &str)) -> Bearer {
         admission,
         permissions: Permissions::of(role),
         entrance: None,
+        host: None,
     }
 }
 
@@ -265,6 +269,7 @@ fn join(register: &mut Register, id: ParticipantId, room: &str) {
         admission: admission(room),
         permissions: Permissions::of(Role::Client),
         entrance: None,
+        host: None,
     };
     register
         .join(id, bearer, Outbox::new())

@@ -273,9 +273,9 @@ interface Stay {
 
 async function prove(
   signer: SignatureKey,
-  { nonce, room, token }: Extract<GroupRequest, { type: 'prove-join' }>,
+  { purpose, nonce, room, token }: Extract<GroupRequest, { type: 'prove-join' }>,
 ): Promise<JoinProof> {
-  const content = await joinProofContent(fromBase64url(nonce), room, token);
+  const content = await joinProofContent(purpose, fromBase64url(nonce), room, token);
   return {
     key: { kty: 'OKP', crv: 'Ed25519', x: toBase64url(signer.publicKey) },
     signature: toBase64url(await signer.sign(content)),

@@ -48,6 +48,14 @@ group?: GroupReport,
 /**
  * That the client has the key its token is bound to (`cnf.jkt`).
  */
+proof?: JoinProof, } | { "type": "test-network", 
+/**
+ * As in `join`.
+ */
+token: string, 
+/**
+ * As in `join`, over the label "Quietroom 1.0 Network Test".
+ */
 proof?: JoinProof, } | { "type": "resume", participantId: string, 
 /**
  * The last one that was given.

@@ -24,7 +24,11 @@ export type ServerMessage = { "type": "challenge",
 /**
  * 32 random bytes in base64url.
  */
-nonce: string, } | { "type": "joined", 
+nonce: string, } | { "type": "network-test", 
+/**
+ * As in `joined`; good for some minutes.
+ */
+iceServers: Array<IceServer>, } | { "type": "joined", 
 /**
  * The client's own id in this room, for this stay.
  */
@@ -46,7 +50,8 @@ slots: number,
  */
 screenSlots: number, 
 /**
- * For `RTCConfiguration.iceServers`.
+ * For `RTCConfiguration.iceServers`: relays, for networks that let
+ * nothing else through. `ice-servers` renews them.
  */
 iceServers: Array<IceServer>, 
 /**
@@ -82,7 +87,7 @@ hash: string, } | { "type": "waiting", reason: WaitingReason,
 /**
  * The keys that a name may be sealed to, one of each host.
  */
-doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | { "type": "waiting-list", people: Array<WaitingPerson>, } | { "type": "permissions", permissions: Array<Permission>, } | { "type": "hosting", participantId: string | null, } | { "type": "locked", locked: boolean, by: string, } | { "type": "muted", source: PublicationSource, by: string, } | { "type": "asked", source: PublicationSource, by: string, } | { "type": "share-stopped", by: string, } | { "type": "session-ending", seconds: number, } | { "type": "inactivity-warning", seconds: number, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "quality", participantId: string, level: QualityLevel, 
+doorKeys: Array<Opaque>, } | { "type": "waiting-message", message: Opaque, } | { "type": "waiting-list", people: Array<WaitingPerson>, } | { "type": "permissions", permissions: Array<Permission>, } | { "type": "hosting", participantId: string | null, } | { "type": "locked", locked: boolean, by: string, } | { "type": "muted", source: PublicationSource, by: string, } | { "type": "asked", source: PublicationSource, by: string, } | { "type": "share-stopped", by: string, } | { "type": "session-ending", seconds: number, } | { "type": "inactivity-warning", seconds: number, } | { "type": "ice-servers", iceServers: Array<IceServer>, } | { "type": "answer", sdp: string, } | { "type": "participant-joined", participant: Participant, } | { "type": "participant-updated", participant: Participant, } | { "type": "participant-left", participantId: string, } | { "type": "slots", assignments: Array<SlotAssignment>, } | { "type": "screens", assignments: Array<SlotAssignment>, } | { "type": "audio-codecs", codecs: Array<AudioCodec>, } | { "type": "video-codecs", codecs: Array<VideoCodec>, } | { "type": "quality", participantId: string, level: QualityLevel, 
 /**
  * What is worst; absent where all is good, and where it is another's
  * connection and the client may neither mute nor let people in.

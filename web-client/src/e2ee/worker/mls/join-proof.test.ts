@@ -3,14 +3,14 @@ import { joinProofContent } from './join-proof';
 
 test('what is signed is what the server checks', async () => {
   const nonce = new Uint8Array(32).fill(7);
-  const content = await joinProofContent(nonce, 'room', 'token');
+  const content = await joinProofContent('join', nonce, 'room', 'token');
 
   // The server's own test has the same bytes.
   expect([...content].map((byte) => byte.toString(16).padStart(2, '0')).join('')).toBe(EXPECTED);
 });
 
 test('lengths are written as MLS writes them', async () => {
-  const content = await joinProofContent(new Uint8Array(32), 'r'.repeat(100), 'token');
+  const content = await joinProofContent('join', new Uint8Array(32), 'r'.repeat(100), 'token');
   const inner = content.slice(19);
   // 33 for the nonce, 102 for the room, 33 for the hash.
   expect([...inner.slice(0, 2)]).toEqual([0x40, 168]);

@@ -1,5 +1,7 @@
+import type { ProofPurpose } from '../../messages';
+
 /**
- * What a proof in `join` signs: that whoever sends this token has its key. Its
+ * What a proof signs in `join`, or in `test-network`: that whoever sends this token has its key. Its
  * form is that of MLS's `SignContent` (RFC 9420 §5.1.2), since the key is the
  * one that signs in MLS: a label of its own, which none of MLS's is, keeps
  * either kind of signature from passing for the other.
@@ -7,6 +9,7 @@
  * `nonce` is the server's, 32 bytes; `room` is what the token names.
  */
 export async function joinProofContent(
+  purpose: ProofPurpose,
   nonce: Uint8Array,
   room: string,
   token: string,
@@ -14,7 +17,7 @@ export async function joinProofContent(
   const encoder = new TextEncoder();
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(token)));
   const content = [nonce, encoder.encode(room), hash].flatMap((part) => [...vector(part)]);
-  return Uint8Array.from([...vector(encoder.encode(LABEL)), ...vector(content)]);
+  return Uint8Array.from([...vector(encoder.encode(LABELS[purpose])), ...vector(content)]);
 }
 
 /** With its length before it (RFC 9420 §2.1.2), up to 16,383 bytes. */
@@ -25,4 +28,7 @@ function vector(bytes: ArrayLike<number>): number[] {
   return [...prefix, ...Array.from(bytes)];
 }
 
-const LABEL = 'Quietroom 1.0 Join';
+const LABELS: Record<ProofPurpose, string> = {
+  join: 'Quietroom 1.0 Join',
+  'network-test': 'Quietroom 1.0 Network Test',
+};

@@ -1,0 +1,237 @@
+//! A connection for media that carries none: by it somebody finds out before
+//! the join whether sound and pictures would get through, and how well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::extract::ws::Message;
+use data_encoding::HEXLOWER;
+use sfu::identity::{ParticipantId, RoomId};
+use sfu::worker::command::Command;
+use tokio::time::timeout;
+
+use super::frame::{judge, parse};
+use super::line::Line;
+use super::secret;
+use super::service::Service;
+use super::session::Refusal;
+use crate::SlotsBy;
+use crate::access::{Admission, UnixTime};
+use crate::limits::{MessageRate, Verdict};
+use crate::protocol::{ClientMessage, ErrorCode, PublicationSection, ServerMessage};
+use crate::room::NoEntry;
+use crate::sdp::{LocalTransport, Negotiation};
+
+/// What tests share.
+#[derive(Debug)]
+pub(super) struct NetworkTests {
+    users: hmac::Key,
+    under_way: Arc<AtomicUsize>,
+}
+
+impl NetworkTests {
+    pub(super) fn new() -> Self {
+        Self {
+            users: hmac::Key::new(hmac::HMAC_SHA256, &secret::nonce()),
+            under_way: Arc::default(),
+        }
+    }
+
+    /// What relays know a tester by: one token counts as one, and nobody can
+    /// tell from the name whose it is.
+    fn user(&self, token_id: &str) -> String {
+        let tag = hmac::sign(&self.users, token_id.as_bytes());
+        format!("test-{}", HEXLOWER.encode(&tag.as_ref()[..8]))
+    }
+
+    /// Counts one more for as long as the place is kept, if there is one.
+    fn begin(&self) -> Option<Place> {
+        let place = Place(self.under_way.clone());
+        (self.under_way.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+    }
+}
+
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether the bearer of a good token may test: whoever was not sent away,
+/// before and after the session too.
+pub(super) fn permit(service: &Service, admission: &Admission) -> Result<(), NoEntry> {
+    match service.sessions().enter(admission, UnixTime::now()) {
+        Err(why @ (NoEntry::Revoked | NoEntry::OtherKey)) => Err(why),
+        _ => Ok(()),
+    }
+}
+
+/// Serves one test, until the client closes the socket or its time is over.
+pub(super) async fn serve(
+    service: &Service,
+    line: &mut Line,
+    rate: &mut MessageRate,
+    admission: &Admission,
+) -> Result<(), Refusal> {
+    let Some(_place) = service.network_tests().begin() else {
+        let why = "too many networks are being tested; try again in a moment";
+        return Err(Refusal::new(ErrorCode::ServerFull, why));
+    };
+    let user = service.network_tests().user(&admission.token_id);
+    let expires = UnixTime(UnixTime::now().0.saturating_add(CREDENTIALS.as_secs()));
+    let ice_servers = service.relays().issue(&user, expires, line.host.as_ref());
+    if !line.say(&ServerMessage::NetworkTest { ice_servers }).await {
+        return Ok(());
+    }
+    match timeout(DURATION, connect(service, line, rate)).await {
+        Ok(result) => result,
+        Err(_) => Ok(()),
+    }
+}
+
+/// Answers the client's offer, and lets it connect until it goes.
+async fn connect(
+    service: &Service,
+    line: &mut Line,
+    rate: &mut MessageRate,
+) -> Result<(), Refusal> {
+    let mut tester = None;
+    while let Some(text) = next_text(line, rate).await? {
+        match parse(&text, service.limits()) {
+            Ok(ClientMessage::Offer {
+                sdp, publications, ..
+            }) if tester.is_none() => {
+                let (started, answer) = Tester::start(service, &sdp, &publications)?;
+                tester = Some(started);
+                if !line.say(&ServerMessage::Answer { sdp: answer }).await {
+                    return Ok(());
+                }
+            }
+            Ok(_) => {
+                let why = "a test of the network takes one offer and nothing else";
+                return Err(Refusal::new(ErrorCode::InvalidMessage, why));
+            }
+            Err((code, message)) => return Err(Refusal::new(code, message)),
+        }
+    }
+    Ok(())
+}
+
+/// A participant of no room that anybody else can be in.
+struct Tester<'a> {
+    service: &'a Service,
+    worker: usize,
+    id: ParticipantId,
+}
+
+impl<'a> Tester<'a> {
+    fn start(
+        service: &'a Service,
+        sdp: &str,
+        publications: &[PublicationSection],
+    ) -> Result<(Self, String), Refusal> {
+        let plane = service.plane();
+        let worker = service.register().idlest_worker();
+        let address = plane.address(worker);
+        let local = LocalTransport {
+            credentials: secret::ice_credentials(&address.ufrag_prefix),
+            ufrag_prefix: address.ufrag_prefix.clone(),
+            fingerprint: address.fingerprint,
+            candidates: address.candidates.clone(),
+            tcp_candidates: address.tcp_candidates.clone(),
+            session_id: secret::session_id(),
+        };
+        let no_slots = SlotsBy {
+            people: &[][..],
+            screens: &[],
+        };
+        let negotiated = Negotiation::new(local, secret::slot_sources(SlotsBy::default()))
+            .answer(sdp, publications, no_slots)
+            .map_err(|error| Refusal::new(ErrorCode::InvalidOffer, error.to_string()))?;
+        let id = secret::participant_id();
+        // Of what was agreed upon only the transport comes to be, so that
+        // nothing that the tester sends is even looked at.
+        let join = Command::Join {
+            room: RoomId(secret::session_id() | TESTERS),
+            participant: id,
+            transport: negotiated.transport,
+        };
+        plane.send(worker, join);
+        let tester = Self {
+            service,
+            worker,
+            id,
+        };
+        Ok((tester, negotiated.answer))
+    }
+}
+
+impl Drop for Tester<'_> {
+    fn drop(&mut self) {
+        let participant = self.id;
+        let leave = Command::Leave { participant };
+        self.service.plane().send(self.worker, leave);
+    }
+}
+
+/// `None`: the socket is at its end.
+async fn next_text(line: &mut Line, rate: &mut MessageRate) -> Result<Option<String>, Refusal> {
+    loop {
+        let Some(Ok(message)) = line.socket.recv().await else {
+            return Ok(None);
+        };
+        if judge(rate, &message) != Verdict::Pass {
+            return Err(Refusal::too_fast());
+        }
+        match message {
+            Message::Text(text) => return Ok(Some(text.as_str().to_owned())),
+            Message::Binary(_) => return Err(Refusal::binary()),
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => return Ok(None),
+        }
+    }
+}
+
+/// At once on this node.
+const MOST: usize = 200;
+
+/// Of one test.
+const DURATION: Duration = Duration::from_secs(20);
+
+/// Of a test's credentials: what it takes, and what clocks may differ.
+const CREDENTIALS: Duration = Duration::from_mins(5);
+
+/// No room that people are in has a number like this.
+const TESTERS: u64 = 1 << 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_user_of_which_nothing_is_told() {
+        let (tests, others) = (NetworkTests::new(), NetworkTests::new());
+
+        assert_eq!(tests.user("token-1"), tests.user("token-1"));
+        assert_ne!(tests.user("token-1"), tests.user("token-2"));
+        assert_ne!(tests.user("token-1"), others.user("token-1"));
+        assert_eq!(tests.user("token-1").len(), "test-".len() + 16);
+    }
+
+    #[test]
+    fn tests_are_so_many_at_once() {
+        let tests = NetworkTests::new();
+        let mut places: Vec<_> = (0..MOST).map_while(|_| tests.begin()).collect();
+        assert_eq!(places.len(), MOST);
+
+        assert!(tests.begin().is_none());
+        assert!(tests.begin().is_none());
+
+        places.pop();
+        assert!(tests.begin().is_some());
+    }
+}
