@@ -120,7 +120,7 @@ client-test: $(NODE_MODULES) chromium
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client server hostile-server link-simulator chromium ffmpeg nftables
+browser-test: client server hostile-server link-simulator chromium ffmpeg nftables certutil
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
@@ -128,7 +128,7 @@ browser-test: client server hostile-server link-simulator chromium ffmpeg nftabl
 	@$(NPM) run --silent test:hostile
 
 .PHONY: firefox-test
-firefox-test: client server link-simulator chromium firefox pulseaudio nftables
+firefox-test: client server link-simulator chromium firefox pulseaudio nftables certutil
 	@echo "Testing Chromium with Firefox"
 	@$(NPM) run --silent test:firefox
 
@@ -137,7 +137,7 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client server link-simulator chromium firefox pulseaudio nftables ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
+soak: client server link-simulator chromium firefox pulseaudio nftables certutil ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
 	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
 	@echo "A session's rules against a model of them, $$(($(SOAK_SEEDS) * 50)) orders of events"
@@ -314,6 +314,20 @@ nftables:
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nftables iproute2 </dev/null; \
 		else \
 			echo "The browser tests need nft (nftables) and tc (iproute2): install them" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
+# Browsers are to know the tests' own certificate authority.
+.PHONY: certutil
+certutil:
+	@if ! command -v certutil >/dev/null || ! command -v openssl >/dev/null; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing certutil and openssl"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libnss3-tools openssl </dev/null; \
+		else \
+			echo "The browser tests need certutil (libnss3-tools) and openssl: install them" >&2; \
 			exit 1; \
 		fi; \
 	fi

@@ -33,6 +33,13 @@ export type { Warning } from './room/protection';
 export type { GroupEpoch, GroupMember } from './e2ee/messages';
 export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity';
 export { requestToken } from './e2ee/token-request';
+export {
+  testNetwork,
+  type NetworkTest,
+  type NetworkTestOptions,
+  type NetworkVerdict,
+  type PathResult,
+} from './transport/network-test';
 export type { TransportPath } from './transport/path';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';

@@ -1,6 +1,7 @@
 import { browserEnvironment, type Environment } from '../browser/environment';
 import { QuietroomError } from '../error';
-import type { WorkerReport } from './messages';
+import type { JoinProof } from '../signaling/protocol/JoinProof';
+import type { ProofPurpose, WorkerReport, WorkerRequest } from './messages';
 import type { TransformWorker } from './transforms';
 
 /** How an identity is made. */
@@ -31,6 +32,18 @@ export class Identity {
     if (worker === undefined) throw new QuietroomError('invalid-state', 'the identity was used');
     this.#worker = undefined;
     return worker;
+  }
+
+  /**
+   * That whoever sends `token`, which names `room`, has this key; `nonce` is the
+   * server's. Rejects with `invalid-state` when a stay has it. @internal
+   */
+  prove(purpose: ProofPurpose, nonce: string, room: string, token: string): Promise<JoinProof> {
+    const worker = this.#worker;
+    if (worker === undefined) {
+      return Promise.reject(new QuietroomError('invalid-state', 'the identity was used'));
+    }
+    return proof(worker, { type: 'prove-join', purpose, nonce, room, token });
   }
 
   /** Forgets the key, unless a stay has it. Idempotent. */
@@ -64,6 +77,26 @@ export async function thumbprint(key: string): Promise<string> {
 }
 
 function publicKey(worker: TransformWorker): Promise<string> {
+  return ask(worker, { type: 'create-identity' }, (report) =>
+    report.type === 'identity' ? report.key : undefined,
+  );
+}
+
+function proof(
+  worker: TransformWorker,
+  request: Extract<WorkerRequest, { type: 'prove-join' }>,
+): Promise<JoinProof> {
+  return ask(worker, request, (report) =>
+    report.type === 'join-proof' ? report.proof : undefined,
+  );
+}
+
+/** Has the worker do something, until `read` finds what came of it in a report. */
+function ask<Result>(
+  worker: TransformWorker,
+  request: WorkerRequest,
+  read: (report: WorkerReport) => Result | undefined,
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);
@@ -79,16 +112,17 @@ function publicKey(worker: TransformWorker): Promise<string> {
     };
     const handleReport = ({ data }: MessageEvent<WorkerReport>): void => {
       if (data.type === 'group-failed') fail(data.reason);
-      if (data.type !== 'identity') return;
+      const result = read(data);
+      if (result === undefined) return;
       stop();
-      resolve(data.key);
+      resolve(result);
     };
     const timer = setTimeout(() => {
-      fail('the worker made no key');
+      fail('the worker did not answer');
     }, KEY_TIMEOUT);
     worker.addEventListener('message', handleReport);
     worker.addEventListener('error', handleError);
-    worker.postMessage({ type: 'create-identity' });
+    worker.postMessage(request);
   });
 }
 

@@ -290,6 +290,18 @@ test('a paused picture says why, and hides the last frame until another one come
   expect(tile.shadowRoot?.querySelector('.paused')).toBeNull();
 });
 
+test('which way media goes is said where it is not the straight one', async () => {
+  const environment = await enter();
+  expect(find('.path')).toBeNull();
+
+  environment.connection.relayProtocol = 'tls';
+  environment.connection.become('connected');
+  await new Promise((resolve) => setTimeout(resolve));
+  await element.rendered();
+
+  expect(text('.path')).toBe('Connected through your network’s web port');
+});
+
 test('that no picture comes at all is said once, and on no tile', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });

@@ -265,6 +265,7 @@ export class Session extends Emitter<SessionEvents> {
       update();
     });
     room.on('qualityChanged', update);
+    room.on('pathChanged', update);
     room.on('pausedChanged', () => {
       this.#updatePauses(room);
     });

@@ -154,6 +154,11 @@ function renderLines(room: Room, session: Session): TemplateResult {
         ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
       </p>
       ${
+        room.path === undefined || room.path === 'udp'
+          ? nothing
+          : html`<p class="path">${messages.path[room.path]}</p>`
+      }
+      ${
         room.timings.connected === undefined
           ? nothing
           : html`<quiet-room-timer

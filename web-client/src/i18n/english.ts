@@ -57,6 +57,12 @@ export const english: Messages = {
   cameraPaused: 'Your camera is paused: your connection is slow',
   cameraPausedNotice:
     'Your camera is paused: your connection is slow. The others hear you. It comes back by itself.',
+  path: {
+    tcp: 'Connected through your network’s web port',
+    'relay-udp': 'Connected through a relay',
+    'relay-tcp': 'Connected through your network’s web port',
+    'relay-tls': 'Connected through your network’s web port',
+  },
   audioOnly: {
     'slow-connection': 'Audio only: your connection is slow. Video comes back by itself.',
     chosen: 'Audio only: you have turned video off. Nothing of it is sent to you.',

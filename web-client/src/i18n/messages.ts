@@ -8,6 +8,7 @@ import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
 import type { PersonAction } from '../element/powers';
 import type { REACTIONS } from '../element/reactions';
+import type { TransportPath } from '../transport/path';
 
 /** Every text of the element, so that a language is one object; see {@link addLanguage}. */
 export interface Messages {
@@ -48,6 +49,8 @@ export interface Messages {
   readonly cameraPausedNotice: string;
   /** Why no picture comes, in the place of a word on each tile. */
   readonly audioOnly: Record<AudioOnlyReason, string>;
+  /** Which way media goes, if not straight over UDP. */
+  readonly path: Record<Exclude<TransportPath, 'udp'>, string>;
   readonly hidePictures: string;
   readonly showPictures: string;
   /** The name of a button that is pressed or not. */

@@ -61,6 +61,12 @@ export const spanish: Messages = {
   cameraPaused: 'Su cámara está en pausa: su conexión es lenta',
   cameraPausedNotice:
     'Su cámara está en pausa: su conexión es lenta. Los demás le oyen. El vídeo vuelve solo.',
+  path: {
+    tcp: 'Conexión por el puerto web de su red',
+    'relay-udp': 'Conexión a través de un repetidor',
+    'relay-tcp': 'Conexión por el puerto web de su red',
+    'relay-tls': 'Conexión por el puerto web de su red',
+  },
   audioOnly: {
     'slow-connection': 'Solo sonido: su conexión es lenta. El vídeo vuelve solo.',
     chosen: 'Solo sonido: usted ha apagado el vídeo de los demás. No se le envía nada de él.',

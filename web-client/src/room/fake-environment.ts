@@ -43,6 +43,11 @@ export class FakeEnvironment implements Environment {
     return ++this.#now;
   }
 
+  /** Lets so many ms pass. */
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   openSocket(address: URL): FakeSocket {
     if (this.socketAddress !== undefined) this.socket = new FakeSocket();
     this.socketAddress = address.href;

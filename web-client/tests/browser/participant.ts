@@ -39,6 +39,8 @@ export interface Tile {
 export interface OtherBrowser {
   readonly program?: string;
   readonly flags?: readonly string[];
+  /** Where its settings and certificates are; the usual place when absent. */
+  readonly home?: string;
 }
 
 /** One person's own Chromium, with a microphone and a camera that play the person's tone and picture. */
@@ -68,7 +70,7 @@ export class Participant implements Attendee {
   static async start(
     person: Person,
     size: PictureSize = DEFAULT_SIZE,
-    { program, flags = [] }: OtherBrowser = {},
+    { program, flags = [], home }: OtherBrowser = {},
   ): Promise<Participant> {
     const folder = await mkdtemp(join(tmpdir(), `quietroom-${person.name}-`));
     try {
@@ -80,6 +82,7 @@ export class Participant implements Attendee {
       ]);
       const browser = await chromium.launch({
         executablePath: program ?? CHROMIUM,
+        ...(home !== undefined && { env: { ...process.env, HOME: home } }),
         ignoreDefaultArgs: ['--mute-audio'],
         args: [
           ...CHROMIUM_FLAGS,

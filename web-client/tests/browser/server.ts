@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,17 @@ interface Placement {
   readonly withStore?: boolean;
   /** Only where there is an address. */
   readonly mediaOverTcp?: boolean;
+  readonly relaying?: Relaying;
+}
+
+/** How a server that speaks TLS itself relays media. */
+export interface Relaying {
+  readonly certificate: string;
+  readonly key: string;
+  /** Further settings, such as a section `[turn]`. */
+  readonly settings: string;
+  /** Addresses that media listens on beside the server's. */
+  readonly moreAddresses?: readonly string[];
 }
 
 /** The real `quietroom` binary, on free ports of this machine. */
@@ -86,21 +97,45 @@ export class Server {
     return Server.#start({ withKeys: true, rooms, address, mediaOverTcp });
   }
 
+  /** As {@link Server.startAt}, at port 443 with TLS of its own. */
+  static startRelaying(address: string, relaying: Relaying): Promise<Server> {
+    return Server.#start({ withKeys: true, address, relaying, rooms: { capacity: 3 } });
+  }
+
   static async #start(placement: Placement): Promise<Server> {
-    const { withKeys, rooms = {}, address, withStore = false, mediaOverTcp = false } = placement;
+    const {
+      withKeys,
+      rooms = {},
+      address,
+      withStore = false,
+      mediaOverTcp = false,
+      relaying,
+    } = placement;
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-server-'));
     const output: string[] = [];
     let process: ChildProcess | undefined;
     try {
-      const port = await freePort();
+      const port = relaying === undefined ? await freePort() : 443;
       // A free port for TCP is mostly one for UDP too.
       const mediaPort = address === undefined ? 0 : await freePort();
-      const origin = `http://${address ?? 'localhost'}:${port}`;
-      const config = [`[http]`, `listen = "${address ?? '127.0.0.1'}:${port}"`];
-      if (address !== undefined) config.push(`behind_tls_proxy = true`);
+      const origin =
+        relaying === undefined
+          ? `http://${address ?? 'localhost'}:${port}`
+          : `https://${address ?? ''}`;
+      const host = relaying === undefined ? (address ?? '127.0.0.1') : '[::]';
+      const config = [`[http]`, `listen = "${host}:${port}"`];
+      if (relaying !== undefined) {
+        const { certificate, key } = relaying;
+        config.push('[http.tls]', `certificate = "${certificate}"`, `key = "${key}"`);
+      } else if (address !== undefined) config.push(`behind_tls_proxy = true`);
       config.push(`[media]`, `port = ${mediaPort}`);
-      if (address !== undefined) config.push(`addresses = ["${address}"]`, `workers = 1`);
-      if (mediaOverTcp) config.push(`tcp_announced = ["${address}:${port}"]`);
+      if (address !== undefined) {
+        const addresses = [address, ...(relaying?.moreAddresses ?? [])];
+        config.push(`addresses = ${JSON.stringify(addresses)}`, `workers = 1`);
+      }
+      if (mediaOverTcp && address !== undefined) {
+        config.push(`tcp_announced = ["${address}:${port}"]`);
+      }
       const metrics = address === undefined ? '' : `127.0.0.1:${METRICS_PORT}`;
       config.push(`[metrics]`, `listen = "${metrics}"`);
       config.push(`[rooms]`);
@@ -115,6 +150,7 @@ export class Server {
         const path = (name: string): string => JSON.stringify(join(folder, name));
         config.push(`[store]`, `path = ${path('store')}`, `key_file = ${path('store-key')}`);
       }
+      if (relaying !== undefined) config.push(relaying.settings);
       await writeFile(configFile(folder), `${config.join('\n')}\n`);
       if (withStore) await run(['store-key', 'create', join(folder, 'store-key')]);
       process = launch(folder, output);
@@ -126,7 +162,7 @@ export class Server {
         });
       });
       ended.catch(() => undefined);
-      const ready = withKeys ? healthy(origin) : linkIn(output);
+      const ready = withKeys ? healthy(origin, relaying === undefined) : linkIn(output);
       const link = await Promise.race([ready, ended]);
       return new Server(origin, link, mediaPort, output, running, folder);
     } catch (error) {
@@ -251,14 +287,27 @@ async function linkIn(output: readonly string[]): Promise<string> {
   throw new Error(`no link within ${START_MS} ms`);
 }
 
-async function healthy(origin: string): Promise<undefined> {
+async function healthy(origin: string, isPlain = true): Promise<undefined> {
   const deadline = Date.now() + START_MS;
   while (Date.now() < deadline) {
-    const answer = await fetch(`${origin}/healthz`).catch(() => undefined);
-    if (answer?.ok === true) return undefined;
+    const isThere = isPlain
+      ? fetch(`${origin}/healthz`).then(({ ok }) => ok)
+      : accepts(new URL(origin).hostname, 443);
+    if (await isThere.catch(() => false)) return undefined;
     await pause(20);
   }
   throw new Error(`not healthy within ${START_MS} ms`);
+}
+
+/** Whether somebody takes connections there. */
+function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', reject);
+  });
 }
 
 function freePort(): Promise<number> {

@@ -18,6 +18,8 @@ export interface FirefoxOptions {
   readonly sound?: SoundDevice;
   /** Sends as much from the first second on, in bit/s. */
   readonly leastBitrate?: number;
+  /** A folder with its certificates; a fresh one when absent. */
+  readonly profile?: string;
 }
 
 /** Somebody with Firefox, whose microphone gives a steady tone and whose camera changing colours. */
@@ -35,7 +37,7 @@ export class FirefoxParticipant implements Attendee {
   }
 
   static async start(options: FirefoxOptions = {}): Promise<FirefoxParticipant> {
-    const { frequency = 440, log, machine, sound, leastBitrate } = options;
+    const { frequency = 440, log, machine, sound, leastBitrate, profile } = options;
     // The one who drives it is on this side.
     await machine?.openPort(DRIVING_PORT);
     const browser = await launch({
@@ -48,6 +50,7 @@ export class FirefoxParticipant implements Attendee {
       },
       executablePath: (await machine?.program(FIREFOX)) ?? FIREFOX,
       headless: true,
+      ...(profile !== undefined && { userDataDir: profile }),
       extraPrefsFirefox: {
         'dom.securecontext.allowlist': SERVER,
         'media.autoplay.block-webaudio': false,

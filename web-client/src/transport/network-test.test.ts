@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createIdentity } from '../e2ee/identity';
+import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import type { Report } from '../room/statistics';
+import { judge, testNetwork, workingPaths, type NetworkTest } from './network-test';
+import type { TransportPath } from './path';
+
+const RELAY = { urls: ['turns:a.example:443?transport=tcp'], username: 'u', credential: 'c' };
+const TOKEN = `a.${btoa(JSON.stringify({ room: 'one' }))}.c`;
+let environment: FakeEnvironment;
+
+beforeEach(() => {
+  stubGlobals();
+  environment = new FakeEnvironment();
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** The server's side of a test, up to its answer. */
+async function serve(answer = 'v=0'): Promise<void> {
+  await vi.waitFor(() => {
+    expect(environment.socketAddress).toBeDefined();
+  });
+  const { socket } = environment;
+  socket.accept();
+  socket.say({ type: 'challenge', nonce: 'once' });
+  await vi.waitFor(() => {
+    expect(socket.sent).toHaveLength(1);
+  });
+  socket.say({ type: 'network-test', iceServers: [RELAY] });
+  await vi.waitFor(() => {
+    expect(socket.sent).toHaveLength(2);
+  });
+  socket.say({ type: 'answer', sdp: answer });
+}
+
+test('a way that works is found, with relays in the connection that was offered', async () => {
+  environment.connection.relayProtocol = 'tls';
+  const testing = testNetwork({ token: TOKEN }, environment);
+  await serve();
+
+  await vi.waitFor(async () => {
+    expect(environment.connection.answers).toEqual(['v=0']);
+    await Promise.resolve();
+  });
+  const { socket, connection } = environment;
+  environment.advance(10_000);
+  const result = await testing;
+
+  expect(socket.sent).toEqual([
+    { type: 'test-network', token: TOKEN },
+    {
+      type: 'offer',
+      sdp: 'offer',
+      publications: [{ mid: '0', source: 'microphone' }],
+      slots: [],
+      screenSlots: [],
+    },
+  ]);
+  expect(environment.configuration?.iceServers).toEqual([RELAY]);
+  expect(result).toMatchObject({
+    verdict: 'web-port',
+    paths: { udp: 'failed', tcp: 'untested', 'relay-udp': 'untested', 'relay-tls': 'works' },
+  } satisfies DeepPartial<NetworkTest>);
+  expect(connection.isClosed).toBe(true);
+  expect(socket.closedWith).toBe(1000);
+});
+
+test('a token that is bound to a key is shown with a proof, and the key can be joined with', async () => {
+  const identity = await createIdentity({}, environment);
+  const testing = testNetwork({ token: TOKEN, identity }, environment);
+  await serve();
+  environment.advance(10_000);
+  await testing;
+
+  expect(environment.socket.sent[0]).toMatchObject({
+    type: 'test-network',
+    proof: { signature: 'of once' },
+  });
+  expect(environment.worker.requests).toContainEqual({
+    type: 'prove-join',
+    purpose: 'network-test',
+    nonce: 'once',
+    room: 'one',
+    token: TOKEN,
+  });
+  expect(environment.worker.isTerminated).toBe(false);
+  expect(() => identity.take()).not.toThrow();
+});
+
+test('a token that has to be asked for comes with a key for the test alone', async () => {
+  environment.fetch.mockResolvedValue(new Response(JSON.stringify({ token: TOKEN })));
+  const testing = testNetwork({ tokenUrl: '/token' }, environment);
+  await serve();
+  environment.advance(10_000);
+  await testing;
+
+  expect(environment.worker.isTerminated).toBe(true);
+});
+
+test('a server that refuses says why, and one that is not there is not awaited for ever', async () => {
+  const refused = testNetwork({ token: TOKEN }, environment);
+  environment.socket.accept();
+  environment.socket.say({ type: 'challenge', nonce: 'once' });
+  await vi.waitFor(() => {
+    expect(environment.socket.sent).toHaveLength(1);
+  });
+  environment.socket.say({ type: 'error', code: 'token-expired', message: 'old', fatal: true });
+  await expect(refused).rejects.toMatchObject({ code: 'token-expired' });
+
+  const unreachable = testNetwork({ token: TOKEN }, environment);
+  environment.socket.drop();
+  await expect(unreachable).rejects.toMatchObject({ code: 'signaling-unreachable' });
+  await expect(testNetwork({}, environment)).rejects.toMatchObject({ code: 'invalid-state' });
+});
+
+test('relays work that gave an address, other ways when a check was answered', () => {
+  const all: Report[] = [
+    { id: 'U', type: 'local-candidate', candidateType: 'host', protocol: 'udp' },
+    { id: 'T', type: 'local-candidate', candidateType: 'host', protocol: 'tcp' },
+    { id: 'R', type: 'local-candidate', candidateType: 'relay', relayProtocol: 'tcp' },
+    { id: 'X', type: 'remote-candidate', candidateType: 'relay', relayProtocol: 'udp' },
+    { id: 'P', type: 'candidate-pair', state: 'in-progress', localCandidateId: 'U' },
+    { id: 'Q', type: 'candidate-pair', state: 'succeeded', localCandidateId: 'T' },
+  ];
+
+  const working = workingPaths(new Map(all.map((report) => [String(report['id']), report])));
+
+  expect([...working].sort()).toEqual(['relay-tcp', 'tcp']);
+});
+
+test.each([
+  [['udp', 'relay-tls'], 'good', 'works', 'untested'],
+  [['relay-udp', 'relay-tcp'], 'relayed', 'failed', 'failed'],
+  [['tcp'], 'web-port', 'failed', 'works'],
+  [['relay-tls'], 'web-port', 'failed', 'failed'],
+  [[], 'blocked', 'failed', 'failed'],
+] as const)('%s means %s', (working, verdict, udp, tcp) => {
+  const offered = new Set<TransportPath>(['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls']);
+
+  const result = judge(offered, new Set<TransportPath>(working), 12);
+
+  expect(result).toMatchObject({ verdict, paths: { udp, tcp }, roundTripTime: 12 });
+  expect(result.message).toMatch(/^Your network/);
+});
+
+type DeepPartial<Type> = { [Key in keyof Type]?: DeepPartial<Type[Key]> };

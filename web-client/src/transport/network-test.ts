@@ -1,0 +1,316 @@
+import { browserEnvironment, type Environment } from '../browser/environment';
+import { createCredential } from '../e2ee/credential';
+import { createIdentity, type Identity } from '../e2ee/identity';
+import { requestToken } from '../e2ee/token-request';
+import { QuietroomError } from '../error';
+import type { Report } from '../room/statistics';
+import { signalingAddress } from '../signaling/address';
+import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
+import { parseServerMessage } from '../signaling/parse';
+import type { ClientMessage } from '../signaling/protocol/ClientMessage';
+import type { IceServer } from '../signaling/protocol/IceServer';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import { peerConfiguration } from './configuration';
+import { pathOf, selectedPair, type TransportPath } from './path';
+
+/** Where to test, and as whom: by `token` or, where tokens come from the clinic's backend, by `tokenUrl`. */
+export interface NetworkTestOptions {
+  /** As in {@link RoomOptions}. */
+  readonly url?: string | URL | undefined;
+  readonly workerUrl?: string | URL | undefined;
+  /** A token to join with, be it the session's time or not; it can be joined with all the same. */
+  readonly token?: string | undefined;
+  /** The key that the token is bound to, if it is. It is not used up. */
+  readonly identity?: Identity | undefined;
+  /** As in {@link Room.joinBy}: a key is made for the test alone, and a token asked for. */
+  readonly tokenUrl?: string | URL | undefined;
+}
+
+/**
+ * What a network lets through. `good`: media over UDP. `relayed`: over UDP by a
+ * relay. `web-port`: only over TCP or TLS, as web pages are fetched; sound and
+ * pictures may stutter when packets are lost. `blocked`: nothing.
+ */
+export type NetworkVerdict = 'good' | 'relayed' | 'web-port' | 'blocked';
+
+/**
+ * `works`: something came back. `failed`: nothing did, in some seconds.
+ * `untested`: the server does not offer it, or a better way worked first.
+ */
+export type PathResult = 'works' | 'failed' | 'untested';
+
+/** What {@link testNetwork} found. */
+export interface NetworkTest {
+  readonly verdict: NetworkVerdict;
+  /** Each way to the server by itself. */
+  readonly paths: Readonly<Record<TransportPath, PathResult>>;
+  /** To the server's media port and back by the way that a session would take, in ms. */
+  readonly roundTripTime?: number;
+  /** What the verdict means, as a sentence for a person, in English. */
+  readonly message: string;
+  /** What a person can do about it, as a sentence; empty where nothing has to be done. */
+  readonly mend: string;
+}
+
+/**
+ * Finds out before the join whether sound and pictures would get through, by
+ * which ways, and how fast, in some two seconds, or eight where ways are
+ * blocked. It makes a connection for media that carries none, and needs neither
+ * camera nor microphone.
+ *
+ * Rejects with a {@link QuietroomError}: `signaling-unreachable` if the server
+ * cannot be reached at all, or the server's code if it refuses the token, or
+ * `rate-limited` where many have tested from one address.
+ */
+export async function testNetwork(
+  options: NetworkTestOptions,
+  environment: Environment = browserEnvironment(),
+): Promise<NetworkTest> {
+  const bearer = await bearerOf(options, environment);
+  const address = signalingAddress(environment.page, options.url);
+  const line = new TestLine(environment.openSocket(address));
+  let connection: RTCPeerConnection | undefined;
+  try {
+    const { nonce } = await line.receive('challenge');
+    line.send(await greeting(bearer, nonce));
+    const { iceServers } = await line.receive('network-test');
+    connection = environment.createPeerConnection(peerConfiguration(iceServers));
+    const answer = await negotiate(connection, line);
+    return await observe(connection, offered(iceServers, answer), environment);
+  } finally {
+    connection?.close();
+    line.close();
+    if (bearer.isOwn) bearer.identity?.close();
+  }
+}
+
+interface Bearer {
+  readonly token: string;
+  readonly identity: Identity | undefined;
+  /** Made for this test. */
+  readonly isOwn: boolean;
+}
+
+async function bearerOf(options: NetworkTestOptions, environment: Environment): Promise<Bearer> {
+  const { token, identity, tokenUrl } = options;
+  if (token !== undefined) return { token, identity, isOwn: false };
+  if (tokenUrl === undefined) throw new QuietroomError('invalid-state', 'no token is named');
+  const own = await createIdentity(options, environment);
+  try {
+    const given = await requestToken(tokenUrl, own.thumbprint, environment.fetch);
+    return { token: given, identity: own, isOwn: true };
+  } catch (reason) {
+    own.close();
+    throw reason;
+  }
+}
+
+async function greeting({ token, identity }: Bearer, nonce: string): Promise<ClientMessage> {
+  if (identity === undefined) return { type: 'test-network', token };
+  const { room } = createCredential(token).credential;
+  const proof = await identity.prove('network-test', nonce, room, token);
+  return { type: 'test-network', token, proof };
+}
+
+async function negotiate(connection: RTCPeerConnection, line: TestLine): Promise<string> {
+  const { mid } = await describe(connection);
+  const sdp = connection.localDescription?.sdp ?? '';
+  const publications = [{ mid: mid ?? '', source: 'microphone' as const }];
+  line.send({ type: 'offer', sdp, publications, slots: [], screenSlots: [] });
+  const answer = await line.receive('answer');
+  await connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+  return answer.sdp;
+}
+
+async function describe(connection: RTCPeerConnection): Promise<RTCRtpTransceiver> {
+  const microphone = connection.addTransceiver('audio', { direction: 'sendonly' });
+  await connection.setLocalDescription();
+  return microphone;
+}
+
+/** The ways that the server offers. */
+function offered(iceServers: readonly IceServer[], answer: string): ReadonlySet<TransportPath> {
+  const paths = new Set<TransportPath>(['udp']);
+  if (/^a=candidate:.* tcptype passive/m.test(answer)) paths.add('tcp');
+  for (const url of iceServers.flatMap(({ urls }) => urls)) {
+    const isTcp = url.endsWith('transport=tcp');
+    if (url.startsWith('turns:')) paths.add('relay-tls');
+    else paths.add(isTcp ? 'relay-tcp' : 'relay-udp');
+  }
+  return paths;
+}
+
+/** Looks until enough is known, or time is up. */
+async function observe(
+  connection: RTCPeerConnection,
+  paths: ReadonlySet<TransportPath>,
+  environment: Environment,
+): Promise<NetworkTest> {
+  const start = environment.now();
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK));
+    const reports = (await connection.getStats()) as ReadonlyMap<string, Report>;
+    const working = workingPaths(reports);
+    const elapsed = environment.now() - start;
+    const isAllKnown = [...paths].every((path) => working.has(path) || path === 'tcp');
+    const patience = working.has('udp') ? ENOUGH : LONGEST;
+    if ((isAllKnown && elapsed > SHORTEST) || elapsed > patience) {
+      return judge(paths, working, roundTrip(reports));
+    }
+  }
+}
+
+/** A relay works that gave an address; any other way when a check was answered. */
+export function workingPaths(reports: ReadonlyMap<string, Report>): ReadonlySet<TransportPath> {
+  const working = new Set<TransportPath>();
+  const note = (path: TransportPath | undefined): void => {
+    if (path !== undefined) working.add(path);
+  };
+  for (const report of reports.values()) {
+    const isAnswered = report['state'] === 'succeeded' || Number(report['responsesReceived']) > 0;
+    if (report['type'] === 'candidate-pair' && isAnswered) {
+      note(pathOf(reports.get(String(report['localCandidateId']))));
+    }
+    if (report['type'] === 'local-candidate' && report['candidateType'] === 'relay') {
+      note(pathOf(report));
+    }
+  }
+  return working;
+}
+
+/** What it means that some of the ways that are offered work. */
+export function judge(
+  paths: ReadonlySet<TransportPath>,
+  working: ReadonlySet<TransportPath>,
+  roundTripTime: number | undefined,
+): NetworkTest {
+  const result = (path: TransportPath): PathResult => {
+    if (working.has(path)) return 'works';
+    if (!paths.has(path)) return 'untested';
+    // Browsers stop looking for slower ways when a fast one works.
+    return path !== 'udp' && working.has('udp') ? 'untested' : 'failed';
+  };
+  const verdict = verdictOf(working);
+  const [message, mend] = SENTENCES[verdict];
+  return {
+    verdict,
+    paths: {
+      udp: result('udp'),
+      tcp: result('tcp'),
+      'relay-udp': result('relay-udp'),
+      'relay-tcp': result('relay-tcp'),
+      'relay-tls': result('relay-tls'),
+    },
+    ...(roundTripTime !== undefined && { roundTripTime }),
+    message,
+    mend,
+  };
+}
+
+function verdictOf(working: ReadonlySet<TransportPath>): NetworkVerdict {
+  if (working.has('udp')) return 'good';
+  if (working.has('relay-udp')) return 'relayed';
+  return working.size > 0 ? 'web-port' : 'blocked';
+}
+
+function roundTrip(reports: ReadonlyMap<string, Report>): number | undefined {
+  const seconds = selectedPair(reports)?.['currentRoundTripTime'];
+  return typeof seconds === 'number' ? seconds * 1000 : undefined;
+}
+
+/** The one socket of a test: what it waits for comes, or it fails. */
+class TestLine {
+  readonly #socket: SignalingSocket;
+  readonly #came: ServerMessage[] = [];
+  #failure: QuietroomError | undefined;
+  #look: () => void = () => undefined;
+
+  constructor(socket: SignalingSocket) {
+    this.#socket = socket;
+    socket.addEventListener('open', () => {
+      if (socket.protocol !== SUBPROTOCOL) this.#fail(new QuietroomError('protocol-violation'));
+    });
+    socket.addEventListener('message', ({ data }) => {
+      this.#take(data);
+    });
+    socket.addEventListener('close', () => {
+      this.#fail(new QuietroomError('signaling-unreachable'));
+    });
+  }
+
+  send(message: ClientMessage): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  /** The next message, which is to be of this type. */
+  receive<Type extends ServerMessage['type']>(
+    type: Type,
+  ): Promise<Extract<ServerMessage, { type: Type }>> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fail(new QuietroomError('signaling-unreachable', `no ${type} in time`));
+      }, ANSWER);
+      this.#look = () => {
+        const message = this.#came.shift();
+        if (message === undefined && this.#failure === undefined) return;
+        clearTimeout(timer);
+        this.#look = () => undefined;
+        if (message?.type === type) {
+          resolve(message as Extract<ServerMessage, { type: Type }>);
+        } else if (message?.type === 'error') {
+          reject(new QuietroomError(message.code, message.message));
+        } else {
+          reject(this.#failure ?? new QuietroomError('protocol-violation', message?.type));
+        }
+      };
+      this.#look();
+    });
+  }
+
+  close(): void {
+    this.#socket.close(NORMAL_CLOSURE);
+  }
+
+  #take(data: unknown): void {
+    try {
+      const message = parseServerMessage(data);
+      // Another one is of a newer server.
+      if (message !== undefined) this.#came.push(message);
+    } catch (reason) {
+      this.#failure ??= new QuietroomError('protocol-violation', reason);
+    }
+    this.#look();
+  }
+
+  #fail(error: QuietroomError): void {
+    this.#failure ??= error;
+    this.#look();
+  }
+}
+
+const SENTENCES: Record<NetworkVerdict, readonly [message: string, mend: string]> = {
+  good: ['Your network lets sound and pictures through.', ''],
+  relayed: ['Your network lets sound and pictures through by way of a relay.', ''],
+  'web-port': [
+    'Your network lets sound and pictures through its web port only.',
+    'The session works; if it stutters, another network may help.',
+  ],
+  blocked: [
+    'Your network lets no sound and no pictures through.',
+    'Use another network, such as your phone’s, or ask whoever looks after this one.',
+  ],
+};
+
+/** RFC 6455 §7.4.1. */
+const NORMAL_CLOSURE = 1000;
+
+// In ms.
+
+/** For each answer of the server's. */
+const ANSWER = 5000;
+const LOOK = 100;
+/** For a round trip to be measured that nothing else delays. */
+const SHORTEST = 1000;
+/** For relays, when the best way works. */
+const ENOUGH = 2500;
+const LONGEST = 8000;

@@ -1,0 +1,44 @@
+import type { Attendee } from '../browser/attendee';
+import type { TransportPath } from '../../src/index';
+
+/**
+ * Has pages whose address ends in `?way=relay-tls` know of that way alone, and
+ * those with `?way=relay` of relays alone.
+ */
+export function restrictWays(): void {
+  const way = new URLSearchParams(location.search).get('way');
+  if (way === null) return;
+  const isWay = (url: string): boolean => {
+    if (way === 'relay') return true;
+    if (url.startsWith('turns:')) return way === 'relay-tls';
+    return way === (url.endsWith('transport=tcp') ? 'relay-tcp' : 'relay-udp');
+  };
+  const restricted = (configuration: RTCConfiguration): RTCConfiguration => ({
+    ...configuration,
+    iceTransportPolicy: 'relay',
+    iceServers: (configuration.iceServers ?? []).map((server) => ({
+      ...server,
+      urls: [server.urls].flat().filter(isWay),
+    })).filter(({ urls }) => urls.length > 0),
+  });
+  const Original = RTCPeerConnection;
+  window.RTCPeerConnection = class extends Original {
+    constructor(configuration: RTCConfiguration = {}) {
+      super(restricted(configuration));
+    }
+
+    override setConfiguration(configuration: RTCConfiguration = {}): void {
+      super.setConfiguration(restricted(configuration));
+    }
+  };
+}
+
+/** A link that lets a page know of one way alone; see {@link restrictWays}. */
+export function linkBy(way: TransportPath | 'relay' | undefined, link: string): string {
+  return way === undefined ? link : link.replace('/#', `/?way=${way}#`);
+}
+
+/** Which way the page's media goes. */
+export function pathOf(attendee: Attendee): Promise<TransportPath | undefined> {
+  return attendee.evaluate(() => document.querySelector('quiet-room')?.room?.path);
+}
