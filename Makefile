@@ -120,7 +120,7 @@ client-test: $(NODE_MODULES) chromium
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client server hostile-server link-simulator chromium ffmpeg nftables certutil
+browser-test: client server hostile-server link-simulator chromium ffmpeg nftables certutil coturn
 	@echo "Testing with real browsers"
 	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
@@ -289,7 +289,7 @@ pulseaudio:
 		fi; \
 	fi
 
-# For its clients. Where systemd runs, Debian's package starts the server too;
+# For its server and clients. Where systemd runs, Debian's package starts the server too;
 # `systemctl disable --now coturn` ends that.
 .PHONY: coturn
 coturn:

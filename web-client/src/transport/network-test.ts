@@ -54,8 +54,8 @@ export interface NetworkTest {
 
 /**
  * Finds out before the join whether sound and pictures would get through, by
- * which ways, and how fast, in some two seconds, or eight where ways are
- * blocked. It makes a connection for media that carries none, and needs neither
+ * which ways, and how fast, in some three seconds, four where UDP is blocked and
+ * eight where all is. It makes a connection for media that carries none, and needs neither
  * camera nor microphone.
  *
  * Rejects with a {@link QuietroomError}: `signaling-unreachable` if the server
@@ -153,7 +153,7 @@ async function observe(
     const working = workingPaths(reports);
     const elapsed = environment.now() - start;
     const isAllKnown = [...paths].every((path) => working.has(path) || path === 'tcp');
-    const patience = working.has('udp') ? ENOUGH : LONGEST;
+    const patience = working.has('udp') ? ENOUGH : working.size > 0 ? LONG : LONGEST;
     if ((isAllKnown && elapsed > SHORTEST) || elapsed > patience) {
       return judge(paths, working, roundTrip(reports));
     }
@@ -313,4 +313,6 @@ const LOOK = 100;
 const SHORTEST = 1000;
 /** For relays, when the best way works. */
 const ENOUGH = 2500;
+/** For UDP, when something else works. */
+const LONG = 4000;
 const LONGEST = 8000;

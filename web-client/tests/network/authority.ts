@@ -36,11 +36,23 @@ export class Authority {
     const days = ['-nodes', '-days', '2'];
     const mayVouch = ['-addext', 'basicConstraints=critical,CA:true'];
     const names = addresses.map((address) => `IP:${address}`).join(',');
-    await run('openssl', [...request, ...days, ...mayVouch]
-      .concat(['-subj', '/CN=Test authority', '-keyout', rootKey, '-out', root]));
-    await run('openssl', [...request, ...days, '-CA', root, '-CAkey', rootKey]
-      .concat(['-addext', `subjectAltName=${names}`, '-addext', 'basicConstraints=CA:false'])
-      .concat(['-subj', '/CN=Test server', '-keyout', key, '-out', certificate]));
+    await run(
+      'openssl',
+      [...request, ...days, ...mayVouch].concat([
+        '-subj',
+        '/CN=Test authority',
+        '-keyout',
+        rootKey,
+        '-out',
+        root,
+      ]),
+    );
+    await run(
+      'openssl',
+      [...request, ...days, '-CA', root, '-CAkey', rootKey]
+        .concat(['-addext', `subjectAltName=${names}`, '-addext', 'basicConstraints=CA:false'])
+        .concat(['-subj', '/CN=Test server', '-keyout', key, '-out', certificate]),
+    );
     for (const store of [join(authority.home, '.pki', 'nssdb'), authority.profile]) {
       await mkdir(store, { recursive: true });
       await run('certutil', ['-N', '-d', `sql:${store}`, '--empty-password']);

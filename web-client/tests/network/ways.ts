@@ -16,10 +16,12 @@ export function restrictWays(): void {
   const restricted = (configuration: RTCConfiguration): RTCConfiguration => ({
     ...configuration,
     iceTransportPolicy: 'relay',
-    iceServers: (configuration.iceServers ?? []).map((server) => ({
-      ...server,
-      urls: [server.urls].flat().filter(isWay),
-    })).filter(({ urls }) => urls.length > 0),
+    iceServers: (configuration.iceServers ?? [])
+      .map((server) => ({
+        ...server,
+        urls: [server.urls].flat().filter(isWay),
+      }))
+      .filter(({ urls }) => urls.length > 0),
   });
   const Original = RTCPeerConnection;
   window.RTCPeerConnection = class extends Original {
