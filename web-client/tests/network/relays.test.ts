@@ -50,11 +50,13 @@ describe('somebody on a network that lets little through', () => {
     // Chromium gives a page up when the machine's addresses change, as they do now.
     const link = server.link(await server.token('one'));
     await expect
-      .poll(() =>
-        near.open(link).then(
-          () => true,
-          () => false,
-        ),
+      .poll(
+        () =>
+          near.open(link).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
       )
       .toBe(true);
   });
