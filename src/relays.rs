@@ -51,15 +51,23 @@ pub(crate) fn of(
             _ => Err(RelaysError::SecretWithoutUrls),
         };
     }
-    let secret = source?.read(SECRET)?;
+    Ok(Arc::new(OutsideRelays {
+        urls: urls.clone(),
+        secret: read_secret(&source?, SECRET)?,
+    }))
+}
+
+/// What credentials are made with.
+pub(crate) fn read_secret(
+    source: &SecretSource,
+    name: SecretName,
+) -> Result<SharedSecret, RelaysError> {
+    let secret = source.read(name)?;
     let bytes = secret.bytes.trim_ascii();
     if bytes.len() < LEAST_SECRET {
         return Err(RelaysError::ShortSecret(secret.origin));
     }
-    Ok(Arc::new(OutsideRelays {
-        urls: urls.clone(),
-        secret: SharedSecret::new(bytes),
-    }))
+    Ok(SharedSecret::new(bytes))
 }
 
 /// This node's own relay, as clients reach it.

@@ -9,6 +9,8 @@ use turn::driver::{self, Handle, LocalPeer, RelayAddress, RelayPorts, Settings, 
 use turn::{Channels, Family, Limits, Rate, SharedSecret};
 
 use crate::config::{self, Config};
+use crate::relays::{RelaysError, read_secret};
+use crate::secret_source::{SecretName, SecretSource, SecretSourceError};
 
 /// A relay on its thread, which ends when this is dropped.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) enum TurnError {
     Start(driver::StartError),
     #[error("the relay's secret cannot be drawn: {0}")]
     Random(getrandom::Error),
+    #[error(transparent)]
+    Secret(#[from] RelaysError),
 }
 
 impl NodeTurn {
@@ -61,11 +65,8 @@ impl NodeTurn {
             return Ok(None);
         }
         let places = places(config, media);
-        let mut secret = [0; 32];
-        let mut key = [0; 32];
-        getrandom::fill(&mut secret).map_err(TurnError::Random)?;
-        getrandom::fill(&mut key).map_err(TurnError::Random)?;
-        let secret = SharedSecret::new(&secret);
+        let secret = secret(turn)?;
+        let key = random()?;
         let local_peers: Vec<_> = workers.iter().map(|worker| peer(worker, media)).collect();
         let listens = |place: &RelayAddress| SocketAddr::new(place.bound, turn.port.0);
         let addresses: Vec<_> = match turn.port.0 {
@@ -136,6 +137,27 @@ fn families(local: &[LocalPeer], other: &[SocketAddr]) -> Vec<Family> {
     let peers: Vec<_> = local.chain(other).collect();
     let has_peers = |family: &Family| peers.iter().any(|peer| Family::of(**peer) == *family);
     Family::ALL.into_iter().filter(has_peers).collect()
+}
+
+/// The one that the settings name, or a new one.
+fn secret(turn: &config::Turn) -> Result<SharedSecret, TurnError> {
+    let source = SecretSource::of(
+        SECRET,
+        &turn.secret_file,
+        &turn.secret_credential,
+        &turn.secret_command,
+    );
+    match source {
+        Err(SecretSourceError::None(_)) => Ok(SharedSecret::new(&random()?)),
+        Err(error) => Err(RelaysError::from(error).into()),
+        Ok(source) => Ok(read_secret(&source, SECRET)?),
+    }
+}
+
+fn random() -> Result<[u8; 32], TurnError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(TurnError::Random)?;
+    Ok(bytes)
 }
 
 /// A worker, by the addresses that clients are told and by those that it has.
@@ -214,11 +236,19 @@ fn limits(turn: &config::Turn) -> Limits {
     }
 }
 
+const SECRET: SecretName = SecretName {
+    setting: "turn.secret",
+    wanted: "none is set",
+    mend: "put there what all nodes have as their secret; make one with `openssl rand -hex 32`",
+};
+
 /// What clients are told that their credentials are for.
 const REALM: &str = "quietroom";
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
@@ -261,6 +291,31 @@ mod tests {
 
         config.turn.announced = addresses(&["203.0.113.8"]);
         assert_eq!(seen(&config, &media), pairs(&[("10.0.0.2", "203.0.113.8")]));
+    }
+
+    #[test]
+    fn credentials_follow_from_the_secret_that_is_set_or_from_a_new_one_each_time() {
+        let password = |turn: &config::Turn| {
+            let secret = secret(turn).map_err(|error| error.to_string());
+            secret.map(|secret| secret.issue("ab12", Duration::from_hours(1)).password)
+        };
+        let by = |command: &str| config::Turn {
+            secret_command: command.split_whitespace().map(str::to_owned).collect(),
+            ..config::Turn::default()
+        };
+
+        let shared = password(&by("echo 0123456789abcdef"));
+        assert!(shared.is_ok());
+        assert_eq!(shared, password(&by("echo 0123456789abcdef")));
+        let drawn = password(&config::Turn::default());
+        assert!(drawn.is_ok() && drawn != password(&config::Turn::default()));
+        for (command, expected) in [
+            ("echo short", "fewer than 16 characters"),
+            ("false", "turn.secret_command false: it failed"),
+        ] {
+            let error = password(&by(command)).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -96,6 +96,9 @@ pub(crate) struct Turn {
     pub(crate) connections_per_address: Whole<1, 65_535>,
     /// At least what sound needs.
     pub(crate) kilobytes_per_second: Whole<50, 65_535>,
+    pub(crate) secret_file: PathBuf,
+    pub(crate) secret_credential: String,
+    pub(crate) secret_command: Vec<String>,
     pub(crate) outside: OutsideTurn,
 }
 
@@ -279,6 +282,9 @@ impl Default for Turn {
             connections: Whole(10_000),
             connections_per_address: Whole(2_000),
             kilobytes_per_second: Whole(4_000),
+            secret_file: PathBuf::new(),
+            secret_credential: String::new(),
+            secret_command: Vec::new(),
             outside: OutsideTurn::default(),
         }
     }
