@@ -127,7 +127,7 @@ function pressJoin(): boolean {
     ?.querySelector('quiet-room-devices')
     ?.shadowRoot?.querySelectorAll('#camera option').length;
   if (!hasPicture || (options ?? 0) < 2) return false;
-  green?.querySelector<HTMLElement>('.join')?.click();
+  green.querySelector<HTMLElement>('.join')?.click();
   return true;
 }
 
