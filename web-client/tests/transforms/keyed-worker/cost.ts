@@ -17,7 +17,7 @@ interface Stream {
 /** 13 of 24 speak or make a noise, 24 are seen: 650 and 360 frames a second. */
 const SPEAKERS = 13;
 const PICTURES = 24;
-const SOUND = { mimeType: 'audio/opus', bytes: 120, interval: 20 };
+const SOUND = { mimeType: 'audio/opus', bytes: 80, interval: 20 };
 const PICTURE = { mimeType: 'video/VP8', bytes: 1_800, interval: 1_000 / 15 };
 
 const arrivals = new WeakMap<EncodedFrame, number>();
