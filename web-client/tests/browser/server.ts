@@ -134,7 +134,8 @@ export class Server {
         config.push(`addresses = ${JSON.stringify(addresses)}`, `workers = 1`);
       }
       if (mediaOverTcp && address !== undefined) {
-        config.push(`tcp_announced = ["${address}:${port}"]`);
+        // A relay's way counts for more.
+        config.push(`tcp_announced = ["${address}:${port}"]`, `[turn]`, `enabled = false`);
       }
       const metrics = address === undefined ? '' : `127.0.0.1:${METRICS_PORT}`;
       config.push(`[metrics]`, `listen = "${metrics}"`);
