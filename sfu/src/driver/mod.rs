@@ -9,10 +9,11 @@
 
 mod streams;
 mod thread;
+mod users;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Sender, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,13 +25,15 @@ use io_thread::wake::{self, Waker};
 use thiserror::Error;
 
 use crate::rtcp::WallClock;
-use crate::transport::{DtlsConfig, ufrag_prefix};
+use crate::transport::framing::first_datagram;
+use crate::transport::{DtlsConfig, stun, ufrag_prefix};
 use crate::worker::Worker;
 use crate::worker::command::{Command, WorkerAddress};
 use crate::worker::event::Event;
 use crate::worker::statistics::Statistics;
 use streams::Streams;
-use thread::{Inbox, Message, WorkerThread};
+use thread::{Connection, Inbox, Message, WorkerThread};
+use users::{Users, named_by};
 
 /// What a worker's thread needs to start.
 #[derive(Clone, Debug)]
@@ -70,6 +73,8 @@ pub enum StartError {
 pub struct WorkerHandle {
     address: WorkerAddress,
     messages: Sender<Message>,
+    connections: SyncSender<Connection>,
+    users: Users,
     waker: Waker,
     relayed: hand_over::Sender,
     gauge: Gauge<Statistics>,
@@ -99,8 +104,12 @@ impl WorkerHandle {
         let (waker, sleep) = wake::pair().map_err(StartError::Thread)?;
         let (relayed, from_relay) = hand_over::channel(waker.clone(), BUFFER_BYTES as usize);
         let (messages, received) = mpsc::channel();
+        let (connections, accepted) = mpsc::sync_channel(WAITING_CONNECTIONS);
+        let users = Users::default();
         let inbox = Inbox {
             messages: received,
+            connections: accepted,
+            users: users.clone(),
             relayed: from_relay,
             sleep,
         };
@@ -120,6 +129,8 @@ impl WorkerHandle {
         Ok(Self {
             address,
             messages,
+            connections,
+            users,
             waker,
             relayed,
             gauge,
@@ -155,15 +166,27 @@ impl WorkerHandle {
 
     /// Hands the worker a command. Never blocks.
     pub fn send(&self, command: Command) {
+        // Before the worker has it: who is given a name may use it at once.
+        if let Some(ufrag) = named_by(&command) {
+            self.users.add(ufrag);
+        }
         self.message(Message::Command(Box::new(command)));
     }
 
     /// Hands the worker a connection that a client has made, with the bytes
     /// that were read of it, the frame of a connectivity check at the least
-    /// (RFC 6544 §7.2). It is closed if the check is not a participant's. Never
-    /// blocks.
+    /// (RFC 6544 §7.2). It is closed if the check is not a participant's, and
+    /// if very many wait already. Never blocks.
     pub fn accept(&self, stream: TcpStream, received: Vec<u8>) {
-        self.message(Message::Connection(stream, received));
+        let check = first_datagram(&received).ok().flatten();
+        let ufrag = check.and_then(|check| stun::local_ufrag(&received[check]));
+        if !ufrag.is_some_and(|ufrag| self.users.contains(ufrag)) {
+            return;
+        }
+        let connection = Connection { stream, received };
+        if self.connections.try_send(connection).is_ok() {
+            self.waker.wake();
+        }
     }
 
     fn message(&self, message: Message) {
@@ -236,4 +259,6 @@ fn wall_clock(now: Instant) -> WallClock {
 
 /// What may wait for a worker, in a socket or from a relay.
 const BUFFER_BYTES: u32 = 4 * 1024 * 1024;
+/// Connections that may wait for a worker: each holds a descriptor open.
+const WAITING_CONNECTIONS: usize = 128;
 const SECONDS_FROM_1900_TO_1970: u64 = 2_208_988_800;

@@ -14,6 +14,7 @@ use io_thread::udp::{self, Carried, Poll, Socket};
 use io_thread::wake::Sleep;
 
 use super::streams::{Came, READ_BYTES, Streams};
+use super::users::{Users, named_by};
 use crate::transport::framing::first_datagram;
 use crate::transport::{Path, TransportProtocol};
 use crate::worker::Worker;
@@ -25,16 +26,23 @@ use crate::worker::statistics::Statistics;
 /// What the handle tells the thread.
 pub(super) enum Message {
     Command(Box<Command>),
-    /// A connection that begins with a check, and what was read of it.
-    Connection(TcpStream, Vec<u8>),
     /// What takes datagrams for clients of a relay.
     Relay(hand_over::Sender),
     Stop,
 }
 
+/// A connection that begins with a check, and what was read of it.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) received: Vec<u8>,
+}
+
 /// What comes from other threads.
 pub(super) struct Inbox {
     pub(super) messages: Receiver<Message>,
+    pub(super) connections: Receiver<Connection>,
+    /// Whose connections are let through.
+    pub(super) users: Users,
     /// What a relay of this process hands over.
     pub(super) relayed: hand_over::Receiver,
     pub(super) sleep: Sleep,
@@ -53,6 +61,8 @@ pub(super) struct WorkerThread<F> {
     stream_bytes: Box<[u8]>,
     handed_over: Trains,
     transmit: TransmitBatch,
+    /// More connections may wait.
+    is_behind: bool,
 }
 
 /// The ways out.
@@ -94,6 +104,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             stream_bytes: vec![0; READ_BYTES].into_boxed_slice(),
             handed_over: Trains::default(),
             transmit: TransmitBatch::new(),
+            is_behind: false,
         }
     }
 
@@ -112,6 +123,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             {
                 return;
             }
+            self.accept_connections();
             self.receive_relayed();
             for index in 0..self.exits.sockets.len() {
                 if self.poll.is_ready(index) {
@@ -138,7 +150,7 @@ impl<F: FnMut(Event)> WorkerThread<F> {
             None => watched += self.feedback.sockets().len(),
         }
         self.inbox.sleep.begin();
-        if self.inbox.relayed.has_some() {
+        if self.is_behind || self.inbox.relayed.has_some() {
             timeout = Some(Duration::ZERO);
         }
         if let Err(error) = self.poll.wait(watched, timeout) {
@@ -152,15 +164,34 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         self.inbox.sleep.clear();
         while let Ok(message) = self.inbox.messages.try_recv() {
             match message {
-                Message::Command(command) => {
-                    self.worker.handle_command(Instant::now(), *command);
-                }
-                Message::Connection(stream, received) => self.accept(stream, &received),
+                Message::Command(command) => self.carry_out(*command),
                 Message::Relay(relay) => self.exits.relay = Some(relay),
                 Message::Stop => return Continue::No,
             }
         }
         Continue::Yes
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let ufrag = named_by(&command).map(str::to_owned);
+        self.worker.handle_command(Instant::now(), command);
+        // It was ignored, or has ended somebody's stay.
+        if let Some(ufrag) = ufrag.filter(|ufrag| !self.worker.knows_user(ufrag)) {
+            self.inbox.users.remove(&ufrag);
+        }
+    }
+
+    /// Takes over connections, but no more than a few: all else must have its
+    /// turn.
+    fn accept_connections(&mut self) {
+        for _ in 0..CONNECTIONS_A_TURN {
+            let Ok(Connection { stream, received }) = self.inbox.connections.try_recv() else {
+                self.is_behind = false;
+                return;
+            };
+            self.accept(stream, &received);
+        }
+        self.is_behind = true;
     }
 
     /// Takes what has come to a socket, but no more than a few batches: the
@@ -260,6 +291,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         if received.len() > self.stream_bytes.len() {
             return;
         }
+        let Ok(Some(check)) = first_datagram(received) else {
+            return;
+        };
         let path = match Streams::path(&stream) {
             Ok(path) => path,
             Err(error) => {
@@ -278,8 +312,14 @@ impl<F: FnMut(Event)> WorkerThread<F> {
                 return;
             }
         };
+        let rest = &received[check.end..];
         self.stream_bytes[..received.len()].copy_from_slice(received);
-        if !self.take_frames(now, key, path, received.len()) || !self.worker.knows(&path) {
+        let check = &mut self.stream_bytes[check];
+        self.worker.handle_received(now, now, path, check);
+        // Nothing else is looked at before it is known whose it is.
+        let is_known = self.worker.knows(&path);
+        self.stream_bytes[..rest.len()].copy_from_slice(rest);
+        if !is_known || !self.take_frames(now, key, path, rest.len()) {
             self.close(now, key);
         }
         self.flush();
@@ -352,6 +392,9 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         while let Some(path) = self.worker.poll_abandoned() {
             self.exits.streams.end(Instant::now(), &path);
         }
+        while let Some(ufrag) = self.worker.poll_forgotten_user() {
+            self.inbox.users.remove(&ufrag);
+        }
     }
 
     /// Where in the list of what is polled the sockets of feedback begin.
@@ -404,6 +447,9 @@ enum Continue {
 
 /// Receive calls on one socket before the next one's turn.
 const BATCHES: usize = 8;
+/// Connections taken over before all else has its turn: one takes some
+/// 25 microseconds.
+const CONNECTIONS_A_TURN: usize = 8;
 /// Few enough that no packet leaves a stream's ring before it is sent on.
 const DATAGRAMS_A_FLUSH: usize = 128;
 const AFTER_FAILURE: Duration = Duration::from_millis(100);

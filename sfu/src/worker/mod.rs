@@ -185,6 +185,16 @@ impl Worker {
         self.abandoned.pop_front()
     }
 
+    /// Whether checks that bear this user name fragment of ours are somebody's.
+    pub fn knows_user(&self, ufrag: &str) -> bool {
+        self.routes.user(ufrag).is_some()
+    }
+
+    /// The next user name fragment that was somebody's and is not any more.
+    pub fn poll_forgotten_user(&mut self) -> Option<String> {
+        self.routes.poll_forgotten()
+    }
+
     /// Carries out a command.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
         self.finish_forwarding(now);

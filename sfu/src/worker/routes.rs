@@ -1,6 +1,6 @@
 //! Which participant a datagram is from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::transport::Path;
 
@@ -12,6 +12,8 @@ pub(super) struct Routes {
     /// The path that was last looked up: datagrams come in bursts.
     latest: Option<(Path, usize)>,
     by_ufrag: HashMap<String, usize>,
+    /// Names that were good before.
+    forgotten: VecDeque<String>,
 }
 
 impl Routes {
@@ -60,6 +62,13 @@ impl Routes {
     }
 
     pub(super) fn remove_user(&mut self, ufrag: &str) {
-        self.by_ufrag.remove(ufrag);
+        if let Some((ufrag, _)) = self.by_ufrag.remove_entry(ufrag) {
+            self.forgotten.push_back(ufrag);
+        }
+    }
+
+    /// The next user name that is not good any more.
+    pub(super) fn poll_forgotten(&mut self) -> Option<String> {
+        self.forgotten.pop_front()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dtls::certificate;
@@ -20,7 +20,7 @@ use crate::peer::Peer;
 use crate::relay::{Relay, Wire};
 
 pub struct Call {
-    pub worker: WorkerHandle,
+    pub worker: Arc<WorkerHandle>,
     /// Through which its members come, if they do.
     pub relay: Option<Relay>,
     members: Vec<(Peer, Line)>,
@@ -97,7 +97,7 @@ impl Call {
         let start = Instant::now();
         let relay = relay(&worker);
         let mut call = Self {
-            worker,
+            worker: Arc::new(worker),
             relay,
             members: Vec::new(),
             start,

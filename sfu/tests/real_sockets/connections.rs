@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sfu::identity::ParticipantId;
 
 use crate::call::Call;
+use crate::flood::ConnectionFlood;
 use crate::line::Line;
 use crate::peer::Peer;
 
@@ -58,6 +59,67 @@ fn a_connection_that_begins_with_nobodys_check_is_closed() {
     }
 }
 
+/// A check whose password is not the receiver's.
+fn forged(call: &mut Call) -> Vec<u8> {
+    let receiver = call.receiver_peer();
+    let password = receiver.server_ice.password.clone();
+    receiver.server_ice.password = "x".repeat(password.len());
+    let check = receiver.check();
+    receiver.server_ice.password = password;
+    check
+}
+
+#[test]
+fn the_worker_hears_nothing_of_connections_that_name_nobody() {
+    let mut call = Call::start();
+    let known = forged(&mut call);
+    let nobodys = Peer::new(Instant::now(), ParticipantId(666), call.server()).check();
+    let before = call.worker.statistics().dropped.stun;
+
+    let flood = ConnectionFlood::start(&call.worker, &nobodys, 2000);
+    let delays = call.run(Duration::from_secs(1));
+    let made = flood.stop();
+    assert!(made > 200, "{made} connections");
+    assert!(delays.received.len() + 5 >= delays.sent, "{delays}");
+    assert_eq!(call.worker.statistics().dropped.stun, before);
+
+    // It would count them.
+    Line::tcp().send(&call.worker, &known);
+    call.run(Duration::from_millis(500));
+    assert_eq!(call.worker.statistics().dropped.stun, before + 1);
+    // And whoever has left is nobody.
+    call.receiver_leaves();
+    call.run(Duration::from_millis(200));
+    Line::tcp().send(&call.worker, &known);
+    call.run(Duration::from_millis(500));
+    assert_eq!(call.worker.statistics().dropped.stun, before + 1);
+}
+
+#[test]
+fn no_more_connections_wait_for_the_worker_than_it_soon_takes() {
+    let mut call = Call::start();
+    let forged = forged(&mut call);
+    // The worker may be quick, and this thread be held up.
+    for _ in 0..5 {
+        let before = call.worker.statistics().dropped.stun;
+        let mut lines: Vec<_> = (0..MANY).map(|_| Line::tcp()).collect();
+
+        for line in &mut lines {
+            line.send(&call.worker, &forged);
+        }
+        let delays = call.run(Duration::from_millis(500));
+
+        assert!(delays.received.len() + 5 >= delays.sent, "{delays}");
+        assert!(lines.iter_mut().all(|line| line.connection().ends()));
+        let looked_at = call.worker.statistics().dropped.stun - before;
+        assert!(looked_at >= 100, "{looked_at} were looked at");
+        if looked_at < MANY {
+            return;
+        }
+    }
+    panic!("none was refused");
+}
+
 #[test]
 fn a_frame_that_is_too_long_ends_the_connection_and_nobody_elses() {
     let mut call = Call::start_over_tcp();
@@ -81,3 +143,6 @@ fn who_leaves_hears_of_it_and_its_connection_ends() {
     let delays = call.run(Duration::from_millis(200));
     assert_eq!(delays.received.len(), 0);
 }
+
+/// Each has two descriptors here.
+const MANY: u64 = 440;

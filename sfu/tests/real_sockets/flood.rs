@@ -1,12 +1,14 @@
 //! A stranger who sends as fast as told.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use sfu::driver::WorkerHandle;
 use sfu::identity::ParticipantId;
+use sfu::transport::framing::write_frame;
 
 use crate::peer::Peer;
 
@@ -94,5 +96,48 @@ impl Flood {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("no panic");
         self.sent.load(Ordering::Relaxed)
+    }
+}
+
+/// A stranger who makes connections, all of which begin with the same bytes.
+pub struct ConnectionFlood {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl ConnectionFlood {
+    /// Has them handed to `worker`, as by whoever accepts them.
+    pub fn start(worker: &Arc<WorkerHandle>, check: &[u8], a_second: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut first = Vec::new();
+        write_frame(check, &mut first);
+        let thread = std::thread::spawn({
+            let (stop, worker) = (stop.clone(), worker.clone());
+            move || {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+                let address = listener.local_addr().expect("an address");
+                let start = Instant::now();
+                let mut count = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    let due = (start.elapsed().as_secs_f64() * a_second as f64) as u64;
+                    if count >= due {
+                        std::thread::sleep(Duration::from_micros(100));
+                        continue;
+                    }
+                    let _client = TcpStream::connect(address).expect("it listens");
+                    let (accepted, _) = listener.accept().expect("it is connected");
+                    worker.accept(accepted, first.clone());
+                    count += 1;
+                }
+                count
+            }
+        });
+        Self { stop, thread }
+    }
+
+    /// Ends it, and tells how many connections there were.
+    pub fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("no panic")
     }
 }
