@@ -96,8 +96,9 @@ impl Relays for OwnRelay {
         }]
     }
 
-    fn end(&self, user: &str) {
-        self.handle.end_participant(user);
+    fn end(&self, user: &str, expires: UnixTime) {
+        let expires = Duration::from_secs(expires.0);
+        self.handle.end_participant(user, expires);
     }
 }
 
@@ -135,7 +136,7 @@ impl Relays for OutsideRelays {
     }
 
     /// It cannot be told: credentials end by themselves.
-    fn end(&self, _: &str) {}
+    fn end(&self, _: &str, _: UnixTime) {}
 }
 
 const HTTPS: u16 = 443;

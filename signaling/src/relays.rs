@@ -15,9 +15,10 @@ pub trait Relays: Debug + Send + Sync + 'static {
     /// opened its socket here, if it said.
     fn issue(&self, user: &str, expires: UnixTime, host: Option<&Authority>) -> Vec<IceServer>;
 
-    /// A user is gone for good, or will come anew with other credentials: what
-    /// it still has there is of no use to anybody. Does not block.
-    fn end(&self, user: &str);
+    /// A user is gone for good: what it still has there is of no use to
+    /// anybody, nor are its credentials, the last of which expire at `expires`.
+    /// Does not block.
+    fn end(&self, user: &str, expires: UnixTime);
 }
 
 /// For nodes without any.
@@ -29,5 +30,5 @@ impl Relays for NoRelays {
         Vec::new()
     }
 
-    fn end(&self, _: &str) {}
+    fn end(&self, _: &str, _: UnixTime) {}
 }

@@ -27,11 +27,16 @@ async fn who_joins_gets_credentials_of_its_own_for_the_host_that_it_asked_for() 
 
     let server_of = |client: &Client| client.joined["iceServers"][0].clone();
     assert_eq!(server_of(&ann)["urls"], json!(["turn:127.0.0.1"]));
-    assert_eq!(server_of(&ann)["username"], format!("1:{}", ann.id()));
-    assert_eq!(server_of(&ben)["username"], format!("2:{}", ben.id()));
-    for (_, expires) in server.relays.issued() {
+    let issued = server.relays.issued();
+    for (index, client) in [&ann, &ben].into_iter().enumerate() {
+        let (user, expires) = &issued[index];
+        let expected = format!("{}:{user}", index + 1);
+        assert_eq!(server_of(client)["username"], expected);
         assert!((3_600..=3_630).contains(&(expires.0 - before.0)));
+        // An outside server's operator learns it.
+        assert_ne!(*user, client.id());
     }
+    assert_ne!(issued[0].0, issued[1].0);
 }
 
 #[tokio::test]
@@ -50,10 +55,8 @@ async fn who_waits_at_the_door_gets_none_until_it_is_let_in() {
         .await;
 
     let joined = guest.expect("joined").await;
-    assert_eq!(
-        joined["iceServers"][0]["username"],
-        format!("2:{}", guest.chosen)
-    );
+    let (user, _) = &server.relays.issued()[1];
+    assert_eq!(joined["iceServers"][0]["username"], format!("2:{user}"));
 }
 
 #[tokio::test]
@@ -83,11 +86,10 @@ async fn credentials_are_renewed_when_half_their_time_is_over() {
 
     let renewed = ann.expect("ice-servers").await;
 
-    assert_eq!(
-        renewed["iceServers"][0]["username"],
-        format!("2:{}", ann.id())
-    );
     let issued = server.relays.issued();
+    assert_eq!(issued[0].0, issued[1].0);
+    let expected = format!("2:{}", issued[1].0);
+    assert_eq!(renewed["iceServers"][0]["username"], expected);
     let later = issued[1].1.0 - issued[0].1.0;
     assert!((2..=4).contains(&later), "{issued:?}");
     ann.expect("ice-servers").await;
@@ -111,10 +113,10 @@ async fn who_comes_back_gets_others_if_a_quarter_of_the_time_is_over() {
     let mut back = resume(&server, &late).await;
 
     let renewed = back.expect("ice-servers").await;
-    assert_eq!(
-        renewed["iceServers"][0]["username"],
-        format!("3:{}", late.id())
-    );
+    let issued = server.relays.issued();
+    assert_eq!(issued[2].0, issued[1].0);
+    let expected = format!("3:{}", issued[2].0);
+    assert_eq!(renewed["iceServers"][0]["username"], expected);
 }
 
 #[tokio::test]
@@ -134,7 +136,11 @@ async fn relays_hear_of_who_is_gone_once() {
         .await;
     barrier_to_end(&mut ben).await;
 
-    assert_eq!(server.relays.ended(), [ann.id(), ben.id()]);
+    assert_eq!(server.relays.ended(), server.relays.issued()[1..]);
+    // Who comes back, under the same id or not, is another to the relay.
+    join(&server, "r", "client", "ann").await;
+    let issued = server.relays.issued();
+    assert!(issued[..3].iter().all(|(user, _)| *user != issued[3].0));
 }
 
 #[tokio::test]
@@ -147,7 +153,7 @@ async fn a_network_is_tested_with_a_token_before_the_join_and_the_token_is_still
 
     assert_eq!(test["iceServers"][0]["urls"], json!(["turn:127.0.0.1"]));
     let (user, expires) = server.relays.issued()[0].clone();
-    assert!(user.starts_with("test-"), "{user}");
+    assert!(user.starts_with("test-") && user.len() <= 32, "{user}");
     assert!((300..=330).contains(&(expires.0 - before.0)));
     tester.send(&server::microphone_offer()).await;
     let answer = tester.expect("answer").await;
@@ -159,7 +165,7 @@ async fn a_network_is_tested_with_a_token_before_the_join_and_the_token_is_still
     let [(worker, Command::Join { participant, .. })] = server.plane.commands()[..] else {
         panic!("the transport alone: {:?}", server.plane.commands());
     };
-    join(&server, "r", "client", "ann").await;
+    let _ann = join(&server, "r", "client", "ann").await;
 
     tester.stream.close(None).await.expect("it is open");
     tester.expect_end().await;
@@ -169,6 +175,7 @@ async fn a_network_is_tested_with_a_token_before_the_join_and_the_token_is_still
         commands.last() == Some(&(worker, Command::Leave { participant }))
     })
     .await;
+    until(|| server.relays.ended() == server.relays.issued()[..1]).await;
     let joins = server.service.statistics().joins;
     assert!(
         joins.contains(&(JoinOutcome::NetworkTested, 1)),
@@ -209,16 +216,17 @@ async fn a_test_takes_one_offer_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn all_tests_with_one_token_count_as_one_user() {
+async fn each_test_is_a_user_of_its_own_and_ends_as_such() {
     let server = start(Timing::default(), SessionPolicy::default()).await;
-    for subject in ["ann", "ann", "ben"] {
-        let token = sign(&server, &claims("r", "client", subject));
-        begin_test(&server, &token).await;
-    }
+    let token = sign(&server, &claims("r", "client", "ann"));
+    let (first, _) = begin_test(&server, &token).await;
+    let (_second, _) = begin_test(&server, &token).await;
 
+    drop(first);
+
+    until(|| server.relays.ended() == server.relays.issued()[..1]).await;
     let issued = server.relays.issued();
-    assert_eq!(issued[0].0, issued[1].0);
-    assert_ne!(issued[0].0, issued[2].0);
+    assert_ne!(issued[0].0, issued[1].0);
 }
 
 #[tokio::test]

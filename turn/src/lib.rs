@@ -34,7 +34,7 @@
 //! - Now and then, and when the system's clock was set, it calls
 //!   [`Server::set_wall_clock`]: new allocations need credentials that have
 //!   not expired. One that is there stays usable with those that it was made
-//!   with, until [`Server::end_participant`] ends it.
+//!   with for half a day more, unless [`Server::end_participant`] ends it.
 //! - A process may have several servers, each on a thread of its own. A client
 //!   must always come to the same one, each has a key and hosts of its own
 //!   ([`Config`]), and what [`Limits`] allow, each of them allows.
@@ -51,6 +51,7 @@ mod allocation;
 mod channel_data;
 mod credentials;
 pub mod driver;
+mod ended;
 mod framing;
 mod nonce;
 mod output;

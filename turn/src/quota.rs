@@ -73,7 +73,10 @@ pub(crate) struct Quotas {
 /// What one participant has.
 #[derive(Debug)]
 pub(crate) struct Share {
+    /// And reserved ports.
     allocations: u32,
+    /// Which of the server's allocations they are.
+    held: Vec<usize>,
     /// Bytes from its clients, and to them.
     pub(crate) upward: TokenBucket,
     pub(crate) downward: TokenBucket,
@@ -108,6 +111,7 @@ impl Quotas {
         let key = known.unwrap_or_else(|| {
             let key = self.shares.insert(Share {
                 allocations: 0,
+                held: Vec::new(),
                 upward: TokenBucket::full(now),
                 downward: TokenBucket::full(now),
             });
@@ -122,6 +126,22 @@ impl Quotas {
     pub(crate) fn count_of(&self, participant: &str) -> u32 {
         let share = self.participants.get(participant);
         share.map_or(0, |key| self.shares[*key].allocations)
+    }
+
+    /// The allocations that a participant holds.
+    pub(crate) fn held_by(&self, participant: &str) -> &[usize] {
+        let share = self.participants.get(participant);
+        share.map_or(&[], |key| &self.shares[*key].held)
+    }
+
+    /// Takes note of an allocation that was counted for a share.
+    pub(crate) fn hold(&mut self, share: usize, allocation: usize) {
+        self.shares[share].held.push(allocation);
+    }
+
+    /// Forgets an allocation, before it is given back.
+    pub(crate) fn let_go(&mut self, share: usize, allocation: usize) {
+        self.shares[share].held.retain(|held| *held != allocation);
     }
 
     /// A share, as [`Quotas::take`] gave it. It is there for as long as

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use axum::extract::ws::Message;
@@ -14,13 +14,15 @@ use tokio::time::timeout;
 
 use super::frame::{judge, parse};
 use super::line::Line;
+use super::relay_pass::RelayPass;
 use super::secret;
 use super::service::Service;
 use super::session::Refusal;
 use crate::SlotsBy;
 use crate::access::{Admission, UnixTime};
 use crate::limits::{MessageRate, Verdict};
-use crate::protocol::{ClientMessage, ErrorCode, PublicationSection, ServerMessage};
+use crate::protocol::{ClientMessage, ErrorCode, IceServer, PublicationSection, ServerMessage};
+use crate::relays::{Authority, Relays};
 use crate::room::NoEntry;
 use crate::sdp::{LocalTransport, Negotiation};
 
@@ -39,8 +41,8 @@ impl NetworkTests {
         }
     }
 
-    /// What relays know a tester by: one token counts as one, and nobody can
-    /// tell from the name whose it is.
+    /// What relays know testers by: all that have one token have one, and
+    /// nobody can tell from the name whose it is.
     fn user(&self, token_id: &str) -> String {
         let tag = hmac::sign(&self.users, token_id.as_bytes());
         format!("test-{}", HEXLOWER.encode(&tag.as_ref()[..8]))
@@ -82,14 +84,42 @@ pub(super) async fn serve(
         return Err(Refusal::new(ErrorCode::ServerFull, why));
     };
     let user = service.network_tests().user(&admission.token_id);
-    let expires = UnixTime(UnixTime::now().0.saturating_add(CREDENTIALS.as_secs()));
-    let ice_servers = service.relays().issue(&user, expires, line.host.as_ref());
+    let mut pass = Pass::new(service.relays(), &user, line.host.clone());
+    let ice_servers = pass.issue();
     if !line.say(&ServerMessage::NetworkTest { ice_servers }).await {
         return Ok(());
     }
     match timeout(DURATION, connect(service, line, rate)).await {
         Ok(result) => result,
         Err(_) => Ok(()),
+    }
+}
+
+/// What a tester gets into relays with, for as long as the test takes.
+struct Pass<'a> {
+    relays: &'a dyn Relays,
+    relay_pass: RelayPass,
+}
+
+impl<'a> Pass<'a> {
+    /// Under a name that no other test has: what it gets ends with it.
+    fn new(relays: &'a dyn Relays, user: &str, host: Option<Authority>) -> Self {
+        let user = format!("{user}-{}", &secret::relay_user()[..8]);
+        Self {
+            relays,
+            relay_pass: RelayPass::new(user, host, None, CREDENTIALS),
+        }
+    }
+
+    fn issue(&mut self) -> Vec<IceServer> {
+        self.relay_pass
+            .issue(self.relays, Instant::now(), UnixTime::now())
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.relay_pass.end(self.relays);
     }
 }
 

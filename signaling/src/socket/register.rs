@@ -14,6 +14,7 @@ use super::outbox::Outbox;
 use super::relay_pass::RelayPass;
 use super::request;
 use super::resume::{Door, Return};
+use super::secret;
 use crate::MediaPlane;
 use crate::access::{Admission, Permissions, UnixTime};
 use crate::api::LiveParticipant;
@@ -189,7 +190,7 @@ impl Register {
         } = self.sessions.enter(&admission, UnixTime::now())?;
         self.supersede(&admission.room, session.as_deref());
         let lifetime = self.settings.relay_credentials;
-        let relay_pass = RelayPass::new(id, bearer.host, policy.window, lifetime);
+        let relay_pass = RelayPass::new(secret::relay_user(), bearer.host, policy.window, lifetime);
         let rules = Rules {
             policy,
             host_permissions: self.settings.host_permissions,
@@ -494,7 +495,7 @@ impl Register {
             return;
         };
         stay.outbox.close();
-        self.relays.end(stay.relay_pass.user());
+        stay.relay_pass.end(&*self.relays);
         let load = &mut self.loads[stay.worker];
         *load = load.saturating_sub(1);
         if let hash_map::Entry::Occupied(open) = self.rooms.entry(stay.room)

@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, header};
-use sfu::identity::ParticipantId;
 
 use crate::access::UnixTime;
 use crate::protocol::IceServer;
 use crate::relays::{Authority, Relays};
 use crate::room::Window;
 
-/// A stay's credentials for relays.
+/// Credentials for relays, of a stay or of a test of the network.
 #[derive(Debug)]
 pub(super) struct RelayPass {
+    /// Of this one alone, so that all credentials can end with it.
     user: String,
     host: Option<Authority>,
     /// When the session is over for all, if the clinic said so.
@@ -21,13 +21,15 @@ pub(super) struct RelayPass {
     /// When those that were given are half used up; `None`: none were, or the
     /// session will be over before.
     half_used: Option<Instant>,
+    /// When the last of those that were given expire.
+    expires: Option<UnixTime>,
 }
 
 impl RelayPass {
-    /// For credentials that are good for `lifetime`, or until the session's end
-    /// if that is earlier.
+    /// For credentials of `user`, which nobody else is, that are good for
+    /// `lifetime`, or until the session's end if that is earlier.
     pub(super) fn new(
-        id: ParticipantId,
+        user: String,
         host: Option<Authority>,
         window: Option<Window>,
         lifetime: Duration,
@@ -35,16 +37,13 @@ impl RelayPass {
         let session_ends =
             window.map(|window| UnixTime(window.closes.0.saturating_add(window.grace.as_secs())));
         Self {
-            user: id.to_string(),
+            user,
             host,
             session_ends,
             lifetime,
             half_used: None,
+            expires: None,
         }
-    }
-
-    pub(super) fn user(&self) -> &str {
-        &self.user
     }
 
     /// The client's newest socket was opened there.
@@ -66,10 +65,21 @@ impl RelayPass {
             return Vec::new();
         }
         let servers = relays.issue(&self.user, expires, self.host.as_ref());
-        if expires == whole && !servers.is_empty() {
+        if servers.is_empty() {
+            return servers;
+        }
+        self.expires = Some(expires);
+        if expires == whole {
             self.half_used = Some(now + self.lifetime / 2);
         }
         servers
+    }
+
+    /// Nobody is to use them any more.
+    pub(super) fn end(&self, relays: &dyn Relays) {
+        if let Some(expires) = self.expires {
+            relays.end(&self.user, expires);
+        }
     }
 
     /// Whether others should be given by now: half of the time of those that
@@ -132,11 +142,8 @@ mod tests {
         };
         let (mut pass, now) = (pass(Some(window)), Instant::now());
 
-        let expiry = |servers: Vec<IceServer>| servers.first().map(|one| one.username.clone());
-        assert_eq!(
-            expiry(pass.issue(&Fake, now, UnixTime(1_000))).as_deref(),
-            Some("2300:00000000000000ab")
-        );
+        let issued = pass.issue(&Fake, now, UnixTime(1_000));
+        assert_eq!(issued[0].username, "2300:ab");
         assert!(!pass.is_due(now + 2 * HOUR));
         assert_eq!(pass.issue(&Fake, now, UnixTime(2_300)), []);
     }
@@ -160,7 +167,7 @@ mod tests {
     }
 
     fn pass(window: Option<Window>) -> RelayPass {
-        RelayPass::new(ParticipantId(0xab), None, window, HOUR)
+        RelayPass::new("ab".into(), None, window, HOUR)
     }
 
     fn headers(host: &str) -> HeaderMap {
@@ -180,7 +187,7 @@ mod tests {
             }]
         }
 
-        fn end(&self, _: &str) {}
+        fn end(&self, _: &str, _: UnixTime) {}
     }
 
     const HOUR: Duration = Duration::from_hours(1);

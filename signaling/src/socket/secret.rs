@@ -16,6 +16,11 @@ pub(super) fn participant_id() -> ParticipantId {
     ParticipantId(number())
 }
 
+/// What relays know somebody by, of whom it says nothing: 16 hexadecimal digits.
+pub(super) fn relay_user() -> String {
+    format!("{:016x}", number())
+}
+
 /// For a proof of possession to sign.
 pub(super) fn nonce() -> [u8; 32] {
     bytes()

@@ -10,7 +10,7 @@ use signaling::relays::{Authority, Relays};
 #[derive(Debug, Default)]
 pub struct OneRelay {
     issued: Mutex<Vec<(String, UnixTime)>>,
-    ended: Mutex<Vec<String>>,
+    ended: Mutex<Vec<(String, UnixTime)>>,
 }
 
 impl OneRelay {
@@ -19,8 +19,8 @@ impl OneRelay {
         self.issued.lock().expect("no test panics here").clone()
     }
 
-    /// Who is gone.
-    pub fn ended(&self) -> Vec<String> {
+    /// Who is gone, and until when they would have had credentials.
+    pub fn ended(&self) -> Vec<(String, UnixTime)> {
         self.ended.lock().expect("no test panics here").clone()
     }
 }
@@ -36,8 +36,8 @@ impl Relays for OneRelay {
         }]
     }
 
-    fn end(&self, user: &str) {
+    fn end(&self, user: &str, expires: UnixTime) {
         let mut ended = self.ended.lock().expect("no test panics here");
-        ended.push(user.into());
+        ended.push((user.into(), expires));
     }
 }

@@ -190,9 +190,11 @@ impl Handle {
         }
     }
 
-    /// Ends all allocations of a participant, by its name in the user name.
-    pub fn end_participant(&self, participant: &str) {
-        self.message(Message::EndParticipant(participant.into()));
+    /// Ends all allocations of a participant, by its name in the user name, and
+    /// its credentials, the last of which expire at `expires`, counted from
+    /// 1970.
+    pub fn end_participant(&self, participant: &str, expires: Duration) {
+        self.message(Message::EndParticipant(participant.into(), expires));
     }
 
     /// What was counted, as of a moment ago.

@@ -30,7 +30,9 @@ use crate::{
 /// What the handle tells the thread.
 #[derive(Debug)]
 pub(super) enum Message {
-    EndParticipant(Box<str>),
+    /// By its name, and when the last of its credentials expire, counted from
+    /// 1970.
+    EndParticipant(Box<str>, Duration),
     Stop,
 }
 
@@ -252,10 +254,10 @@ impl ServerThread {
     fn handle_messages(&mut self) -> Continue {
         while let Ok(message) = self.inbox.commands.try_recv() {
             match message {
-                Message::EndParticipant(participant) => {
-                    let now = Instant::now();
+                Message::EndParticipant(participant, expires) => {
+                    let (now, output) = (Instant::now(), &mut self.output);
                     self.server
-                        .end_participant(now, &participant, &mut self.output);
+                        .end_participant(now, &participant, expires, output);
                 }
                 Message::Stop => return Continue::No,
             }

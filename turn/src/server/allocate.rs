@@ -117,14 +117,14 @@ impl Server {
     /// Which of a participant's allocations has carried nothing for the longest,
     /// if that is long.
     fn left_behind(&self, now: Instant, participant: &str) -> Option<usize> {
-        let theirs = self.allocations.iter().filter(|(_, allocation)| {
-            allocation.pending.is_none()
-                && now.saturating_duration_since(allocation.used_at) >= LEFT_BEHIND
-                && allocation.participant() == participant
-        });
+        let theirs = self.quotas.held_by(participant).iter().copied();
         theirs
-            .min_by_key(|(_, allocation)| allocation.used_at)
-            .map(|(key, _)| key)
+            .filter(|key| {
+                let allocation = &self.allocations[*key];
+                allocation.pending.is_none()
+                    && now.saturating_duration_since(allocation.used_at) >= LEFT_BEHIND
+            })
+            .min_by_key(|key| self.allocations[*key].used_at)
     }
 
     /// Gives the allocation what it wishes, or has the driver open it.
@@ -219,8 +219,9 @@ impl Server {
         question: &Question,
         output: &mut Output,
     ) {
-        let client = allocation.client;
+        let (client, share) = (allocation.client, allocation.share);
         let key = self.allocations.insert(allocation);
+        self.quotas.hold(share, key);
         self.by_client.insert(client, key);
         self.recent = None;
         self.settle(&client);

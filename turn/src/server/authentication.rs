@@ -80,8 +80,12 @@ impl Server {
             .get(Attribute::USERNAME)
             .and_then(Username::read)
             .filter(|username| {
-                username.expires > self.seconds_since_1970(now)
-                    || self.is_in_use(now, client, username.whole)
+                let today = self.seconds_since_1970(now);
+                let is_in_use = || {
+                    username.expires.saturating_add(LONGEST_USE) > today
+                        && self.is_in_use(now, client, username.whole)
+                };
+                !self.ended.has(username) && (username.expires > today || is_in_use())
             })?;
         let key = self
             .config
@@ -97,7 +101,7 @@ impl Server {
     }
 
     /// Whether the client's allocation was made with this user name. It goes
-    /// on to be good for that one then, for no other can take its place.
+    /// on to be good for that one for a while, as no other can take its place.
     fn is_in_use(&self, now: Instant, client: &FiveTuple, username: &str) -> bool {
         self.by_client.get(client).is_some_and(|key| {
             let allocation = &self.allocations[*key];
@@ -105,7 +109,7 @@ impl Server {
         })
     }
 
-    fn seconds_since_1970(&self, now: Instant) -> u64 {
+    pub(super) fn seconds_since_1970(&self, now: Instant) -> u64 {
         let (at, since_1970) = self.wall_clock;
         (since_1970 + now.saturating_duration_since(at)).as_secs()
     }
@@ -124,3 +128,7 @@ fn password_algorithm(message: &Message) -> Result<PasswordAlgorithm, ErrorCode>
         _ => Err(ErrorCode::BAD_REQUEST),
     }
 }
+
+/// How long an allocation may outlive the credentials that it was made with, in
+/// seconds: no session takes half a day.
+const LONGEST_USE: u64 = 12 * 60 * 60;

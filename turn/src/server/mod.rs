@@ -30,6 +30,7 @@ use crate::address::{Family, FiveTuple, Source};
 use crate::allocation::Allocation;
 use crate::channel_data::Channels;
 use crate::credentials::SharedSecret;
+use crate::ended::Ended;
 use crate::framing::Nonsense;
 use crate::nonce::{Age, Nonces};
 use crate::output::{Output, RelayId, Request};
@@ -106,6 +107,7 @@ pub struct Server {
     /// Connections without an allocation, and until when they may be so.
     waiting: BTreeSet<(Instant, FiveTuple)>,
     quotas: Quotas,
+    ended: Ended,
     /// By source: anybody asks in anybody's name.
     strangers: Strangers,
     /// By five-tuple: they have shown a nonce, so they get what is sent there.
@@ -159,6 +161,7 @@ impl Server {
             stream_sources: HashMap::new(),
             waiting: BTreeSet::new(),
             quotas: Quotas::default(),
+            ended: Ended::default(),
             strangers: Strangers::new(now),
             newcomers: Strangers::new(now),
             next_relay: 0,
@@ -184,16 +187,18 @@ impl Server {
         self.peers = peers;
     }
 
-    /// Ends all allocations of a participant. Its credentials go on to be good
-    /// for new ones until they expire.
-    pub fn end_participant(&mut self, now: Instant, participant: &str, output: &mut Output) {
-        let ended: Vec<_> = self
-            .allocations
-            .iter()
-            .filter(|(_, allocation)| allocation.participant() == participant)
-            .map(|(key, _)| key)
-            .collect();
-        for key in ended {
+    /// Ends all allocations of a participant. Of its credentials those that
+    /// expire at `expires`, counted from 1970, or before are good no more.
+    pub fn end_participant(
+        &mut self,
+        now: Instant,
+        participant: &str,
+        expires: Duration,
+        output: &mut Output,
+    ) {
+        let today = self.seconds_since_1970(now);
+        self.ended.note(today, participant, expires.as_secs());
+        for key in self.quotas.held_by(participant).to_vec() {
             self.remove(now, key, output);
         }
     }
@@ -465,6 +470,7 @@ impl Server {
             self.end_relay(key, family, output);
         }
         let allocation = self.allocations.remove(key);
+        self.quotas.let_go(allocation.share, key);
         self.recent = None;
         self.by_client.remove(&allocation.client);
         self.timers

@@ -18,6 +18,8 @@ pub const CHANNEL: u16 = 0x4ABC;
 
 pub struct Link {
     pub client: Client,
+    /// Until when its credentials are good, counted from 1970.
+    pub expires: Duration,
     wire: Wire,
     /// Of a stream, what is no whole frame yet.
     partial: Vec<u8>,
@@ -61,6 +63,7 @@ impl Link {
         client.password = credentials.password;
         Self {
             client,
+            expires,
             wire,
             partial: Vec::new(),
         }

@@ -180,13 +180,15 @@ fn a_participant_that_was_sent_away_relays_nothing_more() {
     let (mut ben, of_ben) = Link::bound(&running, "ben", Transport::Udp);
     running.settle("both are there", |now| now.server.allocations == 2);
 
-    running.turn.handle().end_participant("alice");
+    let handle = running.turn.handle();
+    handle.end_participant("alice", alice.expires);
 
     running.settle("one is left", |now| now.server.allocations == 1);
     alice.send_data(b"is anybody there?");
     running.peer.send(of_alice, b"still?", 6);
     running.settle("both are dropped", |now| now.server.dropped.unknown == 2);
     assert!(running.peer.hears_nothing());
+    assert_eq!(alice.allocate().code(), 401);
     ben.send_data(b"yes");
     assert_eq!(running.peer.receive(1), [(of_ben, b"yes".to_vec())]);
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use turn::stun::{Attribute, Class, Method, Writer};
-use turn::{Config, Family, FiveTuple, Footprint, Server};
+use turn::{Config, Family, FiveTuple, Footprint, Server, SharedSecret};
 
-use crate::client::{Client, ask_for_udp};
+use crate::client::{Client, EXPIRY, SECRET, ask_for_udp};
 use crate::network::{HERE, Network, address, config};
 
 fn alice() -> Client {
@@ -515,11 +515,19 @@ fn a_participant_that_is_sent_away_loses_its_allocations() {
         network.allocate(client);
     }
 
-    network.call(|server, now, output| server.end_participant(now, "alice", output));
+    network.call(|server, now, output| server.end_participant(now, "alice", EXPIRY, output));
 
     assert_eq!(network.server.footprint().allocations, 1);
-    let [mut alice, _, mut bob] = clients;
-    let (theirs, others) = (alice.refresh(600), bob.refresh(600));
-    assert_eq!(network.code(&alice, &theirs), 437);
-    assert_eq!(network.code(&bob, &others), 0);
+    let [mut alice, mut over_tcp, mut bob] = clients;
+    for alice in [&mut alice, &mut over_tcp] {
+        for request in [alice.refresh(600), alice.allocate()] {
+            assert_eq!(network.code(alice, &request), 401);
+        }
+    }
+    let request = bob.refresh(600);
+    assert_eq!(network.code(&bob, &request), 0);
+    // What she is given later is good again.
+    let later = SharedSecret::new(SECRET).issue("alice", EXPIRY + Duration::from_secs(1));
+    (alice.username, alice.password) = (later.username, later.password);
+    network.allocate(&mut alice);
 }

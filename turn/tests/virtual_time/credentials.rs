@@ -239,6 +239,31 @@ fn an_allocation_outlives_the_credentials_that_it_was_made_with() {
 }
 
 #[test]
+fn an_allocation_outlives_its_credentials_for_half_a_day() {
+    let mut network = Network::new();
+    let mut alice = alice();
+    network.allocate(&mut alice);
+    let step = Duration::from_mins(30);
+    // The wall clock stands at one hour now, and her credentials expire at two.
+    for _ in 1..26 {
+        let request = alice.refresh(3600);
+        assert_eq!(network.code(&alice, &request), 0);
+        network.run(step);
+        network.challenge(&mut alice);
+    }
+    let request = alice.refresh(3600);
+    assert_eq!(network.code(&alice, &request), 0);
+
+    network.run(step);
+    network.challenge(&mut alice);
+
+    let request = alice.refresh(3600);
+    assert_eq!(network.code(&alice, &request), 401);
+    network.run(step);
+    assert_eq!(network.server.footprint().allocations, 0);
+}
+
+#[test]
 fn the_wall_clock_can_be_set() {
     let mut network = Network::new();
     let mut alice = alice();

@@ -1,12 +1,12 @@
 //! Nobody gets more than their share, and floods are bounded.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use turn::stun::{Attribute, Class, Method};
 use turn::{Config, Footprint, Limits, Rate};
 
 use crate::client::{Client, ask_for_udp};
-use crate::network::{HERE, Network, address, config};
+use crate::network::{HERE, Network, address, config, generous};
 
 fn with(limits: Limits) -> Network {
     Network::with(Config { limits, ..config() })
@@ -44,6 +44,41 @@ fn a_participant_has_its_share_of_allocations_wherever_it_is() {
     assert_eq!(codes(&mut network, &mut clients[2..3]), [0]);
     network.run(Duration::from_mins(10));
     assert_eq!(network.server.footprint(), Footprint::default());
+}
+
+#[test]
+fn a_refusal_takes_no_longer_the_more_others_there_are() {
+    const OTHERS: usize = 5_000;
+    let mut network = with(generous());
+    let client =
+        |name: &str, at: usize| Client::udp(name, &format!("10.1.{}.{}:5000", at / 250, at % 250));
+    let time = |network: &mut Network| {
+        let mut refused = client("alice", 15_000);
+        network.challenge(&mut refused);
+        let rounds = (0..10).map(|_| {
+            let begun = Instant::now();
+            for _ in 0..20 {
+                let request = refused.allocate();
+                assert_eq!(network.code(&refused, &request), 486);
+            }
+            begun.elapsed()
+        });
+        rounds.min().expect("there are some")
+    };
+    for at in 0..24 {
+        network.allocate(&mut client("alice", 14_000 + at));
+    }
+    let alone = time(&mut network);
+    for at in 0..OTHERS {
+        network.allocate(&mut client(&format!("other-{at}"), at));
+    }
+
+    let among_others = time(&mut network);
+
+    assert!(
+        among_others < 3 * alone,
+        "{among_others:?}, {alone:?} alone"
+    );
 }
 
 #[test]

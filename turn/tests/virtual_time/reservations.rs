@@ -6,7 +6,7 @@ use std::time::Duration;
 use turn::stun::{Attribute, Method};
 use turn::{Config, Footprint, Limits, PortWish, RelayRefused, Request};
 
-use crate::client::{Answer, Client, ask_for_udp};
+use crate::client::{Answer, Client, EXPIRY, ask_for_udp};
 use crate::network::{Network, address, config};
 
 fn alice() -> Client {
@@ -226,7 +226,8 @@ fn a_pair_that_does_not_come_counts_for_nobody() {
             panic!("no pair");
         };
         if gives_up {
-            network.call(|server, now, output| server.end_participant(now, "alice", output));
+            network
+                .call(|server, now, output| server.end_participant(now, "alice", EXPIRY, output));
             assert_eq!(network.requests.len(), 2);
         } else {
             network.call(|server, now, output| {
