@@ -63,14 +63,15 @@ impl Clinic {
                 tracing::error!(%error, "a session could not be looked up");
                 NoEntry::Unknown
             })?;
+        // Before all else: others may still test their networks.
+        if is_revoked || names.iter().any(|name| pending.contains(name)) {
+            return Err(NoEntry::Revoked);
+        }
         let is_over = session.as_ref().is_some_and(|session| {
             session.is_over(now) || pending.contains(&end_name(store, &session.id))
         });
         if is_over {
             return Err(NoEntry::Over);
-        }
-        if is_revoked || names.iter().any(|name| pending.contains(name)) {
-            return Err(NoEntry::Revoked);
         }
         let token: TokenUse = token.unwrap_or_default();
         if token.key.is_some() && token.key != admission.key.map(|key| key.0) {
@@ -283,5 +284,24 @@ mod tests {
             };
             assert!(clinic.enter(&other, NOW).is_ok());
         }
+    }
+
+    #[test]
+    fn who_was_revoked_is_told_so_when_the_session_is_over_too() {
+        let clinic = clinic(true);
+        let session = opened(&clinic, &session("r"));
+        let by = Bearer::Token("t".into());
+        let store = clinic.store();
+        store
+            .write(|w| revoke(w, "r", &by, NOW))
+            .expect("it is revoked");
+        store.write(|w| end(w, &session.id, NOW)).expect("it ends");
+
+        assert_eq!(clinic.enter(&admission("r"), NOW), Err(NoEntry::Revoked));
+        let other = Admission {
+            token_id: "t2".into(),
+            ..admission("r")
+        };
+        assert_eq!(clinic.enter(&other, NOW), Err(NoEntry::Over));
     }
 }

@@ -66,9 +66,15 @@ impl Drop for Place {
 /// Whether the bearer of a good token may test: whoever was not sent away,
 /// before and after the session too.
 pub(super) fn permit(service: &Service, admission: &Admission) -> Result<(), NoEntry> {
-    match service.sessions().enter(admission, UnixTime::now()) {
-        Err(why @ (NoEntry::Revoked | NoEntry::OtherKey)) => Err(why),
-        _ => Ok(()),
+    let entered = service.sessions().enter(admission, UnixTime::now());
+    entered.map(drop).or_else(may_test)
+}
+
+/// Whether somebody may test who may not come in.
+fn may_test(why: NoEntry) -> Result<(), NoEntry> {
+    match why {
+        NoEntry::NotOpenYet | NoEntry::Over | NoEntry::NoSession => Ok(()),
+        NoEntry::Revoked | NoEntry::OtherKey | NoEntry::Unknown => Err(why),
     }
 }
 
@@ -250,6 +256,16 @@ mod tests {
         assert_ne!(tests.user("token-1"), tests.user("token-2"));
         assert_ne!(tests.user("token-1"), others.user("token-1"));
         assert_eq!(tests.user("token-1").len(), "test-".len() + 16);
+    }
+
+    #[test]
+    fn only_who_may_come_in_at_another_time_may_test() {
+        for why in [NoEntry::NotOpenYet, NoEntry::Over, NoEntry::NoSession] {
+            assert_eq!(may_test(why), Ok(()));
+        }
+        for why in [NoEntry::Revoked, NoEntry::OtherKey, NoEntry::Unknown] {
+            assert_eq!(may_test(why), Err(why));
+        }
     }
 
     #[test]
