@@ -16,6 +16,18 @@ pub struct Feedback {
     read: Instant,
     /// There is some now and then: it is looked for, not waited for.
     is_frequent: bool,
+    /// More had come than was taken.
+    is_behind: bool,
+}
+
+/// What came of a look.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Look {
+    Nothing,
+    /// All that there was.
+    Some,
+    /// As much as one look takes: there may be more.
+    Full,
 }
 
 impl Feedback {
@@ -30,6 +42,7 @@ impl Feedback {
             sockets: beside.unwrap_or_default(),
             read: Instant::now(),
             is_frequent: false,
+            is_behind: false,
         }
     }
 
@@ -40,20 +53,27 @@ impl Feedback {
 
     /// Until when feedback may wait; `None` if it is to wake the thread.
     pub fn rests_until(&self, now: Instant) -> Option<Instant> {
+        if self.is_behind {
+            return Some(now);
+        }
         let end = self.read + LONGEST_REST;
         (self.is_frequent && now < end).then_some(end)
     }
 
     /// Whether to look for feedback in passing.
     pub fn is_due(&self, now: Instant) -> bool {
-        !self.sockets.is_empty() && now.saturating_duration_since(self.read) >= LOOKS_APART
+        let has_passed = now.saturating_duration_since(self.read) >= LOOKS_APART;
+        !self.sockets.is_empty() && (self.is_behind || has_passed)
     }
 
-    /// Takes note of a look, and whether it found any.
-    pub fn note(&mut self, now: Instant, has_come: bool) {
+    /// Takes note of a look. After one that did not get to the end, the next is
+    /// due at once: anybody can send what looks like feedback, and must not
+    /// have that of others wait until it is lost.
+    pub fn note(&mut self, now: Instant, look: Look) {
         let has_rested = now >= self.read + LONGEST_REST;
         self.read = now;
-        self.is_frequent = has_come || (self.is_frequent && !has_rested);
+        self.is_frequent = look > Look::Nothing || (self.is_frequent && !has_rested);
+        self.is_behind = look == Look::Full;
     }
 }
 
@@ -62,3 +82,31 @@ impl Feedback {
 pub const LONGEST_REST: Duration = Duration::from_millis(35);
 /// A busy thread need not look each time.
 const LOOKS_APART: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_look_that_did_not_get_to_the_end_is_followed_by_another() {
+        let socket = Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), 100_000);
+        let beside = Socket::bind((Ipv4Addr::LOCALHOST, 0).into(), 100_000);
+        let now = Instant::now();
+        let mut feedback = Feedback {
+            sockets: vec![socket.expect("the loopback"), beside.expect("the loopback")],
+            read: now,
+            is_frequent: false,
+            is_behind: false,
+        };
+
+        feedback.note(now, Look::Full);
+        assert!(feedback.is_due(now));
+        assert_eq!(feedback.rests_until(now), Some(now));
+
+        feedback.note(now, Look::Some);
+        assert!(!feedback.is_due(now));
+        assert_eq!(feedback.rests_until(now), Some(now + LONGEST_REST));
+    }
+}

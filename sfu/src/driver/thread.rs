@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use io_thread::arrival::Reading;
-use io_thread::feedback::Feedback;
+use io_thread::feedback::{Feedback, Look};
 use io_thread::gauge::Meter;
 use io_thread::hand_over::{self, Trains};
 use io_thread::messages::{ReceiveBatch, SendMessages};
@@ -235,19 +235,22 @@ impl<F: FnMut(Event)> WorkerThread<F> {
         if !is_ready && !self.feedback.is_due(now) {
             return;
         }
-        let mut has_come = false;
+        let mut look = Look::Nothing;
         for index in indices {
-            for _ in 0..BATCHES {
+            for batch in 1..=BATCHES {
                 let Some(count) = self.receive_batch(index) else {
                     break;
                 };
-                has_come = true;
+                look = look.max(Look::Some);
                 if !self.received.is_full(count) {
                     break;
                 }
+                if batch == BATCHES {
+                    look = Look::Full;
+                }
             }
         }
-        self.feedback.note(now, has_come);
+        self.feedback.note(now, look);
     }
 
     /// Takes one batch from the socket that is polled at `index`; gives how

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use io_thread::arrival::Reading;
-use io_thread::feedback::{Feedback, LONGEST_REST};
+use io_thread::feedback::{Feedback, LONGEST_REST, Look};
 use io_thread::gauge::Meter;
 use io_thread::hand_over::{self, Trains};
 use io_thread::messages::{ReceiveBatch, SendMessages};
@@ -321,14 +321,14 @@ impl ServerThread {
         // What waits is not of this kind.
         self.carry_out(now);
         self.exits.is_patient = true;
-        let mut has_come = false;
+        let mut look = Look::Nothing;
         let sockets = self.exits.sockets.len();
         for index in sockets..sockets + self.feedback.sockets().len() {
-            has_come |= self.receive_from_clients(index);
+            look = look.max(self.receive_from_clients(index));
         }
         self.exits.is_patient = false;
-        self.feedback.note(now, has_come);
-        if has_come && self.patient_since.is_none() {
+        self.feedback.note(now, look);
+        if look > Look::Nothing && self.patient_since.is_none() {
             self.patient_since = Some(now);
         }
     }
@@ -347,10 +347,10 @@ impl ServerThread {
     }
 
     /// Takes what has come to a socket, but no more than a few batches: others
-    /// must have their turn. Whether anything has.
-    fn receive_from_clients(&mut self, index: usize) -> bool {
-        let mut has_come = false;
-        for _ in 0..BATCHES {
+    /// must have their turn.
+    fn receive_from_clients(&mut self, index: usize) -> Look {
+        let mut look = Look::Nothing;
+        for batch in 1..=BATCHES {
             let sockets = &self.exits.sockets;
             let socket = match index.checked_sub(sockets.len()) {
                 Some(of_feedback) => &self.feedback.sockets()[of_feedback],
@@ -361,7 +361,7 @@ impl ServerThread {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
-            has_come = true;
+            look = Look::Some;
             let reading = Reading::begin();
             for at in 0..count {
                 let Some(message) = self.received.message(at) else {
@@ -392,9 +392,12 @@ impl ServerThread {
             if !self.received.is_full(count) {
                 break;
             }
+            if batch == BATCHES {
+                look = Look::Full;
+            }
         }
         self.carry_out(Instant::now());
-        has_come
+        look
     }
 
     /// Takes what peers have sent to a relay port.
