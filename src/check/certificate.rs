@@ -134,22 +134,12 @@ impl Chain {
         }
     }
 
+    /// Of the server's own certificate. Browsers may do without one of the
+    /// others.
     fn dates(&self, now: UnixTime) -> Finding {
         let now = Duration::from_secs(now.as_secs());
-        let validities = || {
-            self.certificates
-                .iter()
-                .map(|certificate| certificate.tbs_certificate().validity())
-        };
-        let begins = validities()
-            .map(|validity| validity.not_before)
-            .max_by_key(|time| time.to_unix_duration());
-        let ends = validities()
-            .map(|validity| validity.not_after)
-            .min_by_key(|time| time.to_unix_duration());
-        let (Some(begins), Some(ends)) = (begins, ends) else {
-            return Finding::fail("expiry", "it has no dates");
-        };
+        let validity = self.certificates[0].tbs_certificate().validity();
+        let (begins, ends) = (validity.not_before, validity.not_after);
         if now < begins.to_unix_duration() {
             return Finding::fail(
                 "expiry",
@@ -192,7 +182,8 @@ impl Chain {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .ok()?;
-        match verifier.verify_server_cert(self.own(), &self.der[1..], &name, &[], now) {
+        let others: Vec<_> = self.others(now).map(|(der, _)| der.clone()).collect();
+        match verifier.verify_server_cert(self.own(), &others, &name, &[], now) {
             Ok(_) => Some(Finding::ok(
                 "trust",
                 "an authority that browsers trust vouches for it",
@@ -205,7 +196,9 @@ impl Chain {
                 | CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. },
             )) => None,
-            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => Some(self.unknown()),
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                Some(self.unknown(now))
+            }
             Err(error) => Some(Finding::fail(
                 "trust",
                 format!("browsers refuse it: {error}; have another one issued"),
@@ -213,7 +206,21 @@ impl Chain {
         }
     }
 
-    fn unknown(&self) -> Finding {
+    /// Those after the server's own that are good at this time.
+    fn others(
+        &self,
+        now: UnixTime,
+    ) -> impl Iterator<Item = (&CertificateDer<'static>, &Certificate)> {
+        let now = Duration::from_secs(now.as_secs());
+        let all = self.der.iter().zip(&self.certificates).skip(1);
+        all.filter(move |(_, certificate)| {
+            let validity = certificate.tbs_certificate().validity();
+            let (begins, ends) = (validity.not_before, validity.not_after);
+            (begins.to_unix_duration()..=ends.to_unix_duration()).contains(&now)
+        })
+    }
+
+    fn unknown(&self, now: UnixTime) -> Finding {
         let own = self.certificates[0].tbs_certificate();
         if own.issuer() == own.subject() {
             return Finding::warn(
@@ -223,10 +230,25 @@ impl Chain {
             );
         }
         if self.certificates.len() == 1 {
+            return Finding::warn(
+                "trust",
+                "the file has the server's own certificate only; right only if its issuer is the \
+                 clinic's own authority, and installed wherever people join from, else append \
+                 the certificates in between (often the file is called fullchain.pem)",
+            );
+        }
+        let is_issuer = |other: &Certificate| other.tbs_certificate().subject() == own.issuer();
+        if !self.others(now).any(|(_, other)| is_issuer(other))
+            && let Some(issuer) = self.certificates[1..].iter().find(|other| is_issuer(other))
+        {
+            let ends = issuer.tbs_certificate().validity().not_after;
             return Finding::fail(
                 "trust",
-                "the file has the server's own certificate only, and browsers trust its issuer \
-                 only through others; append these (often the file is called fullchain.pem)",
+                format!(
+                    "the certificate of its issuer is not good today (it ends on {}), and \
+                     browsers refuse it; append the present one instead",
+                    date(ends)
+                ),
             );
         }
         Finding::warn(

@@ -15,6 +15,8 @@ struct Issued {
     root: CertificateDer<'static>,
     /// As PEM.
     between: String,
+    /// Likewise, which ended on 2026-03-01.
+    ended: String,
     own: String,
     key: String,
 }
@@ -32,6 +34,10 @@ fn issue(names: &[&str]) -> Issued {
     let root =
         CertifiedIssuer::self_signed(authority(&token::random_id()), key()).expect("it signs");
     let between = CertifiedIssuer::signed_by(authority("between"), key(), &root).expect("it signs");
+    let mut before = authority("between");
+    before.not_before = date_time_ymd(2025, 3, 1);
+    before.not_after = date_time_ymd(2026, 3, 1);
+    let before = before.signed_by(&key(), &root).expect("it signs");
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).expect("they are names");
     params
@@ -44,6 +50,7 @@ fn issue(names: &[&str]) -> Issued {
     Issued {
         root: root.der().clone(),
         between: between.pem(),
+        ended: before.pem(),
         own: own.pem(),
         key: own_key.serialize_pem(),
     }
@@ -171,7 +178,7 @@ fn a_chain_out_of_order_fails() {
 }
 
 #[test]
-fn a_chain_that_lacks_the_issuer_fails() {
+fn a_chain_that_lacks_the_issuer_is_doubtful() {
     let issued = issue(&["clinic.example"]);
     let files = Files::new(&[&issued.own], &issued.key);
     let chain = files.read().expect("it is good");
@@ -179,8 +186,32 @@ fn a_chain_that_lacks_the_issuer_fails() {
     let trust = chain.trust(&[], roots(&[&issued.root]), in_may());
 
     let trust = trust.expect("it is told");
-    assert_eq!(trust.verdict, Verdict::Fail, "{trust}");
+    // It may be straight from an authority of the clinic's own.
+    assert_eq!(trust.verdict, Verdict::Warn, "{trust}");
     assert!(trust.to_string().contains("fullchain.pem"), "{trust}");
+}
+
+#[test]
+fn others_that_have_ended_matter_only_where_nothing_stands_in_for_them() {
+    let issued = issue(&["clinic.example"]);
+    let trust = |chain: &[&str], trusted: &Issued| {
+        let files = Files::new(chain, &issued.key);
+        let chain = files.read().expect("it is good");
+        assert_eq!(chain.dates(in_may()).verdict, Verdict::Ok);
+        let trust = chain.trust(&[], roots(&[&trusted.root]), in_may());
+        trust.expect("it is told")
+    };
+    let Issued { own, between, .. } = &issued;
+    let ended = &issued.ended;
+
+    // As a cross-signed one is.
+    let trusted = trust(&[own, between, ended], &issued);
+    assert_eq!(trusted.verdict, Verdict::Ok, "{trusted}");
+    let unknown = trust(&[own, between, ended], &issue(&["clinic.example"]));
+    assert_eq!(unknown.verdict, Verdict::Warn, "{unknown}");
+    let alone = trust(&[own, ended], &issued);
+    assert_eq!(alone.verdict, Verdict::Fail, "{alone}");
+    assert!(alone.to_string().contains("2026-03-01"), "{alone}");
 }
 
 #[test]
