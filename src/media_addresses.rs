@@ -27,9 +27,20 @@ pub(crate) fn over_tcp(
     listening: SocketAddr,
     media: &[IpAddr],
 ) -> Vec<SocketAddr> {
-    if !config.media.tcp {
-        return Vec::new();
+    if config.media.tcp {
+        beside_http(config, listening, media)
+    } else {
+        Vec::new()
     }
+}
+
+/// Where clients reach the port at which this server listens for HTTP with what
+/// is not HTTP.
+pub(crate) fn beside_http(
+    config: &Config,
+    listening: SocketAddr,
+    media: &[IpAddr],
+) -> Vec<SocketAddr> {
     if !config.media.tcp_announced.is_empty() {
         return config.media.tcp_announced.clone();
     }
@@ -107,6 +118,10 @@ mod tests {
         assert_eq!(at("0.0.0.0:80", &config), "203.0.113.8:444");
         config.media.tcp = false;
         assert_eq!(at("0.0.0.0:80", &config), "");
+        // The relay is there all the same.
+        let listening = "0.0.0.0:80".parse().expect("an address");
+        let relay = beside_http(&config, listening, &[HOME]);
+        assert_eq!(relay, config.media.tcp_announced);
     }
 
     #[test]

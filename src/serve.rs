@@ -159,13 +159,14 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         .flat_map(|worker| &worker.address().candidates)
         .collect();
     tracing::debug!(?media, "media workers listen");
-    let turn =
-        NodeTurn::start(config, &media_addresses(config)?, &workers).map_err(StartError::from)?;
+    let media_ips = media_addresses(config)?;
+    let turn = NodeTurn::start(config, &media_ips, &workers).map_err(StartError::from)?;
     if let Some(turn) = &turn {
         tracing::debug!(udp = ?turn.udp(), "the relay is there");
     }
 
-    let relays = relays(config, turn.as_ref(), &workers, scheme == "https")?;
+    let tcp = media_addresses::beside_http(config, address, &media_ips);
+    let relays = relays(config, turn.as_ref(), tcp, scheme == "https")?;
     let settings = service_settings(config, proxies.clone(), relays);
     if !config.rooms.require_session && !store.api_keys()?.is_empty() {
         tracing::warn!(
@@ -325,15 +326,14 @@ fn is_site(place: &str) -> bool {
 fn relays(
     config: &Config,
     turn: Option<&NodeTurn>,
-    workers: &[WorkerHandle],
+    tcp: Vec<SocketAddr>,
     has_tls: bool,
 ) -> Result<Arc<dyn Relays>, RelaysError> {
-    let worker = workers.first();
     let own = turn.map(|turn| OwnRelay {
         secret: turn.secret().clone(),
         handle: turn.handle().clone(),
         udp: turn.udp().to_vec(),
-        tcp: worker.map_or_else(Vec::new, |worker| worker.address().tcp_candidates.clone()),
+        tcp,
         has_tls,
     });
     relays::of(&config.turn, own)
@@ -468,16 +468,23 @@ fn service_limits(limits: &config::Limits) -> Limits {
 /// Files and sockets when the server is full.
 pub(crate) fn open_files_needed(config: &Config) -> u64 {
     let limits = &config.limits;
-    let relay = match &config.turn {
-        turn if !turn.enabled => 0,
-        turn if turn.other_nodes.is_empty() => turn.connections.0.into(),
-        turn => u64::from(turn.connections.0) + u64::from(turn.allocations.0),
+    let turn = &config.turn;
+    let relay = if turn.has_own() {
+        // An allocation may have a relay port of each family.
+        let ports = if turn.other_nodes.is_empty() { 0 } else { 2 };
+        u64::from(turn.connections.0) + ports * u64::from(turn.allocations.0)
+    } else {
+        0
     };
     let participants = u64::from(limits.participants.0);
-    // Whoever has no UDP has a connection beside the websocket: to the relay, or
-    // to a worker.
-    let media = if config.media.tcp { participants } else { 0 };
-    participants + u64::from(limits.unjoined_connections.0) + relay.max(media) + SPARE_FILES
+    // Browsers try all ways at once, from each of their addresses, and some
+    // more of them after each change of networks.
+    let media = if config.media.tcp {
+        2 * participants
+    } else {
+        0
+    };
+    participants + u64::from(limits.unjoined_connections.0) + relay + media + SPARE_FILES
 }
 
 /// Where the workers listen.
@@ -631,3 +638,25 @@ const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// From the signal to the end, whoever is still there.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn open_files_are_enough_for_all_that_may_come_at_once() {
+        let mut config = Config::default();
+        // Websockets, those before the join, the relay's, and the workers'.
+        assert_eq!(
+            open_files_needed(&config),
+            5_000 + 1_000 + 10_000 + 10_000 + 500
+        );
+
+        config.turn.other_nodes = vec![SocketAddr::from(([192, 0, 2, 8], 8443))];
+        assert_eq!(open_files_needed(&config), 46_500);
+
+        config.turn.outside.urls = vec!["turn:turn.example".into()];
+        config.media.tcp = false;
+        assert_eq!(open_files_needed(&config), 6_500);
+    }
+}

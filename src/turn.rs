@@ -61,7 +61,7 @@ impl NodeTurn {
         workers: &[WorkerHandle],
     ) -> Result<Option<Self>, TurnError> {
         let turn = &config.turn;
-        if !turn.enabled || !turn.outside.urls.is_empty() {
+        if !turn.has_own() {
             return Ok(None);
         }
         let places = places(config, media);

@@ -232,6 +232,11 @@ pub(crate) struct Log {
 }
 
 impl Turn {
+    /// Whether this node has a relay of its own.
+    pub(crate) fn has_own(&self) -> bool {
+        self.enabled && self.outside.urls.is_empty()
+    }
+
     /// Whether it listens on any of the media plane's addresses, of which none
     /// are said to be the default ones.
     pub(crate) fn shares_addresses(&self, media: &[IpAddr]) -> bool {
