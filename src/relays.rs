@@ -35,6 +35,22 @@ pub(crate) fn of(
     config: &config::Turn,
     own: Option<OwnRelay>,
 ) -> Result<Arc<dyn Relays>, RelaysError> {
+    Ok(match (outside(config)?, own) {
+        (Some(outside), _) => Arc::new(outside),
+        (None, Some(own)) => Arc::new(own),
+        (None, None) => Arc::new(NoRelays),
+    })
+}
+
+/// Whether clients are told of an outside server in place of this node's own.
+///
+/// # Errors
+/// Its secret cannot be had.
+pub(crate) fn are_outside(config: &config::Turn) -> Result<bool, RelaysError> {
+    Ok(outside(config)?.is_some())
+}
+
+fn outside(config: &config::Turn) -> Result<Option<OutsideRelays>, RelaysError> {
     let config::OutsideTurn {
         urls,
         secret_file,
@@ -44,14 +60,11 @@ pub(crate) fn of(
     let source = SecretSource::of(SECRET, secret_file, secret_credential, secret_command);
     if urls.is_empty() {
         return match source {
-            Err(SecretSourceError::None(_)) => Ok(match own {
-                Some(own) => Arc::new(own),
-                None => Arc::new(NoRelays),
-            }),
+            Err(SecretSourceError::None(_)) => Ok(None),
             _ => Err(RelaysError::SecretWithoutUrls),
         };
     }
-    Ok(Arc::new(OutsideRelays {
+    Ok(Some(OutsideRelays {
         urls: urls.clone(),
         secret: read_secret(&source?, SECRET)?,
     }))

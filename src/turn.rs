@@ -139,8 +139,12 @@ fn families(local: &[LocalPeer], other: &[SocketAddr]) -> Vec<Family> {
     Family::ALL.into_iter().filter(has_peers).collect()
 }
 
-/// The one that the settings name, or a new one.
-fn secret(turn: &config::Turn) -> Result<SharedSecret, TurnError> {
+/// What credentials are made with: the secret that the settings name, or a new
+/// one.
+///
+/// # Errors
+/// It cannot be had.
+pub(crate) fn secret(turn: &config::Turn) -> Result<SharedSecret, TurnError> {
     let source = SecretSource::of(
         SECRET,
         &turn.secret_file,

@@ -137,6 +137,62 @@ fn the_relay_s_port_is_its_own() {
 }
 
 #[test]
+fn what_clients_are_told_of_the_relay_is_so() {
+    let with_media = |media: &str| LOCAL.replace("[media]\n", &format!("[media]\n{media}"));
+    check("told", LOCAL).says("ok", "over TCP at http.listen only");
+    check("told", &with_media("tcp = false\n")).says("ok", "over TCP at http.listen only");
+    let behind = LOCAL.replace("[media]", "behind_tls_proxy = true\n[media]");
+    check("told", &behind).says("warn", "told of no relay");
+    let folder = folder("told");
+    certificate(&folder, "clinic.example");
+    check("told", &tls(&folder, "127.0.0.1:0")).says("ok", "over TCP, and TLS, at http.listen");
+
+    let public = with_media("addresses = [\"127.0.0.1\"]\n");
+    let public = public.replace("127.0.0.1:0", "0.0.0.0:0");
+    let others = "[turn]\nport = 3999\nother_nodes = [\"192.0.2.8:8443\"]\n";
+    let note = check("told", &(public + others));
+    note.says("note", "UDP 3999, UDP 49152 to 65535");
+    note.says("ok", "by which other nodes see clients");
+    let nowhere = format!("{LOCAL}{others}addresses = [\"192.0.2.1\"]\n");
+    let nowhere = check("told", &nowhere.replace("3999", "0"));
+    assert!(!nowhere.passed, "{}", nowhere.output);
+    nowhere.says("fail", "192.0.2.1 is no address of this machine");
+}
+
+#[test]
+fn secrets_of_relays_are_looked_at_as_a_server_does() {
+    let folder = folder("secrets");
+    let secret = folder.join("secret");
+    let taken = UdpSocket::bind("127.0.0.1:0").expect("the loopback has ports");
+    let port = taken.local_addr().expect("it is bound").port();
+    let outside = |settings: &str| {
+        let media = "[media]\naddresses = [\"127.0.0.1\"]\n";
+        let local = LOCAL.replace("[media]\n", media);
+        format!("{local}[turn]\nport = {port}\n[turn.outside]\n{settings}")
+    };
+    let both = format!("urls = [\"turn:a.example\"]\nsecret_file = {secret:?}\n");
+    let _ = fs::remove_file(&secret);
+    check("secrets", &outside(&both)).says("fail", "turn.outside.secret_file");
+    fs::write(&secret, "0123456789").expect("it is writable");
+    fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("it is ours");
+    check("secrets", &outside(&both)).says("fail", "fewer than 16 characters");
+    fs::write(&secret, "0123456789abcdef").expect("it is writable");
+    // The port is not this server's then.
+    let good = check("secrets", &outside(&both));
+    assert!(good.passed, "{}", good.output);
+    good.says("ok", "clients are told of turn.outside.urls alone");
+    fs::set_permissions(&secret, Permissions::from_mode(0o644)).expect("it is ours");
+    check("secrets", &outside(&both)).says("fail", "others than its owner can use it");
+    let half = outside("secret_command = [\"echo\", \"0123456789abcdef\"]\n");
+    check("secrets", &half).says("fail", "turn.outside.urls: not set");
+
+    let own = |command: &str| format!("{LOCAL}[turn]\nsecret_command = {command}\n");
+    check("secrets", &own("[\"echo\", \"short\"]")).says("fail", "fewer than 16 characters");
+    let good = check("secrets", &own("[\"echo\", \"0123456789abcdef\"]"));
+    assert!(good.passed, "{}", good.output);
+}
+
+#[test]
 fn a_server_for_others_needs_tls_and_keys() {
     let settings = LOCAL.replace("127.0.0.1:0", "0.0.0.0:0");
 

@@ -8,6 +8,7 @@ mod holder;
 mod kernel;
 mod machine;
 mod ports;
+mod relay;
 mod store;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -185,7 +186,9 @@ fn media(config: &Config, is_local: bool, report: &mut Report) {
     };
     let first = config.media.port.0;
     report.add(&ports::media(&media, first, serve::worker_count(config)));
-    report.add(&relay(config, &media));
+    for finding in relay::findings(config, &media) {
+        report.add(&finding);
+    }
     let places = Places {
         is_local,
         media,
@@ -193,36 +196,6 @@ fn media(config: &Config, is_local: bool, report: &mut Report) {
         routes: addresses::routes(),
     };
     report.add(&places.finding(addresses::is_of_this_machine));
-}
-
-/// Whether the relay's UDP port can be had.
-fn relay(config: &Config, media: &[IpAddr]) -> Finding {
-    let turn = &config.turn;
-    let port = turn.port.0;
-    if !turn.enabled {
-        return Finding::ok(RELAY, "this server relays nothing (turn.enabled)");
-    }
-    if port == 0 {
-        return Finding::ok(RELAY, "over TCP, and TLS, at http.listen only");
-    }
-    let addresses = if turn.addresses.is_empty() {
-        media
-    } else {
-        &turn.addresses
-    };
-    let first = config.media.port.0;
-    let last = first.saturating_add(serve::worker_count(config) - 1);
-    let is_media = first != 0 && (first..=last).contains(&port);
-    if is_media && addresses.iter().any(|address| media.contains(address)) {
-        return Finding::fail(
-            RELAY,
-            format!(
-                "UDP port {port} is a media worker's (media.port), from which browsers would \
-                 receive no media; choose another port, or 0 for none"
-            ),
-        );
-    }
-    ports::udp(RELAY, addresses, port..=port)
 }
 
 fn metrics(address: SocketAddr, report: &mut Report) {
@@ -289,12 +262,14 @@ fn notes(config: &Config, is_local: bool) -> Vec<Finding> {
             _ if first == last => format!("UDP {first}"),
             _ => format!("UDP {first} to {last}"),
         };
+        let tcp = format!("TCP {}", config.http.listen.port());
+        let ports = [vec![tcp, udp], relay::udp_ports(&config.turn)].concat();
         notes.push(Finding::note(
             "firewall",
             format!(
-                "whether firewalls and routers let TCP {} and {udp} in cannot be known from \
-                 here; open the page from another network",
-                config.http.listen.port()
+                "whether firewalls and routers let {} in cannot be known from here; open the \
+                 page from another network",
+                ports.join(", ")
             ),
         ));
     }
@@ -319,6 +294,5 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 const SETTINGS: &str = "settings";
 const HTTP: &str = "http.listen";
 const RUNNING: &str = "running";
-const RELAY: &str = "turn.port";
 const METRICS: &str = "metrics.listen";
 const KEYS: &str = "access.jwks";
