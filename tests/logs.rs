@@ -12,7 +12,10 @@ use serde_json::json;
 use signaling::access::{DevelopmentKey, UnixTime};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
-use turn::stun::{Attribute, Class, Method, Transaction, Writer};
+use turn::stun::{
+    Attribute, Class, Integrity, Key, Message as Stun, Method, PasswordAlgorithm, Transaction,
+    Writer,
+};
 
 #[tokio::test]
 async fn by_default_the_log_holds_no_address_and_no_secret() {
@@ -58,6 +61,7 @@ impl Session {
             let (offer, answer) = client.negotiate().await;
             secrets.extend(secrets_of(&offer).chain(secrets_of(&answer)));
             participants.push(id);
+            secrets.extend(client.relay_pass.clone().expect("there is a relay"));
             probe(&answer, sources[2]);
             clients.push(client);
         }
@@ -92,7 +96,17 @@ impl Session {
         client
             .send(&json!({"type": "media", "microphone": true, "camera": true}))
             .await;
-        secrets.extend(ask_relay(relay, sources[2]));
+        let pass = client.relay_pass.clone().expect("there is a relay");
+        secrets.extend(ask_relay(relay, sources[2], &pass));
+        let mut tester = node.connect_from(sources[0]).await.expect("it opens");
+        let token = node.token(room);
+        secrets.extend(parts(&token));
+        tester
+            .send(&json!({"type": "test-network", "token": token}))
+            .await;
+        let test = tester.expect("network-test").await;
+        secrets.extend(tester.note_relays(&test).expect("there is a relay"));
+        drop(tester);
         get(node.clients, &format!("/?token={token}"));
         get(node.clients, &format!("/v1/signal?token={token}"));
         flood(&node, sources[4], room).await;
@@ -185,9 +199,9 @@ fn probe(answer: &str, source: IpAddr) {
     }
 }
 
-/// Asks the relay for what it gives to nobody without good credentials; gives
-/// those that were shown.
-fn ask_relay(relay: SocketAddr, source: IpAddr) -> [String; 2] {
+/// Asks the relay for what it gives to nobody without good credentials, and
+/// once more with a user name and password that are good; gives what was shown.
+fn ask_relay(relay: SocketAddr, source: IpAddr, pass: &[String; 2]) -> [String; 2] {
     let shown = [
         "1900000000:user-of-the-relay",
         "obMatJos2nonce-of-the-relay",
@@ -204,8 +218,29 @@ fn ask_relay(relay: SocketAddr, source: IpAddr) -> [String; 2] {
     for datagram in [&[0x40; 60][..], &[0; 60], &request] {
         socket.send_to(datagram, relay).expect("it is sent");
     }
-    let refusal = socket.recv(&mut [0; 1000]);
-    assert!(refusal.expect("an answer") > 20);
+    let mut memory = [0; 1000];
+    let length = socket.recv(&mut memory).expect("an answer");
+    let refusal = Stun::read(&memory[..length]).expect("a message");
+    let of_relay = [Attribute::REALM, Attribute::NONCE].map(|attribute| {
+        let value = refusal.get(attribute).expect("it is told");
+        (attribute, value.to_vec())
+    });
+    let [username, password] = pass;
+    let realm = String::from_utf8_lossy(&of_relay[0].1);
+    let key = Key::long_term(PasswordAlgorithm::Md5, username, &realm, password);
+    let mut request = Vec::new();
+    let transaction = Transaction(*b"quietroom-ok");
+    let mut writer = Writer::new(&mut request, Class::Request, Method::ALLOCATE, transaction);
+    writer.attribute(Attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
+    writer.attribute(Attribute::USERNAME, username.as_bytes());
+    for (attribute, value) in &of_relay {
+        writer.attribute(*attribute, value);
+    }
+    writer.sign(Integrity::Sha1, &key);
+    socket.send_to(&request, relay).expect("it is sent");
+    let length = socket.recv(&mut memory).expect("an answer");
+    let answer = Stun::read(&memory[..length]).expect("a message");
+    assert_eq!(answer.class, Class::Success);
     shown.map(String::from)
 }
 

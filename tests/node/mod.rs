@@ -212,6 +212,7 @@ impl Node {
         Ok(Client {
             stream,
             resume_secret: None,
+            relay_pass: None,
         })
     }
 
@@ -229,6 +230,7 @@ impl Node {
         client.send(&json!({"type": "join", "token": token})).await;
         let joined = client.expect("joined").await;
         client.resume_secret = joined["resume"]["secret"].as_str().map(String::from);
+        client.note_relays(&joined);
         let id = joined["participantId"].as_str().expect("it has an id");
         (client, id.to_owned())
     }
@@ -246,9 +248,19 @@ pub struct Client {
     pub stream: WebSocketStream<TcpStream>,
     /// Once it has joined, if its place is kept.
     pub resume_secret: Option<String>,
+    /// The first relay's user name and password.
+    pub relay_pass: Option<[String; 2]>,
 }
 
 impl Client {
+    /// Takes note of what a message has of relays; gives it.
+    pub fn note_relays(&mut self, message: &Value) -> Option<[String; 2]> {
+        let relay = message["iceServers"].get(0)?;
+        let text = |field: &str| relay[field].as_str().map(String::from);
+        self.relay_pass = Some([text("username")?, text("credential")?]);
+        self.relay_pass.clone()
+    }
+
     pub async fn send(&mut self, message: &Value) {
         self.stream
             .send(Message::text(message.to_string()))
