@@ -1,5 +1,6 @@
 //! Sockets that peers elsewhere see clients by.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -33,11 +34,12 @@ pub(super) struct RelayPort {
 
 impl RelayPorts {
     /// Opens a port as it is wished for, with the next one if that is wished
-    /// for too.
+    /// for too. Those that are `open` already are not tried.
     pub(super) fn open(
         &self,
         family: Family,
         wish: PortWish,
+        open: &HashSet<SocketAddr>,
     ) -> Result<(RelayPort, Option<RelayPort>), RelayRefused> {
         let mut addresses = self.addresses.iter();
         let address = addresses
@@ -51,11 +53,12 @@ impl RelayPorts {
         let mut random = [0; 4];
         getrandom::fill(&mut random).or(Err(RelayRefused))?;
         let start = u32::from_be_bytes(random) % count.max(1);
-        for offset in 0..count.min(TRIES) {
-            let port = first + ((start + offset) % count) as u16;
-            if wish != PortWish::Any && !port.is_multiple_of(2) {
-                continue;
-            }
+        let ports = (0..count).map(|offset| first + ((start + offset) % count) as u16);
+        let ports = ports.filter(|port| {
+            let is_wished = wish == PortWish::Any || port.is_multiple_of(2);
+            is_wished && !open.contains(&SocketAddr::new(address.bound, *port))
+        });
+        for port in ports.take(TRIES) {
             let Ok(socket) = bind(address, port) else {
                 continue;
             };
@@ -82,8 +85,8 @@ fn bind(address: &RelayAddress, port: u16) -> io::Result<RelayPort> {
 
 /// One client's.
 const BUFFER_BYTES: u32 = 256 * 1024;
-/// Ports that are tried before a client is refused.
-const TRIES: u32 = 256;
+/// Ports that are tried before a client is refused: other programs have few.
+const TRIES: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -106,7 +109,7 @@ mod tests {
     fn ports_are_of_the_range_and_announced_as_they_are_seen() {
         let ports = ports(41_000..=41_009);
         let mut open = Vec::new();
-        while let Ok((port, None)) = ports.open(Family::V4, PortWish::Any) {
+        while let Ok((port, None)) = ports.open(Family::V4, PortWish::Any, &none()) {
             assert_eq!(port.address.ip(), Ipv4Addr::new(203, 0, 113, 7));
             assert_eq!(port.address.port(), port.socket.local().port());
             open.push(port);
@@ -122,24 +125,45 @@ mod tests {
     fn pairs_are_even_and_next() {
         let ports = ports(41_011..=41_016);
         let (even, next) = ports
-            .open(Family::V4, PortWish::EvenAndNext)
+            .open(Family::V4, PortWish::EvenAndNext, &none())
             .expect("two are free");
 
         let next = next.expect("it was wished for");
         assert!(even.address.port().is_multiple_of(2));
         assert_eq!(next.address.port(), even.address.port() + 1);
-        let (even, next) = ports.open(Family::V4, PortWish::Even).expect("one is free");
+        let (even, next) = ports
+            .open(Family::V4, PortWish::Even, &none())
+            .expect("one is free");
         assert!(even.address.port().is_multiple_of(2) && next.is_none());
     }
 
     #[test]
     fn a_family_without_an_address_is_refused() {
         let ports = ports(41_020..=41_029);
-        assert!(ports.open(Family::V6, PortWish::Any).is_err());
+        assert!(ports.open(Family::V6, PortWish::Any, &none()).is_err());
         let none = RelayPorts {
             ports: RangeInclusive::new(2, 1),
             ..ports
         };
-        assert!(none.open(Family::V4, PortWish::Any).is_err());
+        let refused = none.open(Family::V4, PortWish::Any, &HashSet::new());
+        assert!(refused.is_err());
+    }
+
+    #[test]
+    fn ports_that_are_known_to_be_open_are_not_tried() {
+        let ports = ports(41_030..=41_039);
+        let all = (41_030..41_039).map(|port| (Ipv4Addr::LOCALHOST, port).into());
+        let open: HashSet<SocketAddr> = all.collect();
+        // They are not, so it could have had any.
+        for _ in 0..20 {
+            let (last, _) = ports
+                .open(Family::V4, PortWish::Any, &open)
+                .expect("one is free");
+            assert_eq!(last.address.port(), 41_039);
+        }
+    }
+
+    fn none() -> HashSet<SocketAddr> {
+        HashSet::new()
     }
 }

@@ -1,6 +1,6 @@
 //! The loop of a server's thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
@@ -72,6 +72,8 @@ struct Exits {
     epoll: OwnedFd,
     sockets: Vec<Socket>,
     relays: HashMap<RelayId, RelayPort>,
+    /// Where these are bound.
+    relays_bound: HashSet<SocketAddr>,
     connections: Slab<Connection>,
     by_client: HashMap<FiveTuple, usize>,
     peers: Workers,
@@ -136,6 +138,7 @@ impl ServerThread {
                 epoll,
                 sockets,
                 relays: HashMap::new(),
+                relays_bound: HashSet::new(),
                 connections: Slab::new(),
                 by_client: HashMap::new(),
                 peers: Workers {
@@ -530,13 +533,16 @@ impl ServerThread {
                 port,
                 next,
             } => {
-                let opened = self.relay_ports.open(family, port);
+                let bound = &self.exits.relays_bound;
+                let opened = self.relay_ports.open(family, port, bound);
                 let opened = opened.and_then(|ports| self.exits.keep(relay, next, port, ports));
                 self.server
                     .relay_opened(now, relay, opened, &mut self.output);
             }
             Request::CloseRelay(relay) => {
-                self.exits.relays.remove(&relay);
+                if let Some(port) = self.exits.relays.remove(&relay) {
+                    self.exits.relays_bound.remove(&port.socket.local());
+                }
             }
             Request::CloseStream(client) => {
                 if let Some(key) = self.exits.by_client.remove(&client)
@@ -637,6 +643,7 @@ impl Exits {
             let data = Source::Relay(relay).data();
             epoll::add(&self.epoll, &port.socket, data, epoll::EventFlags::IN)
                 .or(Err(RelayRefused))?;
+            self.relays_bound.insert(port.socket.local());
             self.relays.insert(relay, port);
         }
         Ok(address)
