@@ -106,7 +106,7 @@ async fn an_offer_is_answered_and_reaches_the_worker() {
 
     let answer = participant.expect_answer().await;
     let sdp = answer["sdp"].as_str().expect("an answer has SDP");
-    assert!(sdp.contains("a=candidate:1 1 udp 767 192.0.2.1 8443 typ host\r\n"));
+    assert!(sdp.contains("a=candidate:1 1 udp 33555199 192.0.2.1 8443 typ host\r\n"));
     let id = participant.number();
     let commands = server.plane.commands();
     let [

@@ -180,15 +180,18 @@ fn write_transport(text: &mut Text, local: &LocalTransport) {
     text.line(format_args!("a=setup:passive"));
 }
 
-/// Candidates with priorities below all of a browser's own, the same for all
-/// of UDP, lower for TCP (RFC 6544 §4.2), and higher after each restart. The
-/// lower priority is what counts of a pair (RFC 8445 §6.1.2.3): so a pair after
-/// a restart comes before all pairs before it, UDP, be it by a relay, before
-/// TCP, and apart from that the browser's own choice of path counts. Chromium
-/// would otherwise stay on a path that is dead for seconds.
+/// Candidates with priorities that are the same for all of UDP, lower for TCP
+/// (RFC 6544 §4.2), and higher after each restart. They are below what a browser
+/// gives its own, but for relays that it reaches over TCP or TLS. The lower
+/// priority is what counts of a pair (RFC 8445 §6.1.2.3): so UDP, be it by a
+/// relay, comes before TCP, which comes before a relay over TCP; a pair after a
+/// restart comes before all pairs before it, but for the last; and apart from
+/// that the browser's own choice of path counts. Chromium would otherwise stay on
+/// a path that is dead for seconds.
 fn write_candidates(text: &mut Text, local: &LocalTransport, restarts: u32) {
     let rounds = restarts.min(MOST_ROUNDS);
-    let priority = |of_protocol: u32| ((2 * rounds + of_protocol) << 8) | 255;
+    let preference = |of_protocol: u32| 2 * rounds + of_protocol;
+    let priority = |of_protocol: u32| TYPE_PREFERENCE << 24 | preference(of_protocol) << 8 | 255;
     let mut foundations = 1_u32..;
     for (protocol, candidates, of_protocol, typ) in [
         ("udp", &local.candidates, 2, "typ host"),
@@ -273,6 +276,10 @@ impl Text {
         self.0.push_str("\r\n");
     }
 }
+
+/// Relays over UDP have 2 in Chromium and Safari and 5 in Firefox, and those over
+/// TCP and TLS less in each (RFC 8445 §5.1.2.1).
+const TYPE_PREFERENCE: u32 = 2;
 
 /// Restarts of ICE after which priorities grow no more: they have 16 bits
 /// (RFC 8445 §5.1.2.1).

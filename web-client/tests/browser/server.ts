@@ -134,7 +134,7 @@ export class Server {
         config.push(`addresses = ${JSON.stringify(addresses)}`, `workers = 1`);
       }
       if (mediaOverTcp && address !== undefined) {
-        // A relay's way counts for more.
+        // Chromium looks for TCP last, and no more once a relay works.
         config.push(`tcp_announced = ["${address}:${port}"]`, `[turn]`, `enabled = false`);
       }
       const metrics = address === undefined ? '' : `127.0.0.1:${METRICS_PORT}`;
