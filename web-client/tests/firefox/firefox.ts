@@ -20,6 +20,8 @@ export interface FirefoxOptions {
   readonly leastBitrate?: number;
   /** A folder with its certificates; a fresh one when absent. */
   readonly profile?: string;
+  /** The address that all names stand for. */
+  readonly named?: string;
 }
 
 /** Somebody with Firefox, whose microphone gives a steady tone and whose camera changing colours. */
@@ -37,7 +39,7 @@ export class FirefoxParticipant implements Attendee {
   }
 
   static async start(options: FirefoxOptions = {}): Promise<FirefoxParticipant> {
-    const { frequency = 440, log, machine, sound, leastBitrate, profile } = options;
+    const { frequency = 440, log, machine, sound, leastBitrate, profile, named } = options;
     // The one who drives it is on this side.
     await machine?.openPort(DRIVING_PORT);
     const browser = await launch({
@@ -61,6 +63,7 @@ export class FirefoxParticipant implements Attendee {
         'media.navigator.streams.fake': true,
         'media.peerconnection.ice.obfuscate_host_addresses': false,
         'media.peerconnection.video.lock_scaling': true,
+        ...(named !== undefined && { 'network.dns.forceResolve': named }),
         ...(leastBitrate !== undefined && {
           'media.peerconnection.video.min_bitrate_estimate': leastBitrate,
         }),

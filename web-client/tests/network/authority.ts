@@ -26,8 +26,8 @@ export class Authority {
     this.profile = join(folder, 'profile');
   }
 
-  /** Vouches for a server at these addresses. */
-  static async make(addresses: readonly string[]): Promise<Authority> {
+  /** Vouches for a server at these addresses and of this name. */
+  static async make(addresses: readonly string[], name: string): Promise<Authority> {
     const folder = await mkdtemp(join(tmpdir(), 'quietroom-authority-'));
     const authority = new Authority(folder);
     const [root, rootKey] = [join(folder, 'root.pem'), join(folder, 'root.key')];
@@ -35,7 +35,7 @@ export class Authority {
     const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
     const days = ['-nodes', '-days', '2'];
     const mayVouch = ['-addext', 'basicConstraints=critical,CA:true'];
-    const names = addresses.map((address) => `IP:${address}`).join(',');
+    const names = [`DNS:${name}`, ...addresses.map((address) => `IP:${address}`)].join(',');
     await run(
       'openssl',
       [...request, ...days, ...mayVouch].concat([
