@@ -229,12 +229,20 @@ impl Controller {
         // A report that was lost says nothing against what it was on.
         self.history.take_passed_over(|other| {
             let at = arrived.saturating_add(other.at.saturating_sub(packet.at));
-            self.acknowledged.record(at, u64::from(other.bytes));
+            self.acknowledged.record(at, other.bytes_in_all());
         });
+        let is_second = self.second.is_second(&packet, arrived);
         if !was_presumed {
-            self.acknowledged.record(arrived, u64::from(packet.bytes));
+            // Only the first to come is told of, and as both were sent, both
+            // are to count: otherwise less would seem to arrive than is sent.
+            let bytes = if is_second {
+                u64::from(packet.bytes)
+            } else {
+                packet.bytes_in_all()
+            };
+            self.acknowledged.record(arrived, bytes);
         }
-        if self.second.is_second(&packet, arrived) {
+        if is_second {
             // What became of the first is what tells of the path.
             if !was_lost {
                 self.loss.note_loss();
@@ -563,6 +571,7 @@ const LONGEST_GAP: i64 = 10_000_000;
 mod tests {
     use std::collections::VecDeque;
 
+    use super::super::REPEATED_AFTER;
     use super::*;
     use crate::rtcp::{self, ArrivalRecorder, Received};
     use crate::rtp::Ssrc;
@@ -661,6 +670,72 @@ mod tests {
         let least = found.iter().skip(60).map(|(_, estimate)| *estimate).min();
         let before = found[60].1;
         assert!(least >= Some(before.scaled(0.8)), "{least:?} of {before}");
+    }
+
+    #[test]
+    fn anothers_burst_leaves_room_for_sound_that_is_sent_twice() {
+        let start = Instant::now();
+        let mut controller = Controller::new(start);
+        let mut recorder = ArrivalRecorder::new(start);
+        // While that lasts, the queue grows.
+        let burst = Duration::from_secs(5)..Duration::from_millis(6500);
+        let mut again = VecDeque::new();
+        let mut due = Vec::<(Instant, u16)>::new();
+        let mut estimates = Vec::new();
+        for millisecond in 0..8000 {
+            let elapsed = Duration::from_millis(millisecond);
+            let now = start + elapsed;
+            if millisecond % 20 == 0 {
+                let number = controller.sent(now, 110);
+                controller.will_repeat(number);
+                again.push_back(now + REPEATED_AFTER);
+                // Of each tenth the first is lost.
+                let is_lost = millisecond % 200 == 0;
+                let later = if is_lost {
+                    REPEATED_AFTER
+                } else {
+                    Duration::ZERO
+                };
+                let queue = elapsed.min(burst.end).saturating_sub(burst.start) / 10;
+                let drained = elapsed.saturating_sub(burst.end) / 2;
+                let queue = queue.saturating_sub(drained);
+                let at = elapsed + later + queue + Duration::from_millis(50);
+                // And of one of those the second too.
+                if millisecond % 1000 != 0 {
+                    due.push((start + at, number));
+                }
+            }
+            while again.front().is_some_and(|at| *at <= now) {
+                again.pop_front();
+                controller.sent_again(now, 110);
+            }
+            due.retain(|(at, number)| {
+                let has_come = *at <= now;
+                if has_come {
+                    recorder.record(*at, *number);
+                }
+                !has_come
+            });
+            if millisecond % 60 == 0
+                && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
+            {
+                rtcp::read(&report, |received| match received {
+                    Received::Arrival { number, at } => controller.packet_feedback(number, at),
+                    Received::ArrivalsEnd => controller.feedback_end(now),
+                    _ => {}
+                });
+                let estimate = controller.estimate(now).expect("feedback came");
+                estimates.push((elapsed, estimate));
+            }
+        }
+
+        // Both take 110 kbit/s.
+        let settled = estimates.iter().filter(|(at, _)| *at >= burst.start);
+        let least = settled.map(|(_, estimate)| *estimate).min();
+        assert!(
+            least >= Some(Bitrate::kilobits_per_second(100)),
+            "{least:?}"
+        );
     }
 
     #[test]

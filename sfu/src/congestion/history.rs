@@ -32,6 +32,14 @@ pub(super) struct SentPacket {
     fate: Fate,
 }
 
+impl SentPacket {
+    /// Of all that is sent under its number.
+    pub(super) fn bytes_in_all(&self) -> u64 {
+        let copies = if self.is_repeated { 2 } else { 1 };
+        copies * u64::from(self.bytes)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     Unknown,
