@@ -246,6 +246,8 @@ impl Streams {
     /// had been given up before.
     pub(super) fn remove(&mut self, key: usize) -> Option<Path> {
         let stream = self.all.try_remove(key)?;
+        // The next connection may get its number.
+        self.failed.retain(|failed| *failed != key);
         // Closing it takes it off the list, as it has no other descriptor.
         let is_current = self.by_path.get(&stream.path) == Some(&key);
         if is_current {
