@@ -530,6 +530,40 @@ test('in the green room devices are tried, and nobody is told of it until the pr
   expect(find('quiet-room-green-room')).toBeNull();
 });
 
+test('a name that was typed ends with what it was typed for', async () => {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  document.body.append(element);
+  await element.rendered();
+  const field = (): HTMLInputElement | null | undefined =>
+    find('quiet-room-green-room')?.shadowRoot?.querySelector<HTMLInputElement>('#name');
+  const join = async (): Promise<string | undefined> => {
+    find('quiet-room-green-room')?.shadowRoot?.querySelector<HTMLElement>('.without-camera')?.click();
+    await element.rendered();
+    return element.room?.localParticipant.name;
+  };
+  field()!.value = 'Ann';
+  expect(await join()).toBe('Ann');
+  element.environment.socket.drop();
+  await element.rendered();
+  find('.rejoin')?.click();
+  await element.rendered();
+  expect(element.room?.localParticipant.name).toBe('Ann');
+
+  element.token = 'the next one’s';
+  await element.rendered();
+  expect(field()?.value).toBe('');
+  field()!.value = 'Cid';
+  element.token = 'one more';
+  await element.rendered();
+  expect(field()?.value).toBe('');
+  element.name = 'Ben';
+  await element.rendered();
+
+  expect(field()?.value).toBe('Ben');
+  expect(await join()).toBe('Ben');
+});
+
 test('its own language goes before the page’s, and may change in the middle of a stay', async () => {
   const around = document.createElement('div');
   around.lang = 'es-MX';

@@ -88,7 +88,7 @@ export class QuietRoomElement extends LitElement {
   });
   /** What the person wants on; another stay begins so. */
   readonly #wanted = { microphone: true, camera: true };
-  /** What the person typed; before that, what the page says. */
+  /** What the person typed in place of what the page says. */
   #givenName: string | undefined;
   #stops: (() => void)[] = [];
 
@@ -144,7 +144,10 @@ export class QuietRoomElement extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('lang')) this.#session.messages = this.#chooseMessages();
-    if (JOINING.some((name) => changed.has(name))) this.#begin();
+    const isAnother = JOINING.some((name) => changed.has(name));
+    // It may be for somebody else, whom the last one's name would be shown for.
+    if (isAnother || changed.has('name')) this.#givenName = undefined;
+    if (isAnother) this.#begin();
     const { localParticipant } = this.room ?? {};
     this.#level.follow(localParticipant?.audioTrack?.mediaStreamTrack);
     this.#smallWindow.follow(this.#pictureOfSpeaker());

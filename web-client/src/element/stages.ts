@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
 import { repeat } from 'lit/directives/repeat.js';
 import type { QuietroomErrorCode } from '../error';
 import type { DeviceSource } from '../media/devices';
@@ -64,23 +65,27 @@ function renderGreenRoom(
   { level, name }: StageContext,
 ): TemplateResult {
   const { cameraEnabled, microphoneEnabled } = room.localParticipant;
-  return html`<quiet-room-green-room
-    part="green-room"
-    exportparts="preview, join"
-    .messages=${session.messages}
-    .room=${room}
-    .level=${level}
-    .name=${name}
-    ?camera=${cameraEnabled}
-    ?microphone=${microphoneEnabled}
-    .problems=${session.notices.errors}
-    @device-toggle=${(event: CustomEvent<DeviceSource>) => {
-      actions.toggle(event.detail);
-    }}
-    @join-request=${(event: CustomEvent<JoinRequest>) => {
-      actions.enter(event.detail);
-    }}
-  ></quiet-room-green-room>`;
+  // Another stay may be somebody else's: what was typed is not there any more.
+  return html`${keyed(
+    room,
+    html`<quiet-room-green-room
+        part="green-room"
+        exportparts="preview, join"
+        .messages=${session.messages}
+        .room=${room}
+        .level=${level}
+        .name=${name}
+        ?camera=${cameraEnabled}
+        ?microphone=${microphoneEnabled}
+        .problems=${session.notices.errors}
+        @device-toggle=${(event: CustomEvent<DeviceSource>) => {
+          actions.toggle(event.detail);
+        }}
+        @join-request=${(event: CustomEvent<JoinRequest>) => {
+          actions.enter(event.detail);
+        }}
+      ></quiet-room-green-room>`,
+  )}`;
 }
 
 function renderAtDoor(room: Room, session: Session, { door }: StageActions): TemplateResult {
