@@ -61,6 +61,11 @@ export class DeviceChoices extends Emitter<DeviceChoicesEvents> {
     return found?.id;
   }
 
+  /** The id that the chosen one had when it was chosen, be it there or not. */
+  remembered(kind: DeviceKind): string | undefined {
+    return this.#choices[kind]?.id;
+  }
+
   /** Chooses a device, or with `undefined` leaves it to the computer, and remembers that. */
   choose(kind: DeviceKind, device: Pick<Device, 'id' | 'label'> | undefined): void {
     this.#choices[kind] = device === undefined ? undefined : { id: device.id, label: device.label };

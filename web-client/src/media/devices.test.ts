@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { DeviceChoices } from './device-choices';
 import { Devices, deviceError, type DeviceAccess } from './devices';
 import { FakeTrack, fakeStream } from './fake-track';
 
@@ -93,4 +94,69 @@ test.each([
   ['AbortError', 'microphone-busy'],
 ])('%s is told as %s', (name, code) => {
   expect(deviceError('microphone', new DOMException('', name)).code).toBe(code);
+});
+
+/** A browser that names no device before one is open; `headset` is what it calls the headset. */
+function shy(
+  headset: string,
+  state: PermissionState,
+): { devices: Devices; wanted: (string | undefined)[]; opened: FakeTrack[] } {
+  const wanted: (string | undefined)[] = [];
+  const opened: FakeTrack[] = [];
+  const enumerateDevices = (): Promise<MediaDeviceInfo[]> => {
+    const isNamed = opened.length > 0;
+    const kind = 'audioinput' as const;
+    const all = [
+      { kind, deviceId: 'built-in', label: 'Built-in' },
+      { kind, deviceId: headset, label: 'Headset' },
+    ];
+    const listed = isNamed ? all : [{ kind, deviceId: '', label: '' }];
+    return Promise.resolve(listed as MediaDeviceInfo[]);
+  };
+  const getUserMedia = ({ audio }: MediaStreamConstraints): Promise<MediaStream> => {
+    const { deviceId } = audio as MediaTrackConstraints;
+    wanted.push(JSON.stringify(deviceId));
+    const id = typeof deviceId === 'string' ? deviceId : (deviceId as { exact?: string }).exact;
+    const track = new FakeTrack('audio');
+    track.deviceId = id === headset ? headset : 'built-in';
+    opened.push(track);
+    return Promise.resolve(fakeStream(track));
+  };
+  const storage = {
+    getItem: () => JSON.stringify({ microphone: { id: 'headset', label: 'Headset' } }),
+    setItem: () => undefined,
+  };
+  const choices = new DeviceChoices({ enumerateDevices }, storage);
+  const query = (): Promise<PermissionStatus> => Promise.resolve({ state } as PermissionStatus);
+  const mediaDevices = { getUserMedia };
+  const devices = new Devices({ mediaDevices, permissions: { query } }, choices);
+  return { devices, wanted, opened };
+}
+
+test('the chosen device is asked for though the browser names none yet', async () => {
+  const { devices, wanted } = shy('headset', 'prompt');
+
+  const track = await devices.open('microphone');
+
+  expect(track.getSettings().deviceId).toBe('headset');
+  expect(wanted).toEqual(['"headset"']);
+});
+
+test('one that got another id meanwhile is opened in place of what was opened', async () => {
+  const { devices, wanted, opened } = shy('headset now', 'granted');
+
+  const track = await devices.openTogether(['microphone']).microphone;
+
+  expect(track.getSettings().deviceId).toBe('headset now');
+  expect(wanted).toEqual(['"headset"', '{"exact":"headset now"}']);
+  expect(opened.map(({ readyState }) => readyState)).toEqual(['ended', 'live']);
+});
+
+test('where that would be a second question, what was allowed is used', async () => {
+  const { devices, opened } = shy('headset now', 'prompt');
+
+  const track = await devices.open('microphone');
+
+  expect(track.getSettings().deviceId).toBe('built-in');
+  expect(opened.map(({ readyState }) => readyState)).toEqual(['live']);
 });

@@ -11,13 +11,17 @@ export interface DeviceAccess {
   readonly permissions?: Pick<Permissions, 'query'>;
 }
 
+type Choices = Pick<DeviceChoices, 'find' | 'remembered'>;
+
+type DeviceIds = Readonly<Record<DeviceSource, string | undefined>>;
+
 /** Opens microphones and cameras, and says for each why it could not. */
 export class Devices {
   readonly #access: DeviceAccess;
-  readonly #choices: Pick<DeviceChoices, 'find'> | undefined;
+  readonly #choices: Choices | undefined;
 
   /** Opens those that `choices` names, if they are there. */
-  constructor(access: DeviceAccess, choices?: Pick<DeviceChoices, 'find'>) {
+  constructor(access: DeviceAccess, choices?: Choices) {
     this.#access = access;
     this.#choices = choices;
   }
@@ -79,27 +83,64 @@ export class Devices {
     if (mediaDevices === undefined) {
       throw new DOMException('no mediaDevices', 'NotAllowedError');
     }
+    const open = (ids: DeviceIds): Promise<MediaStream> =>
+      mediaDevices.getUserMedia({
+        ...(sources.includes('microphone') && {
+          audio: { ...MICROPHONE_CONSTRAINTS, ...this.#wanted('microphone', ids) },
+        }),
+        ...(sources.includes('camera') && {
+          video: { ...CAMERA_CONSTRAINTS, ...this.#wanted('camera', ids) },
+        }),
+      });
+    const ids = await this.#find();
+    let stream: MediaStream;
+    try {
+      stream = await open(ids);
+    } catch (reason) {
+      // It went between the list and the opening: another one is better than none.
+      const isGone = reason instanceof Error && reason.name === 'OverconstrainedError';
+      if (!isGone || (ids.microphone ?? ids.camera) === undefined) throw reason;
+      return open(NO_IDS);
+    }
+    return this.#correct(stream, ids, open);
+  }
+
+  /**
+   * Before a device was allowed, a browser names none, and only then it shows
+   * that the chosen one has another id by now. That one is opened in place of
+   * the other where that puts no second question.
+   */
+  async #correct(
+    stream: MediaStream,
+    before: DeviceIds,
+    open: (ids: DeviceIds) => Promise<MediaStream>,
+  ): Promise<MediaStream> {
+    const ids = await this.#find();
+    for (const track of stream.getTracks()) {
+      const source = track.kind === KINDS.microphone ? 'microphone' : 'camera';
+      const id = ids[source];
+      if (id === undefined || id === before[source] || id === track.getSettings().deviceId) continue;
+      if (!(await this.isGranted(source))) continue;
+      for (const one of stream.getTracks()) one.stop();
+      return open(ids).catch(() => open(NO_IDS));
+    }
+    return stream;
+  }
+
+  async #find(): Promise<DeviceIds> {
     const [microphone, camera] = await Promise.all([
       this.#choices?.find('microphone'),
       this.#choices?.find('camera'),
     ]);
-    const open = (ids: Record<DeviceSource, string | undefined>): Promise<MediaStream> =>
-      mediaDevices.getUserMedia({
-        ...(sources.includes('microphone') && {
-          audio: { ...MICROPHONE_CONSTRAINTS, ...chosen(ids.microphone) },
-        }),
-        ...(sources.includes('camera') && {
-          video: { ...CAMERA_CONSTRAINTS, ...chosen(ids.camera) },
-        }),
-      });
-    try {
-      return await open({ microphone, camera });
-    } catch (reason) {
-      // It went between the list and the opening: another one is better than none.
-      const isGone = reason instanceof Error && reason.name === 'OverconstrainedError';
-      if (!isGone || (microphone ?? camera) === undefined) throw reason;
-      return open({ microphone: undefined, camera: undefined });
-    }
+    return { microphone, camera };
+  }
+
+  #wanted(source: DeviceSource, ids: DeviceIds): MediaTrackConstraints {
+    const id = ids[source];
+    if (id !== undefined) return { deviceId: { exact: id } };
+    // A browser that names none yet may know it all the same, and takes another one if not.
+    const remembered = this.#choices?.remembered(source);
+    return remembered === undefined ? {} : { deviceId: remembered };
   }
 
   /** Whether opening `source` alone would put no question to the user. */
@@ -125,13 +166,11 @@ export function deviceError(source: DeviceSource, reason: unknown): QuietroomErr
   return new QuietroomError(code, reason);
 }
 
-function chosen(id: string | undefined): MediaTrackConstraints {
-  return id === undefined ? {} : { deviceId: { exact: id } };
-}
-
 function isRefusal(reason: unknown): boolean {
   return deviceError('camera', reason).code === 'camera-refused';
 }
+
+const NO_IDS: DeviceIds = { microphone: undefined, camera: undefined };
 
 const KINDS = { microphone: 'audio', camera: 'video' } as const;
 

@@ -4,10 +4,15 @@ export class FakeTrack extends EventTarget {
   muted = false;
   contentHint = '';
   label = '';
+  deviceId = '';
   readyState: 'live' | 'ended' = 'live';
 
   constructor(readonly kind: 'audio' | 'video') {
     super();
+  }
+
+  getSettings(): MediaTrackSettings {
+    return { deviceId: this.deviceId };
   }
 
   stop(): void {
