@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { GroupMember } from '../e2ee/messages';
+import { fakeStream } from '../media/fake-track';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { FakeElement, stubMedia } from './fake-element';
 
@@ -562,6 +563,50 @@ test('a name that was typed ends with what it was typed for', async () => {
 
   expect(field()?.value).toBe('Ben');
   expect(await join()).toBe('Ben');
+});
+
+test('the chosen loudspeaker is used once the browser names it, for as long as it is there', async () => {
+  const inventory = new EventTarget();
+  const headset = { kind: 'audiooutput', deviceId: 'headset', label: 'Headset' };
+  let present: object[] = [{ kind: 'audiooutput', deviceId: '', label: '' }];
+  localStorage.setItem(
+    'quietroom.devices',
+    JSON.stringify({ speaker: { id: 'headset', label: 'Headset' } }),
+  );
+  const sinks: string[] = [];
+  Object.assign(HTMLMediaElement.prototype, {
+    setSinkId(this: { sinkId?: string }, id: string) {
+      this.sinkId = id;
+      sinks.push(id);
+      return Promise.resolve();
+    },
+  });
+  element.prepare = ({ devices: { mediaDevices }, getUserMedia, microphone, camera }) => {
+    getUserMedia.mockImplementation(() => {
+      present = [headset];
+      return Promise.resolve(fakeStream(microphone, camera));
+    });
+    Object.assign(mediaDevices, {
+      enumerateDevices: () => Promise.resolve(present),
+      addEventListener: inventory.addEventListener.bind(inventory),
+      removeEventListener: inventory.removeEventListener.bind(inventory),
+    });
+  };
+  const plug = async (...devices: object[]): Promise<void> => {
+    present = devices;
+    inventory.dispatchEvent(new Event('devicechange'));
+    await element.rendered();
+  };
+
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await element.rendered();
+  expect(sinks).toEqual(['headset']);
+  await plug();
+  expect(sinks).toEqual(['headset', '']);
+  await plug(headset);
+  expect(sinks).toEqual(['headset', '', 'headset']);
+  localStorage.removeItem('quietroom.devices');
 });
 
 test('its own language goes before the page’s, and may change in the middle of a stay', async () => {

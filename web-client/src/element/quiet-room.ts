@@ -221,10 +221,9 @@ export class QuietRoomElement extends LitElement {
         page: document,
         now: () => performance.now(),
       }),
-      room.devices.on('chosen', () => void this.#useSpeaker(room)),
+      this.#followSpeaker(room),
       this.#tellPage(room),
     );
-    void this.#useSpeaker(room);
     return room;
   }
 
@@ -288,8 +287,30 @@ export class QuietRoomElement extends LitElement {
     };
   }
 
-  async #useSpeaker(room: Room): Promise<void> {
-    this.#session.playback.setSpeaker(await room.devices.find('speaker'));
+  /** Has all play by the chosen loudspeaker whenever it is there, and else by the computer's choice. */
+  #followSpeaker(room: Room): () => void {
+    const look = (): void => {
+      void room.devices.find('speaker').then((id) => {
+        if (this.room === room) this.#session.playback.setSpeaker(id);
+      });
+    };
+    let wasAllowed = false;
+    const stops = [
+      room.devices.on('chosen', look),
+      room.devices.onDeviceChange(look),
+      // A browser may tell of a headset's end by its microphone alone.
+      room.on('deviceReplaced', look),
+      // Before a device was allowed, browsers name no loudspeaker.
+      room.on('localParticipantUpdated', ({ microphoneEnabled, cameraEnabled }) => {
+        const isAllowed = microphoneEnabled || cameraEnabled;
+        if (isAllowed && !wasAllowed) look();
+        wasAllowed = isAllowed;
+      }),
+    ];
+    look();
+    return () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** What the element's own `lang` says, else the page's, else the browser's. */

@@ -181,6 +181,24 @@ test('another device takes the place of one that is on, which is let go first', 
   expect(sent.at(-1)).toBe(opened[1]);
 });
 
+test('one that was opened meanwhile takes the place of one that is on, or is let go', async () => {
+  const microphone = publication('microphone');
+  await microphone.connect(output);
+  await microphone.setEnabled(true);
+  const [second, third, fourth] = [1, 2, 3].map(() => new FakeTrack('audio'));
+
+  await microphone.replace(second!.asTrack());
+  expect([opened[0]?.readyState, microphone.track]).toEqual(['ended', second]);
+  expect(sent.at(-1)).toBe(second);
+  await microphone.setEnabled(false);
+  await microphone.replace(third!.asTrack());
+  microphone.close();
+  await microphone.replace(fourth!.asTrack());
+
+  expect([third, fourth].map((track) => track?.readyState)).toEqual(['ended', 'ended']);
+  expect(sent).not.toContain(third);
+});
+
 test('a microphone that is off is not opened for a choice, and then the chosen one is', async () => {
   const microphone = publication('microphone');
   await microphone.setEnabled(true);

@@ -84,6 +84,21 @@ export class Publication extends Emitter<PublicationEvents> {
     });
   }
 
+  /** Uses `device` in place of the one that is on; if none is by then, lets it go. */
+  async replace(device: MediaStreamTrack): Promise<void> {
+    try {
+      await this.#next(async () => {
+        if (!this.#isOn || !this.#wanted) return;
+        this.#device?.stop();
+        this.#device = this.#adopt(device);
+        await this.#send(device);
+        this.emit('changed');
+      });
+    } finally {
+      if (this.#device !== device) device.stop();
+    }
+  }
+
   /** Lets the device go for good. */
   close(): void {
     this.#isClosed = true;

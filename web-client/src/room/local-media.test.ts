@@ -8,6 +8,8 @@ let refuse: boolean;
 let media: LocalMedia;
 let replaced: string[];
 let errors: string[];
+let present: Partial<MediaDeviceInfo>[];
+let inventory: EventTarget;
 
 beforeEach(() => {
   opened = [];
@@ -15,6 +17,8 @@ beforeEach(() => {
   refuse = false;
   replaced = [];
   errors = [];
+  present = [];
+  inventory = new EventTarget();
   const getUserMedia = ({ audio, video }: MediaStreamConstraints): Promise<MediaStream> => {
     if (refuse) return Promise.reject(new DOMException('', 'NotFoundError'));
     const tracks = [
@@ -22,11 +26,17 @@ beforeEach(() => {
       ...(video === undefined ? [] : [new FakeTrack('video')]),
     ];
     for (const track of tracks) track.label = `${track.kind} ${opened.push(track)}`;
+    const { deviceId } = typeof audio === 'object' ? audio : {};
+    const wanted = (deviceId as { exact?: string } | undefined)?.exact;
+    if (wanted !== undefined && tracks[0] !== undefined) tracks[0].deviceId = wanted;
     return Promise.resolve(fakeStream(...tracks));
   };
   media = new LocalMedia(
     {
-      mediaDevices: { getUserMedia },
+      mediaDevices: Object.assign(inventory, {
+        getUserMedia,
+        enumerateDevices: () => Promise.resolve(present as MediaDeviceInfo[]),
+      }),
       permissions: { query: () => Promise.resolve({ state } as PermissionStatus) },
     },
     () => undefined,
@@ -119,4 +129,57 @@ test('what was turned off before the join is not opened by it', async () => {
   await new Promise((resolve) => setTimeout(resolve));
 
   expect(media.camera.track).toBeUndefined();
+});
+
+const HEADSET = { kind: 'audioinput', deviceId: 'headset', label: 'Headset' } as const;
+
+/** The list of devices changes. */
+async function plug(...devices: Partial<MediaDeviceInfo>[]): Promise<void> {
+  present = devices;
+  inventory.dispatchEvent(new Event('devicechange'));
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+async function choose(device: typeof HEADSET): Promise<void> {
+  media.choices.choose('microphone', { id: device.deviceId, label: device.label });
+  await new Promise((resolve) => setTimeout(resolve));
+}
+
+test('the chosen microphone is used when it is plugged in', async () => {
+  await open();
+  await choose(HEADSET);
+  expect(media.microphone.track?.getSettings().deviceId).toBe('');
+  const before = media.microphone.track;
+
+  await plug(HEADSET);
+  expect(media.microphone.track?.getSettings().deviceId).toBe('headset');
+  expect(before?.readyState).toBe('ended');
+  const now = media.microphone.track;
+  await plug(HEADSET);
+
+  expect(media.microphone.track).toBe(now);
+  expect(errors).toEqual([]);
+});
+
+test('one that cannot be opened yet costs nobody the microphone that is on', async () => {
+  await open();
+  await choose(HEADSET);
+  refuse = true;
+  await plug(HEADSET);
+
+  expect(media.microphone.track?.readyState).toBe('live');
+  expect(errors).toEqual([]);
+});
+
+test('one that is plugged in is not opened for who is muted, nor after the end', async () => {
+  await open();
+  await choose(HEADSET);
+  const count = opened.length;
+  await media.microphone.setEnabled(false);
+  await plug(HEADSET);
+  await media.microphone.setEnabled(true);
+  media.close();
+  await plug(HEADSET);
+
+  expect(opened).toHaveLength(count);
 });

@@ -31,6 +31,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
   #replacedAt = -Infinity;
   #isIn = false;
   #isClosed = false;
+  #stopWatch: () => void = () => undefined;
 
   constructor(access: DeviceAccess & DisplayAccess, send: (message: ClientMessage) => void) {
     super();
@@ -49,6 +50,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
   open(wanted: Partial<Record<DeviceSource, boolean | undefined>>): void {
     if (this.#isOpened) return;
     this.#isOpened = true;
+    this.#stopWatch = this.choices.onDeviceChange(() => void this.#takeChosen());
     const missing = SOURCES.filter(
       (source) => (wanted[source] ?? true) && this[source].track === undefined,
     );
@@ -91,6 +93,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
 
   close(): void {
     this.#isClosed = true;
+    this.#stopWatch();
     for (const source of SOURCES) this[source].close();
     this.screen.close();
   }
@@ -135,6 +138,24 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
       this.emit('replaced', source, this.microphone.track?.label ?? '');
     } catch {
       if (!this.#isClosed) this.emit('error', error);
+    }
+  }
+
+  /** The chosen microphone may have been plugged in. A camera is left as its owner sees it. */
+  async #takeChosen(): Promise<void> {
+    const source = 'microphone';
+    const id = await this.choices.find(source);
+    const isOther = (): boolean => {
+      const { track } = this[source];
+      return track !== undefined && track.getSettings().deviceId !== id;
+    };
+    if (id === undefined || !isOther() || !(await this.#devices.isGranted(source))) return;
+    try {
+      const chosen = await this.#devices.open(source);
+      if (isOther()) await this[source].replace(chosen);
+      else chosen.stop();
+    } catch {
+      // What was used is used on.
     }
   }
 
