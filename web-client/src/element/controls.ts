@@ -1,5 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Messages } from '../i18n/messages';
+import type { DeviceSource } from '../media/devices';
+import type { LocalParticipant } from '../room/participant';
 import * as icons from './icons';
 import { REACTIONS } from './reactions';
 
@@ -39,6 +41,14 @@ export interface ControlsActions {
   readonly react: (reaction: string) => void;
   readonly togglePanel: (panel: Panel) => void;
   readonly leave: () => void;
+}
+
+/** Which devices a press turns off: those that are on, and those that open just now. */
+export function wantedDevices(local: LocalParticipant): Record<DeviceSource, boolean> {
+  return {
+    microphone: local.microphoneEnabled || local.microphoneOpening,
+    camera: local.cameraEnabled || local.cameraOpening,
+  };
 }
 
 /** The buttons under the pictures. */

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { Room } from '../room/room';
-import { renderCamera, renderMicrophone } from './controls';
+import { renderCamera, renderMicrophone, wantedDevices } from './controls';
 import type { Messages } from '../i18n/messages';
 import * as icons from './icons';
 
@@ -45,6 +45,7 @@ export function renderDoor(room: Room, actions: DoorActions, messages: Messages)
 function renderWaiting(room: Room, actions: DoorActions, messages: Messages): TemplateResult {
   const { localParticipant, rules, state } = room;
   const { microphoneEnabled, cameraEnabled } = localParticipant;
+  const wanted = wantedDevices(localParticipant);
   const why = rules.waiting === 'host-absent' ? messages.hostAbsent : messages.awaitingAdmission;
   return html`
     <section class="door waiting" part="door" aria-labelledby="door-title">
@@ -70,8 +71,8 @@ function renderWaiting(room: Room, actions: DoorActions, messages: Messages): Te
       ></quiet-room-tile>
       <p>${messages.waitingAdvice}</p>
       <div class="controls" role="group" aria-label=${messages.controls}>
-        ${renderMicrophone(microphoneEnabled, actions.toggleMicrophone, messages)}
-        ${renderCamera(cameraEnabled, actions.toggleCamera, messages)}
+        ${renderMicrophone(wanted.microphone, actions.toggleMicrophone, messages)}
+        ${renderCamera(wanted.camera, actions.toggleCamera, messages)}
         <button class="leave" @click=${actions.leave}>
           ${icons.leave}<span>${messages.leave}</span>
         </button>

@@ -1,4 +1,4 @@
-import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { browserFamily } from '../browser/family';
 import type { QuietroomError } from '../error';
 import type { Messages } from '../i18n/messages';
@@ -37,6 +37,7 @@ export class GreenRoomElement extends LitElement {
     name: {},
     camera: { type: Boolean },
     microphone: { type: Boolean },
+    wanted: { attribute: false },
     problems: { attribute: false },
     isSlow: { state: true },
   };
@@ -48,12 +49,12 @@ export class GreenRoomElement extends LitElement {
   declare name: string;
   declare camera: boolean;
   declare microphone: boolean;
+  /** Which devices are on or are being opened. */
+  declare wanted: Readonly<Record<DeviceSource, boolean>>;
   /** What is wrong with devices. */
   declare problems: readonly QuietroomError[];
   /** The devices take long to open: most likely the browser waits for an answer. */
   declare isSlow: boolean;
-  /** What was turned off by a press is not awaited. */
-  #isCameraWanted = true;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -61,6 +62,7 @@ export class GreenRoomElement extends LitElement {
     this.name = '';
     this.camera = false;
     this.microphone = false;
+    this.wanted = { microphone: false, camera: false };
     this.problems = [];
     this.isSlow = false;
   }
@@ -77,12 +79,8 @@ export class GreenRoomElement extends LitElement {
     clearTimeout(this.#timer);
   }
 
-  protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('camera') && this.camera) this.#isCameraWanted = true;
-  }
-
   protected override render(): TemplateResult {
-    const { messages, camera, microphone } = this;
+    const { messages, camera, microphone, wanted } = this;
     return html`
       <div class="green-room">
         <h2 id="title" tabindex="-1">${messages.greenRoom}</h2>
@@ -98,8 +96,8 @@ export class GreenRoomElement extends LitElement {
           ></quiet-room-tile>
           <p class="state" role="status">${this.#stateText}</p>
           <div class="controls" role="group" aria-label=${messages.controls}>
-            ${renderMicrophone(microphone, this.#toggle('microphone'), messages)}
-            ${renderCamera(camera, this.#toggle('camera'), messages)}
+            ${renderMicrophone(wanted.microphone, this.#toggle('microphone'), messages)}
+            ${renderCamera(wanted.camera, this.#toggle('camera'), messages)}
           </div>
           <quiet-room-level
             .messages=${messages}
@@ -128,7 +126,7 @@ export class GreenRoomElement extends LitElement {
           <div class="answers">
             <button class="primary join" part="join" type="submit">${messages.join}</button>
             ${
-              camera
+              wanted.camera
                 ? html`<button class="without-camera" type="button" @click=${this.#handleWithout}>
                     ${messages.joinWithoutCamera}
                   </button>`
@@ -163,10 +161,9 @@ export class GreenRoomElement extends LitElement {
   }
 
   get #stateText(): string {
-    const { messages, problems } = this;
+    const { messages } = this;
     if (this.camera) return messages.onlyYouSee;
-    const isRefused = problems.some(({ code }) => code.startsWith('camera-'));
-    if (!this.#isCameraWanted || isRefused) return messages.cameraIsOff;
+    if (!this.wanted.camera) return messages.cameraIsOff;
     return this.isSlow ? messages.askingForDevices : messages.openingDevices;
   }
 
@@ -177,7 +174,6 @@ export class GreenRoomElement extends LitElement {
 
   #toggle(source: DeviceSource): () => void {
     return () => {
-      if (source === 'camera') this.#isCameraWanted = !this.camera;
       this.dispatchEvent(new CustomEvent('device-toggle', { detail: source }));
     };
   }

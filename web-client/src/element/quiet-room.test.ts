@@ -531,6 +531,56 @@ test('in the green room devices are tried, and nobody is told of it until the pr
   expect(find('quiet-room-green-room')).toBeNull();
 });
 
+test('a camera that opens late can be left off before anybody has seen it', async () => {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  const gives: (() => void)[] = [];
+  element.prepare = ({ getUserMedia, microphone, camera }) => {
+    getUserMedia.mockImplementation(
+      () =>
+        new Promise((resolve) => {
+          gives.push(() => {
+            resolve(fakeStream(microphone, camera));
+          });
+        }),
+    );
+  };
+  document.body.append(element);
+  await element.rendered();
+  const green = (): ShadowRoot => find('quiet-room-green-room')!.shadowRoot!;
+  const words = (): string | undefined => green().querySelector('.camera')?.textContent.trim();
+  const isOffered = (): boolean => green().querySelector('.without-camera') !== null;
+  expect([words(), isOffered()]).toEqual(['Stop camera', true]);
+
+  green().querySelector<HTMLElement>('.camera')!.click();
+  await element.rendered();
+  expect([words(), isOffered()]).toEqual(['Start camera', false]);
+  expect(green().querySelector('.state')?.textContent).toBe('Your camera is off.');
+  green().querySelector<HTMLElement>('.join')!.click();
+  gives[0]?.();
+  await element.rendered();
+
+  expect(element.room?.localParticipant).toMatchObject({
+    microphoneEnabled: true,
+    cameraEnabled: false,
+  });
+  expect(element.environment.camera.readyState).toBe('ended');
+});
+
+test('a device that cannot be opened is not shown as one that opens', async () => {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  element.prepare = ({ getUserMedia }) => {
+    getUserMedia.mockRejectedValue(new DOMException('', 'NotFoundError'));
+  };
+  document.body.append(element);
+  await element.rendered();
+
+  const green = find('quiet-room-green-room')!.shadowRoot!;
+  expect(green.querySelector('.camera')?.textContent.trim()).toBe('Start camera');
+  expect(green.querySelector('.without-camera')).toBeNull();
+});
+
 test('a name that was typed ends with what it was typed for', async () => {
   element.skipGreenRoom = false;
   element.token = 'the token';

@@ -12,7 +12,7 @@ import { Room } from '../room/room';
 import { roomActions, type ActionContext } from './actions';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
-import type { Panel } from './controls';
+import { wantedDevices, type Panel } from './controls';
 import type { JoinRequest } from './green-room';
 import { layOut } from './grid';
 import './help-sheet';
@@ -76,7 +76,7 @@ export class QuietRoomElement extends LitElement {
       this.#openPanel(panel);
     },
     turnOn: (source) => {
-      this.#toggle(source);
+      this.#set(source, true);
     },
   });
   readonly #size = new ResizeObserver(() => {
@@ -405,9 +405,7 @@ export class QuietRoomElement extends LitElement {
   #toggle(source: DeviceSource): void {
     const { localParticipant } = this.room ?? {};
     if (localParticipant === undefined) return;
-    const isOn =
-      source === 'camera' ? localParticipant.cameraEnabled : localParticipant.microphoneEnabled;
-    this.#set(source, !isOn);
+    this.#set(source, !wantedDevices(localParticipant)[source]);
   }
 
   #set(source: DeviceSource, isOn: boolean): void {

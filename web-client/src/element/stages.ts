@@ -7,7 +7,12 @@ import type { MicrophoneLevel } from '../media/microphone-level';
 import type { AudioOnlyReason } from '../room/events';
 import type { Room } from '../room/room';
 import type { Permission } from '../signaling/protocol/Permission';
-import { renderControls, type ControlsActions, type ControlsState } from './controls';
+import {
+  renderControls,
+  wantedDevices,
+  type ControlsActions,
+  type ControlsState,
+} from './controls';
 import { isAtDoor, renderDoor, type DoorActions } from './door';
 import type { Messages } from '../i18n/messages';
 import './green-room';
@@ -65,6 +70,7 @@ function renderGreenRoom(
   { level, name }: StageContext,
 ): TemplateResult {
   const { cameraEnabled, microphoneEnabled } = room.localParticipant;
+  const wanted = wantedDevices(room.localParticipant);
   // Another stay may be somebody else's: what was typed is not there any more.
   return html`${keyed(
     room,
@@ -77,6 +83,7 @@ function renderGreenRoom(
         .name=${name}
         ?camera=${cameraEnabled}
         ?microphone=${microphoneEnabled}
+        .wanted=${wanted}
         .problems=${session.notices.errors}
         @device-toggle=${(event: CustomEvent<DeviceSource>) => {
           actions.toggle(event.detail);
@@ -202,8 +209,7 @@ function controlsState(room: Room, session: Session, { ownPanel }: StageContext)
   const may = (permission: Permission): boolean =>
     localParticipant.id === undefined || rules.permissions.has(permission);
   return {
-    microphone: localParticipant.microphoneEnabled,
-    camera: localParticipant.cameraEnabled,
+    ...wantedDevices(localParticipant),
     mayUseMicrophone: may('microphone'),
     mayUseCamera: may('camera'),
     handRaised: localParticipant.handRaised,

@@ -4,7 +4,7 @@ import type { TrackOutput } from '../transport/peer';
 import type { DeviceSource } from './devices';
 
 interface PublicationEvents {
-  /** {@link Publication.track}, {@link Publication.isSending} or {@link Publication.isStalled} is another one. */
+  /** What is on, being opened, sent or stalled is another one. */
   changed: [];
   /** The device went away by itself; `wasOn` is whether it was wanted. */
   lost: [error: QuietroomError, wasOn: boolean];
@@ -17,6 +17,7 @@ export class Publication extends Emitter<PublicationEvents> {
   #output: TrackOutput | undefined;
   #device: MediaStreamTrack | undefined;
   #wanted = false;
+  #wishes = 0;
   #isOn = false;
   #isSending = false;
   #isClosed = false;
@@ -32,6 +33,16 @@ export class Publication extends Emitter<PublicationEvents> {
   /** What is shown or heard of the device; absent while it is off. */
   get track(): MediaStreamTrack | undefined {
     return this.#isOn ? this.#device : undefined;
+  }
+
+  /** Whether the device is to be on and is not yet: the browser may be asking the person. */
+  get isOpening(): boolean {
+    return this.#wanted && !this.#isOn;
+  }
+
+  /** How often somebody has said whether it is to be on. */
+  get wishes(): number {
+    return this.#wishes;
   }
 
   /** Whether the others get it. */
@@ -51,9 +62,13 @@ export class Publication extends Emitter<PublicationEvents> {
    */
   setEnabled(enabled: boolean, opening?: Promise<MediaStreamTrack>): Promise<void> {
     this.#wanted = enabled;
+    const wish = ++this.#wishes;
     const changed = this.#next(async () => {
       if (enabled) await this.#turnOn(opening);
       else await this.#turnOff();
+    });
+    changed.catch(() => {
+      this.#giveUp(wish);
     });
     if (opening !== undefined) void this.#stopUnlessTaken(opening, changed);
     return changed;
@@ -73,6 +88,7 @@ export class Publication extends Emitter<PublicationEvents> {
    * until it is turned on. Rejects as {@link Publication.setEnabled}.
    */
   reopen(): Promise<void> {
+    const wish = this.#wishes;
     return this.#next(async () => {
       const isWanted = this.#isOn;
       // Phones open no second one while the first is open.
@@ -80,6 +96,7 @@ export class Publication extends Emitter<PublicationEvents> {
       if (isWanted) await this.#turnOn();
     }).catch(async (reason: unknown) => {
       await this.#next(() => this.#turnOff());
+      this.#giveUp(wish);
       throw reason;
     });
   }
@@ -136,6 +153,13 @@ export class Publication extends Emitter<PublicationEvents> {
     await output.send(track);
     if (this.#isClosed) return;
     this.#isSending = true;
+  }
+
+  /** It cannot be turned on: it is not wanted any more, unless somebody has said so since. */
+  #giveUp(wish: number): void {
+    if (this.#wishes !== wish || this.#isOn) return;
+    this.#wanted = false;
+    this.emit('changed');
   }
 
   /** A device that nobody took would keep its light on. */

@@ -282,6 +282,16 @@ export class LocalParticipant {
     return this.#camera.track !== undefined;
   }
 
+  /** Whether the microphone is to be on and is not yet: the browser may be asking the person. */
+  get microphoneOpening(): boolean {
+    return this.#microphone.isOpening;
+  }
+
+  /** The same of the camera. */
+  get cameraOpening(): boolean {
+    return this.#camera.isOpening;
+  }
+
   /** Whether the microphone is on, and the system or another program keeps it from giving sound. */
   get microphoneStalled(): boolean {
     return this.#microphone.isStalled;
