@@ -119,6 +119,8 @@ export class FakePeerConnection extends EventTarget {
   bytesReceived = 0;
   /** Of the relay in use; absent: it is not known what is. */
   relayProtocol: string | undefined;
+  /** Whether checks by the relay are answered. */
+  isAnswered = true;
   isClosed = false;
   refuseAnswer = false;
   refuseTransceivers = false;
@@ -135,9 +137,10 @@ export class FakePeerConnection extends EventTarget {
   }
 
   getStats(): Promise<Map<string, object>> {
-    const { bytesReceived, relayProtocol } = this;
+    const { bytesReceived, relayProtocol, isAnswered } = this;
     const pair = {
       type: 'candidate-pair',
+      state: isAnswered ? 'succeeded' : 'in-progress',
       selected: true,
       localCandidateId: 'local',
       bytesReceived,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createIdentity } from '../e2ee/identity';
 import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
 import type { Report } from '../room/statistics';
-import { judge, testNetwork, workingPaths } from './network-test';
+import { foundPaths, judge, testNetwork, type FoundPaths } from './network-test';
 import type { TransportPath } from './path';
 
 const RELAY = { urls: ['turns:a.example:443?transport=tcp'], username: 'u', credential: 'c' };
@@ -24,7 +24,7 @@ async function settle(): Promise<void> {
 }
 
 /** The server's side of a test, up to its answer. */
-async function serve(answer = 'v=0'): Promise<void> {
+async function serve(answer = 'v=0', isTaken = true): Promise<void> {
   await vi.waitFor(() => {
     expect(environment.socketAddress).toBeDefined();
   });
@@ -40,7 +40,7 @@ async function serve(answer = 'v=0'): Promise<void> {
   });
   socket.say({ type: 'answer', sdp: answer });
   await vi.waitFor(() => {
-    expect(environment.connection.answers).toEqual([answer]);
+    expect(environment.connection.answers).toEqual(isTaken ? [answer] : []);
   });
 }
 
@@ -104,6 +104,22 @@ test('a token that has to be asked for comes with a key for the test alone', asy
   expect(environment.worker.isTerminated).toBe(true);
 });
 
+test('what is no address, and an answer that does not fit, end the test and its key', async () => {
+  environment.fetch.mockImplementation(() =>
+    Promise.resolve(new Response(JSON.stringify({ token: TOKEN }))),
+  );
+  const lost = testNetwork({ tokenUrl: '/token', url: 'mailto:nobody' }, environment);
+  await expect(lost).rejects.toMatchObject({ code: 'signaling-unreachable' });
+  expect(environment.worker.isTerminated).toBe(true);
+
+  environment.connection.refuseAnswer = true;
+  const testing = testNetwork({ token: TOKEN }, environment);
+  testing.catch(() => undefined);
+  await serve('v=1', false);
+  await expect(testing).rejects.toMatchObject({ code: 'protocol-violation' });
+  expect(environment.connection.isClosed).toBe(true);
+});
+
 test('a server that refuses says why, and one that is not there is not awaited for ever', async () => {
   const refused = testNetwork({ token: TOKEN }, environment);
   await settle();
@@ -122,7 +138,7 @@ test('a server that refuses says why, and one that is not there is not awaited f
   await expect(testNetwork({}, environment)).rejects.toMatchObject({ code: 'invalid-state' });
 });
 
-test('relays work that gave an address, other ways when a check was answered', () => {
+test('a way was answered, or is that of a relay that gave an address', () => {
   const all: Report[] = [
     { id: 'U', type: 'local-candidate', candidateType: 'host', protocol: 'udp' },
     { id: 'T', type: 'local-candidate', candidateType: 'host', protocol: 'tcp' },
@@ -132,9 +148,47 @@ test('relays work that gave an address, other ways when a check was answered', (
     { id: 'Q', type: 'candidate-pair', state: 'succeeded', localCandidateId: 'T' },
   ];
 
-  const working = workingPaths(new Map(all.map((report) => [String(report['id']), report])));
+  const found = foundPaths(new Map(all.map((report) => [String(report['id']), report])));
 
-  expect([...working].sort()).toEqual(['relay-tcp', 'tcp']);
+  expect(found).toEqual({ answered: new Set(['tcp']), addressed: new Set(['relay-tcp']) });
+});
+
+test('a relay whose address reaches no media is of no use', async () => {
+  environment.connection.relayProtocol = 'tls';
+  environment.connection.isAnswered = false;
+  const testing = testNetwork({ token: TOKEN }, environment);
+  await serve();
+  environment.advance(10_000);
+
+  expect(await testing).toMatchObject({
+    verdict: 'blocked',
+    paths: { udp: 'failed', 'relay-tls': 'failed' },
+  });
+});
+
+test.each([
+  [['tcp'], ['relay-tls'], 'web-port', 'works'],
+  [['relay-udp'], ['relay-tls'], 'relayed', 'works'],
+  [['relay-udp'], [], 'relayed', 'failed'],
+  [[], ['relay-udp', 'relay-tls'], 'blocked', 'failed'],
+  [['relay-tls'], ['relay-udp'], 'web-port', 'works'],
+] as const)('%s with an address by %s means %s', (answered, addressed, verdict, tls) => {
+  const offered = new Set<TransportPath>(['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls']);
+  const found = { answered: new Set(answered), addressed: new Set(addressed) };
+
+  const result = judge(offered, found as unknown as FoundPaths, undefined);
+
+  expect(result).toMatchObject({ verdict, paths: { 'relay-tls': tls } });
+});
+
+test('a better relay that was not answered is not among those that work', () => {
+  const offered = new Set<TransportPath>(['udp', 'relay-udp', 'relay-tls']);
+  const found: FoundPaths = {
+    answered: new Set(['relay-tls']),
+    addressed: new Set(['relay-udp', 'relay-tls']),
+  };
+
+  expect(judge(offered, found, undefined).paths['relay-udp']).toBe('failed');
 });
 
 test.each([
@@ -146,8 +200,40 @@ test.each([
 ] as const)('%s means %s', (working, verdict, udp, tcp) => {
   const offered = new Set<TransportPath>(['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls']);
 
-  const result = judge(offered, new Set<TransportPath>(working), 12);
+  const answered = new Set<TransportPath>(working);
+  const result = judge(offered, { answered, addressed: new Set() }, 12);
 
   expect(result).toMatchObject({ verdict, paths: { udp, tcp }, roundTripTime: 12 });
   expect(result.message).toMatch(/^Your network/);
+});
+
+const HOST = { id: 'H', type: 'local-candidate', candidateType: 'host', protocol: 'udp' };
+const RELAYED = { id: 'R', type: 'local-candidate', candidateType: 'relay', relayProtocol: 'tls' };
+const answeredBy = (localCandidateId: string): object => ({
+  id: `pair ${localCandidateId}`,
+  type: 'candidate-pair',
+  state: 'succeeded',
+  localCandidateId,
+});
+
+test.each([
+  ['all is known', [HOST, RELAYED, answeredBy('H')], 1000],
+  ['the best way works', [HOST, answeredBy('H')], 2500],
+  ['a way works', [RELAYED, answeredBy('R')], 4000],
+  ['nothing works', [RELAYED], 8000],
+])('when %s, %j, it is over after %i ms', async (_, reports, duration) => {
+  const entries = reports.map((report) => [(report as { id: string }).id, report] as const);
+  environment.connection.getStats = () => Promise.resolve(new Map(entries));
+  let isOver = false;
+  const testing = testNetwork({ token: TOKEN }, environment).finally(() => {
+    isOver = true;
+  });
+  await serve();
+  const looks = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 220));
+
+  environment.advance(duration - 100);
+  await looks();
+  expect(isOver).toBe(false);
+  environment.advance(100);
+  await testing;
 });

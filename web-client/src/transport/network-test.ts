@@ -2,7 +2,7 @@ import { browserEnvironment, type Environment } from '../browser/environment';
 import { createCredential } from '../e2ee/credential';
 import { createIdentity, type Identity } from '../e2ee/identity';
 import { requestToken } from '../e2ee/token-request';
-import { QuietroomError } from '../error';
+import { QuietroomError, toQuietroomError } from '../error';
 import type { Report } from '../room/statistics';
 import { signalingAddress } from '../signaling/address';
 import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
@@ -34,8 +34,9 @@ export interface NetworkTestOptions {
 export type NetworkVerdict = 'good' | 'relayed' | 'web-port' | 'blocked';
 
 /**
- * `works`: something came back. `failed`: nothing did, in some seconds.
- * `untested`: the server does not offer it, or a better way worked first.
+ * `works`: something came back from the media server, or from a relay where a
+ * better way worked. `failed`: nothing did, in some seconds. `untested`: the
+ * server does not offer it, or a better way worked first.
  */
 export type PathResult = 'works' | 'failed' | 'untested';
 
@@ -59,7 +60,7 @@ export interface NetworkTest {
  * camera nor microphone.
  *
  * Rejects with a {@link QuietroomError}: `signaling-unreachable` if the server
- * cannot be reached at all, or the server's code if it refuses the token, or
+ * cannot be reached at all or `url` is no address, or the server's code if it refuses the token, or
  * `rate-limited` where many have tested from one address.
  */
 export async function testNetwork(
@@ -67,8 +68,19 @@ export async function testNetwork(
   environment: Environment = browserEnvironment(),
 ): Promise<NetworkTest> {
   const bearer = await bearerOf(options, environment);
-  const address = signalingAddress(environment.page, options.url);
-  const line = new TestLine(environment.openSocket(address));
+  try {
+    const address = signalingAddress(environment.page, options.url);
+    const line = new TestLine(environment.openSocket(address));
+    return await run(line, bearer, environment);
+  } catch (reason) {
+    // What is no error of ours by now came of an address that is none.
+    throw toQuietroomError(reason, 'signaling-unreachable');
+  } finally {
+    if (bearer.isOwn) bearer.identity?.close();
+  }
+}
+
+async function run(line: TestLine, bearer: Bearer, environment: Environment): Promise<NetworkTest> {
   let connection: RTCPeerConnection | undefined;
   try {
     const { nonce } = await line.receive('challenge');
@@ -77,10 +89,12 @@ export async function testNetwork(
     connection = environment.createPeerConnection(peerConfiguration(iceServers));
     const answer = await negotiate(connection, line);
     return await observe(connection, offered(iceServers, answer), environment);
+  } catch (reason) {
+    // A relay's address or an answer that the browser does not take.
+    throw toQuietroomError(reason, 'protocol-violation');
   } finally {
     connection?.close();
     line.close();
-    if (bearer.isOwn) bearer.identity?.close();
   }
 }
 
@@ -153,47 +167,69 @@ async function observe(
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, LOOK));
     const reports = (await connection.getStats()) as ReadonlyMap<string, Report>;
-    const working = workingPaths(reports);
+    const found = foundPaths(reports);
+    const working = workingPaths(found);
     const elapsed = environment.now() - start;
     const isAllKnown = [...paths].every((path) => working.has(path) || path === 'tcp');
     const patience = working.has('udp') ? ENOUGH : working.size > 0 ? LONG : LONGEST;
     if ((isAllKnown && elapsed > SHORTEST) || elapsed > patience) {
-      return judge(paths, working, roundTrip(reports));
+      return judge(paths, found, roundTrip(reports));
     }
   }
 }
 
-/** A relay works that gave an address; any other way when a check was answered. */
-export function workingPaths(reports: ReadonlyMap<string, Report>): ReadonlySet<TransportPath> {
-  const working = new Set<TransportPath>();
-  const note = (path: TransportPath | undefined): void => {
-    if (path !== undefined) working.add(path);
-  };
+/** What a browser's reports say of the ways that it tried. */
+export interface FoundPaths {
+  /** To the media server and back. */
+  readonly answered: ReadonlySet<TransportPath>;
+  /** To a relay, which gave an address; whether that reaches the media server is not said. */
+  readonly addressed: ReadonlySet<TransportPath>;
+}
+
+/** Reads the browser's reports. */
+export function foundPaths(reports: ReadonlyMap<string, Report>): FoundPaths {
+  const answered = new Set<TransportPath>();
+  const addressed = new Set<TransportPath>();
   for (const report of reports.values()) {
     const isAnswered = report['state'] === 'succeeded' || Number(report['responsesReceived']) > 0;
     if (report['type'] === 'candidate-pair' && isAnswered) {
-      note(pathOf(reports.get(String(report['localCandidateId']))));
+      const path = pathOf(reports.get(String(report['localCandidateId'])));
+      if (path !== undefined) answered.add(path);
     }
     if (report['type'] === 'local-candidate' && report['candidateType'] === 'relay') {
-      note(pathOf(report));
+      const path = pathOf(report);
+      if (path !== undefined) addressed.add(path);
     }
   }
-  return working;
+  return { answered, addressed };
+}
+
+/**
+ * Those that were answered, and relays that gave an address and come after one
+ * of them: browsers may ask nothing by these any more.
+ */
+function workingPaths({ answered, addressed }: FoundPaths): ReadonlySet<TransportPath> {
+  const best = BEST_FIRST.findIndex((path) => answered.has(path));
+  const spared = BEST_FIRST.filter(
+    (path, rank) => best !== -1 && rank > best && addressed.has(path),
+  );
+  return new Set([...answered, ...spared]);
 }
 
 /** What it means that some of the ways that are offered work. */
 export function judge(
   paths: ReadonlySet<TransportPath>,
-  working: ReadonlySet<TransportPath>,
+  found: FoundPaths,
   roundTripTime: number | undefined,
 ): NetworkTest {
+  const working = workingPaths(found);
   const result = (path: TransportPath): PathResult => {
     if (working.has(path)) return 'works';
     if (!paths.has(path)) return 'untested';
     // Browsers stop looking for slower ways when a fast one works.
     return path !== 'udp' && working.has('udp') ? 'untested' : 'failed';
   };
-  const verdict = verdictOf(working);
+  const verdict = verdictOf(found.answered);
   const [message, mend] = SENTENCES[verdict];
   return {
     verdict,
@@ -210,10 +246,10 @@ export function judge(
   };
 }
 
-function verdictOf(working: ReadonlySet<TransportPath>): NetworkVerdict {
-  if (working.has('udp')) return 'good';
-  if (working.has('relay-udp')) return 'relayed';
-  return working.size > 0 ? 'web-port' : 'blocked';
+function verdictOf(answered: ReadonlySet<TransportPath>): NetworkVerdict {
+  if (answered.has('udp')) return 'good';
+  if (answered.has('relay-udp')) return 'relayed';
+  return answered.size > 0 ? 'web-port' : 'blocked';
 }
 
 function roundTrip(reports: ReadonlyMap<string, Report>): number | undefined {
@@ -303,6 +339,9 @@ const SENTENCES: Record<NetworkVerdict, readonly [message: string, mend: string]
     'Use another network, such as your phone’s, or ask whoever looks after this one.',
   ],
 };
+
+/** As browsers prefer them. */
+const BEST_FIRST: readonly TransportPath[] = ['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls'];
 
 /** RFC 6455 §7.4.1. */
 const NORMAL_CLOSURE = 1000;
