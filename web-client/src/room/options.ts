@@ -18,8 +18,10 @@ export interface RoomOptions {
    */
   readonly videoCodec?: VideoCodec | undefined;
   /**
-   * `relay`: media goes by a relay alone, so that its server learns no address of
-   * this network but that. `all` by default: the straight way first.
+   * `relay`: media goes by a relay alone, whose address is all that media servers
+   * learn. From the server that the signaling socket leads to it hides nothing:
+   * that one sees where the socket comes from, and is the relay itself unless it
+   * names an outside one. `all` by default: the straight way first.
    */
   readonly iceTransportPolicy?: RTCIceTransportPolicy | undefined;
 }
