@@ -1,8 +1,8 @@
 //! A connection for media that carries none: by it somebody finds out before
 //! the join whether sound and pictures would get through, and how well.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
@@ -30,7 +30,7 @@ use crate::sdp::{LocalTransport, Negotiation};
 #[derive(Debug)]
 pub(super) struct NetworkTests {
     users: hmac::Key,
-    under_way: Arc<AtomicUsize>,
+    under_way: Arc<UnderWay>,
 }
 
 impl NetworkTests {
@@ -48,18 +48,61 @@ impl NetworkTests {
         format!("test-{}", HEXLOWER.encode(&tag.as_ref()[..8]))
     }
 
-    /// Counts one more for as long as the place is kept, if there is one.
-    fn begin(&self) -> Option<Place> {
-        let place = Place(self.under_way.clone());
-        (self.under_way.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+    /// Takes a place for as long as it is kept.
+    fn begin(&self, user: &str) -> Result<Place, NoPlace> {
+        let mut users = self.under_way.lock();
+        if users.values().sum::<usize>() >= MOST {
+            return Err(NoPlace::Node);
+        }
+        let of_user = users.entry(user.to_owned()).or_default();
+        if *of_user >= MOST_OF_ONE {
+            return Err(NoPlace::User);
+        }
+        *of_user += 1;
+        drop(users);
+        Ok(Place {
+            user: user.to_owned(),
+            under_way: self.under_way.clone(),
+        })
     }
 }
 
-struct Place(Arc<AtomicUsize>);
+/// How many tests each user has under way, at least one.
+#[derive(Default, Debug)]
+struct UnderWay(Mutex<HashMap<String, usize>>);
+
+impl UnderWay {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        // Counts hold whoever panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum NoPlace {
+    /// All of the node's are taken.
+    Node,
+    /// All of this user's are.
+    User,
+}
+
+#[derive(Debug)]
+struct Place {
+    user: String,
+    under_way: Arc<UnderWay>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut users = self.under_way.lock();
+        let Some(of_user) = users.get_mut(&self.user) else {
+            return;
+        };
+        *of_user -= 1;
+        if *of_user == 0 {
+            users.remove(&self.user);
+        }
     }
 }
 
@@ -85,11 +128,14 @@ pub(super) async fn serve(
     rate: &mut MessageRate,
     admission: &Admission,
 ) -> Result<(), Refusal> {
-    let Some(_place) = service.network_tests().begin() else {
-        let why = "too many networks are being tested; try again in a moment";
-        return Err(Refusal::new(ErrorCode::ServerFull, why));
-    };
     let user = service.network_tests().user(&admission.token_id);
+    let _place = service.network_tests().begin(&user).map_err(|full| {
+        let (code, why) = match full {
+            NoPlace::Node => (ErrorCode::ServerFull, TOO_MANY),
+            NoPlace::User => (ErrorCode::RateLimited, TOO_MANY_OF_ONE),
+        };
+        Refusal::new(code, why)
+    })?;
     let mut pass = Pass::new(service.relays(), &user, line.host.clone());
     let ice_servers = pass.issue();
     if !line.say(&ServerMessage::NetworkTest { ice_servers }).await {
@@ -235,6 +281,13 @@ async fn next_text(line: &mut Line, rate: &mut MessageRate) -> Result<Option<Str
 /// At once on this node.
 const MOST: usize = 200;
 
+/// At once by one token: its bearer's devices, and pages that were closed just now.
+const MOST_OF_ONE: usize = 4;
+
+const TOO_MANY: &str = "too many networks are being tested; try again in a moment";
+const TOO_MANY_OF_ONE: &str =
+    "too many networks are being tested with this token; try again in a moment";
+
 /// Of one test.
 const DURATION: Duration = Duration::from_secs(20);
 
@@ -271,13 +324,34 @@ mod tests {
     #[test]
     fn tests_are_so_many_at_once() {
         let tests = NetworkTests::new();
-        let mut places: Vec<_> = (0..MOST).map_while(|_| tests.begin()).collect();
+        let users: Vec<_> = (0..=MOST).map(|index| format!("test-{index}")).collect();
+        let mut places: Vec<_> = users[..MOST]
+            .iter()
+            .map_while(|user| tests.begin(user).ok())
+            .collect();
         assert_eq!(places.len(), MOST);
 
-        assert!(tests.begin().is_none());
-        assert!(tests.begin().is_none());
+        assert_eq!(tests.begin(&users[MOST]).err(), Some(NoPlace::Node));
+        assert_eq!(tests.begin(&users[MOST]).err(), Some(NoPlace::Node));
 
         places.pop();
-        assert!(tests.begin().is_some());
+        assert!(tests.begin(&users[MOST]).is_ok());
+    }
+
+    #[test]
+    fn one_token_takes_few_places_and_nothing_is_kept_of_it() {
+        let tests = NetworkTests::new();
+        let mut places: Vec<_> = (0..MOST)
+            .map_while(|_| tests.begin("test-a").ok())
+            .collect();
+        assert_eq!(places.len(), MOST_OF_ONE);
+
+        assert_eq!(tests.begin("test-a").err(), Some(NoPlace::User));
+        assert!(tests.begin("test-b").is_ok());
+
+        places.pop();
+        assert!(tests.begin("test-a").is_ok());
+        places.clear();
+        assert!(tests.under_way.lock().is_empty());
     }
 }
