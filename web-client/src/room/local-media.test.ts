@@ -8,6 +8,8 @@ let refuse: boolean;
 let media: LocalMedia;
 let replaced: string[];
 let errors: string[];
+let sent: unknown[];
+let query: () => Promise<void>;
 let present: Partial<MediaDeviceInfo>[];
 let inventory: EventTarget;
 
@@ -17,6 +19,8 @@ beforeEach(() => {
   refuse = false;
   replaced = [];
   errors = [];
+  sent = [];
+  query = () => Promise.resolve();
   present = [];
   inventory = new EventTarget();
   const getUserMedia = ({ audio, video }: MediaStreamConstraints): Promise<MediaStream> => {
@@ -37,9 +41,9 @@ beforeEach(() => {
         getUserMedia,
         enumerateDevices: () => Promise.resolve(present as MediaDeviceInfo[]),
       }),
-      permissions: { query: () => Promise.resolve({ state } as PermissionStatus) },
+      permissions: { query: () => query().then(() => ({ state }) as PermissionStatus) },
     },
-    () => undefined,
+    (message) => sent.push(message),
   );
   media.on('replaced', (_, label) => replaced.push(label));
   media.on('error', ({ code }) => errors.push(code));
@@ -129,6 +133,60 @@ test('what was turned off before the join is not opened by it', async () => {
   await new Promise((resolve) => setTimeout(resolve));
 
   expect(media.camera.track).toBeUndefined();
+});
+
+/** Holds back what the browser says of permissions; the returned function lets it go. */
+function holdPermissions(): () => Promise<void> {
+  let say: () => void = () => undefined;
+  query = () =>
+    new Promise((resolve) => {
+      say = resolve;
+    });
+  return async () => {
+    say();
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+}
+
+test('who is muted while another microphone is looked for stays so', async () => {
+  await open();
+  media.handleJoined();
+  const goOn = holdPermissions();
+  await unplug('audio');
+
+  media.handleMuted('microphone');
+  await goOn();
+
+  expect(media.microphone.track).toBeUndefined();
+  expect(replaced).toEqual([]);
+  expect(opened).toHaveLength(2);
+  expect(sent.at(-1)).toMatchObject({ type: 'media', microphone: false });
+});
+
+test('who leaves meanwhile is told of no other microphone, and has none open', async () => {
+  await open();
+  const goOn = holdPermissions();
+  await unplug('audio');
+
+  media.close();
+  await goOn();
+
+  expect(opened).toHaveLength(2);
+  expect([...replaced, ...errors]).toEqual([]);
+});
+
+test('another microphone that is muted as it opens is told of to nobody', async () => {
+  await open();
+  const goOn = holdPermissions();
+  await unplug('audio');
+  const stop = media.on('changed', () => {
+    stop();
+    void media.microphone.setEnabled(false);
+  });
+  await goOn();
+
+  expect(media.microphone.track).toBeUndefined();
+  expect(replaced).toEqual([]);
 });
 
 const HEADSET = { kind: 'audioinput', deviceId: 'headset', label: 'Headset' } as const;

@@ -125,17 +125,26 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     return publication;
   }
 
-  /** A voice goes on by another microphone; no camera is turned on that nobody chose. */
+  /**
+   * A voice goes on by another microphone, unless somebody has turned it on or
+   * off meanwhile; no camera is turned on that nobody chose.
+   */
   async #handleLost(source: DeviceSource, error: QuietroomError): Promise<void> {
+    const { microphone } = this;
+    const { wishes } = microphone;
     const isRepeated = Date.now() - this.#replacedAt < REPLACEMENT_SPACING;
     if (source === 'camera' || isRepeated || !(await this.#devices.isGranted(source))) {
-      this.emit('error', error);
+      if (!this.#isClosed) this.emit('error', error);
       return;
     }
+    if (this.#isClosed || microphone.wishes !== wishes) return;
     this.#replacedAt = Date.now();
     try {
-      await this.microphone.setEnabled(true);
-      this.emit('replaced', source, this.microphone.track?.label ?? '');
+      const opened = microphone.setEnabled(true);
+      const wish = microphone.wishes;
+      await opened;
+      const { track } = microphone;
+      if (track !== undefined && microphone.wishes === wish) this.emit('replaced', source, track.label);
     } catch {
       if (!this.#isClosed) this.emit('error', error);
     }

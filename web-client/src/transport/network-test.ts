@@ -61,7 +61,7 @@ export interface NetworkTest {
  *
  * Rejects with a {@link QuietroomError}: `signaling-unreachable` if the server
  * cannot be reached at all or `url` is no address, or the server's code if it refuses the token, or
- * `rate-limited` where many have tested from one address.
+ * `rate-limited` where many have tested from one address or with one token.
  */
 export async function testNetwork(
   options: NetworkTestOptions,
