@@ -581,6 +581,19 @@ test('a device that cannot be opened is not shown as one that opens', async () =
   expect(green.querySelector('.without-camera')).toBeNull();
 });
 
+test('who was muted by the host comes back muted', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'muted', source: 'microphone', by: 'ben' });
+  await element.rendered();
+  find('button.leave')?.click();
+  await element.rendered();
+
+  find('.rejoin')?.click();
+  await element.rendered();
+
+  expect(element.stays[1]?.options).toMatchObject({ microphone: false, camera: true });
+});
+
 test('a name that was typed ends with what it was typed for', async () => {
   element.skipGreenRoom = false;
   element.token = 'the token';

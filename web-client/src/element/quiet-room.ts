@@ -222,6 +222,10 @@ export class QuietRoomElement extends LitElement {
         now: () => performance.now(),
       }),
       this.#followSpeaker(room),
+      // Who was muted is not to be heard at once after "Join again".
+      room.rules.on('muted', (source) => {
+        this.#wanted[source] = false;
+      }),
       this.#tellPage(room),
     );
     return room;
