@@ -13,6 +13,8 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
   #wanted: Track | undefined;
   #shown: Track | undefined;
   #isOpen = false;
+  /** How often it was closed. */
+  #closings = 0;
 
   constructor() {
     super();
@@ -47,6 +49,7 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
       await document.exitPictureInPicture();
       return;
     }
+    const before = this.#closings;
     this.#show(this.#wanted);
     try {
       await this.video.play();
@@ -55,11 +58,17 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
       this.#show(undefined);
       throw reason;
     }
-    this.#setOpen(true);
+    if (this.#closings === before) {
+      this.#setOpen(true);
+    } else {
+      this.#show(undefined);
+      await document.exitPictureInPicture();
+    }
   }
 
   /** Idempotent. */
   close(): void {
+    this.#closings += 1;
     this.#wanted = undefined;
     if (this.#isOpen) void document.exitPictureInPicture().catch(() => undefined);
     this.#setOpen(false);
