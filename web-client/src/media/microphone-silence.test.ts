@@ -37,14 +37,25 @@ test('a microphone switched off by its own switch gives nothing, and is told of'
   hear(SPEECH, 1);
   hear(NOISE, 60);
 
-  expect(hear(0, 14)).toBeUndefined();
+  expect(hear(0, 59)).toBeUndefined();
   expect(hear(0, 2)).toBeDefined();
+});
+
+test('a microphone that gives nothing between words is told of once', () => {
+  hear(SPEECH, 1);
+  expect(hear(0, 61)).toBeDefined();
+  hear(SPEECH, 1);
+
+  expect(hear(0, 600)).toBeUndefined();
+  silence.reset();
+  hear(SPEECH, 1);
+  expect(hear(0, 600)).toBeUndefined();
 });
 
 test('a pause in the noise is no switch', () => {
   hear(SPEECH, 1);
   for (let time = 0; time < 20; time++) {
-    expect(hear(0, 10)).toBeUndefined();
+    expect(hear(0, 50)).toBeUndefined();
     hear(NOISE, 0.1);
   }
 });

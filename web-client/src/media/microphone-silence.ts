@@ -1,12 +1,15 @@
 /**
  * Whether a microphone that is on seems not to be heard. A person may well
  * listen for long, so what was heard once is silent only if it gives nothing
- * at all, not even noise.
+ * at all, not even noise; and as some headsets and programs give just that
+ * between words, this is held against it once only.
  */
 export class MicrophoneSilence {
   #wasHeard = false;
   #quietSince: number | undefined;
   #isSilent = false;
+  /** It was silent after it had been heard. */
+  #hasFallenSilent = false;
 
   get isSilent(): boolean {
     return this.#isSilent;
@@ -24,7 +27,7 @@ export class MicrophoneSilence {
     } else {
       this.#quietSince ??= now;
       const patience = this.#wasHeard ? FALLEN_SILENT : NEVER_HEARD;
-      if (now - this.#quietSince >= patience) this.#isSilent = true;
+      if (now - this.#quietSince >= patience) this.#fallSilent();
     }
     return this.#isSilent !== before;
   }
@@ -35,6 +38,14 @@ export class MicrophoneSilence {
     this.#quietSince = undefined;
     this.#isSilent = false;
   }
+
+  #fallSilent(): void {
+    if (this.#wasHeard && !this.#isSilent) {
+      if (this.#hasFallenSilent) return;
+      this.#hasFallenSilent = true;
+    }
+    this.#isSilent = true;
+  }
 }
 
 /** A voice, even a soft one, is above this peak (about -38 dB). */
@@ -43,4 +54,4 @@ const AUDIBLE = 0.0125;
 const NOTHING = 0.00002;
 /** In ms. */
 const NEVER_HEARD = 25_000;
-const FALLEN_SILENT = 15_000;
+const FALLEN_SILENT = 60_000;
