@@ -602,7 +602,8 @@ test('a name that was typed ends with what it was typed for', async () => {
   const field = (): HTMLInputElement | null | undefined =>
     find('quiet-room-green-room')?.shadowRoot?.querySelector<HTMLInputElement>('#name');
   const join = async (): Promise<string | undefined> => {
-    find('quiet-room-green-room')?.shadowRoot?.querySelector<HTMLElement>('.without-camera')?.click();
+    const form = find('quiet-room-green-room')?.shadowRoot?.querySelector('form');
+    form?.dispatchEvent(new Event('submit', { cancelable: true }));
     await element.rendered();
     return element.room?.localParticipant.name;
   };
@@ -637,12 +638,11 @@ test('the chosen loudspeaker is used once the browser names it, for as long as i
     JSON.stringify({ speaker: { id: 'headset', label: 'Headset' } }),
   );
   const sinks: string[] = [];
-  Object.assign(HTMLMediaElement.prototype, {
-    setSinkId(this: { sinkId?: string }, id: string) {
-      this.sinkId = id;
-      sinks.push(id);
-      return Promise.resolve();
-    },
+  const { prototype } = HTMLMediaElement;
+  vi.spyOn(prototype, 'sinkId', 'get').mockImplementation(() => sinks.at(-1) ?? '');
+  vi.spyOn(prototype, 'setSinkId').mockImplementation((id) => {
+    sinks.push(id);
+    return Promise.resolve();
   });
   element.prepare = ({ devices: { mediaDevices }, getUserMedia, microphone, camera }) => {
     getUserMedia.mockImplementation(() => {

@@ -75,23 +75,23 @@ function renderGreenRoom(
   return html`${keyed(
     room,
     html`<quiet-room-green-room
-        part="green-room"
-        exportparts="preview, join"
-        .messages=${session.messages}
-        .room=${room}
-        .level=${level}
-        .name=${name}
-        ?camera=${cameraEnabled}
-        ?microphone=${microphoneEnabled}
-        .wanted=${wanted}
-        .problems=${session.notices.errors}
-        @device-toggle=${(event: CustomEvent<DeviceSource>) => {
-          actions.toggle(event.detail);
-        }}
-        @join-request=${(event: CustomEvent<JoinRequest>) => {
-          actions.enter(event.detail);
-        }}
-      ></quiet-room-green-room>`,
+      part="green-room"
+      exportparts="preview, join"
+      .messages=${session.messages}
+      .room=${room}
+      .level=${level}
+      .name=${name}
+      ?camera=${cameraEnabled}
+      ?microphone=${microphoneEnabled}
+      .wanted=${wanted}
+      .problems=${session.notices.errors}
+      @device-toggle=${(event: CustomEvent<DeviceSource>) => {
+        actions.toggle(event.detail);
+      }}
+      @join-request=${(event: CustomEvent<JoinRequest>) => {
+        actions.enter(event.detail);
+      }}
+    ></quiet-room-green-room>`,
   )}`;
 }
 

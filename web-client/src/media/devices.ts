@@ -119,7 +119,8 @@ export class Devices {
     for (const track of stream.getTracks()) {
       const source = track.kind === KINDS.microphone ? 'microphone' : 'camera';
       const id = ids[source];
-      if (id === undefined || id === before[source] || id === track.getSettings().deviceId) continue;
+      if (id === undefined || id === before[source] || id === track.getSettings().deviceId)
+        continue;
       if (!(await this.isGranted(source))) continue;
       for (const one of stream.getTracks()) one.stop();
       return open(ids).catch(() => open(NO_IDS));

@@ -134,7 +134,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     const { wishes } = microphone;
     const isRepeated = Date.now() - this.#replacedAt < REPLACEMENT_SPACING;
     if (source === 'camera' || isRepeated || !(await this.#devices.isGranted(source))) {
-      if (!this.#isClosed) this.emit('error', error);
+      this.#tell(error);
       return;
     }
     if (this.#isClosed || microphone.wishes !== wishes) return;
@@ -144,10 +144,15 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
       const wish = microphone.wishes;
       await opened;
       const { track } = microphone;
-      if (track !== undefined && microphone.wishes === wish) this.emit('replaced', source, track.label);
+      if (track !== undefined && microphone.wishes === wish)
+        this.emit('replaced', source, track.label);
     } catch {
-      if (!this.#isClosed) this.emit('error', error);
+      this.#tell(error);
     }
+  }
+
+  #tell(error: QuietroomError): void {
+    if (!this.#isClosed) this.emit('error', error);
   }
 
   /** The chosen microphone may have been plugged in. A camera is left as its owner sees it. */
@@ -170,8 +175,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
 
   #try(source: DeviceSource, change: Promise<void>): void {
     change.catch((reason: unknown) => {
-      if (this.#isClosed) return;
-      this.emit('error', toQuietroomError(reason, `${source}-busy`));
+      this.#tell(toQuietroomError(reason, `${source}-busy`));
     });
   }
 

@@ -176,7 +176,7 @@ test.each([
   const offered = new Set<TransportPath>(['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls']);
   const found = { answered: new Set(answered), addressed: new Set(addressed) };
 
-  const result = judge(offered, found as unknown as FoundPaths, undefined);
+  const result = judge(offered, found, undefined);
 
   expect(result).toMatchObject({ verdict, paths: { 'relay-tls': tls } });
 });
