@@ -194,7 +194,8 @@ fn a_media_port_in_use_is_one_line_that_names_the_setting() {
         &format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
              [media]\naddresses = [\"127.0.0.1\"]\nport = {port}\nworkers = 1\n\
-             [metrics]\nlisten = \"\"\n"
+             [metrics]\nlisten = \"\"\n\
+             [turn]\nenabled = false\n[limits]\nparticipants = 10\n"
         ),
     );
 
