@@ -11,6 +11,7 @@
 mod negotiated;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -410,7 +411,10 @@ impl Model {
                 for who in self.inside.clone() {
                     self.go(who);
                 }
-                self.door.clear();
+                for (who, _) in mem::take(&mut self.door) {
+                    // Nobody comes in any more, whatever was being written.
+                    self.deciding.remove(&who);
+                }
             }
         }
     }
