@@ -15,8 +15,8 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, ServerConfig, ServerConnection,
-    SignatureScheme, Stream, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, ConnectionCommon, DigitallySignedStruct, Error, ServerConfig,
+    ServerConnection, SideData, SignatureScheme, Stream, SupportedProtocolVersion,
 };
 
 use super::finding::Finding;
@@ -82,32 +82,32 @@ fn in_memory(
 ) -> Result<(), Error> {
     let mut client = client(&[version], SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let mut server = ServerConnection::new(server.clone())?;
-    let broken = |error: io::Error| Error::General(error.to_string());
-    let mut bytes = Vec::new();
     for _ in 0..MOST_FLIGHTS {
         if !client.is_handshaking() && !server.is_handshaking() {
             return Ok(());
         }
-        while client.wants_write() {
-            client.write_tls(&mut bytes).map_err(broken)?;
-        }
-        let mut unread = &*bytes;
-        while !unread.is_empty() {
-            server.read_tls(&mut unread).map_err(broken)?;
-            server.process_new_packets()?;
-        }
-        bytes.clear();
-        while server.wants_write() {
-            server.write_tls(&mut bytes).map_err(broken)?;
-        }
-        let mut unread = &*bytes;
-        while !unread.is_empty() {
-            client.read_tls(&mut unread).map_err(broken)?;
-            client.process_new_packets()?;
-        }
-        bytes.clear();
+        pass(&mut client, &mut server)?;
+        pass(&mut server, &mut client)?;
     }
     Err(Error::HandshakeNotComplete)
+}
+
+/// Gives all that one side has to say to the other.
+fn pass<From: SideData, To: SideData>(
+    from: &mut ConnectionCommon<From>,
+    to: &mut ConnectionCommon<To>,
+) -> Result<(), Error> {
+    let broken = |error: io::Error| Error::General(error.to_string());
+    let mut bytes = Vec::new();
+    while from.wants_write() {
+        from.write_tls(&mut bytes).map_err(broken)?;
+    }
+    let mut unread = &*bytes;
+    while !unread.is_empty() {
+        to.read_tls(&mut unread).map_err(broken)?;
+        to.process_new_packets()?;
+    }
+    Ok(())
 }
 
 fn client(
