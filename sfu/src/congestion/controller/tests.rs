@@ -19,6 +19,19 @@ fn of_a_receiver_that_takes_no_numbers_its_own_estimate_is_what_is_shared_out() 
     assert_eq!(controller.settled_estimate(later), Some(own));
 }
 
+/// Tells of all that has arrived, if anything has.
+fn report(recorder: &mut ArrivalRecorder, controller: &mut Controller, now: Instant) -> bool {
+    let Some(report) = recorder.report(Ssrc(1), Ssrc(2)) else {
+        return false;
+    };
+    rtcp::read(&report, |received| match received {
+        Received::Arrival { number, at } => controller.packet_feedback(number, at),
+        Received::ArrivalsEnd => controller.feedback_end(now),
+        _ => {}
+    });
+    true
+}
+
 /// Packets of 1,172 bytes at 1 Mbit/s, and what `arrival` makes of each,
 /// by when it was sent; reports each 60 ms. Gives the estimates in between.
 fn estimates(
@@ -42,14 +55,7 @@ fn estimates(
             due.pop_front();
             recorder.record(at, number);
         }
-        if millisecond % 60 == 0
-            && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
-        {
-            rtcp::read(&report, |received| match received {
-                Received::Arrival { number, at } => controller.packet_feedback(number, at),
-                Received::ArrivalsEnd => controller.feedback_end(now),
-                _ => {}
-            });
+        if millisecond % 60 == 0 && report(&mut recorder, controller, now) {
             let estimate = controller.estimate(now).expect("feedback came");
             estimates.push((elapsed, estimate));
         }
@@ -145,14 +151,7 @@ fn anothers_burst_leaves_room_for_sound_that_is_sent_twice() {
             }
             !has_come
         });
-        if millisecond % 60 == 0
-            && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
-        {
-            rtcp::read(&report, |received| match received {
-                Received::Arrival { number, at } => controller.packet_feedback(number, at),
-                Received::ArrivalsEnd => controller.feedback_end(now),
-                _ => {}
-            });
+        if millisecond % 60 == 0 && report(&mut recorder, &mut controller, now) {
             let estimate = controller.estimate(now).expect("feedback came");
             estimates.push((elapsed, estimate));
         }
@@ -210,14 +209,8 @@ fn a_probe_that_arrives_unevenly_says_nothing_against_what_flows() {
         if millisecond.is_multiple_of(20) {
             controller.handle_timeout(now);
         }
-        if millisecond.is_multiple_of(70)
-            && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
-        {
-            rtcp::read(&report, |received| match received {
-                Received::Arrival { number, at } => controller.packet_feedback(number, at),
-                Received::ArrivalsEnd => controller.feedback_end(now),
-                _ => {}
-            });
+        if millisecond.is_multiple_of(70) {
+            report(&mut recorder, &mut controller, now);
         }
 
         let settled = controller.settled_estimate(now);
