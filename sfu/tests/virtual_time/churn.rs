@@ -141,10 +141,7 @@ fn the_last_to_go_leaves_no_timer() {
     session.leave(id);
 
     assert_eq!(session.worker.next_timeout(), None);
-    assert_eq!(
-        session.worker.footprint(),
-        Session::new(1).worker.footprint()
-    );
+    session.assert_nothing_is_kept();
 }
 
 /// In bytes, for each round: far less than one participant takes, but more than

@@ -11,7 +11,7 @@ use sfu::worker::command::Command;
 use sfu::worker::event::Event;
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, audio_slot, server, slot_ssrc, video_slot};
+use crate::session::{Session, audio_slot, server, slot_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -41,22 +41,6 @@ fn in_a_call(kilobits: Option<usize>) -> Session {
     session
 }
 
-/// The packets of sound and pictures that somebody gets in so long.
-fn received_within(session: &mut Session, id: ParticipantId, duration: Duration) -> [usize; 2] {
-    session.peer(id).received.clear();
-    session.run(duration);
-    [audio_slot(0), video_slot(0)].map(|slot| {
-        let ssrc = slot_ssrc(id, slot);
-        session.peers[&id].received_on(ssrc).len()
-    })
-}
-
-/// Sends a check of A's from `address`.
-fn check_from(session: &mut Session, address: SocketAddr) {
-    let check = session.peer(A).check();
-    session.inject(address, check);
-}
-
 fn elsewhere(last: u8) -> SocketAddr {
     SocketAddr::from(([203, 0, 113, last], 4000))
 }
@@ -80,9 +64,9 @@ fn restart(session: &mut Session) {
 fn media_flows_both_ways() {
     let mut session = in_a_call(Some(20_000));
 
-    let [sound, pictures] = received_within(&mut session, A, Duration::from_secs(5));
+    let [sound, pictures] = session.received_within(A, Duration::from_secs(5));
     assert!(sound >= 249 && pictures >= 440, "{sound}, {pictures}");
-    let [sound, pictures] = received_within(&mut session, B, Duration::from_secs(5));
+    let [sound, pictures] = session.received_within(B, Duration::from_secs(5));
     assert!(sound >= 249 && pictures >= 440, "{sound}, {pictures}");
 }
 
@@ -91,7 +75,7 @@ fn a_slow_connection_carries_sound_in_time_and_pictures_again_once_it_is_fast() 
     let mut session = in_a_call(Some(320));
     session.run(Duration::from_secs(15));
 
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(20));
+    let [sound, _] = session.received_within(A, Duration::from_secs(20));
 
     let ssrc = slot_ssrc(A, audio_slot(0));
     let packets = session.peers[&A].received_on(ssrc);
@@ -108,7 +92,7 @@ fn a_slow_connection_carries_sound_in_time_and_pictures_again_once_it_is_fast() 
     let address = session.peers[&A].address;
     session.connection(address).bytes_a_millisecond = 2_500;
     session.run(Duration::from_secs(20));
-    let [_, pictures] = received_within(&mut session, A, Duration::from_secs(2));
+    let [_, pictures] = session.received_within(A, Duration::from_secs(2));
     assert!(pictures >= 170, "{pictures}");
 }
 
@@ -122,12 +106,12 @@ fn a_connection_that_stands_still_for_a_while_drops_media_and_goes_on_whole() {
 
     session.connection(address).bytes_a_millisecond = 2_500;
     session.run(Duration::from_millis(300));
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(2));
+    let [sound, _] = session.received_within(A, Duration::from_secs(2));
 
     // Of what was dropped nothing is sent later: it would come too late.
     assert!((97..=101).contains(&sound), "{sound}");
     session.run(Duration::from_secs(10));
-    let [_, pictures] = received_within(&mut session, A, Duration::from_secs(2));
+    let [_, pictures] = session.received_within(A, Duration::from_secs(2));
     assert!(pictures >= 170, "{pictures}");
     let events = &session.events;
     let connected = events
@@ -153,7 +137,7 @@ fn a_restart_takes_media_from_udp_to_tcp_and_back() {
     session.peer(A).address = elsewhere(9);
     restart(&mut session);
     session.run(Duration::from_millis(100));
-    let [sound, pictures] = received_within(&mut session, A, Duration::from_secs(2));
+    let [sound, pictures] = session.received_within(A, Duration::from_secs(2));
     assert!(sound >= 99 && pictures >= 150, "{sound}, {pictures}");
 
     session.set_link(A, Link::good());
@@ -161,7 +145,7 @@ fn a_restart_takes_media_from_udp_to_tcp_and_back() {
     session.close_connection(elsewhere(9));
     session.peer(A).check_now();
     session.run(Duration::from_millis(100));
-    let [sound, pictures] = received_within(&mut session, A, Duration::from_secs(2));
+    let [sound, pictures] = session.received_within(A, Duration::from_secs(2));
     assert!(sound >= 99 && pictures >= 150, "{sound}, {pictures}");
 }
 
@@ -171,13 +155,13 @@ fn an_address_that_changes_over_tcp_takes_the_media_along() {
     let former = session.peers[&A].address;
     session.open_connection(elsewhere(9), 20_000);
     session.peer(A).address = elsewhere(9);
-    check_from(&mut session, elsewhere(9));
+    session.check_from(A, elsewhere(9));
 
     // The former connection may take minutes to end.
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(2));
+    let [sound, _] = session.received_within(A, Duration::from_secs(2));
     assert!(sound >= 97, "{sound}");
     session.close_connection(former);
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49, "{sound}");
 }
 
@@ -196,7 +180,7 @@ fn nothing_is_sent_to_a_connection_that_has_ended_until_another_path_is_there() 
     session.peer(A).is_gone = false;
     session.peer(A).check_now();
     session.run(Duration::from_millis(100));
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49, "{sound}");
 }
 
@@ -227,17 +211,14 @@ fn connections_beyond_a_few_and_of_those_who_leave_are_given_up() {
 
     // Eight stay, and the one in use is none of those that go.
     assert_eq!(session.abandoned, [0, 1, 2].map(elsewhere));
-    let [sound, _] = received_within(&mut session, A, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49, "{sound}");
 
     session.leave(A);
     assert_eq!(session.abandoned.len(), 11);
     assert!(session.abandoned.contains(&used));
     session.leave(B);
-    assert_eq!(
-        session.worker.footprint(),
-        Session::new(1).worker.footprint()
-    );
+    session.assert_nothing_is_kept();
 }
 
 #[test]

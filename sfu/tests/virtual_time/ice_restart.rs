@@ -10,7 +10,7 @@ use sfu::worker::command::Command;
 use sfu::worker::event::Event;
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, audio_slot, slot_ssrc, video_slot};
+use crate::session::{Session, audio_slot, slot_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -63,22 +63,6 @@ fn move_to(session: &mut Session, last: u8) -> SocketAddr {
     let address = SocketAddr::from(([203, 0, 113, last], 4000));
     session.peer(A).address = address;
     address
-}
-
-/// Sends a check of A's, with the credentials that it has, from `address`.
-fn check_from(session: &mut Session, address: SocketAddr) {
-    let check = session.peer(A).check();
-    session.inject(address, check);
-}
-
-/// The packets of sound and pictures that A gets in so long.
-fn received_within(session: &mut Session, duration: Duration) -> [usize; 2] {
-    session.peer(A).received.clear();
-    session.run(duration);
-    [audio_slot(0), video_slot(0)].map(|slot| {
-        let ssrc = slot_ssrc(A, slot);
-        session.peers[&A].received_on(ssrc).len()
-    })
 }
 
 /// Sequence numbers of sound as A got them, without the gaps.
@@ -147,18 +131,18 @@ fn until_a_path_is_nominated_with_new_credentials_the_former_ones_hold() {
 
     // The answer does not come; checks with the former credentials do.
     session.run(Duration::from_secs(40));
-    let [sound, _] = received_within(&mut session, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49, "{sound} packets");
 
     // Even an address may change with them.
     let address = move_to(&mut session, 9);
-    check_from(&mut session, address);
-    let [sound, _] = received_within(&mut session, Duration::from_secs(1));
+    session.check_from(A, address);
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 46, "{sound} packets");
 
     take(&mut session, fresh);
     session.run(Duration::from_secs(40));
-    let [sound, pictures] = received_within(&mut session, Duration::from_secs(1));
+    let [sound, pictures] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49 && pictures > 60, "{sound}, {pictures} packets");
 }
 
@@ -181,7 +165,7 @@ fn who_comes_back_elsewhere_sees_pictures_at_once_however_long_the_way_was_dead(
     session.peer(A).check_now();
     session.run(Duration::from_millis(200));
 
-    let [_, pictures] = received_within(&mut session, Duration::from_secs(1));
+    let [_, pictures] = session.received_within(A, Duration::from_secs(1));
 
     assert!(pictures > 70, "{pictures} packets of 90");
     let estimate = session.worker.estimate(session.now, A);
@@ -199,11 +183,11 @@ fn nobody_goes_back_to_the_credentials_before() {
     let fresh = restart(&mut session, 1);
     take(&mut session, fresh);
     let address = move_to(&mut session, 9);
-    check_from(&mut session, address);
+    session.check_from(A, address);
     session.run(Duration::from_millis(100));
 
     session.inject(former, old_check.clone());
-    let [sound, _] = received_within(&mut session, Duration::from_secs(6));
+    let [sound, _] = session.received_within(A, Duration::from_secs(6));
     assert!(sound >= 298, "{sound} packets");
 
     // By now they are not even known.
@@ -225,7 +209,7 @@ fn consent_ends_where_only_the_former_credentials_are_used() {
     let own = session.peers[&A].ice.clone();
     take(&mut session, fresh);
     let address = session.peers[&A].address;
-    check_from(&mut session, address);
+    session.check_from(A, address);
     take(&mut session, [former, own]);
 
     session.run(Duration::from_secs(31));
@@ -241,9 +225,9 @@ fn a_check_with_one_sides_former_credentials_is_refused() {
     take(&mut session, [local, former]);
     let address = move_to(&mut session, 9);
 
-    check_from(&mut session, address);
+    session.check_from(A, address);
 
-    let [sound, _] = received_within(&mut session, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert_eq!(sound, 0);
 }
 
@@ -258,20 +242,17 @@ fn of_many_restarts_nothing_is_kept() {
     assert_eq!(session.worker.footprint().routes, before.routes + 1);
 
     // The last one counts, and so do the ones in use until then.
-    let [sound, _] = received_within(&mut session, Duration::from_secs(3));
+    let [sound, _] = session.received_within(A, Duration::from_secs(3));
     assert!(sound >= 149, "{sound} packets");
     take(&mut session, fresh.expect("there were some"));
     session.run(Duration::from_secs(10));
     assert_eq!(session.worker.footprint(), before);
-    let [sound, _] = received_within(&mut session, Duration::from_secs(1));
+    let [sound, _] = session.received_within(A, Duration::from_secs(1));
     assert!(sound >= 49, "{sound} packets");
 
     session.leave(A);
     session.leave(B);
-    assert_eq!(
-        session.worker.footprint(),
-        Session::new(1).worker.footprint()
-    );
+    session.assert_nothing_is_kept();
 }
 
 #[test]

@@ -320,6 +320,13 @@ impl Session {
         self.flush();
     }
 
+    /// Sends a check of somebody's, with the credentials that it has, from an
+    /// address.
+    pub fn check_from(&mut self, id: ParticipantId, address: SocketAddr) {
+        let check = self.peer(id).check();
+        self.inject(address, check);
+    }
+
     /// Whoever is at `address` comes over TCP from now on, by a line of so many
     /// kilobits a second.
     pub fn open_connection(&mut self, address: SocketAddr, kilobits: usize) {
@@ -356,6 +363,23 @@ impl Session {
             self.flush();
             self.write_connections();
         }
+    }
+
+    /// The packets of sound and pictures that somebody gets in so long, of the
+    /// first pair of slots.
+    pub fn received_within(&mut self, id: ParticipantId, duration: Duration) -> [usize; 2] {
+        self.peer(id).received.clear();
+        self.run(duration);
+        [audio_slot(0), video_slot(0)].map(|slot| {
+            let ssrc = slot_ssrc(id, slot);
+            self.peers[&id].received_on(ssrc).len()
+        })
+    }
+
+    /// The worker is as it was before anybody came.
+    pub fn assert_nothing_is_kept(&self) {
+        let at_first = Self::new(1);
+        assert_eq!(self.worker.footprint(), at_first.worker.footprint());
     }
 
     /// Runs until all participants are connected.
