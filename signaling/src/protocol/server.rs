@@ -224,6 +224,12 @@ pub struct Participant {
     /// Its connection to the server is gone, and may come back.
     #[serde(default)]
     pub reconnecting: bool,
+    /// The wording of the session's text that it has accepted; absent where it
+    /// has accepted none that is in force when it comes in, and for those who
+    /// may not let people in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub consented: Option<String>,
 }
 
 /// How good a connection is.

@@ -140,12 +140,9 @@ impl Room {
             return Err(RoomFull.into());
         }
         let mut effects = vec![Effect::by(arrival.id, Action::Arrive)];
+        let accepted = self.accepted_text(&arrival.token_id, arrival.standing);
         let consent = self.rules.policy.consent.as_ref();
-        let consent = consent.filter(|consent| {
-            arrival.standing.accepted != Some(consent.hash())
-                && !self.consented.contains(&arrival.token_id)
-        });
-        if let Some(consent) = consent {
+        if let Some(consent) = consent.filter(|_| accepted.is_none()) {
             effects.push(Effect::Tell(
                 arrival.id,
                 ServerMessage::ConsentRequired {
@@ -388,6 +385,14 @@ impl Room {
         ServerMessage::WaitingList {
             people: waiting.map(Caller::person).collect(),
         }
+    }
+
+    /// The wording of the text in force, if the bearer of a token has accepted it.
+    pub(super) fn accepted_text(&self, token_id: &str, standing: Standing) -> Option<String> {
+        let consent = self.rules.policy.consent.as_ref()?;
+        let is_accepted =
+            standing.accepted == Some(consent.hash()) || self.consented.contains(token_id);
+        is_accepted.then(|| consent.version.clone())
     }
 
     pub(super) fn somebody_waits(&self) -> bool {

@@ -216,8 +216,23 @@ impl Room {
                     ServerMessage::Permissions { permissions },
                 ));
             }
+            if hosting == Some(member.id) && !member.permissions.allow(Permission::Admit) {
+                effects.extend(self.tell_consents(member));
+            }
         }
         effects
+    }
+
+    /// Tells somebody who may let people in from now on who of the others has
+    /// accepted the session's text.
+    fn tell_consents(&self, to: &Member) -> impl Iterator<Item = Effect> {
+        let permissions = self.permissions(to);
+        let others = self.members.iter();
+        let others = others.filter(|other| other.id != to.id && other.consented.is_some());
+        others.map(move |other| {
+            let participant = other.describe_to(permissions);
+            Effect::Tell(to.id, ServerMessage::ParticipantUpdated { participant })
+        })
     }
 
     fn mute_one(

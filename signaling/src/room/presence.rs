@@ -145,7 +145,7 @@ impl Room {
             subject,
             token_id,
             entrance,
-            standing: _,
+            standing,
         } = arrival;
         let person = subject.clone();
         let receives = permissions.allow(Permission::Receive);
@@ -159,6 +159,7 @@ impl Room {
             role,
             permissions,
             subject,
+            consented: self.accepted_text(&token_id, standing),
             token_id,
             devices: Devices::default(),
             uplink: UplinkCapacity::All,
@@ -174,12 +175,14 @@ impl Room {
             audio_codecs: None,
             video_codecs: None,
         };
+        let members = self.members.iter();
+        let participants = members.map(|member| member.describe_to(permissions));
         let mut effects = vec![Effect::Tell(
             id,
             ServerMessage::Joined {
                 participant_id: id.to_string(),
                 role,
-                participants: self.members.iter().map(Member::describe).collect(),
+                participants: participants.collect(),
                 slots: joiner.slots.len(),
                 screen_slots: if receives { self.screens.len() } else { 0 },
                 ice_servers: Vec::new(),
@@ -189,18 +192,16 @@ impl Room {
             },
         )];
 
+        effects.extend(self.members.iter().map(|member| {
+            let participant = joiner.describe_to(self.permissions(member));
+            Effect::Tell(member.id, ServerMessage::ParticipantJoined { participant })
+        }));
         let mut assignments = Vec::new();
         for member in &mut self.members {
             // A slot is free on both sides: each has one for all others.
             if let Some(slot) = joiner.slots.fill(member.id) {
                 assignments.push(occupied(slot, member.id));
             }
-            effects.push(Effect::Tell(
-                member.id,
-                ServerMessage::ParticipantJoined {
-                    participant: joiner.describe(),
-                },
-            ));
             if let Some(slot) = member.slots.fill(id) {
                 effects.push(Effect::Tell(
                     member.id,

@@ -19,7 +19,8 @@ use super::slots::Slots;
 use crate::access::{Permissions, UnixTime};
 use crate::mls::{Delivery, Invalid, Told};
 use crate::protocol::{
-    AudioCodec, ErrorCode, Opaque, Participant, Role, ServerMessage, UplinkCapacity, VideoCodec,
+    AudioCodec, ErrorCode, Opaque, Participant, Permission, Role, ServerMessage, UplinkCapacity,
+    VideoCodec,
 };
 use crate::slot::SlotsBy;
 
@@ -100,6 +101,8 @@ pub(super) struct Member {
     pub(super) devices: Devices,
     pub(super) muted: Muted,
     pub(super) activity: Activity,
+    /// The wording of the session's text that it has accepted.
+    pub(super) consented: Option<String>,
     /// What those who wait seal their names to.
     pub(super) door_key: Option<Opaque>,
     /// What its path takes of what it would send, by its own word.
@@ -278,12 +281,11 @@ impl Room {
     /// Tells all others how somebody is now.
     pub(super) fn tell_of(&self, index: usize) -> Vec<Effect> {
         let member = &self.members[index];
-        let participant = member.describe();
         self.members
             .iter()
             .filter(|other| other.id != member.id)
             .map(|other| {
-                let participant = participant.clone();
+                let participant = member.describe_to(self.permissions(other));
                 Effect::Tell(other.id, ServerMessage::ParticipantUpdated { participant })
             })
             .collect()
@@ -310,6 +312,16 @@ impl Member {
             camera,
             camera_paused: camera && self.uplink == UplinkCapacity::SoundOnly,
             reconnecting: self.reconnecting,
+            consented: None,
+        }
+    }
+
+    /// As somebody with these permissions is to know it.
+    pub(super) fn describe_to(&self, permissions: Permissions) -> Participant {
+        let may_know = permissions.allow(Permission::Admit);
+        Participant {
+            consented: self.consented.clone().filter(|_| may_know),
+            ..self.describe()
         }
     }
 }

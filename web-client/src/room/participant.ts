@@ -59,6 +59,14 @@ export class RemoteParticipant {
     return this.#state.role;
   }
 
+  /**
+   * The wording of the session's text that this one has accepted, by the server's
+   * word; absent where there is none, and here for all who may not let people in.
+   */
+  get consented(): string | undefined {
+    return this.#state.consented;
+  }
+
   /** Whether the member says the same of itself under its signature; not before it is one. */
   get isRoleConfirmed(): boolean {
     return this.#member?.role === this.#state.role;

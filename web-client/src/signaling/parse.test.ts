@@ -48,6 +48,7 @@ test.each([
     type: 'participant-updated',
     participant: { ...JOINED.participants[0], camera: true, cameraPaused: true },
   },
+  { type: 'participant-updated', participant: { ...JOINED.participants[0], consented: '7' } },
   { type: 'audio-only', audioOnly: true },
   { type: 'quality', participantId: 'b2', level: 'weak', cause: 'slow-uplink' },
   { type: 'audio-codecs', codecs: ['opus', 'red'] },

@@ -213,6 +213,7 @@ function participant(value: unknown): Participant {
     camera: flag(fields['camera'], 'participant.camera'),
     ...(fields['cameraPaused'] === true && { cameraPaused: true }),
     reconnecting: fields['reconnecting'] === true,
+    ...(typeof fields['consented'] === 'string' && { consented: fields['consented'] }),
   };
 }
 

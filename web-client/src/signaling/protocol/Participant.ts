@@ -12,4 +12,10 @@ cameraPaused?: boolean,
 /**
  * Its connection to the server is gone, and may come back.
  */
-reconnecting: boolean, };
+reconnecting: boolean, 
+/**
+ * The wording of the session's text that it has accepted; absent where it
+ * has accepted none that is in force when it comes in, and for those who
+ * may not let people in.
+ */
+consented?: string, };
