@@ -3,6 +3,7 @@ export type { Listener } from './events';
 export { Room } from './room/room';
 export type { AudioOnlyReason, RoomEvents, RoomState, RoomTimings } from './room/events';
 export type { JoinOptions, RoomOptions } from './room/options';
+export { TalkTime, type TalkShare } from './room/talk-time';
 export {
   LocalParticipant,
   RemoteParticipant,

@@ -1,7 +1,12 @@
 import { vi } from 'vitest';
-import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
+import type { PersonMessage } from '../e2ee/worker/mls/application';
+import { FakeEnvironment, OWN_ID, stubGlobals } from '../room/fake-environment';
 import type { RoomOptions } from '../room/options';
 import { Room } from '../room/room';
+import type { Participant } from '../signaling/protocol/Participant';
+import type { Permission } from '../signaling/protocol/Permission';
+import type { Role } from '../signaling/protocol/Role';
+import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { QuietRoomElement } from './quiet-room';
 
 /** The element without devices, server and worker. */
@@ -37,6 +42,46 @@ export class FakeElement extends QuietRoomElement {
     this.environment.startTransforms();
   }
 
+  /** Comes in, begun already, to `others`, who are in the group with their ids for keys. */
+  async enter(
+    role: Role,
+    permissions: readonly Permission[],
+    others: readonly Participant[],
+  ): Promise<void> {
+    await this.say({
+      type: 'joined',
+      participantId: OWN_ID,
+      role,
+      participants: [...others],
+      slots: others.length,
+      screenSlots: 1,
+      iceServers: [],
+      permissions: [...permissions],
+      locked: false,
+    });
+    await this.say({ type: 'answer', sdp: 'answer' });
+    this.environment.startTransforms();
+    this.environment.connection.become('connected');
+    const members = [{ id: OWN_ID, role }, ...others].map(({ id, role: theirs }, leaf) => {
+      return { participantId: id, leaf, room: 'room', role: theirs, key: id };
+    });
+    const safetyCode = '1'.repeat(30);
+    this.environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode, members });
+    await this.rendered();
+  }
+
+  /** The server says something. */
+  async say(message: ServerMessage): Promise<void> {
+    this.environment.socket.say(message);
+    await this.rendered();
+  }
+
+  /** One of those whose key is their id tells all something. */
+  async tell(participantId: string, message: PersonMessage): Promise<void> {
+    this.environment.worker.report({ type: 'told', participantId, key: participantId, message });
+    await this.rendered();
+  }
+
   /** Resolves when all that was said is shown. */
   async rendered(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve));
@@ -45,6 +90,11 @@ export class FakeElement extends QuietRoomElement {
 
   find(selector: string): HTMLElement | null {
     return this.renderRoot.querySelector<HTMLElement>(selector);
+  }
+
+  /** What `inner` finds within the element that `selector` finds. */
+  inside(selector: string, inner: string): HTMLElement[] {
+    return [...(this.find(selector)?.shadowRoot?.querySelectorAll<HTMLElement>(inner) ?? [])];
   }
 }
 customElements.define('fake-element', FakeElement);

@@ -13,6 +13,10 @@ export interface PeopleEntry {
   readonly role: string;
   readonly isLocal: boolean;
   readonly handRaised: boolean;
+  /** Whose turn it is, from 1, where several hands are up. */
+  readonly handPlace: number | undefined;
+  /** What is known of this one's consent, in words; absent where it is no question. */
+  readonly consent: string | undefined;
   /** The code was compared with this person's key in force. */
   readonly isCompared: boolean;
   readonly emergency: EmergencyInformation | undefined;
@@ -82,19 +86,13 @@ export class PeopleElement extends LitElement {
 
   #renderEntry(entry: PeopleEntry): TemplateResult {
     const { messages } = this;
-    const { member, label, role, isLocal, handRaised, isCompared } = entry;
+    const { member, label, role, isLocal, handRaised, handPlace, isCompared, consent } = entry;
     return html`<li data-key=${member.key}>
       <div class="who">
         <span class="name" dir="auto">${label}</span>
         <span class="role">${role}</span>
       </div>
-      ${
-        handRaised
-          ? html`<span class="hand" role="img" aria-label=${messages.handRaised}
-              >${icons.hand}</span
-            >`
-          : nothing
-      }
+      ${handRaised ? this.#renderHand(handPlace) : nothing}
       ${
         isLocal
           ? nothing
@@ -109,6 +107,7 @@ export class PeopleElement extends LitElement {
               />${messages.compared}</label
             >`
       }
+      ${consent === undefined ? nothing : html`<p class="consent">${consent}</p>`}
       ${
         entry.emergency === undefined
           ? nothing
@@ -121,6 +120,14 @@ export class PeopleElement extends LitElement {
       }
       ${entry.actions.length === 0 ? nothing : this.#renderActions(entry)}
     </li>`;
+  }
+
+  #renderHand(place: number | undefined): TemplateResult {
+    const { messages } = this;
+    const words = place === undefined ? messages.handRaised : messages.handRaisedAs(place);
+    return html`<span class="hand" role="img" aria-label=${words} title=${words}
+      >${icons.hand}${place === undefined ? nothing : html`<span class="place">${place}</span>`}</span
+    >`;
   }
 
   #renderActions({ member, label, actions }: PeopleEntry): TemplateResult {
@@ -182,11 +189,17 @@ export class PeopleElement extends LitElement {
         font-weight: 600;
         line-height: 1.3;
       }
-      .role {
+      .role,
+      .consent {
         color: var(--qr-muted-text);
         font-size: 0.875rem;
       }
+      .consent {
+        flex: 1 0 100%;
+        margin: -6px 0 0;
+      }
       .emergency {
+        box-sizing: border-box;
         flex: 1 0 100%;
         margin: 0;
         padding: 6px 10px;
@@ -224,8 +237,14 @@ export class PeopleElement extends LitElement {
         background: var(--qr-control-hover);
       }
       .hand {
-        display: grid;
+        display: flex;
+        align-items: center;
+        gap: 4px;
         color: var(--qr-highlight);
+      }
+      .place {
+        font-weight: 700;
+        font-variant-numeric: tabular-nums;
       }
       svg {
         width: 1.2rem;

@@ -50,7 +50,7 @@ export function renderPrompts(prompts: Prompts): TemplateResult {
     prompts.dismiss(subject);
     act();
   };
-  return html`<div class="prompts" role="alert">
+  return html`<div class="prompts" role="alert" aria-atomic="false">
     ${prompts.all.map(
       (prompt) =>
         html`<div class="prompt" part="prompt" data-subject=${prompt.subject}>

@@ -190,6 +190,7 @@ export class QuietRoomElement extends LitElement {
   /** Another stay, from the green room on if there is one. */
   #begin(): void {
     this.#end();
+    this.#session.talkTime.clear();
     if (!this.isConnected || (isEmpty(this.tokenUrl) && isEmpty(this.token))) return;
     const room = this.#createStay(!this.skipGreenRoom);
     if (this.skipGreenRoom) this.#join(room);
@@ -222,6 +223,7 @@ export class QuietRoomElement extends LitElement {
         now: () => performance.now(),
       }),
       this.#followSpeaker(room),
+      this.#session.talkTime.follow(room, () => performance.now()),
       // Who was muted is not to be heard at once after "Join again".
       room.rules.on('muted', (source) => {
         this.#wanted[source] = false;

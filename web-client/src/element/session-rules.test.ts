@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
+import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Role } from '../signaling/protocol/Role';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
@@ -9,6 +10,11 @@ import { FakeElement, stubMedia } from './fake-element';
 
 const ORDINARY: Permission[] = ['microphone', 'camera', 'screen', 'receive', 'chat'];
 const ALL: Permission[] = [...ORDINARY, 'admit', 'mute', 'remove', 'lock', 'end'];
+const OTHERS: readonly Participant[] = [
+  { id: 'ben', role: 'client', microphone: true, camera: false, reconnecting: false },
+  { id: 'ada', role: 'host', microphone: true, camera: true, reconnecting: false },
+  { id: 'kim', role: 'observer', microphone: false, camera: false, reconnecting: false },
+];
 
 let element: FakeElement;
 let environment: FakeEnvironment;
@@ -26,36 +32,12 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function say(message: ServerMessage): Promise<void> {
-  environment.socket.say(message);
-  await element.rendered();
+function say(message: ServerMessage): Promise<void> {
+  return element.say(message);
 }
 
-async function enter(role: Role, permissions: readonly Permission[]): Promise<void> {
-  await say({
-    type: 'joined',
-    participantId: OWN_ID,
-    role,
-    participants: [
-      { id: 'ben', role: 'client', microphone: true, camera: false, reconnecting: false },
-      { id: 'ada', role: 'host', microphone: true, camera: true, reconnecting: false },
-      { id: 'kim', role: 'observer', microphone: false, camera: false, reconnecting: false },
-    ],
-    slots: 3,
-    screenSlots: 1,
-    iceServers: [],
-    permissions: [...permissions],
-    locked: false,
-  });
-  await say({ type: 'answer', sdp: 'answer' });
-  environment.startTransforms();
-  environment.connection.become('connected');
-  const members = [OWN_ID, 'ben', 'ada', 'kim'].map((participantId, leaf) => {
-    const theirs = (['client', 'host', 'observer'] as const)[leaf - 1] ?? role;
-    return { participantId, leaf, room: 'room', role: theirs, key: participantId };
-  });
-  environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode: '1'.repeat(30), members });
-  await element.rendered();
+function enter(role: Role, permissions: readonly Permission[]): Promise<void> {
+  return element.enter(role, permissions, OTHERS);
 }
 
 function text(selector: string): string {
@@ -63,7 +45,7 @@ function text(selector: string): string {
 }
 
 function inside(selector: string, inner: string): HTMLElement[] {
-  return [...(element.find(selector)?.shadowRoot?.querySelectorAll<HTMLElement>(inner) ?? [])];
+  return element.inside(selector, inner);
 }
 
 async function press(button: HTMLElement | null | undefined): Promise<void> {

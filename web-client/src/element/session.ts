@@ -4,7 +4,9 @@ import type { AudioPlayback } from '../media/autoplay';
 import type { DeviceSource } from '../media/devices';
 import type { Participant, RemoteParticipant } from '../room/participant';
 import type { Room } from '../room/room';
+import { TalkTime } from '../room/talk-time';
 import type { Panel } from './controls';
+import { Comings, type ComingsAndGoings } from './comings';
 import { Conversation } from './conversation';
 import type { Messages } from '../i18n/messages';
 import { participantName } from './names';
@@ -39,7 +41,8 @@ export interface Announcement {
 
 /**
  * What is shown and said of one stay after the other, beyond what its room
- * knows. Only with whom the safety code was compared outlives a stay.
+ * knows. Only with whom the safety code was compared, and who spoke for how
+ * long, outlives a stay.
  */
 export class Session extends Emitter<SessionEvents> {
   messages: Messages;
@@ -48,11 +51,16 @@ export class Session extends Emitter<SessionEvents> {
   readonly conversation = new Conversation();
   readonly reactions = new Reactions();
   readonly prompts = new Prompts();
+  /** Outlives a stay; another session begins with another one's nothing. */
+  readonly talkTime = new TalkTime();
   readonly #actions: SessionActions;
   readonly #pauses = new PauseNotices();
+  readonly #comings = new Comings((news) => {
+    this.#tellComings(news);
+  });
   /** Keys of those with whom the safety code was compared. */
   readonly #compared = new Set<string>();
-  /** Whose hands are known to be up, by id. */
+  /** Whose hands are known to be up, by id, the first to rise first. */
   readonly #raisedHands = new Set<string>();
   #room: Room | undefined;
   #announcements: readonly Announcement[] = [];
@@ -162,6 +170,7 @@ export class Session extends Emitter<SessionEvents> {
     this.reactions.clear();
     this.prompts.clear();
     this.#pauses.clear();
+    this.#comings.clear();
     this.#raisedHands.clear();
     this.#announcements = [];
     this.#pinned = undefined;
@@ -210,6 +219,28 @@ export class Session extends Emitter<SessionEvents> {
     return member !== undefined && this.#compared.has(member.key);
   }
 
+  /**
+   * Whose turn it is, from 1, of those whose hands are up; absent for whose hand
+   * is not. Here they are in the order in which this client saw them.
+   */
+  handPlace(participant: Participant): number | undefined {
+    const place = [...this.#raisedHands].indexOf(handKey(participant));
+    return place < 0 ? undefined : place + 1;
+  }
+
+  /** How many others are here: whoever can read the session, shown by the server or not. */
+  get presence(): string {
+    const { participants = [], warnings = [] } = this.#room ?? {};
+    const hidden = warnings.filter(({ kind }) => kind === 'hidden-member');
+    const count = participants.length + hidden.length;
+    return count === 0 ? this.messages.alone : this.messages.others(count);
+  }
+
+  /** How many hands are up. */
+  get raisedHands(): number {
+    return this.#raisedHands.size;
+  }
+
   /** What to call somebody. */
   nameOf(participant: RemoteParticipant): string {
     const { participants = [], localParticipant } = this.#room ?? {};
@@ -248,12 +279,18 @@ export class Session extends Emitter<SessionEvents> {
 
   #listen(room: Room): void {
     const update = this.#update;
-    room.on('participantJoined', update);
+    room.on('participantJoined', (participant) => {
+      // Those who were there before are not news.
+      if (room.state === 'connected') this.#comings.handleJoined(participant);
+      update();
+    });
     room.on('participantUpdated', (participant) => {
       this.#noteHand(participant);
       update();
     });
-    room.on('participantLeft', ({ id }) => {
+    room.on('participantLeft', (participant) => {
+      const { id } = participant;
+      if (room.state === 'connected') this.#comings.handleLeft(participant);
       this.#raisedHands.delete(id);
       if (this.#pinned === id) this.#pinned = undefined;
       this.#updatePauses(room);
@@ -284,8 +321,14 @@ export class Session extends Emitter<SessionEvents> {
       }
       update();
     });
-    room.on('localParticipantUpdated', update);
-    room.on('stateChanged', update);
+    room.on('localParticipantUpdated', (participant) => {
+      this.#noteHand(participant);
+      update();
+    });
+    room.on('stateChanged', (state) => {
+      if (state === 'connected') this.#announce(this.presence);
+      update();
+    });
     room.on('groupChanged', update);
     room.on('groupLost', update);
     room.on('trackSubscribed', (track, participant) => {
@@ -337,19 +380,35 @@ export class Session extends Emitter<SessionEvents> {
     if (!isOwn && this.#panel !== 'chat') this.#announce(this.messages.wrote(writer, text));
   }
 
-  #noteHand(participant: RemoteParticipant): void {
+  #noteHand(participant: Participant): void {
+    const key = handKey(participant);
     if (!participant.handRaised) {
-      this.#raisedHands.delete(participant.id);
-    } else if (!this.#raisedHands.has(participant.id)) {
-      this.#raisedHands.add(participant.id);
+      this.#raisedHands.delete(key);
+    } else if (!this.#raisedHands.has(key)) {
+      this.#raisedHands.add(key);
+      if (participant.isLocal) return;
       this.#announce(this.messages.raisedHand(this.nameOf(participant)));
     }
+  }
+
+  #tellComings({ came, went }: ComingsAndGoings): void {
+    const { messages } = this;
+    const list = new Intl.ListFormat(messages.language, { type: 'conjunction' });
+    const namesOf = (people: readonly RemoteParticipant[]): string =>
+      list.format(people.map((one) => this.nameOf(one)));
+    if (came.length > 0) this.#announce(messages.cameIn(namesOf(came), came.length));
+    if (went.length > 0) this.#announce(messages.wentAway(namesOf(went), went.length));
+    this.#update();
   }
 
   #announce(text: string): void {
     const announcement = { id: this.#nextAnnouncement++, text };
     this.#announcements = [...this.#announcements, announcement].slice(-MAX_ANNOUNCEMENTS);
   }
+}
+
+function handKey(participant: Participant): string {
+  return participant.isLocal ? LOCAL : participant.id;
 }
 
 /** Stands for this client where a participant's id is asked for. */

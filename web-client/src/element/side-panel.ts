@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { GroupMember } from '../e2ee/messages';
-import type { EmergencyInformation } from '../room/participant';
+import type { EmergencyInformation, RemoteParticipant } from '../room/participant';
 import type { MicrophoneLevel } from '../media/microphone-level';
 import type { Room } from '../room/room';
 import type { Role } from '../signaling/protocol/Role';
@@ -15,6 +15,8 @@ import './people';
 import type { Comparison, PeopleEntry, PersonRequest } from './people';
 import { personActions } from './powers';
 import type { Session } from './session';
+import './talk-time';
+import type { TalkEntry } from './talk-time';
 import { waitingEntries, type PowerRequest } from './session-controls';
 
 /** What is done in the panel. */
@@ -89,7 +91,7 @@ function renderContent(
           @compared-change=${actions.handleCompared}
           @person-request=${actions.handlePersonRequest}
         ></quiet-room-people
-        >${renderEmergency(room, messages, actions)}
+        >${renderTalkTime(room, session)}${renderEmergency(room, messages, actions)}
       </div>`;
     case 'devices':
       return html`<div class="devices">
@@ -142,9 +144,42 @@ function renderSessionControls(
   ></quiet-room-session-controls>`;
 }
 
+/** For those who lead the session, and alone where there is somebody to talk with. */
+function renderTalkTime(room: Room, session: Session): TemplateResult | typeof nothing {
+  if (!room.rules.permissions.has('admit') || room.participants.length === 0) return nothing;
+  return html`<quiet-room-talk-time
+    .messages=${session.messages}
+    .read=${() => talkEntries(room, session)}
+  ></quiet-room-talk-time>`;
+}
+
+/** Observers say nothing. */
+function talkEntries(room: Room, session: Session): readonly TalkEntry[] | undefined {
+  const talking = [room.localParticipant, ...room.participants].filter(
+    ({ role }) => role !== 'observer',
+  );
+  return session.talkTime.shares(talking)?.map(({ participant, share }) => ({
+    label: participant.isLocal ? session.localName : session.nameOf(participant),
+    share,
+  }));
+}
+
+/** What to say of somebody's consent to those who lead; absent where there is no text. */
+function consentText(
+  room: Room,
+  { consented }: RemoteParticipant,
+  messages: Messages,
+): string | undefined {
+  if (!room.rules.permissions.has('admit')) return undefined;
+  if (consented !== undefined) return messages.consented(consented);
+  const isThereText = room.participants.some((other) => other.consented !== undefined);
+  return isThereText ? messages.notConsented : undefined;
+}
+
 /** The group's members by what they are called on their tiles. */
 function peopleEntries(room: Room, session: Session): PeopleEntry[] {
   const { messages } = session;
+  const areSeveralUp = session.raisedHands > 1;
   return (room.group?.members ?? []).map((member) => {
     const isLocal = member.participantId === room.localParticipant.id;
     const other = room.participants.find(({ id }) => id === member.participantId);
@@ -155,11 +190,24 @@ function peopleEntries(room: Room, session: Session): PeopleEntry[] {
         ? messages.unknown
         : session.nameOf(other);
     const handRaised = person?.handRaised ?? false;
+    const handPlace = areSeveralUp && person !== undefined ? session.handPlace(person) : undefined;
     const isCompared = session.isCompared(member);
     const actions = other === undefined ? [] : personActions(room, other);
     const role = roleText(member, person?.role, messages);
     const emergency = other?.emergencyInformation;
-    return { member, label, role, isLocal, handRaised, isCompared, emergency, actions };
+    const consent = other === undefined ? undefined : consentText(room, other, messages);
+    return {
+      member,
+      label,
+      role,
+      isLocal,
+      handRaised,
+      handPlace,
+      consent,
+      isCompared,
+      emergency,
+      actions,
+    };
   });
 }
 

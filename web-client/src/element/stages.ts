@@ -147,10 +147,13 @@ function renderRoom(
 function renderLines(room: Room, session: Session): TemplateResult {
   const { messages } = session;
   const { role, isSharingScreen } = room.localParticipant;
+  // Who comes and goes is said by name, some at once; a count of them would be said each time.
+  const count = room.state === 'connected' ? session.presence : undefined;
   return html`
     <div class="lines" part="lines">
-      <div role="status" aria-live="polite">
-        <p class="status">${statusText(room, messages)}</p>
+      ${count === undefined ? nothing : html`<p class="status">${count}</p>`}
+      <div role="status" aria-live="polite" aria-atomic="false">
+        ${count === undefined ? html`<p class="status">${statusText(room, messages)}</p>` : nothing}
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
         ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
         ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}
@@ -232,12 +235,7 @@ function statusText(room: Room, messages: Messages): string {
       return messages.connecting;
     case 'reconnecting':
       return messages.reconnecting;
-    case 'connected': {
-      // Whoever can read the session is here, shown by the server or not.
-      const hidden = room.warnings.filter(({ kind }) => kind === 'hidden-member');
-      const count = room.participants.length + hidden.length;
-      return count === 0 ? messages.alone : messages.others(count);
-    }
+    case 'connected':
     case 'disconnected':
       return '';
   }

@@ -98,6 +98,9 @@ export const english: Messages = {
   },
   reacted: (name, reaction) => `${name}: ${reaction}`,
   raisedHand: (name) => `${name} raised a hand.`,
+  handRaisedAs: (place) => `Hand raised, number ${place} in turn`,
+  cameIn: (names, count) => (count > 3 ? `${count} people came in.` : `${names} came in.`),
+  wentAway: (names, count) => (count > 3 ? `${count} people left.` : `${names} left.`),
   people: 'People',
   peopleWaiting: (count) => `People, ${count} waiting`,
   chat: 'Chat',
@@ -133,10 +136,26 @@ export const english: Messages = {
   consentTitle: 'Before you come in',
   consentVersion: (version) => `Version ${version}`,
   consentAdvice:
-    'Nobody sees or hears you before you agree. That you agreed, and when, is recorded.',
+    'Nobody sees or hears you before you agree. That you agreed, and when, is recorded; those who lead the session see that you did.',
   agree: 'I agree',
   disagree: 'I do not agree',
   session: 'Session',
+  consented: (version) => `Agreed to the text, version ${version}`,
+  notConsented: 'Has not agreed to the text',
+  talkTime: 'Who talks how much',
+  talkTimeAdvice:
+    'Roughly, and only of those who are here. You alone see it; it is reckoned on this computer and gone when you close the page.',
+  talkTimePending: 'Too little has been said yet.',
+  talkShares: {
+    'hardly-any': 'Hardly any',
+    little: 'A little',
+    quarter: 'About a quarter',
+    third: 'About a third',
+    half: 'About half',
+    'two-thirds': 'About two thirds',
+    'three-quarters': 'About three quarters',
+    'nearly-all': 'Nearly all',
+  },
   somebodyWaits: (count, name) =>
     count === 1
       ? `${name === '' ? 'Somebody' : name} is waiting to be let in.`

@@ -8,6 +8,7 @@ import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
 import type { PersonAction } from '../element/powers';
 import type { REACTIONS } from '../element/reactions';
+import type { RoughShare } from '../element/talk-time';
 import type { TransportPath } from '../transport/path';
 
 /** Every text of the element, so that a language is one object; see {@link addLanguage}. */
@@ -77,6 +78,11 @@ export interface Messages {
   readonly reactions: Record<(typeof REACTIONS)[number], string>;
   readonly reacted: (name: string, reaction: string) => string;
   readonly raisedHand: (name: string) => string;
+  /** Of a hand where several are up; `place` is whose turn it is, from 1. */
+  readonly handRaisedAs: (place: number) => string;
+  /** Said of all who came within some seconds; `names` is a list, which may be too long to say. */
+  readonly cameIn: (names: string, count: number) => string;
+  readonly wentAway: (names: string, count: number) => string;
   readonly people: string;
   /** The button's whole name while somebody waits to be let in. */
   readonly peopleWaiting: (count: number) => string;
@@ -117,6 +123,15 @@ export interface Messages {
   readonly disagree: string;
   /** What can be done with the session as a whole. */
   readonly session: string;
+  /** To those who lead: of somebody who agreed to the session's text. */
+  readonly consented: (version: string) => string;
+  readonly notConsented: string;
+  /** How the talk is shared out, in words. */
+  readonly talkTime: string;
+  readonly talkTimeAdvice: string;
+  /** Too little was said. */
+  readonly talkTimePending: string;
+  readonly talkShares: Record<RoughShare, string>;
   /** `name`: of the first; empty if it is not known. */
   readonly somebodyWaits: (count: number, name: string) => string;
   readonly showWaiting: string;

@@ -102,6 +102,13 @@ export const spanish: Messages = {
   },
   reacted: (name, reaction) => `${name}: ${reaction}`,
   raisedHand: (name) => `${name} ha levantado la mano.`,
+  handRaisedAs: (place) => `Mano levantada, turno ${place}`,
+  cameIn: (names, count) =>
+    count > 3
+      ? `Han entrado ${count} personas.`
+      : `${count === 1 ? 'Ha' : 'Han'} entrado: ${names}.`,
+  wentAway: (names, count) =>
+    count > 3 ? `Han salido ${count} personas.` : `${count === 1 ? 'Ha' : 'Han'} salido: ${names}.`,
   people: 'Personas',
   peopleWaiting: (count) => `Personas, ${count} en espera`,
   chat: 'Chat',
@@ -137,10 +144,26 @@ export const spanish: Messages = {
   consentTitle: 'Antes de entrar',
   consentVersion: (version) => `Versión ${version}`,
   consentAdvice:
-    'Nadie le ve ni le oye antes de que acepte. Queda constancia de que ha aceptado y de cuándo.',
+    'Nadie le ve ni le oye antes de que acepte. Queda constancia de que ha aceptado y de cuándo; quienes dirigen la sesión ven que lo ha hecho.',
   agree: 'Acepto',
   disagree: 'No acepto',
   session: 'Sesión',
+  consented: (version) => `Ha aceptado el texto, versión ${version}`,
+  notConsented: 'No ha aceptado el texto',
+  talkTime: 'Quién habla cuánto',
+  talkTimeAdvice:
+    'De forma aproximada, y solo de quienes están aquí. Solo usted lo ve; se calcula en este equipo y desaparece al cerrar la página.',
+  talkTimePending: 'Todavía se ha hablado muy poco.',
+  talkShares: {
+    'hardly-any': 'Casi nada',
+    little: 'Un poco',
+    quarter: 'Cerca de un cuarto',
+    third: 'Cerca de un tercio',
+    half: 'Cerca de la mitad',
+    'two-thirds': 'Cerca de dos tercios',
+    'three-quarters': 'Cerca de tres cuartos',
+    'nearly-all': 'Casi todo',
+  },
   somebodyWaits: (count, name) =>
     count === 1
       ? `${name === '' ? 'Alguien' : name} espera para entrar.`

@@ -68,6 +68,8 @@ describe('three people with names', () => {
 
     await red.page.locator('[data-participant] .reaction', { hasText: '👏' }).waitFor();
     await blue.page.locator('[data-local] .reaction', { hasText: '👏' }).waitFor();
+    await green.page.locator('.controls .hand').click();
+    await red.page.locator('[data-participant] .hand').nth(1).waitFor();
   });
 
   test('compare one safety code', async () => {
@@ -79,6 +81,9 @@ describe('three people with names', () => {
     );
     expect(codes[0]?.replace(/\s/g, '')).toMatch(/^\d{30}$/);
     expect(codes[0]).toBe(codes[1]);
+    const turn = async (name: string): Promise<string | null> =>
+      red.page.locator('quiet-room-people li', { hasText: name }).locator('.place').textContent();
+    expect([await turn('Zoë'), await turn('Ben')]).toEqual(['1', '2']);
 
     await red.page.getByRole('checkbox', { name: /with Ben/ }).check();
 

@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { overflowing, picture, SIZES, violations } from './appearance';
@@ -20,6 +20,8 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
   let warned: Promise<boolean>;
   let client: Page;
   let observer: Page;
+  /** The observer's browser has another tab for somebody who comes for a moment. */
+  let guest: Page;
 
   beforeAll(async () => {
     const people = await gathering.start([RED, GREEN, BLUE]);
@@ -32,6 +34,7 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
       waitingRoom: false,
       inactivityLimitSeconds: 60,
     });
+    guest = await people[2]!.newPage();
     idle = await people[0]!.newPage();
     idleSince = Date.now();
     await idle.goto(gathering.server.link(await gathering.server.token('idle', 'client')));
@@ -48,15 +51,21 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
       () => false,
     );
     const links = await Promise.all(
-      (['host', 'client', 'observer'] as const).map(async (role) =>
+      (['host', 'client', 'observer', 'client'] as const).map(async (role) =>
         gathering.server.link(await gathering.server.token(ROOM, role)),
       ),
     );
-    [therapistLink, clientLink, observerLink] = links as [string, string, string];
+    [therapistLink, clientLink, observerLink, guestLink] = links as [
+      string,
+      string,
+      string,
+      string,
+    ];
   });
   let therapistLink: string;
   let clientLink: string;
   let observerLink: string;
+  let guestLink: string;
 
   beforeEach(() => {
     gathering.explainFailure();
@@ -157,18 +166,34 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
   });
 
   test('an observer is seen to observe, by all', async () => {
+    await guest.goto(`${guestLink}&name=Lou`);
     await observer.locator('.rejoin').click();
-    await observer.locator('.accept').click();
-    await therapist.locator('quiet-room-session-controls .name', { hasText: 'Kim' }).waitFor();
-    await therapist.locator('quiet-room-session-controls .admit').click();
+    for (const page of [guest, observer]) await page.locator('.accept').click();
+    const waiting = therapist.locator('quiet-room-session-controls .name');
+    for (const name of ['Kim', 'Lou']) await waiting.filter({ hasText: name }).waitFor();
+    await therapist.locator('quiet-room-session-controls .admit-all').click();
     await observer.locator('.observing').waitFor();
+    await guest.locator('.controls .leave').click();
 
     for (const page of [therapist, client]) {
       await page.locator('[data-participant] .note', { hasText: 'Observer' }).waitFor();
     }
     expect(await observer.locator('.controls .microphone, .controls .camera').count()).toBe(0);
+    await therapist.locator('quiet-room-people li', { hasText: 'Lou' }).waitFor({
+      state: 'detached',
+    });
     await expectNothingInTheWay(therapist, 'powers');
     await expectNothingInTheWay(observer, 'observing');
+  });
+
+  test('who has agreed to the text is shown to the therapist, and to nobody else', async () => {
+    const consents = therapist.locator('quiet-room-people .consent');
+    expect(await consents.allTextContents()).toEqual(
+      ['Ben', 'Kim'].map(() => 'Agreed to the text, version 2026-11'),
+    );
+    await showPeople(client);
+    await client.locator('quiet-room-people li', { hasText: 'Kim' }).waitFor();
+    expect(await client.locator('quiet-room-people .consent').count()).toBe(0);
   });
 
   test('who is removed does not come back', async () => {
@@ -195,6 +220,18 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     expect(Date.now() - idleSince).toBeGreaterThan(60_000);
     expect(await warned).toBe(true);
   }, 80_000);
+
+  test('who talks how much is shown to the therapist alone, by bars and words', async () => {
+    await therapist.locator('quiet-room-talk-time summary').click();
+
+    const rows = therapist.locator('quiet-room-talk-time tr');
+    await expect
+      .poll(() => rows.locator('th').allTextContents(), { timeout: 30_000 })
+      .toEqual(['Dr. Ada Okafor (you)', 'Ben']);
+    expect((await rows.locator('td').allTextContents()).join()).not.toMatch(/\d/);
+    expect(await client.locator('quiet-room-talk-time').count()).toBe(0);
+    await expectNothingInTheWay(therapist, 'talk-time', rows.last());
+  });
 
   test('an end for all is one, and stays one when the server is started again', async () => {
     await therapist.locator('quiet-room-session-controls .end').click();
@@ -235,9 +272,11 @@ async function label(page: Page, button: string): Promise<string | undefined> {
   return (await page.locator(`.controls ${button}`).textContent())?.trim();
 }
 
-async function expectNothingInTheWay(page: Page, name: string): Promise<void> {
+/** With `shown` on the screen, where it has to be scrolled to. */
+async function expectNothingInTheWay(page: Page, name: string, shown?: Locator): Promise<void> {
   for (const [size, viewport] of Object.entries(SIZES)) {
     await page.setViewportSize(viewport);
+    await shown?.scrollIntoViewIfNeeded();
     await picture(page, `${size}-${name}`);
     expect(await violations(page)).toEqual([]);
     expect(await overflowing(page)).toEqual([]);

@@ -1,0 +1,153 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Participant } from '../signaling/protocol/Participant';
+import type { Permission } from '../signaling/protocol/Permission';
+import { FakeElement, stubMedia } from './fake-element';
+import { roughShare } from './talk-time';
+
+const ORDINARY: Permission[] = ['microphone', 'camera', 'screen', 'receive', 'chat'];
+const DEVICES = { microphone: true, camera: false, reconnecting: false } as const;
+const BEN: Participant = { id: 'ben', role: 'client', ...DEVICES };
+const CAT: Participant = { id: 'cat', role: 'client', ...DEVICES };
+const KIM: Participant = { id: 'kim', role: 'observer', ...DEVICES, microphone: false };
+
+let element: FakeElement;
+
+beforeEach(async () => {
+  stubMedia();
+  element = new FakeElement();
+  await element.begin();
+});
+
+afterEach(() => {
+  element.remove();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+async function press(selector: string): Promise<void> {
+  element.find(selector)!.click();
+  await element.rendered();
+}
+
+function texts(parts: readonly HTMLElement[]): string[] {
+  return parts.map(({ textContent }) => textContent.replace(/\s+/g, ' ').trim());
+}
+
+function listed(selector: string): string[] {
+  return texts(element.inside('quiet-room-people', selector));
+}
+
+test('who leads sees which text each of the others has agreed to, and who has not', async () => {
+  const others = [{ ...BEN, consented: '7' }, CAT];
+  await element.enter('host', [...ORDINARY, 'admit'], others);
+  await press('.people-toggle');
+  expect(listed('.consent')).toEqual([
+    'Agreed to the text, version 7',
+    'Has not agreed to the text',
+  ]);
+
+  await element.say({ type: 'participant-updated', participant: { ...CAT, consented: '8' } });
+  expect(listed('.consent')[1]).toBe('Agreed to the text, version 8');
+});
+
+test('where there is no text nothing is said of one, and to nobody else ever', async () => {
+  await element.enter('host', [...ORDINARY, 'admit'], [BEN, CAT]);
+  await press('.people-toggle');
+  expect(listed('.consent')).toEqual([]);
+
+  await element.say({ type: 'permissions', permissions: ORDINARY });
+  await element.say({ type: 'participant-updated', participant: { ...BEN, consented: '7' } });
+  expect(listed('.consent')).toEqual([]);
+});
+
+test('several hands have an order, the first to rise first', async () => {
+  await element.enter('host', [...ORDINARY, 'admit'], [BEN, CAT]);
+  await press('.people-toggle');
+  await element.tell('cat', { type: 'profile', name: 'Cat', handRaised: true });
+  expect(listed('.hand')).toEqual(['']);
+
+  await press('.controls .hand');
+  await element.tell('ben', { type: 'profile', name: 'Ben', handRaised: true });
+  const inTurn = (): string[] =>
+    element
+      .inside('quiet-room-people', 'li')
+      .filter((entry) => entry.querySelector('.hand') !== null)
+      .map((entry) => `${texts([entry.querySelector('.name')!])[0]} ${placeOf(entry)}`);
+  expect(inTurn()).toEqual(['You 2', 'Ben 3', 'Cat 1']);
+  const [own] = element.inside('quiet-room-people', '.hand');
+  expect(own?.getAttribute('aria-label')).toBe('Hand raised, number 2 in turn');
+
+  await element.tell('cat', { type: 'profile', name: 'Cat', handRaised: false });
+  expect(inTurn()).toEqual(['You 1', 'Ben 2']);
+});
+
+test('who talks how much is told roughly, to those who lead, without those who only listen', async () => {
+  vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval'] });
+  element.token = 'another token';
+  await element.rendered();
+  element.environment.socket.accept();
+  await element.enter('host', [...ORDINARY, 'admit'], [BEN, KIM]);
+  await press('.people-toggle');
+  const rows = (): string[] => texts(element.inside('quiet-room-talk-time', 'tbody tr'));
+  expect(element.inside('quiet-room-talk-time', 'details[open]')).toEqual([]);
+  expect(rows()).toEqual([]);
+
+  await element.say({ type: 'speakers', participantIds: ['ben'] });
+  vi.advanceTimersByTime(60_000);
+  await element.say({ type: 'speakers', participantIds: [] });
+  vi.advanceTimersByTime(60_000);
+  await element.rendered();
+  expect(rows()).toEqual(['You Hardly any', 'Participant Nearly all']);
+
+  // Another session begins with nothing.
+  element.token = 'a third token';
+  await element.rendered();
+  element.environment.socket.accept();
+  await element.enter('host', [...ORDINARY, 'admit'], [BEN]);
+  expect(rows()).toEqual([]);
+
+  await element.say({ type: 'permissions', permissions: ORDINARY });
+  expect(element.find('quiet-room-talk-time')).toBeNull();
+});
+
+test.each([
+  [0, 'hardly-any'],
+  [0.1, 'little'],
+  [0.25, 'quarter'],
+  [0.36, 'third'],
+  [0.5, 'half'],
+  [0.62, 'two-thirds'],
+  [0.8, 'three-quarters'],
+  [1, 'nearly-all'],
+])('a share of %d is told as "%s"', (share, word) => {
+  expect(roughShare(share)).toBe(word);
+});
+
+test('who comes and goes is said together, by name, and who was there is not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+  await element.enter('client', ORDINARY, [BEN]);
+  await vi.advanceTimersByTimeAsync(5000);
+  const announced = (): string[] =>
+    texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]);
+  expect(announced()).toEqual(['One other person is here.']);
+
+  await element.say({ type: 'participant-joined', participant: CAT });
+  await element.say({ type: 'participant-joined', participant: KIM });
+  await element.say({ type: 'participant-left', participantId: 'ben' });
+  expect(announced()).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(5000);
+  await element.rendered();
+
+  const [, came, went] = announced();
+  expect(came).toBe('Participant and Observer came in.');
+  // By a number, as another one came without a name.
+  expect(went).toMatch(/^Participant \d+ left\.$/);
+  // The line that counts them is not said again each time.
+  expect(element.find('.status')?.closest('[role=status], [aria-live]')).toBeNull();
+});
+
+function placeOf(entry: HTMLElement): string {
+  return entry.querySelector('.place')?.textContent ?? '';
+}
