@@ -44,6 +44,7 @@ export {
 export type { TransportPath } from './transport/path';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';
+export type { BackgroundBlur } from './media/background-blur';
 export { DeviceChoices, type Device, type DeviceKind } from './media/device-choices';
 export { MicrophoneLevel } from './media/microphone-level';
 export { addLanguage } from './i18n/languages';

@@ -1,6 +1,8 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { live } from 'lit/directives/live.js';
 import type { Messages } from '../i18n/messages';
 import { AudioPlayback } from '../media/autoplay';
+import type { BackgroundBlur } from '../media/background-blur';
 import { playChime } from '../media/chime';
 import type { Device, DeviceChoices, DeviceKind } from '../media/device-choices';
 import * as icons from './icons';
@@ -12,6 +14,7 @@ export class DevicePickerElement extends LitElement {
     messages: { attribute: false },
     choices: { attribute: false },
     allowed: { type: Boolean },
+    background: { attribute: false },
     devices: { state: true },
     chosen: { state: true },
     isTested: { state: true },
@@ -21,6 +24,8 @@ export class DevicePickerElement extends LitElement {
   declare choices: DeviceChoices | undefined;
   /** A device is open: from then on browsers name all of them. */
   declare allowed: boolean;
+  /** Of the camera that is open. */
+  declare background: BackgroundBlur | undefined;
   declare devices: readonly Device[];
   declare chosen: Partial<Record<DeviceKind, string | undefined>>;
   declare isTested: boolean;
@@ -53,7 +58,7 @@ export class DevicePickerElement extends LitElement {
   protected override render(): TemplateResult {
     const { messages, isTested } = this;
     return html`
-      ${KINDS.map((kind) => this.#renderKind(kind))}
+      ${KINDS.map((kind) => this.#renderKind(kind))} ${this.#renderBlur()}
       <div class="test">
         <button type="button" class="chime" @click=${this.#handleTest}>
           ${icons.speaker}${messages.testSpeaker}
@@ -83,6 +88,23 @@ export class DevicePickerElement extends LitElement {
             </option>`,
         )}
       </select>`;
+  }
+
+  /** Nothing where the computer knows nothing of it. */
+  #renderBlur(): TemplateResult | typeof nothing {
+    const { messages, background: blur } = this;
+    if (blur?.canChange === true) {
+      return html`<label class="blur"
+        ><input
+          type="checkbox"
+          .checked=${live(blur.isOn)}
+          @change=${(event: Event) => {
+            this.choices?.setBackgroundBlur((event.target as HTMLInputElement).checked);
+          }}
+        />${messages.blurBackground}</label
+      >`;
+    }
+    return blur?.isOn === true ? html`<p class="blur">${messages.backgroundBlurred}</p>` : nothing;
   }
 
   #follow(): void {
@@ -161,6 +183,29 @@ export class DevicePickerElement extends LitElement {
         color: var(--qr-text);
       }
       select:focus-visible {
+        outline: 3px solid var(--qr-focus);
+        outline-offset: 2px;
+      }
+      .blur {
+        grid-column: 1 / -1;
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        min-height: 44px;
+        margin: 0;
+        font-size: 0.9375rem;
+      }
+      label.blur {
+        cursor: pointer;
+      }
+      .blur input {
+        flex: none;
+        width: 1.25rem;
+        height: 1.25rem;
+        margin: 0;
+        accent-color: var(--qr-accent);
+      }
+      .blur input:focus-visible {
         outline: 3px solid var(--qr-focus);
         outline-offset: 2px;
       }

@@ -140,6 +140,7 @@ export class GreenRoomElement extends LitElement {
             .messages=${messages}
             .choices=${this.room.devices}
             ?allowed=${camera || microphone}
+            .background=${this.room.localParticipant.backgroundBlur}
           ></quiet-room-devices>
         </section>
       </div>

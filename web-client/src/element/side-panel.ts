@@ -99,6 +99,7 @@ function renderContent(
           .messages=${messages}
           .choices=${room.devices}
           ?allowed=${true}
+          .background=${room.localParticipant.backgroundBlur}
         ></quiet-room-devices>
         <quiet-room-level
           .messages=${messages}

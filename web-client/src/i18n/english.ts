@@ -225,6 +225,8 @@ export const english: Messages = {
   devices: 'Devices',
   deviceKinds: { microphone: 'Microphone', camera: 'Camera', speaker: 'Loudspeaker' },
   defaultDevice: 'As the computer is set',
+  blurBackground: 'Blur what is behind me',
+  backgroundBlurred: 'Your computer blurs what is behind you.',
   unnamedDevice: (kind, number) => `${kind} ${number}`,
   saySomething: 'Say something: the bar should move.',
   heard: 'Your microphone works.',

@@ -194,6 +194,9 @@ export interface Messages {
   readonly deviceKinds: Record<DeviceKind, string>;
   /** The device that the computer's settings choose. */
   readonly defaultDevice: string;
+  /** Beside a box to tick; and said where the computer does it whatever the page wants. */
+  readonly blurBackground: string;
+  readonly backgroundBlurred: string;
   /** A device that the browser does not name. */
   readonly unnamedDevice: (kind: string, number: number) => string;
   readonly saySomething: string;

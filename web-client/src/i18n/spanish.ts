@@ -232,6 +232,8 @@ export const spanish: Messages = {
   devices: 'Dispositivos',
   deviceKinds: { microphone: 'Micrófono', camera: 'Cámara', speaker: 'Altavoz' },
   defaultDevice: 'El que usa el equipo',
+  blurBackground: 'Desenfocar lo que hay detrás de mí',
+  backgroundBlurred: 'Su equipo desenfoca lo que hay detrás de usted.',
   unnamedDevice: (kind, number) => `${kind} ${number}`,
   saySomething: 'Diga algo: la barra debe moverse.',
   heard: 'Su micrófono funciona.',

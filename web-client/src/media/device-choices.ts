@@ -20,6 +20,8 @@ export type DeviceInventory = Partial<
 interface DeviceChoicesEvents {
   /** Another device of a kind was chosen, or none any more. */
   chosen: [kind: DeviceKind];
+  /** {@link DeviceChoices.blursBackground} is another one. */
+  backgroundChosen: [isBlurred: boolean];
 }
 
 /**
@@ -30,6 +32,7 @@ export class DeviceChoices extends Emitter<DeviceChoicesEvents> {
   readonly #inventory: DeviceInventory;
   readonly #storage: Pick<Storage, 'getItem' | 'setItem'> | undefined;
   readonly #choices: Partial<Record<DeviceKind, Choice | undefined>>;
+  #blursBackground: boolean;
 
   constructor(
     inventory: DeviceInventory = {},
@@ -39,6 +42,23 @@ export class DeviceChoices extends Emitter<DeviceChoicesEvents> {
     this.#inventory = inventory;
     this.#storage = storage;
     this.#choices = read(storage);
+    this.#blursBackground = readBackground(storage);
+  }
+
+  /** Whether what is behind the person is to be blurred wherever the computer can do that. */
+  get blursBackground(): boolean {
+    return this.#blursBackground;
+  }
+
+  /** Has it blurred or not, and remembers that. */
+  setBackgroundBlur(isBlurred: boolean): void {
+    this.#blursBackground = isBlurred;
+    try {
+      this.#storage?.setItem(BACKGROUND_KEY, isBlurred ? BLURRED : 'plain');
+    } catch {
+      // As of devices.
+    }
+    this.emit('backgroundChosen', isBlurred);
   }
 
   /** What there is. Before the person has allowed a device, browsers tell little. */
@@ -115,6 +135,14 @@ function read(
   }
 }
 
+function readBackground(storage: Pick<Storage, 'getItem'> | undefined): boolean {
+  try {
+    return storage?.getItem(BACKGROUND_KEY) === BLURRED;
+  } catch {
+    return false;
+  }
+}
+
 function isChoice(value: unknown): value is Choice {
   if (typeof value !== 'object' || value === null) return false;
   const { id, label } = value as Partial<Record<string, unknown>>;
@@ -122,6 +150,8 @@ function isChoice(value: unknown): value is Choice {
 }
 
 const KEY = 'quietroom.devices';
+const BACKGROUND_KEY = 'quietroom.background';
+const BLURRED = 'blurred';
 
 const KINDS = { audioinput: 'microphone', videoinput: 'camera', audiooutput: 'speaker' } as const;
 

@@ -1,4 +1,5 @@
 import { QuietroomError, type QuietroomErrorCode } from '../error';
+import { setBackgroundBlur } from './background-blur';
 import type { DeviceChoices, DeviceInventory } from './device-choices';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
@@ -11,7 +12,8 @@ export interface DeviceAccess {
   readonly permissions?: Pick<Permissions, 'query'>;
 }
 
-type Choices = Pick<DeviceChoices, 'find' | 'remembered'>;
+type Choices = Pick<DeviceChoices, 'find' | 'remembered'> &
+  Partial<Pick<DeviceChoices, 'blursBackground'>>;
 
 type DeviceIds = Readonly<Record<DeviceSource, string | undefined>>;
 
@@ -92,6 +94,10 @@ export class Devices {
           video: { ...CAMERA_CONSTRAINTS, ...this.#wanted('camera', ids) },
         }),
       });
+    return this.#prepare(await this.#openChosen(open));
+  }
+
+  async #openChosen(open: (ids: DeviceIds) => Promise<MediaStream>): Promise<MediaStream> {
     const ids = await this.#find();
     let stream: MediaStream;
     try {
@@ -103,6 +109,17 @@ export class Devices {
       return open(NO_IDS);
     }
     return this.#correct(stream, ids, open);
+  }
+
+  /** Before anybody sees the picture. */
+  async #prepare(stream: MediaStream): Promise<MediaStream> {
+    if (this.#choices?.blursBackground !== true) return stream;
+    for (const track of stream.getTracks()) {
+      if (track.kind !== KINDS.camera) continue;
+      // A camera that cannot is used as it is: the person sees what others see.
+      await setBackgroundBlur(track, true).catch(() => undefined);
+    }
+    return stream;
   }
 
   /**

@@ -179,7 +179,7 @@ export class Publication extends Emitter<PublicationEvents> {
     device.addEventListener('ended', () => {
       this.#handleEnded(device);
     });
-    for (const name of STALLS) {
+    for (const name of DEVICE_NEWS) {
       device.addEventListener(name, () => {
         if (this.#device === device && this.#isOn) this.emit('changed');
       });
@@ -212,4 +212,4 @@ export class Publication extends Emitter<PublicationEvents> {
 }
 
 /** What a track tells of its device. */
-const STALLS = ['mute', 'unmute'] as const;
+const DEVICE_NEWS = ['mute', 'unmute', 'configurationchange'] as const;

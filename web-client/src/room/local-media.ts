@@ -1,5 +1,6 @@
 import { toQuietroomError, type QuietroomError } from '../error';
 import { Emitter } from '../events';
+import { setBackgroundBlur } from '../media/background-blur';
 import { DeviceChoices } from '../media/device-choices';
 import { Devices, type DeviceAccess, type DeviceSource } from '../media/devices';
 import { Publication } from '../media/publish';
@@ -44,6 +45,7 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     this.choices.on('chosen', (kind) => {
       if (kind !== 'speaker') this.#try(kind, this[kind].reopen());
     });
+    this.choices.on('backgroundChosen', (isBlurred) => void this.#blurBackground(isBlurred));
   }
 
   /** Opens those that are wanted; what is on or off afterwards is up to the person. */
@@ -171,6 +173,13 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     } catch {
       // What was used is used on.
     }
+  }
+
+  /** Where it fails, the picture and {@link LocalParticipant.backgroundBlur} stay as they were. */
+  async #blurBackground(isBlurred: boolean): Promise<void> {
+    const { track } = this.camera;
+    if (track !== undefined) await setBackgroundBlur(track, isBlurred).catch(() => undefined);
+    this.emit('changed');
   }
 
   #try(source: DeviceSource, change: Promise<void>): void {

@@ -4,6 +4,7 @@ import type { Participant as ParticipantState } from '../signaling/protocol/Part
 import type { Role } from '../signaling/protocol/Role';
 import type { PauseReason } from '../signaling/protocol/PauseReason';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
+import { backgroundBlurOf, type BackgroundBlur } from '../media/background-blur';
 import type { Publication } from '../media/publish';
 import type { ScreenShare } from '../media/screen-share';
 import type { QualityCause } from '../signaling/protocol/QualityCause';
@@ -313,6 +314,16 @@ export class LocalParticipant {
   /** Whether the camera is on and nothing of it is sent: the connection is slow. Ends by itself. */
   get cameraPaused(): boolean {
     return this.cameraEnabled && this.#capacity === 'sound-only';
+  }
+
+  /**
+   * What the browser or the computer makes of what is behind the person; absent
+   * while the camera is off, and where nothing is known of it. It is chosen by
+   * {@link DeviceChoices.setBackgroundBlur}.
+   */
+  get backgroundBlur(): BackgroundBlur | undefined {
+    const { track } = this.#camera;
+    return track === undefined ? undefined : backgroundBlurOf(track);
   }
 
   /** Whether the others see a screen of ours. */
