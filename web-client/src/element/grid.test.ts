@@ -29,6 +29,25 @@ test.each([1, 2, 3, 4, 5, 8, 12, 25])('%d tiles fit their area, gaps included', 
   }
 });
 
+test.each([
+  ['a phone upright', [374, 630], 8, 0.58, 0.82],
+  ['a phone on its side', [828, 230], 8, 0.48, 0.75],
+  ['a tablet', [796, 960], 8, 0.68, 0.85],
+  ['a desktop', [1416, 740], 12, 0.66, 0.8],
+  ['a very wide screen', [2536, 900], 12, 0.6, 0.8],
+] as const)(
+  '%s is made good use of by 1 to 25 people',
+  (_, [width, height], gap, leastUsed, leastMean) => {
+    const shares = Array.from({ length: 25 }, (_, index) => {
+      const { tileWidth, tileHeight } = gridLayout(index + 1, width, height, gap);
+      return ((index + 1) * tileWidth * tileHeight) / (width * height);
+    });
+
+    expect(Math.min(...shares)).toBeGreaterThan(leastUsed);
+    expect(shares.reduce((sum, share) => sum + share, 0) / 25).toBeGreaterThan(leastMean);
+  },
+);
+
 test('an area that is not laid out yet gives tiles no size', () => {
   expect(gridLayout(3, 0, 0, 12)).toEqual({ columns: 1, tileWidth: 0, tileHeight: 0 });
 });

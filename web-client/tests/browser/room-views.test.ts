@@ -110,6 +110,28 @@ test('the small window shows the other one, and goes with the press that opened 
   await expect.poll(shown).toBeUndefined();
 });
 
+test('the keyboard gets to everything, and one sees where it is', async () => {
+  await page.setViewportSize(SIZES.desktop);
+  await page.locator('.controls .microphone').focus();
+  await page.keyboard.press('p');
+  await page.locator('.panel quiet-room-people .code').waitFor();
+  await page.locator('.grid .pin').first().focus();
+  const stops = await focusStops(page);
+
+  const names = stops.map(({ name }) => name);
+  for (const name of REACHED) expect(names).toContain(name);
+  expect(stops.filter(({ isShown }) => !isShown)).toEqual([]);
+
+  await page.locator('.panel .close').focus();
+  await page.keyboard.press('Escape');
+  await expect.poll(() => focused(page)).toBe('People');
+  await page.locator('.more-toggle').focus();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => focused(page)).toBe('Show who speaks large');
+  await page.keyboard.press('Escape');
+  await expect.poll(() => focused(page)).toBe('More');
+});
+
 test('the whole screen is taken and given back', async () => {
   const isFull = (): Promise<boolean> =>
     page.evaluate(() => document.fullscreenElement?.localName === 'quiet-room');
@@ -159,6 +181,15 @@ test.each(['phone', 'tablet', 'desktop'] as const)(
     await page.keyboard.press('Escape');
   },
 );
+
+test('on a phone on its side the pictures have most of the height', async () => {
+  await page.setViewportSize({ width: 844, height: 390 });
+  await nothingIsInTheWay('phone-side');
+  const heightOf = async (selector: string): Promise<number> =>
+    (await page.locator(selector).boundingBox())?.height ?? 0;
+  expect(await heightOf('.controls')).toBeLessThan(70);
+  expect(await heightOf('.grid')).toBeGreaterThan(0.5 * 390);
+});
 
 test.each(['phone', 'desktop'] as const)('25 people all fit on a %s', async (name) => {
   await page.setViewportSize(SIZES[name]);
@@ -261,6 +292,70 @@ const LIGHT = [
   ['notice', '#fff1cf'],
   ['notice-text', '#4a3200'],
 ] as const;
+
+/** What somebody gets to by Tab from the first tile on, with the people shown. */
+const REACHED = [
+  'Show Ben large',
+  'Close',
+  'Lock the room',
+  'Mute all',
+  'End for all',
+  'The code was compared with Ben',
+  'Stop camera',
+  'Remove',
+  'Who talks how much',
+  'Mute',
+  'Share screen',
+  'Raise hand',
+  'React',
+  'People',
+  'Chat',
+  'More',
+  'Leave',
+];
+
+interface FocusStop {
+  readonly name: string;
+  /** A line is around it, and nothing lies on it (WCAG 2.2, 2.4.7 and 2.4.11). */
+  readonly isShown: boolean;
+}
+
+/** Where Tab goes from the present place on, until it leaves the element. */
+async function focusStops(where: Page): Promise<FocusStop[]> {
+  const stops: FocusStop[] = [];
+  for (let presses = 0; presses < 60; presses++) {
+    const stop = await where.evaluate(() => {
+      let root: Document | ShadowRoot = document;
+      let element: Element | null = null;
+      while (root.activeElement !== null) {
+        element = root.activeElement;
+        if (element.shadowRoot === null) break;
+        root = element.shadowRoot;
+      }
+      if (!(element instanceof HTMLElement) || element === document.body) return undefined;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const { left, top, width, height } = element.getBoundingClientRect();
+      const shown = root.elementFromPoint(left + width / 2, top + height / 2);
+      const isOnTop = shown !== null && (element.contains(shown) || shown.contains(element));
+      return {
+        name: element.ariaLabel ?? element.textContent.replace(/\s+/g, ' ').trim(),
+        isShown: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 && isOnTop,
+      };
+    });
+    if (stop === undefined) break;
+    stops.push(stop);
+    await where.keyboard.press('Tab');
+  }
+  return stops;
+}
+
+/** What has the keyboard. */
+async function focused(where: Page): Promise<string | undefined> {
+  return where.evaluate(() => {
+    const element = document.querySelector('quiet-room')?.shadowRoot?.activeElement;
+    return element?.ariaLabel ?? element?.textContent.replace(/\s+/g, ' ').trim();
+  });
+}
 
 /** As if `count` others were here; the real one first. */
 function crowd(where: Page, count: number): Promise<void> {

@@ -123,4 +123,22 @@ export const controlsStyles = css`
       font-size: 0.75rem;
     }
   }
+  /* A phone on its side has no height for a second row. */
+  @media (max-height: 28rem) {
+    @container (min-width: 36rem) {
+      .bar > .controls {
+        display: flex;
+        flex-wrap: nowrap;
+        gap: 4px;
+      }
+      .bar > .controls button {
+        flex: 1 1 0;
+        min-width: 0;
+        min-height: 44px;
+        padding: 3px 2px;
+        font-size: 0.6875rem;
+        line-height: 1.15;
+      }
+    }
+  }
 `;
