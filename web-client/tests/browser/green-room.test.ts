@@ -3,29 +3,15 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { overflowing, picture, SIZES, violations } from './appearance';
 import { Gathering } from './gathering';
-import { type Participant, RED } from './participant';
-import { portrait } from './picture';
-
-const SITTER = {
-  ...RED,
-  painter: portrait({
-    wall: [122, 134, 112],
-    light: [236, 226, 204],
-    clothes: [156, 104, 90],
-    skin: [146, 98, 74],
-    hair: [44, 34, 32],
-    hairLength: 0.34,
-  }),
-};
+import type { Participant } from './participant';
+import { PORTRAIT_SIZE, SITTERS } from './sitters';
 
 const gathering = Gathering.byTokens();
 let red: Participant;
 let page: Page;
 
 beforeAll(async () => {
-  [red] = (await gathering.start([SITTER], { width: 1280, height: 720, frames: 8 })) as [
-    Participant,
-  ];
+  [red] = (await gathering.start([SITTERS[1]], PORTRAIT_SIZE)) as [Participant];
   page = red.page;
   await page.addInitScript(measurePaint);
 });
