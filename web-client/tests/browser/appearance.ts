@@ -11,8 +11,14 @@ export const SIZES = {
   desktop: { width: 1440, height: 900 },
 } as const;
 
+/** A page of any browser. */
+interface Evaluating {
+  evaluate(script: string): Promise<unknown>;
+  evaluate<Result>(work: () => Result | Promise<Result>): Promise<Result>;
+}
+
 /** What axe-core finds wrong with the page: rule and place. */
-export async function violations(page: Page): Promise<string[]> {
+export async function violations(page: Evaluating): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: Axe };

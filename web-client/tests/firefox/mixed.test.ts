@@ -7,6 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test }
 import { TAG_LENGTH } from '../../src/e2ee/worker/sframe/cipher';
 import { decodeHeader } from '../../src/e2ee/worker/sframe/header';
 import { CONTEXTS, keyIdParts } from '../../src/e2ee/worker/sframe/key-id';
+import { violations } from '../browser/appearance';
+import type { Attendee } from '../browser/attendee';
 import type { Remote } from '../browser/observer';
 import { Participant, RED } from '../browser/participant';
 import { Server } from '../browser/server';
@@ -84,6 +86,48 @@ describe('Chromium and Firefox in one room', () => {
     );
     expect(even.length).toBeGreaterThan(0.95 * sizes.length);
   });
+
+  test('use the room together: words, a hand, a reaction, one code, keys', async () => {
+    const page = firefox!.page;
+    const shows = (who: Attendee | undefined, selector: string): Promise<string | undefined> =>
+      who!.evaluate(look, { selector, isPress: false });
+    const press = (who: Attendee | undefined, selector: string): Promise<string | undefined> =>
+      who!.evaluate(look, { selector, isPress: true });
+
+    await press(firefox, '.chat-toggle');
+    await expect.poll(() => shows(firefox, 'textarea'), POLL).toBe('');
+    await page.keyboard.type('Hello from here');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => shows(chromium, '.chat-toggle .badge'), POLL).toBe('1');
+    await page.keyboard.press('Escape');
+    await expect.poll(() => shows(firefox, '.panel'), POLL).toBeUndefined();
+
+    await press(firefox, '.controls .hand');
+    await expect.poll(() => shows(chromium, 'figcaption .hand'), POLL).toBe('');
+    await press(chromium, '.controls .react');
+    await expect.poll(() => shows(chromium, '.reactions button'), POLL).toBe('👍');
+    await press(chromium, '.reactions button');
+    await expect.poll(() => shows(firefox, 'figure .reaction'), POLL).toBe('👍');
+
+    for (const who of [chromium, firefox]) await press(who, '.people-toggle');
+    await expect.poll(() => shows(firefox, 'p.code'), POLL).toMatch(/\d{5}/);
+    expect(await shows(firefox, 'p.code')).toBe(await shows(chromium, 'p.code'));
+    expect(await violations(page)).toEqual([]);
+
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('l');
+    await expect.poll(() => shows(firefox, 'li.pinned [data-participant]'), POLL).toBeDefined();
+    await page.keyboard.press('s');
+    await expect.poll(() => shows(firefox, '.grid [data-local]'), POLL).toBeUndefined();
+    await page.keyboard.press('s');
+    await page.keyboard.press('l');
+    await expect.poll(() => shows(firefox, 'li.pinned'), POLL).toBeUndefined();
+    await page.keyboard.press('f');
+    const isFull = (): Promise<boolean> => page.evaluate(() => document.fullscreenElement !== null);
+    await expect.poll(isFull, POLL).toBe(true);
+    await page.keyboard.press('f');
+    await expect.poll(isFull, POLL).toBe(false);
+  });
 });
 
 /** A frame that left Firefox, and whether it is an SFrame of its own. */
@@ -129,6 +173,22 @@ function pressJoin(): boolean {
   if (!hasPicture || (options ?? 0) < 2) return false;
   green.querySelector<HTMLElement>('.join')?.click();
   return true;
+}
+
+/**
+ * Runs in the page: the words of the first element that a selector finds in the
+ * document or a shadow tree, nothing where there is none; and presses it if wanted.
+ */
+function look({ selector, isPress }: { selector: string; isPress: boolean }): string | undefined {
+  const trees: (Document | ShadowRoot)[] = [document];
+  for (const tree of trees) {
+    for (const { shadowRoot } of tree.querySelectorAll('*')) {
+      if (shadowRoot !== null) trees.push(shadowRoot);
+    }
+  }
+  const [found] = trees.flatMap((tree) => tree.querySelector<HTMLElement>(selector) ?? []);
+  if (isPress) found?.click();
+  return found?.textContent.replace(/\s+/g, ' ').trim();
 }
 
 /** The colour of the only other, by name if it is red. */
