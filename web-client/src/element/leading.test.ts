@@ -1,5 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { english } from '../i18n/english';
+import { addLanguage } from '../i18n/languages';
 import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
 import { FakeElement, stubMedia } from './fake-element';
@@ -146,6 +148,20 @@ test('who comes and goes is said together, by name, and who was there is not', a
   expect(went).toMatch(/^Participant \d+ left\.$/);
   // The line that counts them is not said again each time.
   expect(element.find('.status')?.closest('[role=status], [aria-live]')).toBeNull();
+});
+
+test('a language that the browser has no lists for is told by commas', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+  addLanguage({ ...english, language: 'no_such' });
+  element.lang = 'no_such';
+  await element.enter('client', ORDINARY, []);
+  await element.say({ type: 'participant-joined', participant: BEN });
+  await element.say({ type: 'participant-joined', participant: KIM });
+  await vi.advanceTimersByTimeAsync(5000);
+  await element.rendered();
+
+  const said = texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]);
+  expect(said.at(-1)).toBe('Participant, Observer came in.');
 });
 
 function placeOf(entry: HTMLElement): string {

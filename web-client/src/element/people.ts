@@ -197,6 +197,7 @@ export class PeopleElement extends LitElement {
       .consent {
         flex: 1 0 100%;
         margin: -6px 0 0;
+        overflow-wrap: anywhere;
       }
       .emergency {
         box-sizing: border-box;

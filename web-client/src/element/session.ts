@@ -393,9 +393,11 @@ export class Session extends Emitter<SessionEvents> {
 
   #tellComings({ came, went }: ComingsAndGoings): void {
     const { messages } = this;
-    const list = new Intl.ListFormat(messages.language, { type: 'conjunction' });
     const namesOf = (people: readonly RemoteParticipant[]): string =>
-      list.format(people.map((one) => this.nameOf(one)));
+      listed(
+        people.map((one) => this.nameOf(one)),
+        messages.language,
+      );
     if (came.length > 0) this.#announce(messages.cameIn(namesOf(came), came.length));
     if (went.length > 0) this.#announce(messages.wentAway(namesOf(went), went.length));
     this.#update();
@@ -404,6 +406,15 @@ export class Session extends Emitter<SessionEvents> {
   #announce(text: string): void {
     const announcement = { id: this.#nextAnnouncement++, text };
     this.#announcements = [...this.#announcements, announcement].slice(-MAX_ANNOUNCEMENTS);
+  }
+}
+
+/** As the language lists them; by commas where the browser does not know what a clinic calls it. */
+function listed(names: readonly string[], language: string): string {
+  try {
+    return new Intl.ListFormat(language, { type: 'conjunction' }).format(names);
+  } catch {
+    return names.join(', ');
   }
 }
 

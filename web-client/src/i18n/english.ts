@@ -144,7 +144,7 @@ export const english: Messages = {
   notConsented: 'Has not agreed to the text',
   talkTime: 'Who talks how much',
   talkTimeAdvice:
-    'Roughly, and only of those who are here. You alone see it; it is reckoned on this computer and gone when you close the page.',
+    'Roughly, and only of those who are here. It is reckoned on this computer, sent to nobody, and gone when you close the page.',
   talkTimePending: 'Too little has been said yet.',
   talkShares: {
     'hardly-any': 'Hardly any',

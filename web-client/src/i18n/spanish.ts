@@ -152,7 +152,7 @@ export const spanish: Messages = {
   notConsented: 'No ha aceptado el texto',
   talkTime: 'Quién habla cuánto',
   talkTimeAdvice:
-    'De forma aproximada, y solo de quienes están aquí. Solo usted lo ve; se calcula en este equipo y desaparece al cerrar la página.',
+    'De forma aproximada, y solo de quienes están aquí. Se calcula en este equipo, no se envía a nadie y desaparece al cerrar la página.',
   talkTimePending: 'Todavía se ha hablado muy poco.',
   talkShares: {
     'hardly-any': 'Casi nada',

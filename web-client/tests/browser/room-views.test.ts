@@ -182,6 +182,36 @@ test.each(['phone', 'tablet', 'desktop'] as const)(
   },
 );
 
+test('what is behind the person is blurred where the platform can', async () => {
+  await page.setViewportSize(SIZES.desktop);
+  await page.evaluate(() => {
+    const { mediaStreamTrack } =
+      document.querySelector('quiet-room')!.room!.localParticipant.videoTrack!;
+    const settings = { ...mediaStreamTrack.getSettings(), backgroundBlur: false };
+    Object.assign(mediaStreamTrack, {
+      getCapabilities: () => ({ backgroundBlur: [false, true] }),
+      getSettings: () => settings,
+      applyConstraints: ({ backgroundBlur }: MediaTrackConstraints) => {
+        settings.backgroundBlur = backgroundBlur === true;
+        return Promise.resolve();
+      },
+    });
+  });
+  await chooseMore('Devices');
+  const box = page.getByRole('checkbox', { name: 'Blur what is behind me' });
+  const isBlurred = (): Promise<boolean | undefined> =>
+    page.evaluate(
+      () => document.querySelector('quiet-room')!.room!.localParticipant.backgroundBlur?.isOn,
+    );
+  await box.check();
+  await expect.poll(isBlurred).toBe(true);
+  await nothingIsInTheWay('blur');
+
+  await box.uncheck();
+  await expect.poll(isBlurred).toBe(false);
+  await page.keyboard.press('Escape');
+});
+
 test('on a phone on its side the pictures have most of the height', async () => {
   await page.setViewportSize({ width: 844, height: 390 });
   await nothingIsInTheWay('phone-side');
