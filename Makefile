@@ -40,6 +40,8 @@ CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
 	$(shell find web-client/src web-client/demo -type f 2>/dev/null)
 NPM := npm --prefix web-client --no-update-notifier
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+# Those that compute have a limit of their own, in .config/nextest.toml.
+export NEXTEST_TEST_THREADS ?= $(shell echo $$((4 * $$(nproc))))
 
 .PHONY: help
 help: ## List the commands
@@ -52,7 +54,15 @@ run: ## Build client and server, then serve a room on this machine
 	@cargo run --quiet --locked --bin quietroom -- serve
 
 .PHONY: test
-test: check rust-test turn-test api-test client-test browser-test firefox-test ## Everything: what `check` does, all tests, real browsers
+test: ## Everything: what `check` does, all tests, real browsers
+	@$(MAKE) check
+	@$(MAKE) rust-test
+# Side by side: one computes, and the others wait most of the time.
+	@$(MAKE) test-programs client
+	@$(MAKE) -j3 --output-sync=target client-test group-test turn-and-api-test
+	@$(MAKE) transforms-test
+	@$(MAKE) browser-test
+	@$(MAKE) firefox-test
 	@echo "All tests passed"
 
 .PHONY: check
@@ -105,30 +115,48 @@ endif
 .PHONY: turn-test
 turn-test: rust-version coturn
 	@echo "Setting coturn's clients before the TURN server"
-# They wait most of the time.
-	@cargo test --locked --quiet -p turn --test coturn_client -- --ignored --test-threads=8
+# Of the whole workspace, as built before; they wait most of the time.
+ifeq ($(NEXTEST),yes)
+	@cargo nextest run --workspace --locked --no-fail-fast --run-ignored only -E 'binary(coturn_client)'
+else
+	@cargo test --workspace --locked --quiet --test coturn_client -- --ignored --test-threads=8
+endif
+
+# One after the other.
+.PHONY: turn-and-api-test
+turn-and-api-test:
+	@$(MAKE) turn-test
+	@$(MAKE) api-test
 
 .PHONY: api-test
-api-test: server $(SCHEMATHESIS)/bin/schemathesis
+api-test: test-programs $(SCHEMATHESIS)/bin/schemathesis
 	@echo "Trying the API against its description"
 	@tests/schemathesis.sh $(abspath $(SCHEMATHESIS)) $(abspath target/debug/quietroom)
 
 .PHONY: client-test
-client-test: $(NODE_MODULES) chromium
+client-test: $(NODE_MODULES)
 	@echo "Testing the TypeScript sources"
 	@$(NPM) test --silent
+
+.PHONY: group-test
+group-test: $(NODE_MODULES) test-programs
+	@echo "Testing the encryption's groups with the server"
+	@$(NPM) run --silent test:group
+
+.PHONY: transforms-test
+transforms-test: $(NODE_MODULES) chromium
+	@echo "Testing what encrypts media in a real browser"
 	@$(NPM) run --silent test:transforms
 
 .PHONY: browser-test
-browser-test: client server hostile-server link-simulator chromium ffmpeg nftables certutil coturn
+browser-test: client test-programs chromium ffmpeg nftables certutil coturn
 	@echo "Testing with real browsers"
-	@$(NPM) run --silent test:group
 	@$(NPM) run --silent test:browser
 	@$(NPM) run --silent test:network
 	@$(NPM) run --silent test:hostile
 
 .PHONY: firefox-test
-firefox-test: client server link-simulator chromium firefox pulseaudio nftables certutil
+firefox-test: client test-programs chromium firefox pulseaudio nftables certutil
 	@echo "Testing Chromium with Firefox"
 	@$(NPM) run --silent test:firefox
 
@@ -137,7 +165,7 @@ screenshot: client server chromium ## Take docs/screenshot.png anew, with three 
 	@QUIETROOM_SCREENSHOT="$(CURDIR)/docs/screenshot.png" $(NPM) run --silent test:browser -- screenshot
 
 .PHONY: soak
-soak: client server link-simulator chromium firefox pulseaudio nftables certutil ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
+soak: client test-programs chromium firefox pulseaudio nftables certutil ## The long forms: many seeds, floods, and SOAK_ROUNDS rounds of everything
 	@echo "Sessions on virtual time, $(SOAK_SEEDS) seeds"
 	@QUIETROOM_SEEDS=$(SOAK_SEEDS) cargo test --release --locked -p sfu --test virtual_time -- --nocapture
 	@echo "A session's rules against a model of them, $$(($(SOAK_SEEDS) * 50)) orders of events"
@@ -149,6 +177,8 @@ soak: client server link-simulator chromium firefox pulseaudio nftables certutil
 	@echo "Five thousand people at once, and how long a therapist's click takes"
 	@ulimit -n 20000; QUIETROOM_CROWD=5000 cargo test --release --locked --test crowd -- --nocapture --test-threads=1
 	@QUIETROOM_ADMISSIONS=40 $(NPM) run --silent test:browser -- admit-time
+	@echo "What encryption costs a newcomer"
+	@QUIETROOM_ROUNDS=12 $(NPM) run --silent test:browser -- encrypted-join
 	@echo "Chromium and Firefox on bad links, for minutes"
 	@QUIETROOM_LINKS=long $(NPM) run --silent test:network -- bad-links
 	@QUIETROOM_LINKS=long $(NPM) run --silent test:firefox -- bad-links
@@ -189,15 +219,13 @@ server: rust-version ## Build the server
 	@echo "Building the server"
 	+@cargo build --locked --bin quietroom
 
-.PHONY: hostile-server
-hostile-server: rust-version
-	@echo "Building the server that the browser tests are deceived by"
-	+@cargo build --locked -p hostile-server
-
-.PHONY: link-simulator
-link-simulator: rust-version
-	@echo "Building the link simulator"
-	+@cargo build --locked -p loadtest
+# The server, the one that browser tests are deceived by, and the link simulator.
+# Built as all tests are, so that nothing is compiled twice: each alone would be
+# compiled anew, since fewer features of what all use are asked for.
+.PHONY: test-programs
+test-programs: rust-version
+	@echo "Building the programs that are tested"
+	+@cargo build --locked --workspace --bins --tests
 
 $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 	@echo "Building the web client"

@@ -290,7 +290,15 @@ fn a_link_delays_what_goes_over_it_and_ends_by_itself() {
 
 #[test]
 fn a_server_that_is_not_there_is_said_so() {
-    let output = loadtest(&["run", "--quietroom", "/nowhere/quietroom"]);
+    let output = loadtest(&[
+        "run",
+        "--quietroom",
+        "/nowhere/quietroom",
+        "--loopback",
+        "--quiet",
+        "--duration",
+        "300ms",
+    ]);
 
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

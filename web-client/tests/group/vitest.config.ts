@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['*.test.ts'],
+    // Each waits most of the time.
+    maxWorkers: 2,
     testTimeout: 60_000,
     server: { deps: { inline: ['ts-mls'] } },
     // Node 20 has a WebSocket of the web's kind behind this only.

@@ -21,7 +21,11 @@ export class TestBrowser {
       root: import.meta.dirname,
       configFile: false,
       logLevel: 'error',
-      cacheDir: resolve(import.meta.dirname, '../../node_modules/.vite-transforms'),
+      // Of each that runs at the same time.
+      cacheDir: resolve(
+        import.meta.dirname,
+        `../../node_modules/.vite-transforms-${process.env['VITEST_POOL_ID'] ?? '0'}`,
+      ),
       server: {
         host: '127.0.0.1',
         port: 0,
