@@ -14,10 +14,6 @@ const CONSENT = {
 describe('a therapist, a client and an observer in a session of the clinic', () => {
   const gathering = Gathering.bySessions();
   let therapist: Page;
-  /** Of somebody who does nothing, while the other tests run. */
-  let idle: Page;
-  let idleSince: number;
-  let warned: Promise<boolean>;
   let client: Page;
   let observer: Page;
   /** The observer's browser has another tab for somebody who comes for a moment. */
@@ -29,27 +25,7 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
       ({ page }) => page,
     ) as [Page, Page, Page];
     await gathering.server.openSession({ room: ROOM, waitingRoom: true, consent: CONSENT });
-    await gathering.server.openSession({
-      room: 'idle',
-      waitingRoom: false,
-      inactivityLimitSeconds: 60,
-    });
     guest = await people[2]!.newPage();
-    idle = await people[0]!.newPage();
-    idleSince = Date.now();
-    await idle.goto(gathering.server.link(await gathering.server.token('idle', 'client')));
-    // To speak is a sign of life, and these browsers' microphones are never quiet.
-    const microphone = idle.locator('.controls .microphone');
-    await microphone.filter({ hasText: /Mute/ }).waitFor();
-    await microphone.evaluate((button: HTMLElement) => {
-      button.click();
-    });
-    await microphone.filter({ hasText: /Unmute/ }).waitFor();
-    const warning = idle.locator('.prompt[data-subject=inactivity]', { hasText: 'still here' });
-    warned = warning.waitFor({ timeout: 60_000 }).then(
-      () => true,
-      () => false,
-    );
     const links = await Promise.all(
       (['host', 'client', 'observer', 'client'] as const).map(async (role) =>
         gathering.server.link(await gathering.server.token(ROOM, role)),
@@ -213,13 +189,6 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     await observer.reload();
     await observer.locator('.ended', { hasText: 'opens the room no more' }).waitFor();
   });
-
-  test('nobody is logged off but who has done nothing, after a warning', async () => {
-    await idle.locator('.ended', { hasText: 'You were logged off' }).waitFor({ timeout: 70_000 });
-
-    expect(Date.now() - idleSince).toBeGreaterThan(60_000);
-    expect(await warned).toBe(true);
-  }, 80_000);
 
   test('who talks how much is shown to the therapist alone, by bars and words', async () => {
     await therapist.locator('quiet-room-talk-time summary').click();
