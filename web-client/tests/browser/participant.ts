@@ -124,12 +124,12 @@ export class Participant implements Attendee {
     await this.page.goto(link, { waitUntil: 'load' });
   }
 
-  /** Resolves once this page shows `count` others, and fails after ten seconds. */
+  /** Resolves once this page shows `count` others, and fails after some seconds. */
   async meets(count: number): Promise<void> {
     await this.page.waitForFunction(
       (wanted) => window.observer.ids().length === wanted && window.observer.pictures() === wanted,
       count,
-      { timeout: 10_000, polling: 50 },
+      { timeout: PATIENCE_MS, polling: 50 },
     );
   }
 
@@ -172,7 +172,7 @@ export class Participant implements Attendee {
   /** How long the join took; waits for the first picture of somebody else. */
   async timings(): Promise<JoinTimings> {
     const handle = await this.page.waitForFunction(() => window.observer.timings(), undefined, {
-      timeout: 10_000,
+      timeout: PATIENCE_MS,
       polling: 50,
     });
     const timings = await handle.jsonValue();
@@ -213,6 +213,8 @@ function whoIsHeard({ sound }: Remote): string {
     : `noise (${sound.levels.map(Math.round).join(', ')} dBFS)`;
 }
 
+/** Far more than it takes: who measures says by itself what is too long. */
+const PATIENCE_MS = 20_000;
 const DEFAULT_SIZE: PictureSize = { width: 640, height: 360, frames: 15 };
 /** Nobody's tone: what is heard there is noise. */
 const UNPLAYED_HZ = 1490;

@@ -46,15 +46,15 @@ describe('three people who open the printed link', () => {
     await expectEveryoneMeetsEveryone();
   });
 
-  test('still do after ten seconds', async () => {
+  test('still do after a while', async () => {
     const before = await red.remotes();
-    await red.page.waitForTimeout(10_000);
+    await red.page.waitForTimeout(WHILE_MS);
     await expectEveryoneMeetsEveryone();
     const after = await red.remotes();
     for (const [index, { picture }] of after.entries()) {
       const fresh = (picture?.frames ?? 0) - (before[index]?.picture?.frames ?? 0);
       // The camera gives 15 a second; a machine under load drops some.
-      expect(fresh).toBeGreaterThan(60);
+      expect(fresh).toBeGreaterThan((6 * WHILE_MS) / 1_000);
     }
   });
 
@@ -109,6 +109,7 @@ async function idOf(participant: Participant, observer: Participant): Promise<st
   return match.id;
 }
 
+const WHILE_MS = 5_000;
 const HEARING_MS = 8_000;
 const RELOAD_MS = 2_000;
 const LEAVE_MS = 3_000;
