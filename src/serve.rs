@@ -543,6 +543,7 @@ fn workers(
             // Nobody listens any more only when the process ends.
             let _ = events.send(event);
         });
+            most_waiting: most_waiting(config) / usize::from(count),
         workers.push(worker.map_err(|error| match error {
             driver::StartError::Bind { address, source } => match source.kind() {
                 io::ErrorKind::AddrInUse => StartError::MediaPortInUse(address),
@@ -560,6 +561,12 @@ fn clinic(config: &Config, store: Store) -> Clinic {
         open_rooms: open_room_policy(config),
         retention: Duration::from_hours(24 * u64::from(config.store.retention_days.0)),
     };
+/// Bytes that may wait for slow readers of media, and as many for those of the
+/// relay.
+pub(crate) fn most_waiting(config: &Config) -> usize {
+    usize::from(config.limits.waiting_megabytes.0) * 1_000_000 / 2
+}
+
     Clinic::new(Arc::new(store), settings)
 }
 

@@ -11,6 +11,7 @@ use turn::{Channels, Family, Limits, Rate, SharedSecret};
 use crate::config::{self, Config};
 use crate::relays::{RelaysError, read_secret};
 use crate::secret_source::{SecretName, SecretSource, SecretSourceError};
+use crate::serve;
 
 /// A relay on its thread, which ends when this is dropped.
 #[derive(Debug)]
@@ -95,6 +96,7 @@ impl NodeTurn {
                 addresses: places,
                 ports: turn.first_relay_port.0..=turn.last_relay_port.0,
             },
+            most_waiting: serve::most_waiting(config),
         };
         let thread = TurnThread::spawn(settings).map_err(|error| match error {
             driver::StartError::Bind { address, source } => match source.kind() {

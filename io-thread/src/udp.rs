@@ -41,6 +41,8 @@ pub struct Socket {
     buffer: u32,
     /// Cleared when the network card turns out not to take trains.
     can_segment: Cell<bool>,
+    /// What the network says of one datagram fails another call.
+    reports_errors: Cell<bool>,
 }
 
 impl Socket {
@@ -59,6 +61,7 @@ impl Socket {
             local,
             buffer,
             can_segment: Cell::new(true),
+            reports_errors: Cell::new(false),
         })
     }
 
@@ -87,7 +90,29 @@ impl Socket {
             local: self.local,
             buffer: self.buffer,
             can_segment: Cell::new(true),
+            reports_errors: Cell::new(false),
         })
+    }
+
+    /// Has the kernel keep the errors that come back for what is sent, until
+    /// [`crate::icmp::receive_error`] takes them.
+    ///
+    /// # Errors
+    /// The kernel cannot.
+    pub fn report_errors(&self) -> io::Result<()> {
+        let (level, name) = if self.local.is_ipv6() {
+            (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
+        } else {
+            (libc::IPPROTO_IP, libc::IP_RECVERR)
+        };
+        set_option(&self.inner, level, name, 1)?;
+        self.reports_errors.set(true);
+        Ok(())
+    }
+
+    /// Has the kernel tell no times any more, which nobody looks at.
+    pub fn tell_no_times(&self) {
+        let _ = set_option(&self.inner, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0);
     }
 
     /// Fills `batch` with what has come, without waiting. Gives how many
@@ -139,13 +164,17 @@ impl Socket {
 
     fn send_run(&self, trains: &[Train], messages: &mut SendMessages) {
         let mut rest = trains;
+        let mut is_tried = false;
         while !rest.is_empty() {
             if !self.can_segment.get() {
                 self.send_singly(rest);
                 return;
             }
             match self.send_some(messages.prepare(rest)) {
-                Ok(count) => rest = &rest[count.max(1)..],
+                Ok(count) => {
+                    rest = &rest[count.max(1)..];
+                    is_tried = false;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(libc::EIO) => {
                     tracing::warn!("the network takes no segmented datagrams; sending singly");
@@ -156,6 +185,8 @@ impl Socket {
                         return;
                     }
                 }
+                // It may be about a datagram from before, and is told once.
+                Err(_) if self.reports_errors.get() && !is_tried => is_tried = true,
                 Err(error) => {
                     // One publisher's datagram beyond the path's MTU must not
                     // cost the others in its train.
@@ -164,6 +195,7 @@ impl Socket {
                     }
                     // This train cannot be sent; the others may.
                     rest = &rest[1..];
+                    is_tried = false;
                 }
             }
         }

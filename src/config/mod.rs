@@ -213,6 +213,7 @@ pub(crate) struct Limits {
     /// At least what the largest token needs.
     pub(crate) message_kilobytes: Whole<9, 64>,
     pub(crate) publications: Whole<1, 4>,
+    pub(crate) waiting_megabytes: Whole<16, 65_535>,
 }
 
 /// Where Prometheus finds this node's figures.
@@ -366,6 +367,7 @@ impl Default for Limits {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
+            waiting_megabytes: Whole(256),
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),
         }
     }

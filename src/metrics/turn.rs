@@ -28,6 +28,11 @@ pub(super) fn encode(page: &mut Page, turn: &Handle) -> fmt::Result {
             "UDP ports that are open for peers on other nodes",
             statistics.relay_ports,
         ),
+        (
+            "quietroom_turn_waiting_bytes",
+            "What waits for clients of the relay that read too slowly from their connections",
+            statistics.waiting_bytes,
+        ),
     ] {
         page.gauge(name, help, value)?;
     }

@@ -52,6 +52,9 @@ pub struct WorkerSettings {
     /// connections finds the worker that one is for
     /// ([`crate::transport::worker_of`]).
     pub number: u8,
+    /// Bytes that may wait for slow readers of connections, all of them
+    /// together: the longest queue is cut first.
+    pub most_waiting: usize,
 }
 
 /// Why a worker could not be started.
@@ -114,7 +117,7 @@ impl WorkerHandle {
             sleep,
         };
         let now = Instant::now();
-        let streams = Streams::new(now).map_err(StartError::Thread)?;
+        let streams = Streams::new(now, settings.most_waiting).map_err(StartError::Thread)?;
         let worker = Worker::new(now, dtls, wall_clock(now));
         let gauge = Gauge::default();
         let meter = Meter::new(gauge.clone(), now);

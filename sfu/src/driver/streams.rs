@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use io_thread::dynamic_threshold::DynamicThreshold;
+use io_thread::tcp;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use slab::Slab;
@@ -27,12 +29,14 @@ pub(super) struct Streams {
     /// Those that are of no use any more.
     failed: Vec<usize>,
     left_out: u64,
+    /// What waits for all of them.
+    threshold: DynamicThreshold,
     next_look: Instant,
 }
 
 #[derive(Debug)]
 struct Stream {
-    inner: TcpStream,
+    socket: tcp::Socket,
     path: Path,
     /// The start of a frame whose rest is still to come, and since when.
     partial: Vec<u8>,
@@ -59,7 +63,12 @@ pub(super) enum Came {
 }
 
 impl Streams {
-    pub(super) fn new(now: Instant) -> io::Result<Self> {
+    /// Those of all connections together that wait are some `most_waiting`
+    /// bytes at the most.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub(super) fn new(now: Instant, most_waiting: usize) -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             all: Slab::new(),
@@ -67,6 +76,7 @@ impl Streams {
             touched: Vec::new(),
             failed: Vec::new(),
             left_out: 0,
+            threshold: DynamicThreshold::new(most_waiting),
             next_look: now + LOOKS,
         })
     }
@@ -110,18 +120,20 @@ impl Streams {
     ///
     /// # Errors
     /// The system does not take it on.
-    pub(super) fn add(&mut self, now: Instant, inner: TcpStream, path: Path) -> io::Result<usize> {
-        prepare(&inner)?;
+    pub(super) fn add(&mut self, now: Instant, stream: TcpStream, path: Path) -> io::Result<usize> {
+        // Without it a peer that vanished costs memory for some minutes.
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        let socket = tcp::Socket::new(stream)?;
         let entry = self.all.vacant_entry();
         let key = entry.key();
         epoll::add(
             &self.epoll,
-            &inner,
+            &socket,
             EventData::new_u64(key as u64),
             EventFlags::IN,
         )?;
         entry.insert(Stream {
-            inner,
+            socket,
             path,
             partial: Vec::new(),
             partial_since: None,
@@ -170,7 +182,7 @@ impl Streams {
         };
         let kept = stream.partial.len();
         buffer[..kept].copy_from_slice(&stream.partial);
-        match stream.inner.read(&mut buffer[kept..]) {
+        match stream.socket.read(&mut buffer[kept..]) {
             Ok(0) => Came::End,
             Ok(_) if stream.ends_at.is_some() => Came::Nothing,
             Ok(length) => {
@@ -212,6 +224,8 @@ impl Streams {
                 continue;
             };
             let stream = &mut self.all[key];
+            let before = stream.backlog.len();
+            stream.backlog.limit(self.threshold.of_one());
             for datagram in batch.bytes(train).chunks(train.segment_length) {
                 match stream.backlog.push(now, datagram) {
                     Queued::Waits => {}
@@ -219,6 +233,7 @@ impl Streams {
                     Queued::Full => self.failed.push(key),
                 }
             }
+            self.threshold.change(before, stream.backlog.len());
             if !stream.is_touched {
                 stream.is_touched = true;
                 self.touched.push(key);
@@ -246,6 +261,7 @@ impl Streams {
     /// had been given up before.
     pub(super) fn remove(&mut self, key: usize) -> Option<Path> {
         let stream = self.all.try_remove(key)?;
+        self.threshold.change(stream.backlog.len(), 0);
         // The next connection may get its number.
         self.failed.retain(|failed| *failed != key);
         // Closing it takes it off the list, as it has no other descriptor.
@@ -279,8 +295,11 @@ impl Streams {
             return;
         };
         while !stream.is_blocked && !stream.backlog.is_empty() {
-            match stream.inner.write(stream.backlog.unwritten()) {
-                Ok(count) => stream.backlog.advance(now, count),
+            match stream.socket.write(stream.backlog.unwritten()) {
+                Ok(count) => {
+                    stream.backlog.advance(now, count);
+                    self.threshold.change(count, 0);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if is_later(&error) => stream.is_blocked = true,
                 Err(_) => {
@@ -297,7 +316,7 @@ impl Streams {
         wanted.set(EventFlags::OUT, stream.is_blocked);
         let data = EventData::new_u64(key as u64);
         if stream.is_watched_for_room != stream.is_blocked
-            && epoll::modify(&self.epoll, &stream.inner, data, wanted).is_ok()
+            && epoll::modify(&self.epoll, &stream.socket, data, wanted).is_ok()
         {
             stream.is_watched_for_room = stream.is_blocked;
         }
@@ -321,19 +340,6 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    // Media must not wait until there is more of it.
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    // What waits is to wait here, where it can still be left out. Without it
-    // there is more delay on a slow line.
-    let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES);
-    // Without it a peer that vanished costs memory for some minutes.
-    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
-    Ok(())
-}
-
 fn is_later(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
@@ -342,8 +348,6 @@ fn is_later(error: &io::Error) -> bool {
 pub(super) const READ_BYTES: usize = 64 * 1024 + LONGEST_FRAME;
 
 const EVENTS: usize = 64;
-/// In the system's send buffer, beyond what is on its way.
-const UNSENT_BYTES: u32 = 16 * 1024;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 const LOOKS: Duration = Duration::from_secs(1);
 /// Browsers check paths that they do not use every 25 s or more often.
@@ -351,3 +355,111 @@ const SILENCE: Duration = Duration::from_mins(1);
 const HALF_A_FRAME: Duration = Duration::from_secs(10);
 /// For the last word to somebody who leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use io_thread::tcp::MOST_UNSENT;
+
+    use super::*;
+    use crate::transport::framing::first_datagram;
+
+    const PLENTY: usize = 64 << 20;
+
+    /// A connection, and its other end, which reads nothing by itself.
+    fn connect(streams: &mut Streams) -> (usize, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        let address = listener.local_addr().expect("bound");
+        let client = TcpStream::connect(address).expect("the loopback");
+        let (server, _) = listener.accept().expect("a connection");
+        let path = Streams::path(&server).expect("it is open");
+        let key = streams.add(Instant::now(), server, path);
+        (key.expect("descriptors"), client)
+    }
+
+    /// Sends so many pictures, the first bytes of which number them, in trains
+    /// of four.
+    fn send(streams: &mut Streams, now: Instant, key: usize, numbers: std::ops::Range<u32>) {
+        let path = streams.all[key].path;
+        let mut batch = TransmitBatch::new();
+        for number in numbers.clone().step_by(4) {
+            batch.push(path, 1100, |bytes| {
+                for number in number..(number + 4).min(numbers.end) {
+                    let mut picture = vec![1; 1100];
+                    picture[..2].copy_from_slice(&[0x80, 96]);
+                    picture[2..6].copy_from_slice(&number.to_be_bytes());
+                    bytes.extend(picture);
+                }
+            });
+            streams.send(now, &batch);
+            batch.clear();
+        }
+    }
+
+    #[test]
+    fn what_a_slow_reader_has_no_time_for_waits_where_it_can_be_left_out() {
+        let now = Instant::now();
+        let mut streams = Streams::new(now, PLENTY).expect("descriptors");
+        let (key, mut client) = connect(&mut streams);
+        client.set_nonblocking(true).expect("it can be");
+
+        // More than all buffers hold.
+        send(&mut streams, now, key, 0..8000);
+        let unsent = streams.all[key].socket.unsent().expect("it is open");
+        assert!(unsent <= MOST_UNSENT, "{unsent} bytes wait in the system");
+        let waiting = streams.all[key].backlog.len();
+        assert!(waiting > 100_000, "{waiting} bytes wait here");
+        assert!(streams.left_out() > 1000);
+        assert_eq!(streams.threshold.used(), waiting);
+        let given = 8000 - streams.left_out();
+
+        // Nothing that was given a place is lost, and nothing stands still.
+        let mut bytes = Vec::new();
+        let mut memory = vec![0; 1 << 16];
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while bytes.len() < given as usize * 1102 {
+            assert!(Instant::now() < deadline, "{} bytes have come", bytes.len());
+            match client.read(&mut memory) {
+                Ok(count) => bytes.extend_from_slice(&memory[..count]),
+                Err(_) => assert_eq!(streams.poll(now), []),
+            }
+        }
+        assert_eq!(streams.threshold.used(), 0);
+        let mut rest = &bytes[..];
+        let mut last = None;
+        while let Some(range) = first_datagram(rest).expect("whole frames") {
+            let number = rest[range.start + 2..range.start + 6].try_into();
+            let number = u32::from_be_bytes(number.expect("four bytes"));
+            assert!(last < Some(number));
+            last = Some(number);
+            rest = &rest[range.end..];
+        }
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn slow_readers_share_a_memory_that_is_bounded() {
+        const MOST: usize = 1 << 20;
+        let now = Instant::now();
+        let mut streams = Streams::new(now, MOST).expect("descriptors");
+        let connections: Vec<_> = (0..20).map(|_| connect(&mut streams)).collect();
+
+        for (key, _) in &connections {
+            send(&mut streams, now, *key, 0..8000);
+        }
+
+        let lengths = connections
+            .iter()
+            .map(|(key, _)| streams.all[*key].backlog.len());
+        let sum: usize = lengths.clone().sum();
+        assert_eq!(streams.threshold.used(), sum);
+        assert!((MOST / 2..MOST + 64 * 1024).contains(&sum), "{sum}");
+        assert!(lengths.min() > Some(10_000), "the last has a place too");
+
+        for (key, _) in &connections {
+            streams.remove(*key);
+        }
+        assert_eq!(streams.threshold.used(), 0);
+    }
+}

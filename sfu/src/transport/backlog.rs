@@ -14,8 +14,9 @@ use super::demux::Protocol;
 use super::framing::{FRAME_HEAD, write_frame};
 
 /// Bytes of one connection that are still to be written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backlog {
+    most_bytes: usize,
     bytes: Vec<u8>,
     /// How many of them have been written.
     written: usize,
@@ -36,7 +37,25 @@ pub enum Queued {
     Full,
 }
 
+impl Default for Backlog {
+    fn default() -> Self {
+        Self {
+            most_bytes: MOST_BYTES,
+            bytes: Vec::new(),
+            written: 0,
+            behind_since: None,
+            progressed_at: None,
+        }
+    }
+}
+
 impl Backlog {
+    /// Sets how much may wait, if that is less than is good for a connection:
+    /// of sound and pictures less than of what everything hangs on.
+    pub fn limit(&mut self, most_bytes: usize) {
+        self.most_bytes = most_bytes.min(MOST_BYTES);
+    }
+
     /// Adds a datagram, or leaves it out as a whole.
     pub fn push(&mut self, now: Instant, datagram: &[u8]) -> Queued {
         let (most_bytes, patience) = match Protocol::of(datagram) {
@@ -47,7 +66,8 @@ impl Backlog {
         let is_late = self
             .behind_since
             .is_some_and(|since| now.saturating_duration_since(since) > patience);
-        if is_late || self.len() + FRAME_HEAD + datagram.len() > most_bytes {
+        let length = self.len() + FRAME_HEAD + datagram.len();
+        if is_late || length > most_bytes * self.most_bytes / MOST_BYTES {
             return if most_bytes == MOST_BYTES {
                 Queued::Full
             } else {
@@ -199,6 +219,23 @@ mod tests {
         for frame in frames(taken) {
             assert!([picture(), sound(), report()].contains(&frame));
         }
+    }
+
+    #[test]
+    fn where_memory_is_short_less_waits_and_checks_still_do() {
+        let now = Instant::now();
+        let mut backlog = Backlog::default();
+        backlog.limit(16 * 1024);
+        let mut waiting = |datagram: Vec<u8>| {
+            let fitted = (0..1000).take_while(|_| backlog.push(now, &datagram) == Queued::Waits);
+            fitted.count()
+        };
+
+        assert_eq!(waiting(picture()), 11);
+        assert_eq!(waiting(sound()), 21);
+        assert_eq!(waiting(check()), 24);
+        backlog.limit(usize::MAX);
+        assert_eq!(backlog.push(now, &picture()), Queued::Waits);
     }
 
     #[test]

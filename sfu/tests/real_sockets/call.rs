@@ -92,6 +92,7 @@ impl Call {
             port: 0,
             tcp: Vec::new(),
             number: 0,
+            most_waiting: 64 << 20,
         };
         let worker = WorkerHandle::spawn(&settings, &certificate, |_| {}).expect("a worker");
         let start = Instant::now();

@@ -45,6 +45,7 @@ impl Relay {
                 addresses: Vec::new(),
                 ports: 50_000..=50_000,
             },
+            most_waiting: 64 << 20,
         });
         let turn = turn.expect("the loopback");
         worker.set_relay(turn.from_peers());

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use io_thread::tcp::{self, MOST_UNSENT};
 use rustls::ServerConnection;
 use socket2::{SockRef, TcpKeepalive};
 
@@ -14,10 +15,12 @@ use crate::{FiveTuple, Transport};
 /// A connection whose client may not read as fast as there is something for it.
 pub(super) struct Connection {
     pub(super) client: FiveTuple,
-    stream: TcpStream,
+    socket: tcp::Socket,
     tls: Option<Box<ServerConnection>>,
     /// What the kernel, or TLS, does not take yet.
     waiting: VecDeque<u8>,
+    /// Since when there has been something.
+    behind_since: Option<Instant>,
     /// Whether the thread is told when the kernel takes more.
     pub(super) is_watched: bool,
 }
@@ -41,7 +44,6 @@ impl Connection {
     /// It has ended already.
     pub(super) fn new(stream: Stream) -> io::Result<Self> {
         let Stream { stream, tls, .. } = stream;
-        stream.set_nonblocking(true)?;
         let transport = if tls.is_some() {
             Transport::Tls
         } else {
@@ -52,24 +54,27 @@ impl Connection {
             server: canonical(stream.local_addr()?),
             client: canonical(stream.peer_addr()?),
         };
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        // What waits in the kernel would only get old there.
-        socket.set_tcp_notsent_lowat(MOST_UNSENT)?;
-        socket.set_tcp_user_timeout(Some(SILENCE))?;
+        let options = SockRef::from(&stream);
+        options.set_tcp_user_timeout(Some(SILENCE))?;
         let keepalive = TcpKeepalive::new().with_time(SILENCE);
-        socket.set_tcp_keepalive(&keepalive)?;
+        options.set_tcp_keepalive(&keepalive)?;
         Ok(Self {
             client,
-            stream,
+            socket: tcp::Socket::new(stream)?,
             tls,
             waiting: VecDeque::new(),
+            behind_since: None,
             is_watched: false,
         })
     }
 
     pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.socket.inner()
+    }
+
+    /// Bytes that wait here.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Reads what has come, a bounded amount at a time, and hands it on.
@@ -82,14 +87,14 @@ impl Connection {
         mut on_bytes: impl FnMut(&[u8]),
     ) -> Result<(), Ended> {
         let Some(tls) = self.tls.as_mut() else {
-            if let Some(count) = read(&mut self.stream, memory)? {
+            if let Some(count) = read(&mut self.socket, memory)? {
                 on_bytes(&memory[..count]);
             }
             return Ok(());
         };
         // What came with the last bytes of the handshake.
         let mut is_over = decrypted(tls, &mut on_bytes)?;
-        let count = read(&mut self.stream, memory)?.unwrap_or(0);
+        let count = read(&mut self.socket, memory)?.unwrap_or(0);
         let mut encrypted = &memory[..count];
         while !encrypted.is_empty() && !is_over {
             let processed = match tls.read_tls(&mut encrypted) {
@@ -98,7 +103,7 @@ impl Connection {
             };
             if processed.is_err() {
                 // There may be an alert that says why.
-                let _ = tls.write_tls(&mut self.stream);
+                let _ = tls.write_tls(&mut self.socket);
             }
             processed?;
             is_over = decrypted(tls, &mut on_bytes)?;
@@ -106,11 +111,17 @@ impl Connection {
         if is_over { Err(Ended) } else { self.flush() }
     }
 
-    /// Sends bytes, or has them wait.
+    /// Sends bytes, or has them wait: of data no more than `most_waiting` bytes.
     ///
     /// # Errors
     /// It has ended, or even answers are too many for it.
-    pub(super) fn write(&mut self, bytes: &[u8], is_answer: bool) -> Result<Fate, Ended> {
+    pub(super) fn write(
+        &mut self,
+        bytes: &[u8],
+        is_answer: bool,
+        most_waiting: usize,
+    ) -> Result<Fate, Ended> {
+        let most_waiting = most_waiting.min(MOST_WAITING);
         let mut rest = bytes;
         if self.waiting.is_empty() {
             while !rest.is_empty() {
@@ -122,14 +133,18 @@ impl Connection {
             }
         } else {
             let length = self.waiting.len() + bytes.len();
-            if is_answer && length > MOST_WAITING_WITH_ANSWERS {
+            if is_answer && length > WITH_ANSWERS * most_waiting {
                 return Err(Ended);
             }
-            if !is_answer && length > MOST_WAITING {
+            let is_late = || self.behind_since.is_some_and(|at| at.elapsed() > PATIENCE);
+            if !is_answer && (length > most_waiting || is_late()) {
                 return Ok(Fate::LeftOut);
             }
         }
-        self.waiting.extend(rest);
+        if !rest.is_empty() {
+            self.waiting.extend(rest);
+            self.behind_since.get_or_insert_with(Instant::now);
+        }
         Ok(Fate::Taken)
     }
 
@@ -144,6 +159,7 @@ impl Connection {
                 count => drop(self.waiting.drain(..count)),
             }
         }
+        self.behind_since = None;
         if self.waiting.capacity() > KEPT {
             self.waiting = VecDeque::new();
         }
@@ -161,7 +177,7 @@ impl Connection {
         let _ = self.flush();
         if let Some(tls) = self.tls.as_mut() {
             tls.send_close_notify();
-            let _ = tls.write_tls(&mut self.stream);
+            let _ = tls.write_tls(&mut self.socket);
         }
     }
 
@@ -169,7 +185,7 @@ impl Connection {
     /// taken.
     fn pass(&mut self, bytes: &[u8]) -> Result<usize, Ended> {
         let Some(tls) = self.tls.as_mut() else {
-            return taken(self.stream.write(bytes));
+            return taken(self.socket.write(bytes));
         };
         // No more is encrypted than can leave, so that what waits is bounded.
         if tls.wants_write() {
@@ -179,6 +195,7 @@ impl Connection {
         if tls.is_handshaking() || tls.wants_write() {
             return Ok(0);
         }
+        let bytes = &bytes[..bytes.len().min(MOST_UNSENT)];
         let count = taken(tls.writer().write(bytes))?;
         self.pass_encrypted()?;
         Ok(count)
@@ -189,7 +206,7 @@ impl Connection {
             return Ok(());
         };
         while tls.wants_write() {
-            if taken(tls.write_tls(&mut self.stream))? == 0 {
+            if taken(tls.write_tls(&mut self.socket))? == 0 {
                 break;
             }
         }
@@ -198,7 +215,7 @@ impl Connection {
 }
 
 /// What there is to be read; `None` if nothing has come.
-fn read(stream: &mut TcpStream, memory: &mut [u8]) -> Result<Option<usize>, Ended> {
+fn read(stream: &mut impl Read, memory: &mut [u8]) -> Result<Option<usize>, Ended> {
     match stream.read(memory) {
         Ok(0) => Err(Ended),
         Ok(count) => Ok(Some(count)),
@@ -241,9 +258,10 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// Media that has waited for longer than this takes on most lines is late. An
 /// answer has room beyond, since over a connection nobody asks again.
 const MOST_WAITING: usize = 64 * 1024;
-const MOST_WAITING_WITH_ANSWERS: usize = 2 * MOST_WAITING + 64 * 1024;
-/// What the kernel holds and has not sent.
-const MOST_UNSENT: u32 = 32 * 1024;
+const WITH_ANSWERS: usize = 3;
+/// Whoever has not caught up for as long gets more by catching up than by data
+/// that is later still.
+const PATIENCE: Duration = Duration::from_millis(600);
 /// Memory that a connection keeps when nothing waits.
 const KEPT: usize = 4 * 1024;
 /// What is sent and not acknowledged for as long ends a connection.

@@ -43,6 +43,9 @@ pub struct Settings {
     pub other_peers: Vec<SocketAddr>,
     /// Of no meaning while there are no peers elsewhere.
     pub relay_ports: RelayPorts,
+    /// Bytes that may wait for slow readers of connections, all of them
+    /// together: the longest queue is cut first.
+    pub most_waiting: usize,
 }
 
 /// A peer of this process.
@@ -85,6 +88,8 @@ pub struct Statistics {
     pub server: crate::Statistics,
     /// Relay ports that are open.
     pub relay_ports: u64,
+    /// Bytes that wait for slow readers of connections.
+    pub waiting_bytes: u64,
     /// Trains of data that were left out since their client does not read as
     /// fast from its connection.
     pub late: u64,
@@ -134,7 +139,7 @@ impl TurnThread {
             handed_over,
             sleep,
         };
-        let epoll = thread::watch(&sockets, &inbox.sleep).map_err(StartError::Thread)?;
+        let listening = thread::watch(sockets, &inbox.sleep).map_err(StartError::Thread)?;
         let thread = std::thread::Builder::new()
             .name("turn".into())
             .spawn(move || {
@@ -142,10 +147,10 @@ impl TurnThread {
                 // The batches' memory must be this thread's own.
                 ServerThread::new(
                     server,
-                    epoll,
-                    sockets,
+                    listening,
                     &settings.local_peers,
                     settings.relay_ports,
+                    settings.most_waiting,
                     inbox,
                     meter,
                 )

@@ -76,6 +76,9 @@ impl RelayPorts {
 
 fn bind(address: &RelayAddress, port: u16) -> io::Result<RelayPort> {
     let socket = Socket::bind(SocketAddr::new(address.bound, port), BUFFER_BYTES)?;
+    // Without it clients learn by silence what peers cannot be reached.
+    let _ = socket.report_errors();
+    socket.tell_no_times();
     let port = socket.local().port();
     Ok(RelayPort {
         socket,

@@ -9,9 +9,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use io_thread::arrival::Reading;
+use io_thread::dynamic_threshold::DynamicThreshold;
 use io_thread::feedback::{Feedback, LONGEST_REST, Look};
 use io_thread::gauge::Meter;
 use io_thread::hand_over::{self, Trains};
+use io_thread::icmp;
 use io_thread::messages::{ReceiveBatch, SendMessages};
 use io_thread::udp::{self, Carried, Socket};
 use io_thread::wake::Sleep;
@@ -23,7 +25,7 @@ use super::connection::{Connection, Ended, Fate};
 use super::relay_ports::{RelayPort, RelayPorts};
 use super::{LocalPeer, Statistics, Stream, since_1970};
 use crate::{
-    Destination, FiveTuple, Output, PortWish, RelayId, RelayRefused, Request, Server, Train,
+    Destination, FiveTuple, Icmp, Output, PortWish, RelayId, RelayRefused, Request, Server, Train,
     Transport,
 };
 
@@ -75,6 +77,8 @@ struct Exits {
     /// Where these are bound.
     relays_bound: HashSet<SocketAddr>,
     connections: Slab<Connection>,
+    /// What waits for all of them.
+    threshold: DynamicThreshold,
     by_client: HashMap<FiveTuple, usize>,
     peers: Workers,
     messages: SendMessages,
@@ -101,27 +105,33 @@ enum Source {
     Connection(usize),
 }
 
+/// Sockets for clients, and the list of what the thread waits for.
+pub(super) struct Listening {
+    epoll: OwnedFd,
+    sockets: Vec<Socket>,
+}
+
 /// Makes the list of what the thread waits for.
 ///
 /// # Errors
 /// There are no descriptors left.
-pub(super) fn watch(sockets: &[Socket], sleep: &Sleep) -> io::Result<OwnedFd> {
+pub(super) fn watch(sockets: Vec<Socket>, sleep: &Sleep) -> io::Result<Listening> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let reads = epoll::EventFlags::IN;
     epoll::add(&epoll, sleep, Source::Sleep.data(), reads)?;
     for (index, socket) in sockets.iter().enumerate() {
         epoll::add(&epoll, socket, Source::Socket(index).data(), reads)?;
     }
-    Ok(epoll)
+    Ok(Listening { epoll, sockets })
 }
 
 impl ServerThread {
     pub(super) fn new(
         server: Server,
-        epoll: OwnedFd,
-        sockets: Vec<Socket>,
+        Listening { epoll, sockets }: Listening,
         peers: &[LocalPeer],
         relay_ports: RelayPorts,
+        most_waiting: usize,
         inbox: Inbox,
         meter: Meter<Statistics>,
     ) -> Self {
@@ -140,6 +150,7 @@ impl ServerThread {
                 relays: HashMap::new(),
                 relays_bound: HashSet::new(),
                 connections: Slab::new(),
+                threshold: DynamicThreshold::new(most_waiting),
                 by_client: HashMap::new(),
                 peers: Workers {
                     by_address: addresses.collect(),
@@ -180,14 +191,20 @@ impl ServerThread {
             }
             let mut events = mem::take(&mut self.events);
             for event in events.drain(..) {
-                match Source::of(event.data) {
+                let (flags, data) = (event.flags, event.data);
+                match Source::of(data) {
                     Source::Sleep => self.inbox.sleep.clear(),
                     Source::Socket(index) if index < self.exits.sockets.len() => {
                         self.receive_from_clients(index);
                     }
                     Source::Socket(_) => self.receive_feedback(now),
-                    Source::Relay(relay) => self.receive_from_peers(relay),
-                    Source::Connection(key) => self.serve(key, event.flags),
+                    Source::Relay(relay) => {
+                        if flags.contains(epoll::EventFlags::ERR) {
+                            self.receive_errors(relay);
+                        }
+                        self.receive_from_peers(relay);
+                    }
+                    Source::Connection(key) => self.serve(key, flags),
                 }
             }
             self.events = events;
@@ -403,6 +420,26 @@ impl ServerThread {
         look
     }
 
+    /// Takes what the network says of what was sent from a relay port.
+    fn receive_errors(&mut self, relay: RelayId) {
+        for _ in 0..ERRORS {
+            let Some(port) = self.exits.relays.get(&relay) else {
+                break;
+            };
+            let Some(error) = icmp::receive_error(&port.socket) else {
+                break;
+            };
+            let (now, relayed) = (Instant::now(), port.address);
+            let icmp = Icmp {
+                typ: error.typ,
+                code: error.code,
+                mtu: error.information,
+            };
+            self.server
+                .icmp_from_peer(now, relayed, error.remote, icmp, &mut self.output);
+        }
+    }
+
     /// Takes what peers have sent to a relay port.
     fn receive_from_peers(&mut self, relay: RelayId) {
         for _ in 0..BATCHES {
@@ -462,10 +499,7 @@ impl ServerThread {
     }
 
     fn serve(&mut self, key: usize, flags: epoll::EventFlags) {
-        if flags.contains(epoll::EventFlags::OUT)
-            && let Some(connection) = self.exits.connections.get_mut(key)
-            && connection.flush().is_err()
-        {
+        if flags.contains(epoll::EventFlags::OUT) && self.exits.flush(key).is_err() {
             self.end_connection(Instant::now(), key);
             return;
         }
@@ -480,11 +514,13 @@ impl ServerThread {
             return;
         };
         let now = Instant::now();
-        let client = connection.client;
+        let (client, before) = (connection.client, connection.waiting());
         let (server, output) = (&mut self.server, &mut self.output);
         let read = connection.receive(&mut self.memory, |bytes| {
             server.handle_stream(now, client, bytes, output);
         });
+        let after = connection.waiting();
+        self.exits.threshold.change(before, after);
         self.times.resize(self.output.trains().len(), now);
         if read.is_err() {
             self.end_connection(now, key);
@@ -498,7 +534,7 @@ impl ServerThread {
 
     /// Forgets a connection that has ended.
     fn end_connection(&mut self, now: Instant, key: usize) {
-        if let Some(connection) = self.exits.connections.try_remove(key) {
+        if let Some(connection) = self.exits.remove_connection(key) {
             let client = connection.client;
             // What was for it goes nowhere, even if it comes again at once.
             self.exits.by_client.remove(&client);
@@ -546,7 +582,7 @@ impl ServerThread {
             }
             Request::CloseStream(client) => {
                 if let Some(key) = self.exits.by_client.remove(&client)
-                    && let Some(connection) = self.exits.connections.try_remove(key)
+                    && let Some(connection) = self.exits.remove_connection(key)
                 {
                     connection.close();
                 }
@@ -602,11 +638,31 @@ impl Exits {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        match connection.write(bytes, is_answer) {
+        let before = connection.waiting();
+        let written = connection.write(bytes, is_answer, self.threshold.of_one());
+        self.threshold.change(before, connection.waiting());
+        match written {
             Ok(Fate::Taken) => self.watch_writes(key),
             Ok(Fate::LeftOut) => self.late += 1,
             Err(Ended) => self.ended.push(key),
         }
+    }
+
+    /// Sends what waits for a connection, as far as the kernel takes it.
+    fn flush(&mut self, key: usize) -> Result<(), Ended> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Ok(());
+        };
+        let before = connection.waiting();
+        let flushed = connection.flush();
+        self.threshold.change(before, connection.waiting());
+        flushed
+    }
+
+    fn remove_connection(&mut self, key: usize) -> Option<Connection> {
+        let connection = self.connections.try_remove(key)?;
+        self.threshold.change(connection.waiting(), 0);
+        Some(connection)
     }
 
     /// Has the kernel tell when a connection takes more, if more waits.
@@ -653,6 +709,7 @@ impl Exits {
         Statistics {
             server: server.statistics(),
             relay_ports: self.relays.len() as u64,
+            waiting_bytes: self.threshold.used() as u64,
             late: self.late,
             lost: self.lost,
         }
@@ -731,6 +788,8 @@ enum Continue {
 const EVENTS: usize = 256;
 /// Receive calls on one socket before the next one's turn.
 const BATCHES: usize = 8;
+/// Of one relay port, before its turn to be read.
+const ERRORS: usize = 16;
 /// Little enough that the kernel finds it in the processor's cache.
 const FULL: usize = 192 * 1024;
 /// What is read of a connection at once.

@@ -72,6 +72,7 @@ impl Running {
                 }],
                 ports: 20_000..=60_000,
             },
+            most_waiting: 64 << 20,
         })
         .expect("it starts");
         let tls_address = tls.local_addr().expect("bound");

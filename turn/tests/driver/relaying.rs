@@ -153,6 +153,50 @@ fn peers_elsewhere_are_reached_by_a_port_of_the_clients_own() {
 }
 
 #[test]
+fn a_peer_that_cannot_be_reached_is_told_of_and_ends_nothing() {
+    let [closed, open] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("the loopback"));
+    open.set_read_timeout(Some(Duration::from_secs(5)))
+        .expect("it can be");
+    let [gone, there] = [&closed, &open].map(|socket| socket.local_addr().expect("bound"));
+    drop(closed);
+    let running = Running::with(|settings| settings.other_peers = vec![gone, there]);
+    for transport in ALL {
+        let mut alice = Link::open(&running, "alice", transport);
+        let relayed = alice.allocate().relayed();
+        for (channel, peer) in [(CHANNEL, gone), (CHANNEL + 1, there)] {
+            let request = alice.client.bind(channel, peer);
+            assert_eq!(alice.ask(&request).code(), 0);
+        }
+        for number in 0..5 {
+            alice.send_data(b"is anybody there?");
+
+            let bytes = alice.receive().expect("an indication");
+            let message = Message::read(&bytes).expect("a message");
+            let about = message.get(Attribute::XOR_PEER_ADDRESS).expect("a peer");
+            let about = read_xor_address(about, message.transaction);
+            assert_eq!(about, Some(gone), "{transport:?}");
+            // RFC 8656 §18.13: destination unreachable, port unreachable.
+            let told = message.get(Attribute::ICMP);
+            assert_eq!(told, Some(&[0, 0, 3 << 1, 3, 0, 0, 0, 0][..]));
+            assert_eq!(message.get(Attribute::DATA), None);
+
+            // At once after an error, whose way it must not cross.
+            alice.send_data(b"once more");
+            let other = on_channel(CHANNEL + 1, &[number; 8], transport.is_stream());
+            alice.send(&other);
+            let mut memory = [0; 64];
+            let (length, from) = open.recv_from(&mut memory).expect("data");
+            assert_eq!((&memory[..length], from), (&[number; 8][..], relayed));
+            assert_eq!(alice.receive().expect("an indication")[..2], [0, 0x17]);
+            open.send_to(&[number; 9], relayed).expect("sent");
+            assert_eq!(alice.receive().expect("data")[4..13], [number; 9]);
+        }
+        let request = alice.client.refresh(0);
+        assert_eq!(alice.ask(&request).code(), 0);
+    }
+}
+
+#[test]
 fn indications_work_without_a_channel() {
     let mut running = Running::start();
     let mut alice = Link::open(&running, "alice", Transport::Udp);

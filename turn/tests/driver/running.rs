@@ -71,6 +71,7 @@ impl Running {
                 }],
                 ports: 42_000..=42_999,
             },
+            most_waiting: 64 << 20,
         };
         change(&mut settings);
         let turn = TurnThread::spawn(settings).expect("the loopback");

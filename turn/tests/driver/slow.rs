@@ -1,5 +1,9 @@
 //! Clients that do not read.
 
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
 use turn::stun::Method;
 use turn::{Limits, Rate, Transport};
 
@@ -9,34 +13,113 @@ use crate::running::Running;
 /// More than all buffers on the way hold.
 const TRAINS: usize = 2000;
 
+const WITHOUT_END: Rate = Rate {
+    a_second: u32::MAX,
+    at_once: u32::MAX,
+};
+
 fn unlimited() -> Running {
-    let without_end = Rate {
-        a_second: u32::MAX,
-        at_once: u32::MAX,
-    };
     Running::with(|settings| {
         settings.server.limits = Limits {
-            bandwidth: without_end,
+            bandwidth: WITHOUT_END,
             ..Limits::default()
         };
     })
 }
 
-/// Trains of eight datagrams, the first bytes of which number them.
-fn flood(running: &Running, relayed: std::net::SocketAddr) {
+fn flood(running: &Running, relayed: SocketAddr) {
     for number in 0..TRAINS {
-        let burst: Vec<_> = (0..8)
-            .flat_map(|at| {
-                let mut datagram = vec![9; 1200];
-                datagram[..4].copy_from_slice(&(8 * number as u32 + at).to_be_bytes());
-                datagram
-            })
-            .collect();
-        running.peer.send(relayed, &burst, 1200);
+        send(running, relayed, number);
         if number % 100 == 0 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// A train of eight datagrams, the first bytes of which number them.
+fn send(running: &Running, relayed: SocketAddr, number: usize) {
+    let burst: Vec<_> = (0..8)
+        .flat_map(|at| {
+            let mut datagram = vec![9; 1200];
+            datagram[..4].copy_from_slice(&(8 * number as u32 + at).to_be_bytes());
+            datagram
+        })
+        .collect();
+    running.peer.send(relayed, &burst, 1200);
+}
+
+#[test]
+fn who_has_not_caught_up_for_long_gets_nothing_that_is_later_still() {
+    for transport in [Transport::Tcp, Transport::Tls] {
+        let running = unlimited();
+        let (mut slow, relayed) = Link::bound(&running, "slow", transport);
+        let mut trains = 0;
+        let down = |trains: usize| 8 * trains as u64;
+        while running.statistics().waiting_bytes == 0 {
+            assert!(trains < TRAINS, "nothing waits");
+            send(&running, relayed, trains);
+            trains += 1;
+            running.settle("it is relayed", |now| {
+                now.server.packets_down == down(trains)
+            });
+        }
+        send(&running, relayed, trains);
+        let before = running.settle("it is relayed", |now| {
+            now.server.packets_down == down(trains + 1)
+        });
+        assert_eq!(before.late, 0, "{transport:?}");
+        thread::sleep(Duration::from_millis(700));
+
+        send(&running, relayed, trains + 1);
+
+        running.settle("that is too late", |now| now.late == 1);
+        for number in 0..8 * (trains as u32 + 1) {
+            assert_eq!(slow.receive_data()[..4], number.to_be_bytes());
+        }
+        running.settle("nothing waits", |now| now.waiting_bytes == 0);
+        send(&running, relayed, 9);
+        assert_eq!(slow.receive_data()[..4], 72_u32.to_be_bytes());
+    }
+}
+
+#[test]
+fn what_waits_for_all_slow_readers_together_is_bounded() {
+    const MOST: usize = 300_000;
+    const EACH: usize = 400;
+    let mut running = Running::with(|settings| {
+        settings.most_waiting = MOST;
+        settings.server.limits.bandwidth = WITHOUT_END;
+    });
+    let slow: Vec<_> = (0..12)
+        .map(|number| Link::bound(&running, &format!("slow-{number}"), Transport::Tcp))
+        .collect();
+    for (_, relayed) in &slow {
+        (0..EACH).for_each(|number| send(&running, *relayed, number));
+        thread::sleep(Duration::from_millis(20));
+    }
+    let all = (slow.len() * EACH * 8) as u64;
+
+    let statistics = running.settle("all is relayed", |now| now.server.packets_down == all);
+
+    let waiting = statistics.waiting_bytes as usize;
+    // One train may be taken in part.
+    assert!(
+        (MOST / 3..MOST + 12 * 9_600).contains(&waiting),
+        "{waiting}"
+    );
+    // Who reads has nothing waiting, and notices nothing.
+    let (mut other, of_other) = Link::bound(&running, "other", Transport::Tcp);
+    for number in 0..20 {
+        other.send_data(b"ping");
+        assert_eq!(running.peer.receive(1), [(of_other, b"ping".to_vec())]);
+        send(&running, of_other, number);
+        for at in 0..8 {
+            let expected = 8 * number as u32 + at;
+            assert_eq!(other.receive_data()[..4], expected.to_be_bytes());
+        }
+    }
+    drop(slow);
+    running.settle("their memory is free", |now| now.waiting_bytes == 0);
 }
 
 #[test]
@@ -88,10 +171,7 @@ fn who_does_not_read_keeps_nobody_else_waiting() {
 #[test]
 fn who_asks_and_never_reads_is_closed() {
     let running = Running::with(|settings| {
-        settings.server.limits.requests = Rate {
-            a_second: u32::MAX,
-            at_once: u32::MAX,
-        };
+        settings.server.limits.requests = WITHOUT_END;
     });
     let (mut slow, _) = Link::bound(&running, "slow", Transport::Tcp);
     let request = slow.client.refresh(600).repeat(100);
