@@ -144,7 +144,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         None => None,
     };
     let limits = &config.limits;
-    open_files::allow(open_files_needed(config));
+    open_files::allow(open_files_wanted(config));
     let proxies = TrustedProxies::new(config.http.trusted_proxies.clone());
     if config.http.behind_tls_proxy && config.http.trusted_proxies.is_empty() {
         tracing::warn!(
@@ -465,6 +465,15 @@ fn service_limits(limits: &config::Limits) -> Limits {
     }
 }
 
+/// On one machine nobody fills a server.
+fn open_files_wanted(config: &Config) -> u64 {
+    if config.http.is_local() {
+        0
+    } else {
+        open_files_needed(config)
+    }
+}
+
 /// Files and sockets when the server is full.
 pub(crate) fn open_files_needed(config: &Config) -> u64 {
     let limits = &config.limits;
@@ -537,13 +546,13 @@ fn workers(
             port,
             tcp: tcp.clone(),
             number: u8::try_from(index).unwrap_or(u8::MAX),
+            most_waiting: most_waiting(config) / usize::from(count),
         };
         let events = events.clone();
         let worker = WorkerHandle::spawn(&settings, &certificate, move |event| {
             // Nobody listens any more only when the process ends.
             let _ = events.send(event);
         });
-            most_waiting: most_waiting(config) / usize::from(count),
         workers.push(worker.map_err(|error| match error {
             driver::StartError::Bind { address, source } => match source.kind() {
                 io::ErrorKind::AddrInUse => StartError::MediaPortInUse(address),
@@ -555,18 +564,18 @@ fn workers(
     Ok(workers)
 }
 
-fn clinic(config: &Config, store: Store) -> Clinic {
-    let settings = ClinicSettings {
-        require_session: config.rooms.require_session,
-        open_rooms: open_room_policy(config),
-        retention: Duration::from_hours(24 * u64::from(config.store.retention_days.0)),
-    };
 /// Bytes that may wait for slow readers of media, and as many for those of the
 /// relay.
 pub(crate) fn most_waiting(config: &Config) -> usize {
     usize::from(config.limits.waiting_megabytes.0) * 1_000_000 / 2
 }
 
+fn clinic(config: &Config, store: Store) -> Clinic {
+    let settings = ClinicSettings {
+        require_session: config.rooms.require_session,
+        open_rooms: open_room_policy(config),
+        retention: Duration::from_hours(24 * u64::from(config.store.retention_days.0)),
+    };
     Clinic::new(Arc::new(store), settings)
 }
 

@@ -134,7 +134,7 @@ pub(super) fn is_of_this_machine(ip: IpAddr) -> bool {
 }
 
 /// Whether the internet routes to it.
-fn is_public(ip: IpAddr) -> bool {
+pub(super) fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();

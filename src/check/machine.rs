@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::finding::Finding;
 use super::kernel;
+use crate::open_files;
 
 /// Whether the clock is kept right. Tokens and certificates have dates.
 pub(super) fn clock(is_synchronized: io::Result<bool>) -> Finding {
@@ -27,20 +28,13 @@ pub(super) fn clock(is_synchronized: io::Result<bool>) -> Finding {
 /// Whether as many people may connect as the settings let in. `most` is the
 /// hard limit of the system: the server takes all that it is allowed.
 pub(super) fn open_files(needed: u64, most: Option<u64>) -> Finding {
-    match most {
-        Some(most) if most < needed => Finding::warn(
-            "open files",
-            format!(
-                "{most} are allowed, and limits.participants and limits.unjoined_connections may \
-                 need {needed}; set LimitNOFILE={needed} in the service's unit (ulimit -Hn), or \
-                 lower these"
-            ),
-        ),
-        Some(most) => Finding::ok(
-            "open files",
+    match (open_files::shortage(most, needed), most) {
+        (Some(shortage), _) => Finding::warn(OPEN_FILES, shortage),
+        (None, Some(most)) => Finding::ok(
+            OPEN_FILES,
             format!("{most} are allowed, {needed} may be needed"),
         ),
-        None => Finding::ok("open files", "as many as are needed"),
+        (None, None) => Finding::ok(OPEN_FILES, "as many as are needed"),
     }
 }
 
@@ -140,6 +134,7 @@ pub(super) fn trains(tried: io::Result<Trains>) -> Finding {
 /// What the media workers ask the kernel for.
 const BUFFER_BYTES: u64 = 4 * 1024 * 1024;
 
+const OPEN_FILES: &str = "open files";
 const NET_ADMIN: u64 = 1 << 12;
 
 const SEGMENT_BYTES: u16 = 1_200;

@@ -10,6 +10,7 @@ mod machine;
 mod ports;
 mod relay;
 mod store;
+mod tcp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ fn inspect(arguments: &Arguments, report: &mut Report) {
         }
         Err(finding) => return report.add(&finding),
     };
-    let is_local = is_local(&config);
+    let is_local = config.http.is_local();
     let chain = tls(&config, &arguments.name, report);
     http(&config, chain.as_ref(), report);
     media(&config, is_local, report);
@@ -189,6 +190,9 @@ fn media(config: &Config, is_local: bool, report: &mut Report) {
     for finding in relay::findings(config, &media) {
         report.add(&finding);
     }
+    if let Some(finding) = tcp::finding(config, &media, is_local) {
+        report.add(&finding);
+    }
     let places = Places {
         is_local,
         media,
@@ -220,7 +224,7 @@ fn metrics(address: SocketAddr, report: &mut Report) {
 fn keys(config: &Config) -> Finding {
     let place = &config.access.jwks;
     if place.is_empty() {
-        return if is_local(config) {
+        return if config.http.is_local() {
             Finding::ok(
                 KEYS,
                 "access.jwks is not set: a throw-away key, and a link to a demo room",
@@ -274,11 +278,6 @@ fn notes(config: &Config, is_local: bool) -> Vec<Finding> {
         ));
     }
     notes
-}
-
-/// Whether only this machine reaches the server.
-fn is_local(config: &Config) -> bool {
-    config.http.listen.ip().is_loopback() && !config.http.behind_tls_proxy
 }
 
 /// Where a server that listens on this address answers us.

@@ -232,6 +232,13 @@ pub(crate) struct Log {
     pub(crate) level: LogLevel,
 }
 
+impl Http {
+    /// Whether only this machine reaches the server.
+    pub(crate) fn is_local(&self) -> bool {
+        self.listen.ip().is_loopback() && !self.behind_tls_proxy
+    }
+}
+
 impl Turn {
     /// Whether this node has a relay of its own.
     pub(crate) fn has_own(&self) -> bool {
@@ -360,6 +367,7 @@ impl Default for Limits {
             offer_kilobytes: Whole(256),
             message_kilobytes: Whole(16),
             publications: Whole(4),
+            waiting_megabytes: Whole(256),
         }
     }
 }
@@ -367,7 +375,6 @@ impl Default for Limits {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            waiting_megabytes: Whole(256),
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9464))),
         }
     }
