@@ -53,13 +53,30 @@ impl Node {
 
     /// `rooms` are settings of `[rooms]`.
     pub fn start_with_rooms(name: &str, rooms: &str, settings: &str, level: &str) -> Self {
+        Self::start_with_media(name, "", rooms, settings, level)
+    }
+
+    /// `media` are settings of `[media]`.
+    pub fn start_with_media(
+        name: &str,
+        media: &str,
+        rooms: &str,
+        settings: &str,
+        level: &str,
+    ) -> Self {
         // Another test may take the port for metrics between its choice and use.
         (0..5)
-            .find_map(|_| Self::try_start(name, rooms, settings, level))
+            .find_map(|_| Self::try_start(name, media, rooms, settings, level))
             .unwrap_or_else(|| panic!("the server {name} does not start; see its log"))
     }
 
-    fn try_start(name: &str, rooms: &str, settings: &str, level: &str) -> Option<Self> {
+    fn try_start(
+        name: &str,
+        media: &str,
+        rooms: &str,
+        settings: &str,
+        level: &str,
+    ) -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("node")
             .join(name);
@@ -69,7 +86,7 @@ impl Node {
         fs::write(&jwks, key.to_jwks()).expect("it is writable");
         let metrics = free_port();
         let config = format!(
-            "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n\
+            "[media]\naddresses = [\"127.0.0.1\"]\nport = 0\nworkers = 1\n{media}\
              [access]\njwks = \"{}\"\n\
              [rooms]\nencryption = \"optional\"\n{rooms}\
              [metrics]\nlisten = \"{metrics}\"\n\
