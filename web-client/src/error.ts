@@ -14,6 +14,7 @@ export type ClientErrorCode =
   | 'protocol-violation'
   | 'join-timeout'
   | 'media-unreachable'
+  | 'relay-refused'
   | 'encryption-failed'
   | 'token-unavailable'
   | 'encryption-pending'
@@ -131,6 +132,10 @@ export const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, me
   'media-unreachable': [
     'Sound and picture cannot get through.',
     'Another network may help: some block video calls.',
+  ],
+  'relay-refused': [
+    'Sound and picture cannot get through: the relay that this network needs has refused.',
+    'Join again; if that does not help, use another network, and tell the clinic.',
   ],
   'encryption-required': [
     'This page is too old for the room: it cannot encrypt the session.',

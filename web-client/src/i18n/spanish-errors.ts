@@ -89,6 +89,10 @@ export const errors: Messages['errors'] = {
     'El sonido y la imagen no pueden pasar.',
     'Otra red puede ayudar: algunas bloquean las videollamadas.',
   ],
+  'relay-refused': [
+    'El sonido y la imagen no pueden pasar: el repetidor que esta red necesita los ha rechazado.',
+    'Vuelva a entrar; si no sirve de nada, use otra red y avise a la clínica.',
+  ],
   'encryption-required': [
     'Esta página es demasiado antigua para la sala: no puede cifrar la sesión.',
     RELOAD,

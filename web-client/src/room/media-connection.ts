@@ -52,6 +52,13 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     return this.#peer?.state === 'connected';
   }
 
+  /** Why media does not come, where it never did. */
+  unreachable(): QuietroomError {
+    const refusal = this.#peer?.relayRefusal;
+    if (refusal !== undefined) return new QuietroomError('relay-refused', refusal);
+    return new QuietroomError('media-unreachable');
+  }
+
   /** Which way media goes; `undefined` before it does. */
   get path(): TransportPath | undefined {
     return this.#peer?.path;
@@ -86,6 +93,9 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
     });
     peer.on('pathChanged', (path) => {
       if (peer === this.#peer) this.emit('pathChanged', path);
+    });
+    peer.on('refused', () => {
+      if (peer === this.#peer && !iceRestart.wasConnected) this.emit('lost', this.unreachable());
     });
     // A path that is gone has taken the socket along, which nobody has told yet.
     peer.on('silent', () => {
@@ -193,8 +203,10 @@ export class MediaConnection extends Emitter<MediaConnectionEvents> {
         this.emit('doubtful');
       },
       giveUp: () => {
-        const code = this.#wasConnected ? 'media-disconnected' : 'media-unreachable';
-        this.emit('lost', new QuietroomError(code));
+        const error = this.#wasConnected
+          ? new QuietroomError('media-disconnected')
+          : this.unreachable();
+        this.emit('lost', error);
       },
     });
   }

@@ -82,6 +82,8 @@ const MENDABLE: ReadonlySet<QuietroomErrorCode> = new Set([
   'resume-refused',
   'media-disconnected',
   'media-unreachable',
+  // Whoever joins again gets other credentials.
+  'relay-refused',
   'join-timeout',
   'shutting-down',
   'server-full',

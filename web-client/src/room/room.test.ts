@@ -317,6 +317,35 @@ test('media that cannot get through is given up after 15 s', async () => {
   await expect(joining).rejects.toMatchObject({ code: 'media-unreachable' });
 });
 
+test('media that a relay has refused is told as that', async () => {
+  const { joining } = begin();
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await settle();
+  environment.socket.say({ type: 'answer', sdp: 'answer' });
+  const refusal = { errorCode: 401, errorText: 'Unauthorized', url: 'turn:relay.example' };
+  environment.connection.dispatchEvent(Object.assign(new Event('icecandidateerror'), refusal));
+  await vi.advanceTimersByTimeAsync(15_000);
+
+  await expect(joining).rejects.toMatchObject({ code: 'relay-refused' });
+});
+
+test('where only relays were tried and all refused, nothing is waited for', async () => {
+  const { joining } = begin();
+  const { connection } = environment;
+  environment.socket.accept();
+  environment.startTransforms();
+  environment.socket.say(JOINED);
+  await settle();
+  const refusal = { errorCode: 401, errorText: 'Unauthorized', url: 'turn:relay.example' };
+  connection.dispatchEvent(Object.assign(new Event('icecandidateerror'), refusal));
+  Object.assign(connection, { iceGatheringState: 'complete' });
+  connection.dispatchEvent(new Event('icegatheringstatechange'));
+
+  await expect(joining).rejects.toMatchObject({ code: 'relay-refused' });
+});
+
 test('an answer that does not fit ends the join', async () => {
   const { joining } = begin();
   environment.connection.refuseAnswer = true;

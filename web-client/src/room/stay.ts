@@ -170,7 +170,7 @@ export class Stay {
     const transformInterface = requireTransformInterface(environment.scope);
     const address = signalingAddress(environment.page, options.url);
     this.#setState('connecting');
-    this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
+    this.#setDeadline(SIGNALING_TIMEOUT, () => new QuietroomError('join-timeout'));
     this.#openConnection(address);
     this.#rejoin = new Rejoin(() => {
       this.#joinAgain(address);
@@ -257,7 +257,7 @@ export class Stay {
       this.timings.answered ??= this.#now();
       people.views.open();
       if (this.timings.connected === undefined) {
-        this.#setDeadline(MEDIA_TIMEOUT, 'media-unreachable');
+        this.#setDeadline(MEDIA_TIMEOUT, () => media.unreachable());
       }
     });
     media.on('uplinkChanged', (capacity) => {
@@ -381,7 +381,7 @@ export class Stay {
     // A new connection begins with all.
     local.handleUplink('all');
     if (isRejoin) people.handleRejoined(message.participants);
-    else this.#setDeadline(SIGNALING_TIMEOUT, 'join-timeout');
+    else this.#setDeadline(SIGNALING_TIMEOUT, () => new QuietroomError('join-timeout'));
     rules.handleJoined(message);
     local.handleJoined(message.participantId, message.role);
     localMedia.hold(rules.permissions);
@@ -442,10 +442,10 @@ export class Stay {
     this.#setState(isWhole ? 'connected' : 'reconnecting');
   }
 
-  #setDeadline(milliseconds: number, code: 'join-timeout' | 'media-unreachable'): void {
+  #setDeadline(milliseconds: number, error: () => QuietroomError): void {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
-      this.#end(new QuietroomError(code));
+      this.#end(error());
     }, milliseconds);
   }
 

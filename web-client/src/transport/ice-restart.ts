@@ -44,6 +44,11 @@ export class IceRestart {
     this.#duties = duties;
   }
 
+  /** Whether there has been a connection for media. */
+  get wasConnected(): boolean {
+    return this.#wasConnected;
+  }
+
   /** Takes note of how the connection for media is. */
   handleState(state: RTCPeerConnectionState): void {
     this.#state = state;

@@ -20,6 +20,7 @@ import { peerConfiguration } from './configuration';
 import { Descriptions } from './descriptions';
 import { pathInUse, type TransportPath } from './path';
 import { chooseAudioCodec } from './redundancy';
+import { RelayWatch } from './relay-watch';
 import { RepairDelay } from './repair-delay';
 import { SilenceWatch } from './silence';
 import { readUplink, UplinkWatch, type UplinkSample } from './uplink';
@@ -62,6 +63,8 @@ interface PeerEvents {
   uplinkChanged: [capacity: UplinkCapacity];
   /** Media goes another way. */
   pathChanged: [path: TransportPath];
+  /** Relays have refused to relay, and there is no other way. */
+  refused: [];
 }
 
 /**
@@ -98,6 +101,7 @@ export class Peer extends Emitter<PeerEvents> {
     },
   );
   #capacity: UplinkCapacity = 'all';
+  readonly #relays: RelayWatch;
   readonly #iceTransportPolicy: RTCIceTransportPolicy;
   /** Those for the next ICE restart, if they are others than those in use. */
   #nextIceServers: readonly IceServer[] | undefined;
@@ -138,6 +142,9 @@ export class Peer extends Emitter<PeerEvents> {
     this.screen = screen.output;
     this.screenAudio = screenAudio.output;
     connection.addEventListener('connectionstatechange', this.#handleConnectionState);
+    this.#relays = new RelayWatch(connection, () => {
+      if (this.state !== 'connected') this.emit('refused');
+    });
   }
 
   get state(): RTCPeerConnectionState {
@@ -147,6 +154,11 @@ export class Peer extends Emitter<PeerEvents> {
   /** Which way media goes; `undefined` before it does. */
   get path(): TransportPath | undefined {
     return this.#path;
+  }
+
+  /** What a relay said that refused to relay, if no other did; for a developer's console. */
+  get relayRefusal(): string | undefined {
+    return this.#relays.refusal;
   }
 
   /** Whether media has stopped coming, where much came before. */
@@ -319,6 +331,7 @@ export class Peer extends Emitter<PeerEvents> {
     this.#silence.stop();
     this.#repairDelay.stop();
     this.#uplink.stop();
+    this.#relays.stop();
     this.#connection.removeEventListener('connectionstatechange', this.#handleConnectionState);
     this.#connection.close();
   }

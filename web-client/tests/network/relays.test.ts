@@ -187,6 +187,21 @@ describe('somebody on a network that lets little through', () => {
     });
   });
 
+  test('says so when relays refuse it, and gets in by any other way', async () => {
+    const refusedBy = async (way: OnlyWay): Promise<void> => {
+      const link = server.link(await server.token('one')).replace(ADDRESS, NAME);
+      await far.open(linkBy(way, link, 'no-relay-takes-this'));
+    };
+    const start = Date.now();
+    await refusedBy('relay');
+    await far.page.getByText('the relay that this network needs has refused').waitFor(PATIENCE);
+    console.log(`told ${Date.now() - start} ms after the page was opened`);
+
+    await refusedBy('any');
+    await Promise.all([far.meets(1), near.meets(1)]);
+    await expect.poll(() => pathOf(far), PATIENCE).toBe('udp');
+  });
+
   test('is relayed by an outside server that shares a secret with this one', async () => {
     const secret = 'a secret that both servers have';
     const outside = await Coturn.start(ADDRESS, secret);
@@ -213,6 +228,9 @@ const ip = (...parameters: string[]): Promise<unknown> => promisify(execFile)('i
 const ADDRESS = '203.0.113.1';
 const SERVER_IPV6 = 'fd00:9::1';
 const NAME = 'meet.clinic.test';
+
+/** In ms. A browser asks each relay twice, one after the other. */
+const PATIENCE = { timeout: 8_000 } as const;
 
 /** What is printed is to be within this. */
 const BAR_MS = 1_000;
