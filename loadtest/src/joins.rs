@@ -167,7 +167,7 @@ impl Joiner {
     /// Notes that a transport is negotiated; gives it its number.
     pub fn has_negotiated(&mut self, index: usize, plan: &Plan) -> Id {
         let id = self.plans.len();
-        self.ports.insert(plan.socket.local().port());
+        self.ports.insert(plan.link.local().port());
         self.plans.push(PlanTrack {
             owner: index,
             negotiated: Instant::now(),

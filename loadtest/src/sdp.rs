@@ -50,6 +50,8 @@ pub struct Description {
     pub fingerprint: Fingerprint,
     /// Host candidates for UDP.
     pub candidates: Vec<SocketAddr>,
+    /// Where connections are taken (RFC 6544).
+    pub tcp_candidates: Vec<SocketAddr>,
     pub sections: Vec<Section>,
 }
 
@@ -73,7 +75,7 @@ impl Description {
     /// Reads a description; `Err` says what is missing.
     pub fn parse(sdp: &str) -> Result<Self, &'static str> {
         let (mut ufrag, mut password, mut fingerprint) = (None, None, None);
-        let mut candidates = Vec::new();
+        let (mut candidates, mut tcp_candidates) = (Vec::new(), Vec::new());
         let mut sections: Vec<Section> = Vec::new();
         for line in sdp.lines() {
             if let Some(media) = line.strip_prefix("m=") {
@@ -94,7 +96,10 @@ impl Description {
                     fingerprint =
                         fingerprint.or(hash.and_then(|(_, hash)| Fingerprint::parse(hash)));
                 }
-                "candidate" => candidates.extend(candidate(value)),
+                "candidate" => {
+                    candidates.extend(candidate(value, "udp"));
+                    tcp_candidates.extend(candidate(value, "tcp"));
+                }
                 _ => {
                     if let Some(section) = sections.last_mut() {
                         section.read(name, value);
@@ -103,6 +108,7 @@ impl Description {
             }
         }
         candidates.dedup();
+        tcp_candidates.dedup();
         Ok(Self {
             credentials: Credentials {
                 ufrag: ufrag.ok_or("the description has no a=ice-ufrag")?,
@@ -110,6 +116,7 @@ impl Description {
             },
             fingerprint: fingerprint.ok_or("the description has no a=fingerprint of SHA-256")?,
             candidates,
+            tcp_candidates,
             sections,
         })
     }
@@ -334,12 +341,12 @@ fn push(sdp: &mut String, line: &str) {
 }
 
 /// `1 1 udp 2130706431 192.0.2.1 3478 typ host …`
-fn candidate(value: &str) -> Option<SocketAddr> {
+fn candidate(value: &str, wanted: &str) -> Option<SocketAddr> {
     let words: Vec<_> = value.split_ascii_whitespace().collect();
     let [_, "1", protocol, _, ip, port, "typ", "host", ..] = words[..] else {
         return None;
     };
-    if !protocol.eq_ignore_ascii_case("udp") {
+    if !protocol.eq_ignore_ascii_case(wanted) {
         return None;
     }
     Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
@@ -455,8 +462,8 @@ mod tests {
 
     #[test]
     fn rejected_sections_and_other_candidates_are_left_out() {
-        assert_eq!(candidate("1 1 tcp 1 127.0.0.1 9 typ host"), None);
-        assert_eq!(candidate("1 2 udp 1 127.0.0.1 9 typ host"), None);
+        assert_eq!(candidate("1 1 tcp 1 127.0.0.1 9 typ host", "udp"), None);
+        assert_eq!(candidate("1 2 udp 1 127.0.0.1 9 typ host", "udp"), None);
         assert!(
             Section::new("video 0 UDP/TLS/RTP/SAVPF 96")
                 .unwrap()

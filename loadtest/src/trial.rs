@@ -20,7 +20,7 @@ use crate::outcome::{FrameCheck, Outcome, Sample};
 use crate::report::live::Live;
 use crate::scenario::Scenario;
 use crate::system::namespace::Network;
-use crate::target::{Arrival, Server, Setting, Target, TargetError, TurnSetting};
+use crate::target::{Arrival, Server, Setting, Target, TargetError, Way};
 
 /// Where and how tests run.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ pub struct Machine {
     /// The part of media packets that is lost on each way, to a server and
     /// from it.
     pub loss: f64,
-    /// Whether media goes through Quietroom's own TURN server.
-    pub is_relayed: bool,
+    /// How media reaches Quietroom.
+    pub way: Way,
 }
 
 #[derive(Debug, Error)]
@@ -79,11 +79,8 @@ pub async fn run(
         profiles: machine.profiles.clone(),
         loss: machine.loss,
         quietroom: machine.quietroom.clone(),
-        turn: if machine.is_relayed {
-            TurnSetting::Media
-        } else {
-            TurnSetting::Idle
-        },
+        way: machine.way,
+        peers: Vec::new(),
     };
     let server = Arc::new(Server::start(target, &setting).await?);
     let result = measure(

@@ -15,12 +15,13 @@ use super::srtp::{MasterKey, Profile, Session};
 use super::tally::Tally;
 use super::transport::{Transport, wall_time};
 use crate::media::rtp::{self, Header};
-use crate::system::udp::{Batch, Datagram, Socket};
+use crate::system::tcp::Link;
+use crate::system::udp::{Batch, Datagram};
 
 /// A negotiated transport.
 #[derive(Debug)]
 pub struct Plan {
-    pub socket: Socket,
+    pub link: Link,
     pub remote: SocketAddr,
     /// A TURN server on the way there.
     pub relay: Option<Relay>,
@@ -134,12 +135,12 @@ impl Participant {
     /// There is no way to the peer, or a preset key is of no use.
     pub fn new(now: Instant, plan: Plan) -> Result<Self, String> {
         let first = plan.relay.map_or(plan.remote, |relay| relay.server);
-        plan.socket
+        plan.link
             .connect(first)
             .map_err(|error| format!("{first}: {error}"))?;
         let mut participant = Self {
             transport: Transport {
-                socket: plan.socket,
+                link: plan.link,
                 channel: plan.relay.map(|relay| relay.channel),
                 next_number: 0,
                 loss: Loss::new(plan.loss, plan.seed * 2),
@@ -235,7 +236,7 @@ impl Participant {
     /// Takes what has come.
     pub fn receive(&mut self, now: Instant, identity: &Identity, batch: &mut Batch) {
         loop {
-            let count = match self.transport.socket.receive(batch) {
+            let count = match self.transport.link.receive(batch) {
                 Ok(count) => count,
                 Err(error) => {
                     self.fail(error.to_string());
@@ -361,7 +362,7 @@ impl Participant {
         let Some(fingerprint) = self.fingerprint else {
             return;
         };
-        let local = self.transport.socket.local();
+        let local = self.transport.link.local();
         match Handshake::start(
             now,
             identity,

@@ -420,7 +420,7 @@ impl Publisher {
         packet
     }
 
-    fn report(&mut self, now: Instant, session: &mut Session, transport: &Transport) {
+    fn report(&mut self, now: Instant, session: &mut Session, transport: &mut Transport) {
         let clock_rate = match self.publication.source {
             Source::Microphone => 48_000.0,
             Source::Camera(_) => 90_000.0,

@@ -3,13 +3,14 @@
 use bytes::BytesMut;
 
 use super::loss::Loss;
-use crate::system::udp::{Datagram, Socket, WallTime};
+use crate::system::tcp::Link;
+use crate::system::udp::{Datagram, WallTime};
 use crate::turn::message::{channel_data, channel_head};
 
 /// What all publications of a participant share.
 #[derive(Debug)]
 pub struct Transport {
-    pub socket: Socket,
+    pub link: Link,
     /// Through a TURN server: the channel to the peer.
     pub channel: Option<u16>,
     /// Of the transport-wide sequence.
@@ -35,17 +36,17 @@ impl Transport {
                 *datagram = framed(channel, datagram).into_iter().collect();
             }
         }
-        let taken = self.socket.send_all(&datagrams);
+        let taken = self.link.send_all(&datagrams);
         (datagrams.len() - taken) as u64
     }
 }
 
 impl Transport {
     /// Sends one datagram. What the network does not take is lost.
-    pub fn send(&self, datagram: &[u8]) {
+    pub fn send(&mut self, datagram: &[u8]) {
         match self.channel {
-            None => self.socket.send(datagram),
-            Some(channel) => self.socket.send(&framed(channel, datagram)),
+            None => self.link.send(datagram),
+            Some(channel) => self.link.send(&framed(channel, datagram)),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::report::live::Live;
 use crate::scenario::{Arrival, Scenario, Video};
 use crate::system::namespace::Network;
 use crate::system::{affinity, descriptors};
+use crate::target::Way;
 use crate::trial::Machine;
 
 /// What publishers send.
@@ -185,7 +186,7 @@ impl MachineOptions {
             full_part: self.full,
             joins_a_second: self.join_rate,
             loss: self.loss,
-            is_relayed: false,
+            way: Way::Straight,
         })
     }
 

@@ -12,7 +12,7 @@ use super::options::{MachineOptions, MediaOptions, PeopleOptions, block_on, dura
 use crate::measure::memory::Memory;
 use crate::measure::quantile::median;
 use crate::report::live::Live;
-use crate::target::{Target, TargetError};
+use crate::target::{Target, TargetError, Way};
 use crate::trial::{self, Machine};
 use crate::turn::relay::{self, Burst, Load, Peers, Relayed};
 use crate::turn::server::TurnServer;
@@ -32,8 +32,8 @@ enum Action {
     Memory(MemoryArguments),
 }
 
-/// Loads Quietroom with people whose media goes through its own TURN server,
-/// and without, by turns, and shows medians.
+/// Loads Quietroom with people whose media comes straight over UDP, through its
+/// own TURN server, or over TCP connections, by turns, and shows medians.
 #[derive(Args, Debug)]
 struct MediaArguments {
     #[command(flatten)]
@@ -114,11 +114,11 @@ fn media(arguments: &MediaArguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut machine = arguments.machine.prepare()?;
     let scenario = arguments.people.scenario(&arguments.media);
     let mut live = arguments.machine.live();
-    let mut costs = [Vec::new(), Vec::new()];
-    let mut losses = [Vec::new(), Vec::new()];
+    let mut costs = [const { Vec::new() }; WAYS.len()];
+    let mut losses = [const { Vec::new() }; WAYS.len()];
     for _ in 0..arguments.rounds {
-        for (at, is_relayed) in [false, true].into_iter().enumerate() {
-            machine.is_relayed = is_relayed;
+        for (at, (way, _)) in WAYS.into_iter().enumerate() {
+            machine.way = way;
             let outcome = block_on(trial::run(
                 Target::Quietroom,
                 &scenario,
@@ -130,18 +130,15 @@ fn media(arguments: &MediaArguments) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     println!("{scenario}");
-    let [direct, relayed] = costs.each_ref().map(|of| median(of).unwrap_or_default());
-    for (name, cost, losses) in [
-        ("direct", direct, &losses[0]),
-        ("relayed", relayed, &losses[1]),
-    ] {
-        let loss = median(losses).unwrap_or_default() * 100.0;
-        println!("  {name:<8} {cost:>6.0} ns a forwarded packet  {loss:.3} % lost");
+    let costs = costs.each_ref().map(|of| median(of).unwrap_or_default());
+    for (at, (_, name)) in WAYS.into_iter().enumerate() {
+        let loss = median(&losses[at]).unwrap_or_default() * 100.0;
+        println!(
+            "  {name:<14} {:>6.0} ns a forwarded packet  {:.2} of straight  {loss:.3} % lost",
+            costs[at],
+            costs[at] / costs[0]
+        );
     }
-    println!(
-        "  relayed packets cost {:.2} times as much",
-        relayed / direct
-    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -338,6 +335,11 @@ impl fmt::Display for Shape {
     }
 }
 
+const WAYS: [(Way, &str); 3] = [
+    (Way::Straight, "straight, UDP"),
+    (Way::Relayed, "relayed, UDP"),
+    (Way::OverTcp, "over TCP"),
+];
 const SERVERS: [Server; 2] = [Server::Quietroom, Server::Coturn];
 const SHAPES: [Shape; 3] = [Shape::Bursts, Shape::Trains, Shape::Single];
 /// What the settings let one have.

@@ -4,4 +4,5 @@ pub mod affinity;
 pub mod descriptors;
 pub mod namespace;
 pub mod segmentation;
+pub mod tcp;
 pub mod udp;

@@ -198,6 +198,27 @@ impl Batch {
         self.used == self.headers.len()
     }
 
+    /// How many datagrams there are.
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Takes datagrams that came otherwise, as long as `next` gives some and
+    /// there is room.
+    pub fn fill<'a>(&mut self, mut next: impl FnMut() -> Option<&'a [u8]>) {
+        self.reset();
+        while self.used < self.headers.len()
+            && let Some(bytes) = next()
+        {
+            let start = self.used * self.room;
+            let length = bytes.len().min(self.room);
+            self.bytes[start..start + length].copy_from_slice(&bytes[..length]);
+            self.headers[self.used].msg_len = bytes.len() as libc::c_uint;
+            self.headers[self.used].msg_hdr.msg_controllen = 0;
+            self.used += 1;
+        }
+    }
+
     pub fn datagram(&self, index: usize) -> Datagram<'_> {
         let header = &self.headers[index];
         let start = index * self.room;

@@ -105,7 +105,7 @@ impl Floor {
             }))?;
         }
         plans.add(Plan {
-            socket,
+            link: socket.into(),
             remote: self.address,
             relay: None,
             security: Security::Preset(Profile::AeadAes256Gcm, ours, theirs),

@@ -239,7 +239,7 @@ impl Janus {
                 "it has no candidate of our network",
             ))?;
         let mut plan = Plan {
-            socket,
+            link: socket.into(),
             remote: *remote,
             relay: None,
             security: Security::Handshake {

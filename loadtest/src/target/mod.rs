@@ -61,19 +61,21 @@ pub struct Setting {
     pub loss: f64,
     /// The `quietroom` binary; `None` to look for it.
     pub quietroom: Option<PathBuf>,
-    /// Quietroom's own TURN server over UDP.
-    pub turn: TurnSetting,
+    /// How media reaches Quietroom.
+    pub way: Way,
+    /// Peers that Quietroom's own TURN server relays to, beside itself.
+    pub peers: Vec<SocketAddr>,
 }
 
-/// What Quietroom's own TURN server is for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum TurnSetting {
-    /// Nobody uses it.
-    Idle,
-    /// All media goes through it.
-    Media,
-    /// It relays to these peers too.
-    Peers(Vec<SocketAddr>),
+/// How media reaches a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Over UDP.
+    Straight,
+    /// Through its own TURN server, over UDP.
+    Relayed,
+    /// Over a connection of each participant's (ICE-TCP).
+    OverTcp,
 }
 
 /// Why a test could not be made.

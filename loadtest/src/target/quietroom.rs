@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use super::process::{Folder, Process, find_program};
 use super::stay::Stay;
-use super::{KeptOpen, Plans, Setting, TargetError, TurnSetting};
+use super::{KeptOpen, Plans, Setting, TargetError, Way};
 use crate::client::ice::{Credentials, Role};
 use crate::client::participant::{PayloadTypes, Plan, Relay, Security};
 use crate::client::publisher::{Camera, LayerId, Publication, Source};
@@ -28,6 +28,7 @@ use crate::media::sframe;
 use crate::random;
 use crate::scenario::Person;
 use crate::sdp::{self, Description, Flow, Kind, LocalEnd, OfferedSection};
+use crate::system::tcp::{Framed, Link};
 use crate::system::udp::{Batch, Socket};
 use crate::turn::client::{Allocation, TurnError};
 use crate::turn::message::Login;
@@ -56,10 +57,7 @@ impl Quietroom {
         let address = free_port()?;
         let metrics = free_port()?;
         let turn = free_udp_port(setting.network.address)?;
-        let others: Vec<_> = match &setting.turn {
-            TurnSetting::Peers(peers) => peers.iter().map(ToString::to_string).collect(),
-            TurnSetting::Idle | TurnSetting::Media => Vec::new(),
-        };
+        let others: Vec<_> = setting.peers.iter().map(ToString::to_string).collect();
         let scenario = &setting.scenario;
         let people = scenario.publishers + scenario.receivers_a_publisher();
         // Somebody who begins anew may come before the server saw them go.
@@ -141,14 +139,21 @@ impl Quietroom {
             .candidates
             .first()
             .ok_or(TargetError::Description("it has no candidate"))?;
-        let (media, relay) = if self.setting.turn == TurnSetting::Media {
-            let (media, relay) = self.relay(media, *remote, login?)?;
-            (media, Some(relay))
-        } else {
-            (media, None)
+        let (link, relay) = match self.setting.way {
+            Way::Relayed => {
+                let (media, relay) = self.relay(media, *remote, login?)?;
+                (media.into(), Some(relay))
+            }
+            Way::OverTcp => {
+                let passive = answer.tcp_candidates.first();
+                let passive =
+                    passive.ok_or(TargetError::Description("it has no candidate for TCP"))?;
+                (Link::Frames(Framed::connect(*passive)?), None)
+            }
+            Way::Straight => (media.into(), None),
         };
         let plan = Plan {
-            socket: media,
+            link,
             remote: *remote,
             relay,
             security: Security::Handshake {

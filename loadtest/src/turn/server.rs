@@ -16,7 +16,7 @@ use crate::scenario::{Arrival, Person, Scenario, Video};
 use crate::system::namespace::Network;
 use crate::target::process::{Folder, Process, find_program};
 use crate::target::quietroom::Quietroom;
-use crate::target::{KeptOpen, Setting, TargetError, TurnSetting};
+use crate::target::{KeptOpen, Setting, TargetError, Way};
 use crate::trial::Machine;
 
 /// A TURN server at work.
@@ -63,7 +63,8 @@ impl TurnServer {
             profiles: machine.profiles.clone(),
             loss: 0.0,
             quietroom: machine.quietroom.clone(),
-            turn: TurnSetting::Peers(peers),
+            way: Way::Straight,
+            peers,
         };
         let quietroom = Quietroom::start(&setting).await?;
         let (mut logins, mut stays) = (Vec::new(), Vec::new());
