@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import type { Participant, RemoteParticipant, VideoPause } from '../room/participant';
 import type { Room } from '../room/room';
 import type { Messages } from '../i18n/messages';
@@ -16,15 +17,20 @@ export function renderPictures(room: Room, session: Session): TemplateResult {
         sharing.length === 0
           ? nothing
           : html`<ul class="stage" aria-label=${messages.sharedScreens}>
-              ${sharing.map((participant) => renderScreen(participant, room, session))}
+              ${repeat(sharing, idOf, (participant) => renderScreen(participant, room, session))}
             </ul>`
       }
       <ul class="grid" aria-label=${messages.everyone}>
-        ${participants.map((participant) => renderRemote(participant, room, session))}
+        ${repeat(participants, idOf, (participant) => renderRemote(participant, room, session))}
         ${session.isSelfHidden ? nothing : renderLocal(room, session)}
       </ul>
     </div>
   `;
+}
+
+/** Who stays keeps the tile, and with it the picture, when somebody else leaves. */
+function idOf({ id }: RemoteParticipant): string {
+  return id;
 }
 
 function renderScreen(

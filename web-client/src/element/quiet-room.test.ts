@@ -115,6 +115,22 @@ test('everyone has a tile, the own one last', async () => {
   expect(text('.status')).toBe('One other person is here.');
 });
 
+test('who stays keeps the tile when somebody before leaves', async () => {
+  await element.begin();
+  const { socket } = element.environment;
+  const ann = { ...BEN, id: 'ann' };
+  socket.say({ ...JOINED, participants: [ann, BEN] });
+  await element.rendered();
+  const before = find('[data-participant=ben]');
+
+  socket.say({ type: 'participant-left', participantId: 'ann' });
+  await element.rendered();
+
+  expect(find('[data-participant=ann]')).toBeNull();
+  expect(before).not.toBeNull();
+  expect(find('[data-participant=ben]')).toBe(before);
+});
+
 test('a slot that empties blanks the tile at once', async () => {
   const environment = await enter();
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
