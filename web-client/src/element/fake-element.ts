@@ -102,13 +102,6 @@ customElements.define('fake-element', FakeElement);
 /** In place of what happy-dom has not; to be undone by vitest's `unstubAllGlobals` and `restoreAllMocks`. */
 export function stubMedia(play: () => Promise<void> = () => Promise.resolve()): void {
   stubGlobals();
-  vi.stubGlobal(
-    'MediaStream',
-    class {
-      constructor(readonly tracks: unknown[]) {}
-      getTracks = () => this.tracks;
-    },
-  );
   vi.spyOn(HTMLMediaElement.prototype, 'play').mockImplementation(play);
   Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
     configurable: true,

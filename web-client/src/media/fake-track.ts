@@ -40,3 +40,20 @@ export class FakeTrack extends EventTarget {
 export function fakeStream(...tracks: FakeTrack[]): MediaStream {
   return { getTracks: () => tracks } as unknown as MediaStream;
 }
+
+/** In place of the browser's `MediaStream`. */
+export class FakeMediaStream {
+  #tracks: readonly unknown[];
+
+  constructor(tracks: readonly unknown[] = []) {
+    this.#tracks = tracks;
+  }
+
+  getTracks(): readonly unknown[] {
+    return this.#tracks;
+  }
+
+  removeTrack(track: unknown): void {
+    this.#tracks = this.#tracks.filter((one) => one !== track);
+  }
+}

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import type { Environment } from '../browser/environment';
 import { FakeWorker } from '../e2ee/fake-worker';
-import { FakeTrack, fakeStream } from '../media/fake-track';
+import { FakeMediaStream, FakeTrack, fakeStream } from '../media/fake-track';
 import { FakeSocket } from '../signaling/fake-socket';
 
 /** A browser of which only what a room sees is there. */
@@ -101,7 +101,7 @@ export function stubGlobals(): void {
   const capabilities = { getCapabilities: () => null };
   vi.stubGlobal('RTCRtpSender', capabilities);
   vi.stubGlobal('RTCRtpReceiver', capabilities);
-  vi.stubGlobal('MediaStream', vi.fn());
+  vi.stubGlobal('MediaStream', FakeMediaStream);
 }
 
 /** A peer connection that connects at the test's word. */

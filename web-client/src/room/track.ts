@@ -51,9 +51,11 @@ export class Track {
 
   /** Makes `element` render this track and nothing else. Playing it is up to the caller. */
   attach(element: HTMLMediaElement): void {
-    element.srcObject = new MediaStream([this.mediaStreamTrack]);
-    if (this.#elements.has(element)) return;
-    const watched: Watched = { size: undefined, stop: () => undefined };
+    const known = this.#elements.get(element);
+    const stream = known?.stream ?? new MediaStream([this.mediaStreamTrack]);
+    element.srcObject = stream;
+    if (known !== undefined) return;
+    const watched: Watched = { stream, size: undefined, stop: () => undefined };
     this.#elements.set(element, watched);
     this.#wasAttached = true;
     if (this.#handleView === undefined) return;
@@ -76,6 +78,8 @@ export class Track {
       watched.stop();
       this.#elements.delete(attached);
       if (renders(attached, this.mediaStreamTrack)) attached.srcObject = null;
+      // Chromium keeps a stream for as long as its tracks, and a slot's are there to the end.
+      watched.stream.removeTrack(this.mediaStreamTrack);
     }
     this.#handleView?.();
   }
@@ -138,6 +142,8 @@ export class Track {
 }
 
 interface Watched {
+  /** What the element was given. */
+  readonly stream: MediaStream;
   /** `undefined` until it is known. */
   size: PictureSize | undefined;
   stop: () => void;
