@@ -108,6 +108,7 @@ export class Peer extends Emitter<PeerEvents> {
   #path: TransportPath | undefined;
   /** The highest layer that somebody takes of a picture; -1 of one that nobody sees. */
   readonly #highest = new Map<PublicationSource, number>();
+  readonly #knownCodecs = new Map<CodingEnd, Partial<Record<'audio' | 'video', RTCRtpCodec[]>>>();
   readonly microphone: TrackOutput;
   readonly camera: TrackOutput;
   readonly screen: TrackOutput;
@@ -389,7 +390,7 @@ export class Peer extends Emitter<PeerEvents> {
     });
     const { sender } = transceiver;
     const installed = this.#transforms.install(sender, { direction: 'send', source });
-    trimSection(transceiver, kind, RTCRtpSender.getCapabilities(kind));
+    trimSection(transceiver, this.#codecs(RTCRtpSender, kind));
     const send = async (track: MediaStreamTrack | null): Promise<void> => {
       if (track !== null) await installed;
       // What comes too late goes out by the peer that follows.
@@ -405,8 +406,15 @@ export class Peer extends Emitter<PeerEvents> {
     this.#transforms
       .install(transceiver.receiver, { direction: 'receive', kind, slot })
       .catch(() => undefined);
-    trimSection(transceiver, kind, RTCRtpReceiver.getCapabilities(kind));
+    trimSection(transceiver, this.#codecs(RTCRtpReceiver, kind));
     return transceiver;
+  }
+
+  /** Asked once: a browser takes a while to tell, and there are many sections. */
+  #codecs(end: CodingEnd, kind: 'audio' | 'video'): RTCRtpCodec[] {
+    const known = this.#knownCodecs.get(end) ?? {};
+    this.#knownCodecs.set(end, known);
+    return (known[kind] ??= codecPreferences(kind, end.getCapabilities(kind)));
   }
 }
 
@@ -429,6 +437,9 @@ interface KeyFrameControl extends Omit<RTCRtpSender, 'setParameters'> {
   ): Promise<void>;
 }
 
+/** `RTCRtpSender` or `RTCRtpReceiver`. */
+type CodingEnd = Pick<typeof RTCRtpSender, 'getCapabilities'>;
+
 /** A method that TypeScript's library does not have yet. */
 interface HeaderExtensionsControl {
   getHeaderExtensionsToNegotiate?(): { uri: string; direction: RTCRtpTransceiverDirection }[];
@@ -439,10 +450,8 @@ interface HeaderExtensionsControl {
 
 function trimSection(
   transceiver: RTCRtpTransceiver & HeaderExtensionsControl,
-  kind: 'audio' | 'video',
-  capabilities: RTCRtpCapabilities | null,
+  codecs: RTCRtpCodec[],
 ): void {
-  const codecs = codecPreferences(kind, capabilities);
   if (codecs.length > 0) transceiver.setCodecPreferences(codecs);
   const extensions = transceiver.getHeaderExtensionsToNegotiate?.();
   if (extensions === undefined) return;
