@@ -71,6 +71,54 @@ test('the backend is asked for a token, and it is joined with that and a proof',
   room.leave();
 });
 
+test('what was prepared is what it is joined with', async () => {
+  answer({ token: 'a.token.c' });
+  const startWorker = vi.spyOn(environment, 'startWorker');
+  const room = new Room({}, environment);
+  room.prepare();
+  room.prepare();
+  await vi.waitFor(() => {
+    expect(environment.worker.requests).toHaveLength(1);
+  });
+
+  room.joinBy('/token').catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(environment.socketAddress).toBeDefined();
+  });
+
+  expect(startWorker).toHaveBeenCalledTimes(1);
+  expect(environment.worker.isTerminated).toBe(false);
+  room.leave();
+  expect(environment.worker.isTerminated).toBe(true);
+});
+
+test('what was prepared is thrown away with the room', async () => {
+  const room = new Room({}, environment);
+  room.prepare();
+  room.leave();
+
+  await vi.waitFor(() => {
+    expect(environment.worker.isTerminated).toBe(true);
+  });
+});
+
+test('what could not be prepared is tried again by the join', async () => {
+  answer({ token: 'a.token.c' });
+  const room = new Room({}, environment);
+  const startWorker = vi.spyOn(environment, 'startWorker').mockImplementationOnce(() => {
+    throw new Error('no memory');
+  });
+  room.prepare();
+
+  room.joinBy('/token').catch(() => undefined);
+  await vi.waitFor(() => {
+    expect(environment.socketAddress).toBeDefined();
+  });
+
+  expect(startWorker).toHaveBeenCalledTimes(2);
+  room.leave();
+});
+
 test('who joins again signs what the new socket asks for', async () => {
   const identity = await createIdentity({}, environment);
   const room = new Room({}, environment);

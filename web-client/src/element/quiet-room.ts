@@ -193,8 +193,19 @@ export class QuietRoomElement extends LitElement {
     this.#session.talkTime.clear();
     if (!this.isConnected || (isEmpty(this.tokenUrl) && isEmpty(this.token))) return;
     const room = this.#createStay(!this.skipGreenRoom);
-    if (this.skipGreenRoom) this.#join(room);
-    else room.openDevices();
+    if (this.skipGreenRoom) {
+      this.#join(room);
+      return;
+    }
+    room.openDevices();
+    if (isEmpty(this.tokenUrl)) return;
+    // The green room is to be there first.
+    const timer = setTimeout(() => {
+      room.prepare();
+    }, PREPARED_AFTER);
+    this.#stops.push(() => {
+      clearTimeout(timer);
+    });
   }
 
   /** Another stay as the last one was. */
@@ -549,6 +560,9 @@ const JOINING = ['token', 'tokenUrl', 'url', 'workerUrl'] as const;
 
 /** From a sign of life until the question for one goes away, in ms. */
 const ACTIVITY_NOTED = 2000;
+
+/** From the green room's beginning until what the join takes is loaded, in ms. */
+const PREPARED_AFTER = 300;
 
 /** What a person does who is there. */
 const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove'] as const;

@@ -1,8 +1,6 @@
 import type { Environment } from '../browser/environment';
 import { requireTransformInterface } from '../browser/features';
-import { createIdentity, type Identity } from '../e2ee/identity';
 import type { Entrance } from '../e2ee/messages';
-import { requestToken } from '../e2ee/token-request';
 import type { TransformInterface, TransformWorker } from '../e2ee/transforms';
 import { QuietroomError, type QuietroomErrorCode, toQuietroomError } from '../error';
 import { signalingAddress } from '../signaling/address';
@@ -12,6 +10,7 @@ import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import { peerConfiguration } from '../transport/configuration';
 import { Peer } from '../transport/peer';
+import { BoundToken } from './bound-token';
 import { dispatch, type JoinedMessage, type StayHandlers } from './dispatch';
 import { Encryption } from './encryption';
 import type { RoomState, RoomTimings, Tell } from './events';
@@ -38,6 +37,7 @@ export interface StayContext {
 export class Stay {
   readonly timings: RoomTimings = {};
   readonly #context: StayContext;
+  readonly #boundToken: BoundToken;
   readonly #handlers: StayHandlers = {
     handleJoined: (message) => {
       this.#handleJoined(message);
@@ -76,6 +76,7 @@ export class Stay {
 
   constructor(context: StayContext) {
     this.#context = context;
+    this.#boundToken = new BoundToken(context.options, context.environment);
   }
 
   /** As {@link Room.state}. */
@@ -98,6 +99,11 @@ export class Stay {
     return this.#media;
   }
 
+  /** As {@link Room.prepare}. */
+  prepare(): void {
+    if (this.#state === 'idle') this.#boundToken.prepare();
+  }
+
   /** As {@link Room.join}. */
   join(token: string, options: JoinOptions): Promise<void> {
     return this.#begin(() => {
@@ -109,7 +115,7 @@ export class Stay {
   joinBy(url: string | URL, options: Omit<JoinOptions, 'identity'>): Promise<void> {
     return this.#begin(() => {
       this.#setState('connecting');
-      this.#requestToken(url).then(
+      this.#boundToken.request(url).then(
         ({ token, identity }) => {
           if (this.#state === 'disconnected') identity.close();
           else
@@ -149,18 +155,6 @@ export class Stay {
       step();
     } catch (reason) {
       this.#end(toQuietroomError(reason, 'internal'));
-    }
-  }
-
-  async #requestToken(url: string | URL): Promise<{ token: string; identity: Identity }> {
-    const { options, environment } = this.#context;
-    const identity = await createIdentity(options, environment);
-    try {
-      const token = await requestToken(url, identity.thumbprint, environment.fetch);
-      return { token, identity };
-    } catch (reason) {
-      identity.close();
-      throw reason;
     }
   }
 
@@ -464,6 +458,7 @@ export class Stay {
     localMedia.close();
     people.views.close();
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
+    this.#boundToken.close();
     people.roster.clear();
     this.#setState('disconnected');
     if (error !== undefined) tell('error', error);
