@@ -2,7 +2,7 @@ import { onTestFailed } from 'vitest';
 
 import { Participant, type Person } from './participant';
 import type { PictureSize } from './picture';
-import { Server } from './server';
+import { type RoomSettings, Server } from './server';
 
 /** One server and the people around it; `close` ends them all, whatever happened. */
 export class Gathering {
@@ -20,8 +20,8 @@ export class Gathering {
   }
 
   /** People will meet in rooms of one's own choice, by tokens. */
-  static byTokens(): Gathering {
-    return new Gathering(() => Server.startWithKeys());
+  static byTokens(rooms: RoomSettings = {}): Gathering {
+    return new Gathering(() => Server.startWithKeys(rooms));
   }
 
   /** People will meet in sessions that the clinic opens by the API, by tokens. */

@@ -6,14 +6,14 @@ import { build, type Rolldown } from 'vite';
 
 import type { Participant } from './participant';
 
-/** Pages of the client without a user interface, at the server's own origin. */
+/** Pages of the client without a user interface, at the server's own origin: one person each, or a crowd. */
 export class JoinPages {
   readonly #origin: string;
   readonly #files: Promise<{ readonly script: string; readonly worker: string }>;
 
-  constructor(origin: string) {
+  constructor(origin: string, kind: 'join-page' | 'crowd-page' = 'join-page') {
     this.#origin = origin;
-    this.#files = buildPage();
+    this.#files = buildPage(`./${kind}/page.ts`);
   }
 
   /** A page in a tab of `participant`'s, where `before` ran first. */
@@ -32,14 +32,14 @@ export class JoinPages {
   }
 }
 
-async function buildPage(): Promise<{ script: string; worker: string }> {
+async function buildPage(entry: string): Promise<{ script: string; worker: string }> {
   const [built] = (await build({
     configFile: false,
     logLevel: 'error',
     build: {
       write: false,
       target: 'es2022',
-      lib: { entry: path('./join-page/page.ts'), formats: ['iife'], name: 'page' },
+      lib: { entry: path(entry), formats: ['iife'], name: 'page' },
     },
   })) as Rolldown.RolldownOutput[];
   const files = await readdir(path('../../dist/assets'));
