@@ -12,6 +12,8 @@ export function wholeBrowsers(
     root,
     include: ['*.test.ts'],
     fileParallelism: false,
+    // A second, which it is else, is soon over on a busy machine. No bar is kept by it.
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: patience,
     hookTimeout: patience,
     teardownTimeout: 20_000,

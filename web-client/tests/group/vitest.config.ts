@@ -9,6 +9,7 @@ export default defineConfig({
     // Each waits most of the time.
     maxWorkers: 2,
     testTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     server: { deps: { inline: ['ts-mls'] } },
     // Node 20 has a WebSocket of the web's kind behind this only.
     execArgv: ['--experimental-websocket'],
