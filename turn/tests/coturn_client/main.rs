@@ -66,7 +66,7 @@ fn exchange(peers: PeersAre, over: Over, flags: &[&str]) {
 
 fn exchange_in(sessions: &Sessions, peers: PeersAre, over: Over, flags: &[&str]) {
     let running = Running::start(peers);
-    let output = uclient(&running, over)
+    let output = uclient(&running, over, 60)
         .args(["-n", &sessions.messages.to_string()])
         .args(["-m", &sessions.count.to_string()])
         .args(["-z", &sessions.pause.to_string(), "-l", "170"])
@@ -100,8 +100,9 @@ fn returned(said: &str) -> f64 {
     1.0 - percent / 100.0
 }
 
-fn uclient(running: &Running, over: Over) -> Command {
-    // It waits for good for answers that do not come.
+/// The client, which waits for good for answers that do not come, and is ended
+/// after so many seconds.
+fn uclient(running: &Running, over: Over, patience: u32) -> Command {
     let mut command = Command::new("timeout");
     let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
     let (address, flags) = match over {
@@ -110,7 +111,14 @@ fn uclient(running: &Running, over: Over) -> Command {
         Over::Tls => (running.tls_address(), &["-t", "-S"][..]),
     };
     command
-        .args(["20", &program, "-W", sockets::SECRET, "-u", "alice"])
+        .args([
+            &patience.to_string(),
+            &program,
+            "-W",
+            sockets::SECRET,
+            "-u",
+            "alice",
+        ])
         .args(["-e", "127.0.0.1"])
         .args(["-r", &running.peers()[0].port().to_string()])
         .args(["-p", &address.port().to_string()])
@@ -209,7 +217,7 @@ fn negative_tests() {
     in_parallel(cases.map(|(over, flags)| {
         move || {
             let running = Running::start(PeersAre::Here);
-            let output = uclient(&running, over)
+            let output = uclient(&running, over, 20)
                 .args(flags)
                 .arg("127.0.0.1")
                 .output()
