@@ -36,6 +36,7 @@ export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity'
 export { requestToken } from './e2ee/token-request';
 export {
   testNetwork,
+  type MediaAddress,
   type NetworkTest,
   type NetworkTestOptions,
   type NetworkVerdict,

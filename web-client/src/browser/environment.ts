@@ -4,11 +4,13 @@ import type { DisplayAccess } from '../media/screen-share';
 import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
 import type { PeerConfiguration } from '../transport/configuration';
 import type { BrowserScope } from './features';
-import { watchSleep } from './sleep';
+import { SleepWatch } from './sleep';
+import { Timers } from './timers';
 
 /** Everything of the browser that a room uses, so that tests can stand in for it. */
 export interface Environment {
   readonly scope: BrowserScope;
+  readonly timers: Timers;
   readonly devices: DeviceAccess & DisplayAccess;
   /** The page's address. */
   readonly page: string;
@@ -26,8 +28,10 @@ export interface Environment {
 
 /** The browser this runs in. */
 export function browserEnvironment(): Environment {
+  const timers = new Timers();
   return {
     scope: window,
+    timers,
     devices: navigator,
     page: location.href,
     fetch: (...request) => fetch(...request),
@@ -43,10 +47,10 @@ export function browserEnvironment(): Environment {
         : new Worker(new URL(url, location.href), { type: 'module', name: 'quietroom-e2ee' }),
     onNetworkChange: (listener) => {
       window.addEventListener('online', listener);
-      const stopWatching = watchSleep(listener);
+      const sleepWatch = new SleepWatch(listener, timers);
       return () => {
         window.removeEventListener('online', listener);
-        stopWatching();
+        sleepWatch.stop();
       };
     },
     onPageHide: (listener) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { browserFamily } from './family';
+import { browserFamily, isHandheld } from './family';
 
 const MAC =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)';
@@ -31,4 +31,16 @@ test.each([
   ['other', 'Lynx/2.9.0', 0],
 ])('%s is told by its name', (family, userAgent, maxTouchPoints) => {
   expect(browserFamily({ userAgent, maxTouchPoints })).toBe(family);
+});
+
+test('phones and tablets are told from computers', () => {
+  const android = 'Mozilla/5.0 (Android 14; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0';
+
+  expect(isHandheld({ userAgent: android, maxTouchPoints: 5 })).toBe(true);
+  expect(isHandheld({ userAgent: `${MAC} Version/18.1 Safari/605.1.15`, maxTouchPoints: 5 })).toBe(
+    true,
+  );
+  expect(isHandheld({ userAgent: `${MAC} Version/18.1 Safari/605.1.15`, maxTouchPoints: 0 })).toBe(
+    false,
+  );
 });

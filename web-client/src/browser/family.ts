@@ -16,3 +16,11 @@ export function browserFamily({
   }
   return isSafari(userAgent) ? 'safari' : 'other';
 }
+
+/** Whether it runs on a phone or tablet, as far as it says. */
+export function isHandheld({
+  userAgent,
+  maxTouchPoints,
+}: Pick<Navigator, 'userAgent' | 'maxTouchPoints'>): boolean {
+  return isIos(userAgent, maxTouchPoints) || userAgent.includes('Android');
+}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { watchSleep } from './sleep';
+import { SleepWatch } from './sleep';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,7 +11,7 @@ afterEach(() => {
 
 test('a device that stood still for a while has slept', () => {
   const woke = vi.fn();
-  const stop = watchSleep(woke);
+  const watch = new SleepWatch(woke);
   vi.advanceTimersByTime(60_000);
   expect(woke).not.toHaveBeenCalled();
 
@@ -22,8 +22,20 @@ test('a device that stood still for a while has slept', () => {
   vi.advanceTimersByTime(60_000);
   expect(woke).toHaveBeenCalledTimes(1);
 
-  stop();
+  watch.stop();
   vi.setSystemTime(Date.now() + 600_000);
   vi.advanceTimersByTime(60_000);
   expect(woke).toHaveBeenCalledTimes(1);
+});
+
+test('whoever looks first is told of a sleep, and it is told once', () => {
+  const woke = vi.fn();
+  const watch = new SleepWatch(woke);
+  vi.setSystemTime(Date.now() + 600_000);
+
+  watch.look();
+  vi.advanceTimersByTime(5_000);
+
+  expect(woke).toHaveBeenCalledTimes(1);
+  watch.stop();
 });

@@ -1,15 +1,37 @@
-/** Calls `listener` after the device has slept; the returned function ends that. */
-export function watchSleep(listener: () => void): () => void {
-  let last = Date.now();
-  const timer = setInterval(() => {
+import { Timers } from './timers';
+
+/** Notices that the device has slept, by a clock that went on while timers did not. */
+export class SleepWatch {
+  readonly #slept: () => void;
+  readonly #timers: Timers;
+  #last = Date.now();
+  #stopTimer: () => void;
+
+  /** Calls `slept` after the device has, until {@link SleepWatch.stop}. */
+  constructor(slept: () => void, timers = new Timers()) {
+    this.#slept = slept;
+    this.#timers = timers;
+    this.#stopTimer = this.#plan();
+  }
+
+  /** Looks now, and not only when it is time again. */
+  look(): void {
     const now = Date.now();
-    const gap = now - last;
-    last = now;
-    if (gap > LONGEST_GAP) listener();
-  }, INTERVAL);
-  return () => {
-    clearInterval(timer);
-  };
+    const gap = now - this.#last;
+    this.#last = now;
+    if (gap > LONGEST_GAP) this.#slept();
+  }
+
+  stop(): void {
+    this.#stopTimer();
+  }
+
+  #plan(): () => void {
+    return this.#timers.after(INTERVAL, () => {
+      this.#stopTimer = this.#plan();
+      this.look();
+    });
+  }
 }
 
 // In ms.

@@ -156,6 +156,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
       case 'undecryptable':
       case 'unsent':
       case 'frame-counts':
+      case 'time':
         break;
     }
   };

@@ -55,6 +55,12 @@ export type WorkerRequest =
       readonly type: 'count-frames';
     }
   | {
+      /** Asks for a `time` with this id, so much later. */
+      readonly type: 'keep-time';
+      readonly id: number;
+      readonly milliseconds: number;
+    }
+  | {
       /** Who is in this slot from now on; frames of anybody else are dropped there. */
       readonly type: 'occupy';
       readonly slot: number;
@@ -219,6 +225,11 @@ export type WorkerReport =
       /** The group's part of the worker failed and does nothing any more. */
       readonly type: 'group-failed';
       readonly reason: string;
+    }
+  | {
+      /** The time that a `keep-time` asked for has come. */
+      readonly type: 'time';
+      readonly id: number;
     }
   | {
       readonly type: 'frame-counts';

@@ -133,6 +133,7 @@ export class Transforms extends Emitter<TransformsEvents> {
         break;
       case 'sender':
       case 'frame-counts':
+      case 'time':
       case 'identity':
       case 'join-proof':
       case 'key-package':

@@ -1,6 +1,7 @@
 import { toQuietroomError } from '../error';
 import type { DeviceSource } from '../media/devices';
 import type { Room } from '../room/room';
+import type { TestNetwork } from './connection-check';
 import type { Panel } from './controls';
 import type { JoinRequest } from './green-room';
 import type { PersonRequest } from './people';
@@ -15,6 +16,7 @@ export interface ActionContext {
   /** Tells the person if `change` fails, in place of what was told about `subject`. */
   readonly attempt: (subject: string, change: Promise<void>) => void;
   readonly enter: (request: JoinRequest) => void;
+  readonly testNetwork: TestNetwork;
   readonly rejoin: () => void;
   readonly openPanel: (panel: Panel | undefined) => void;
   readonly openPopup: (popup: Popup) => void;
@@ -89,6 +91,7 @@ export function roomActions(context: ActionContext): StageActions {
     controls,
     toggle: context.toggle,
     enter: context.enter,
+    testNetwork: context.testNetwork,
     more: {
       toggleView: andClose(() => {
         session().toggleView();

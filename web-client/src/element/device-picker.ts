@@ -50,6 +50,11 @@ export class DevicePickerElement extends LitElement {
     this.#stop?.();
   }
 
+  /** Gives the keyboard to the first choice. */
+  override focus(): void {
+    this.renderRoot.querySelector('select')?.focus();
+  }
+
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('choices')) this.#follow();
     else if (changed.has('allowed')) void this.#look();

@@ -7,12 +7,20 @@ import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Role } from '../signaling/protocol/Role';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
+import type { NetworkTest, NetworkTestOptions } from '../transport/network-test';
 import { QuietRoomElement } from './quiet-room';
 
 /** The element without devices, server and worker. */
 export class FakeElement extends QuietRoomElement {
   readonly stays: { environment: FakeEnvironment; options: RoomOptions }[] = [];
   prepare: (environment: FakeEnvironment) => void = () => undefined;
+
+  readonly networkTests: NetworkTestOptions[] = [];
+
+  override testNetwork(options: NetworkTestOptions): Promise<NetworkTest> {
+    this.networkTests.push(options);
+    return new Promise(() => undefined);
+  }
 
   override createRoom(options: RoomOptions): Room {
     const environment = new FakeEnvironment();

@@ -5,6 +5,8 @@ import type { Messages } from '../i18n/messages';
 import type { DeviceSource } from '../media/devices';
 import type { MicrophoneLevel } from '../media/microphone-level';
 import type { Room } from '../room/room';
+import './connection-check';
+import type { TestNetwork } from './connection-check';
 import { renderCamera, renderMicrophone } from './controls';
 import './device-picker';
 import './level-meter';
@@ -39,6 +41,8 @@ export class GreenRoomElement extends LitElement {
     microphone: { type: Boolean },
     wanted: { attribute: false },
     problems: { attribute: false },
+    asks: { type: Boolean },
+    test: { attribute: false },
     isSlow: { state: true },
   };
 
@@ -53,6 +57,9 @@ export class GreenRoomElement extends LitElement {
   declare wanted: Readonly<Record<DeviceSource, boolean>>;
   /** What is wrong with devices. */
   declare problems: readonly QuietroomError[];
+  /** The browser is going to ask, or asks, for the devices. */
+  declare asks: boolean;
+  declare test: TestNetwork;
   /** The devices take long to open: most likely the browser waits for an answer. */
   declare isSlow: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,6 +71,7 @@ export class GreenRoomElement extends LitElement {
     this.microphone = false;
     this.wanted = { microphone: false, camera: false };
     this.problems = [];
+    this.asks = false;
     this.isSlow = false;
   }
 
@@ -72,6 +80,11 @@ export class GreenRoomElement extends LitElement {
     this.#timer = setTimeout(() => {
       this.isSlow = true;
     }, SLOW);
+  }
+
+  /** Gives the keyboard to the choice of devices. */
+  showDevices(): void {
+    this.renderRoot.querySelector<HTMLElement>('quiet-room-devices')?.focus();
   }
 
   override disconnectedCallback(): void {
@@ -143,6 +156,13 @@ export class GreenRoomElement extends LitElement {
             .background=${this.room.localParticipant.backgroundBlur}
           ></quiet-room-devices>
         </section>
+        <section class="connection" aria-labelledby="connection">
+          <h3 id="connection">${messages.connection}</h3>
+          <quiet-room-connection-check
+            .messages=${messages}
+            .test=${this.test}
+          ></quiet-room-connection-check>
+        </section>
       </div>
     `;
   }
@@ -165,7 +185,7 @@ export class GreenRoomElement extends LitElement {
     const { messages } = this;
     if (this.camera) return messages.onlyYouSee;
     if (!this.wanted.camera) return messages.cameraIsOff;
-    return this.isSlow ? messages.askingForDevices : messages.openingDevices;
+    return this.asks || this.isSlow ? messages.askingForDevices : messages.openingDevices;
   }
 
   get #givenName(): string {

@@ -77,3 +77,5 @@ export const signalWeak = icon(svg`<path stroke-width="3" d="M5 19v-4M12 19v-9" 
 export const signalPoor = icon(svg`<path stroke-width="3" d="M5 19v-4" />
   <path d="M12 19v-9M19 19V5" stroke-width="3" stroke-opacity="0.35" />`);
 export const check = icon(svg`<path d="M5 12.5l4.5 4.5L19 7.5" />`);
+export const connection = icon(svg`<path d="M4.5 10.5a11 11 0 0 1 15 0M8 14.2a6 6 0 0 1 8 0" />
+  <path stroke-width="3" d="M12 18.5h.01" />`);

@@ -44,10 +44,11 @@ export class LevelMeterElement extends LitElement {
   }
 
   protected override render(): TemplateResult {
-    const { messages, isHeard } = this;
+    const { messages } = this;
+    const said = this.isHeard ? messages.heard : messages.saySomething;
     return html`
       <div class="bar" aria-hidden="true"><div class="level"></div></div>
-      <p role="status">${isHeard ? messages.heard : messages.saySomething}</p>
+      <p role="status">${this.active ? said : messages.microphoneOff}</p>
     `;
   }
 

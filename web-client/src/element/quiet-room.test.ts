@@ -645,6 +645,139 @@ test('a name that was typed ends with what it was typed for', async () => {
   expect(await join()).toBe('Ben');
 });
 
+/** The green room, before anything was pressed. */
+async function prepare(): Promise<ShadowRoot> {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  document.body.append(element);
+  await element.rendered();
+  return find('quiet-room-green-room')!.shadowRoot!;
+}
+
+test('what the browser is going to ask is said before it asks', async () => {
+  let said: string | null | undefined;
+  const answers: ((status: { state: string }) => void)[] = [];
+  const query = (): Promise<unknown> =>
+    new Promise((resolve) => {
+      answers.push(resolve);
+    });
+  element.prepare = ({ devices, getUserMedia, microphone, camera }) => {
+    Object.assign(devices, { permissions: { query } });
+    getUserMedia.mockImplementation(() => {
+      said = find('quiet-room-green-room')?.shadowRoot?.querySelector('.state')?.textContent;
+      return Promise.resolve(fakeStream(microphone, camera));
+    });
+  };
+  const green = await prepare();
+  expect(element.environment.getUserMedia).not.toHaveBeenCalled();
+  expect(green.querySelector('.camera')?.textContent.trim()).toBe('Stop camera');
+  expect(green.querySelector('.without-camera')).not.toBeNull();
+
+  for (const answer of answers.splice(0)) answer({ state: 'prompt' });
+  await element.rendered();
+
+  expect(said).toContain('Your browser asks whether this page may use your microphone and camera');
+});
+
+test('who comes in without a camera before it was asked for is not asked for it', async () => {
+  element.prepare = ({ devices }) => {
+    Object.assign(devices, { permissions: { query: () => new Promise(() => undefined) } });
+  };
+  const green = await prepare();
+  green.querySelector<HTMLElement>('.without-camera')!.click();
+  await element.rendered();
+
+  expect(element.room?.localParticipant.cameraEnabled).toBe(false);
+  expect(element.environment.camera.readyState).toBe('ended');
+});
+
+test('what one person turned off, and chose to see, is not the next one’s', async () => {
+  await enter();
+  for (const button of ['.microphone', '.camera', '.people-toggle']) find(button)?.click();
+  await element.rendered();
+  for (const key of ['l', 's']) {
+    find('.controls .microphone')?.dispatchEvent(
+      new KeyboardEvent('keydown', { key, bubbles: true, composed: true }),
+    );
+  }
+  await element.rendered();
+  expect(labels()).toEqual(['Participant']);
+  expect(find('.panel')).not.toBeNull();
+
+  element.token = 'the next one’s';
+  await element.rendered();
+
+  expect(element.stays[1]?.options).toMatchObject({ microphone: true, camera: true });
+  expect(labels()).toEqual(['You']);
+  expect(find('li.pinned') === null).toBe(true);
+  expect(find('.panel') === null).toBe(true);
+});
+
+test('the network is tested with what one would join by, and joining ends the test', async () => {
+  element.url = 'wss://media.example/v1/signal';
+  const green = await prepare();
+  const check = green.querySelector('quiet-room-connection-check')!.shadowRoot!;
+  expect(element.networkTests).toEqual([]);
+
+  check.querySelector<HTMLElement>('button')!.click();
+  expect(element.networkTests).toMatchObject([
+    { token: 'the token', url: 'wss://media.example/v1/signal' },
+  ]);
+  green.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true }));
+  await element.rendered();
+
+  expect(element.environment.socketAddress).toBeDefined();
+  expect(element.networkTests[0]?.signal?.aborted).toBe(true);
+});
+
+test('a headset that works as a telephone is told of before the session too', async () => {
+  element.prepare = ({ microphone }) => {
+    microphone.label = 'AirPods (Bluetooth)';
+  };
+  await prepare();
+  await element.rendered();
+
+  expect(text('.prompt p')).toMatch(/^Your headset works as a telephone/);
+});
+
+test('an interruption says what this computer knows of it', async () => {
+  const environment = await enter();
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+  environment.connection.become('disconnected');
+  await element.rendered();
+  expect(text('.status')).toBe(
+    'This device has no network. The session goes on by itself when it is back.',
+  );
+
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(true);
+  window.dispatchEvent(new Event('online'));
+  await element.rendered();
+  expect(text('.status')).toBe('The connection was interrupted. Reconnecting…');
+});
+
+test('what the browser stops in the middle is played by a press', async () => {
+  const environment = await enter();
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await element.rendered();
+  const voice = element.renderRoot.querySelector('audio')!;
+  expect(find('.hear')).toBeNull();
+
+  voice.dispatchEvent(new Event('pause'));
+  await element.rendered();
+  expect(text('.hear')).toBe('Tap to hear the others');
+  play.mockClear();
+  find('.hear')?.click();
+  await element.rendered();
+  expect(play).toHaveBeenCalledTimes(1);
+  expect(find('.hear')).toBeNull();
+
+  voice.dispatchEvent(new Event('pause'));
+  Object.defineProperty(voice, 'paused', { value: false });
+  voice.dispatchEvent(new Event('playing'));
+  await element.rendered();
+  expect(find('.hear')).toBeNull();
+});
+
 test('the chosen loudspeaker is used once the browser names it, for as long as it is there', async () => {
   const inventory = new EventTarget();
   const headset = { kind: 'audiooutput', deviceId: 'headset', label: 'Headset' };

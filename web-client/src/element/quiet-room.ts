@@ -1,4 +1,5 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { isHandheld } from '../browser/family';
 import { keepScreenOn } from '../browser/wake-lock';
 import { toQuietroomError, type QuietroomError } from '../error';
 import { english } from '../i18n/english';
@@ -9,14 +10,17 @@ import type { DeviceSource } from '../media/devices';
 import { MicrophoneLevel } from '../media/microphone-level';
 import type { RoomOptions } from '../room/options';
 import { Room } from '../room/room';
+import { testNetwork, type NetworkTest, type NetworkTestOptions } from '../transport/network-test';
 import { roomActions, type ActionContext } from './actions';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
 import { wantedDevices, type Panel } from './controls';
-import type { JoinRequest } from './green-room';
+import type { GreenRoomElement, JoinRequest } from './green-room';
 import { layOut } from './grid';
+import { watchHeadset } from './headset';
 import './help-sheet';
 import type { HelpSheetElement } from './help-sheet';
+import { Interruption } from './interruption';
 import { actOnPerson, actOnSession } from './powers';
 import { Session, type Popup } from './session';
 import { shortcutOf, ShortcutSetting, type Shortcut } from './shortcuts';
@@ -71,6 +75,7 @@ export class QuietRoomElement extends LitElement {
   readonly #level = new MicrophoneLevel();
   readonly #smallWindow = new SmallWindow();
   readonly #shortcuts = new ShortcutSetting();
+  readonly #interruption = new Interruption(window);
   readonly #session = new Session(new AudioPlayback(this.#voices), english, {
     openPanel: (panel) => {
       this.#openPanel(panel);
@@ -87,7 +92,10 @@ export class QuietRoomElement extends LitElement {
     this.requestUpdate();
   });
   /** What the person wants on; another stay begins so. */
-  readonly #wanted = { microphone: true, camera: true };
+  #wanted: Record<DeviceSource, boolean> = ALL_ON;
+  /** The stay whose devices are to be opened as soon as what is said of that is there. */
+  #unopened: Room | undefined;
+  #asksForDevices = false;
   /** What the person typed in place of what the page says. */
   #givenName: string | undefined;
   #stops: (() => void)[] = [];
@@ -110,6 +118,7 @@ export class QuietRoomElement extends LitElement {
     };
     this.#session.on('changed', update);
     this.#smallWindow.on('changed', update);
+    this.#interruption.on('changed', update);
     this.#session.on('consentRequired', () => {
       this.#focus('#door-title');
     });
@@ -119,6 +128,11 @@ export class QuietRoomElement extends LitElement {
   /** The present or last stay; another one after "Join again". */
   get room(): Room | undefined {
     return this.#session.room;
+  }
+
+  /** What the green room tests by; a test may give another one. @internal */
+  testNetwork(options: NetworkTestOptions): Promise<NetworkTest> {
+    return testNetwork(options);
   }
 
   /** Where rooms come from; a test may give another one. @internal */
@@ -147,7 +161,11 @@ export class QuietRoomElement extends LitElement {
     const isAnother = JOINING.some((name) => changed.has(name));
     // It may be for somebody else, whom the last one's name would be shown for.
     if (isAnother || changed.has('name')) this.#givenName = undefined;
-    if (isAnother) this.#begin();
+    if (isAnother) {
+      this.#wanted = ALL_ON;
+      this.#session.forgetPerson();
+      this.#begin();
+    }
     const { localParticipant } = this.room ?? {};
     this.#level.follow(localParticipant?.audioTrack?.mediaStreamTrack);
     this.#smallWindow.follow(this.#pictureOfSpeaker());
@@ -175,6 +193,9 @@ export class QuietRoomElement extends LitElement {
             : renderStage(room, this.#session, this.#actions, {
                 level: this.#level,
                 name: this.#givenName ?? this.name ?? '',
+                unopened: this.#unopened === undefined ? undefined : this.#wanted,
+                asksForDevices: this.#asksForDevices,
+                interruption: this.#interruption.cause,
                 ownPanel: this.#ownPanel,
                 isSmallWindowOpen: SmallWindow.isSupported ? this.#smallWindow.isOpen : undefined,
                 isFullScreen: canFillScreen(this) ? this.#isFullScreen : undefined,
@@ -197,7 +218,7 @@ export class QuietRoomElement extends LitElement {
       this.#join(room);
       return;
     }
-    room.openDevices();
+    void this.#prepareDevices(room);
     if (isEmpty(this.tokenUrl)) return;
     // The green room is to be there first.
     const timer = setTimeout(() => {
@@ -206,6 +227,24 @@ export class QuietRoomElement extends LitElement {
     this.#stops.push(() => {
       clearTimeout(timer);
     });
+  }
+
+  /** Opens the devices when the words about the browser's question are there. */
+  async #prepareDevices(room: Room): Promise<void> {
+    this.#unopened = room;
+    this.#asksForDevices = false;
+    const asks = await room.wouldAskForDevices();
+    if (room !== this.#unopened) return;
+    this.#asksForDevices = asks;
+    this.requestUpdate();
+    await this.updateComplete;
+    if (room === this.#unopened) this.#openDevices();
+  }
+
+  #openDevices(): void {
+    this.#unopened?.openDevices();
+    this.#unopened = undefined;
+    this.requestUpdate();
   }
 
   /** Another stay as the last one was. */
@@ -223,24 +262,31 @@ export class QuietRoomElement extends LitElement {
     });
     this.#session.messages = this.#chooseMessages();
     this.#session.begin(room, isPreparing);
+    const showDevices = (): void => {
+      this.#showDevices();
+    };
     this.#stops.push(
       watchTroubles(room, this.#session.prompts, {
         messages: () => this.#session.messages,
         level: this.#level,
-        showDevices: () => {
-          this.#openPanel('devices');
-        },
+        showDevices,
         page: document,
         now: () => performance.now(),
       }),
+      this.#interruption.follow(room),
       this.#followSpeaker(room),
       this.#session.talkTime.follow(room, () => performance.now()),
       // Who was muted is not to be heard at once after "Join again".
       room.rules.on('muted', (source) => {
-        this.#wanted[source] = false;
+        this.#wanted = { ...this.#wanted, [source]: false };
       }),
       this.#tellPage(room),
     );
+    // Of a phone's microphones see `telephone-profile.ts`.
+    if (!isHandheld(navigator)) {
+      const messages = (): Messages => this.#session.messages;
+      this.#stops.push(watchHeadset(room, this.#session.prompts, { messages, showDevices }));
+    }
     return room;
   }
 
@@ -259,6 +305,7 @@ export class QuietRoomElement extends LitElement {
 
   #end(): void {
     for (const stop of this.#stops.splice(0)) stop();
+    this.#unopened = undefined;
     this.#smallWindow.close();
     this.#session.end();
     this.#level.close();
@@ -268,6 +315,7 @@ export class QuietRoomElement extends LitElement {
     const { room } = this;
     if (room === undefined || !this.#session.isPreparing) return;
     this.#givenName = name;
+    this.#openDevices();
     if (!camera) this.#set('camera', false);
     this.#join(room);
     this.#focus('.microphone');
@@ -422,13 +470,14 @@ export class QuietRoomElement extends LitElement {
   #toggle(source: DeviceSource): void {
     const { localParticipant } = this.room ?? {};
     if (localParticipant === undefined) return;
+    this.#openDevices();
     this.#set(source, !wantedDevices(localParticipant)[source]);
   }
 
   #set(source: DeviceSource, isOn: boolean): void {
     const { localParticipant } = this.room ?? {};
     if (localParticipant === undefined) return;
-    this.#wanted[source] = isOn;
+    this.#wanted = { ...this.#wanted, [source]: isOn };
     this.#session.notices.delete(source);
     this.#try(
       source === 'camera'
@@ -450,6 +499,12 @@ export class QuietRoomElement extends LitElement {
     if (panel === 'chat') this.#focus('quiet-room-chat');
     else if (panel !== undefined) this.#focus('.panel .close');
     else this.#focus(former === 'devices' ? '.more-toggle' : `.${former ?? 'chat'}-toggle`);
+  }
+
+  #showDevices(): void {
+    const greenRoom = this.renderRoot.querySelector<GreenRoomElement>('quiet-room-green-room');
+    if (greenRoom === null) this.#openPanel('devices');
+    else greenRoom.showDevices();
   }
 
   #openPopup(popup: Popup): void {
@@ -494,6 +549,15 @@ export class QuietRoomElement extends LitElement {
       },
       enter: (request) => {
         this.#enter(request);
+      },
+      testNetwork: (signal) => {
+        const { tokenUrl, token, url, workerUrl } = this;
+        return this.testNetwork({
+          url: url ?? undefined,
+          workerUrl: workerUrl ?? undefined,
+          ...(isEmpty(tokenUrl) ? { token: token ?? '' } : { tokenUrl: tokenUrl ?? '' }),
+          signal,
+        });
       },
       rejoin: () => {
         this.#rejoin();
@@ -554,6 +618,8 @@ function isBar(target: EventTarget): boolean {
 function isEmpty(text: string | null): boolean {
   return text === null || text === '';
 }
+
+const ALL_ON = { microphone: true, camera: true } as const;
 
 /** What another stay begins with. */
 const JOINING = ['token', 'tokenUrl', 'url', 'workerUrl'] as const;

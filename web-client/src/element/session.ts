@@ -41,8 +41,8 @@ export interface Announcement {
 
 /**
  * What is shown and said of one stay after the other, beyond what its room
- * knows. Only with whom the safety code was compared, and who spoke for how
- * long, outlives a stay.
+ * knows. What the person chose to see, with whom the safety code was compared,
+ * and who spoke for how long, outlives a stay.
  */
 export class Session extends Emitter<SessionEvents> {
   messages: Messages;
@@ -178,6 +178,14 @@ export class Session extends Emitter<SessionEvents> {
     this.#isPreparing = false;
     this.#lastSpeaker = undefined;
     this.#update();
+  }
+
+  /** Another person may come, to whom the last one's choices and comparisons do not belong. */
+  forgetPerson(): void {
+    this.#compared.clear();
+    this.#isSpeakerView = false;
+    this.#isSelfHidden = false;
+    this.setPanel(undefined);
   }
 
   /** Has somebody be seen before others, or no longer; it is one at most. */

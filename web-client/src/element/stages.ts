@@ -7,6 +7,7 @@ import type { MicrophoneLevel } from '../media/microphone-level';
 import type { AudioOnlyReason } from '../room/events';
 import type { Room } from '../room/room';
 import type { Permission } from '../signaling/protocol/Permission';
+import type { TestNetwork } from './connection-check';
 import {
   renderControls,
   wantedDevices,
@@ -18,6 +19,7 @@ import type { Messages } from '../i18n/messages';
 import './green-room';
 import type { JoinRequest } from './green-room';
 import * as icons from './icons';
+import type { InterruptionCause } from './interruption';
 import { renderMore, type MoreActions, type MoreState } from './more';
 import { renderNotices } from './notices';
 import { renderPictures } from './pictures';
@@ -34,6 +36,7 @@ export interface StageActions {
   readonly panel: SidePanelActions;
   readonly toggle: (source: DeviceSource) => void;
   readonly enter: (request: JoinRequest) => void;
+  readonly testNetwork: TestNetwork;
   readonly hear: () => void;
   readonly rejoin: () => void;
 }
@@ -45,6 +48,11 @@ export interface StageContext {
   readonly name: string;
   /** What the clinic's own panel is called; absent where there is none. */
   readonly ownPanel: string | undefined;
+  /** What is about to be opened; absent once it is. */
+  readonly unopened: Readonly<Record<DeviceSource, boolean>> | undefined;
+  /** The browser is going to ask for it, or asks. */
+  readonly asksForDevices: boolean;
+  readonly interruption: InterruptionCause | undefined;
   readonly isSmallWindowOpen: boolean | undefined;
   readonly isFullScreen: boolean | undefined;
 }
@@ -67,10 +75,10 @@ function renderGreenRoom(
   room: Room,
   session: Session,
   actions: StageActions,
-  { level, name }: StageContext,
+  { level, name, unopened, asksForDevices }: StageContext,
 ): TemplateResult {
   const { cameraEnabled, microphoneEnabled } = room.localParticipant;
-  const wanted = wantedDevices(room.localParticipant);
+  const wanted = unopened ?? wantedDevices(room.localParticipant);
   // Another stay may be somebody else's: what was typed is not there any more.
   return html`${keyed(
     room,
@@ -84,6 +92,8 @@ function renderGreenRoom(
       ?camera=${cameraEnabled}
       ?microphone=${microphoneEnabled}
       .wanted=${wanted}
+      ?asks=${asksForDevices && !cameraEnabled && !microphoneEnabled}
+      .test=${actions.testNetwork}
       .problems=${session.notices.errors}
       @device-toggle=${(event: CustomEvent<DeviceSource>) => {
         actions.toggle(event.detail);
@@ -92,7 +102,8 @@ function renderGreenRoom(
         actions.enter(event.detail);
       }}
     ></quiet-room-green-room>`,
-  )}`;
+  )}
+  ${renderPrompts(session.prompts)}`;
 }
 
 function renderAtDoor(room: Room, session: Session, { door }: StageActions): TemplateResult {
@@ -114,7 +125,8 @@ function renderRoom(
       ${
         session.panel === undefined
           ? nothing
-          : renderSidePanel(room, session, actions.panel, { level, ownPanel })
+          : // What somebody has written in it is not for the next one.
+            keyed(room, renderSidePanel(room, session, actions.panel, { level, ownPanel }))
       }
     </div>
     ${
@@ -124,7 +136,7 @@ function renderRoom(
           </button>`
         : nothing
     }
-    ${renderPrompts(session.prompts)} ${renderLines(room, session)}
+    ${renderPrompts(session.prompts)} ${renderLines(room, session, context)}
     <div class="announcer" role="log" aria-live="polite">
       ${repeat(
         session.announcements,
@@ -144,7 +156,7 @@ function renderRoom(
 }
 
 /** How it stands with the session, in words. */
-function renderLines(room: Room, session: Session): TemplateResult {
+function renderLines(room: Room, session: Session, { interruption }: StageContext): TemplateResult {
   const { messages } = session;
   const { role, isSharingScreen } = room.localParticipant;
   // Who comes and goes is said by name, some at once; a count of them would be said each time.
@@ -153,7 +165,7 @@ function renderLines(room: Room, session: Session): TemplateResult {
     <div class="lines" part="lines">
       ${count === undefined ? nothing : html`<p class="status">${count}</p>`}
       <div role="status" aria-live="polite" aria-atomic="false">
-        ${count === undefined ? html`<p class="status">${statusText(room, messages)}</p>` : nothing}
+        ${count === undefined ? html`<p class="status">${statusText(room, interruption, messages)}</p>` : nothing}
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
         ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
         ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}
@@ -228,13 +240,19 @@ function controlsState(room: Room, session: Session, { ownPanel }: StageContext)
   };
 }
 
-function statusText(room: Room, messages: Messages): string {
+function statusText(
+  room: Room,
+  interruption: InterruptionCause | undefined,
+  messages: Messages,
+): string {
   switch (room.state) {
     case 'idle':
     case 'connecting':
       return messages.connecting;
     case 'reconnecting':
-      return messages.reconnecting;
+      return interruption === undefined
+        ? messages.reconnecting
+        : messages.interruptions[interruption];
     case 'connected':
     case 'disconnected':
       return '';

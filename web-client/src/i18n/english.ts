@@ -22,6 +22,9 @@ const CAUSES: Record<QualityCause, string> = {
   'slow-uplink': 'too slow to send video',
 };
 
+const SYSTEM_STEP =
+  'If they are allowed already, allow them to the browser in the computer’s settings too, under “Privacy”.';
+
 export const english: Messages = {
   language: 'en',
   direction: 'ltr',
@@ -116,6 +119,10 @@ export const english: Messages = {
   tapToHear: 'Tap to hear the others',
   connecting: 'Connecting…',
   reconnecting: 'The connection was interrupted. Reconnecting…',
+  interruptions: {
+    asleep: 'This device was asleep. Reconnecting…',
+    offline: 'This device has no network. The session goes on by itself when it is back.',
+  },
   notYetEncrypted: 'Setting up encryption…',
   encrypted: 'End-to-end encrypted',
   safetyCode: 'Safety code',
@@ -215,7 +222,7 @@ export const english: Messages = {
   greenRoom: 'Before you join',
   onlyYouSee: 'Only you see this picture.',
   askingForDevices:
-    'Your browser asks whether this page may use your microphone and camera. Choose “Allow”.',
+    'Your browser asks whether this page may use your microphone and camera, so that you can be heard and seen. Choose “Allow”.',
   openingDevices: 'Starting your camera…',
   cameraIsOff: 'Your camera is off.',
   yourName: 'Your name',
@@ -233,12 +240,26 @@ export const english: Messages = {
   testSpeaker: 'Play a sound',
   speakerTested:
     'Did you hear three tones? If not, turn up the volume or choose another loudspeaker.',
+  connection: 'Connection',
+  testConnection: 'Test my connection',
+  testingConnection: 'Testing. This takes a few seconds…',
+  connectionVerdicts: {
+    good: 'Your connection works: sound and pictures get straight through.',
+    relayed: 'Your connection works: sound and pictures get through by way of a relay.',
+    'web-port':
+      'Your connection works, but only in the way of web pages. If sound or pictures stutter, another network may help.',
+    blocked:
+      'This network lets no sound and no pictures through. Use another one, such as your phone’s.',
+  },
+  connectionSlow: 'It is slow: the others hear you late.',
+  connectionNeeds: 'For whoever looks after this network: it should let through',
   permissionHelp: 'How to allow it',
   permissionSteps: {
     chromium: [
       'Press the icon at the left of the address bar.',
       'Turn on “Camera” and “Microphone”.',
       'If nothing happens, reload the page.',
+      SYSTEM_STEP,
     ],
     'chromium-android': [
       'Press the icon at the left of the address bar, then “Permissions”.',
@@ -249,10 +270,12 @@ export const english: Messages = {
       'Press the crossed-out camera or microphone in the address bar.',
       'Press the × beside “Blocked”, then reload the page.',
       'Choose “Allow” when Firefox asks.',
+      SYSTEM_STEP,
     ],
     safari: [
       'In the menu “Safari”, choose “Settings for this website”.',
       'Set “Camera” and “Microphone” to “Allow”, then reload the page.',
+      SYSTEM_STEP,
     ],
     'safari-ios': [
       'Press the icon at the side of the address bar, then “Website Settings”.',
@@ -298,6 +321,9 @@ export const english: Messages = {
     camera:
       'Your camera gives no picture: the computer or another program has taken it. Close the other program, or turn the camera off and on.',
   },
+  telephoneProfile:
+    'Your headset works as a telephone just now, which muffles both what you hear and what you say. With another microphone, such as the computer’s own, it is clear again; keep the headset on.',
+  useDevice: (label) => `Use “${label}”`,
   microphoneReplaced: (label) =>
     `Your microphone was unplugged. ${label === '' ? 'Another one' : label} is used now.`,
   wasInBackground: (microphone, camera) =>

@@ -80,6 +80,7 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
   inactivity: [[417]],
   emergencyOf: [['⟦name⟧']],
   unnamedDevice: [['⟦kind⟧', 417]],
+  useDevice: [['⟦label⟧']],
   microphoneReplaced: [['⟦label⟧'], ['']],
   wasInBackground: [
     [true, true],

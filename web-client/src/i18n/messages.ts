@@ -6,9 +6,11 @@ import type { DeviceSource } from '../media/devices';
 import type { AudioOnlyReason } from '../room/events';
 import type { QualityCause } from '../signaling/protocol/QualityCause';
 import type { Role } from '../signaling/protocol/Role';
+import type { InterruptionCause } from '../element/interruption';
 import type { PersonAction } from '../element/powers';
 import type { REACTIONS } from '../element/reactions';
 import type { RoughShare } from '../element/talk-time';
+import type { NetworkVerdict } from '../transport/network-test';
 import type { TransportPath } from '../transport/path';
 
 /** Every text of the element, so that a language is one object; see {@link addLanguage}. */
@@ -100,6 +102,8 @@ export interface Messages {
   readonly tapToHear: string;
   readonly connecting: string;
   readonly reconnecting: string;
+  /** The same, where this computer knows why. */
+  readonly interruptions: Record<InterruptionCause, string>;
   readonly notYetEncrypted: string;
   readonly encrypted: string;
   readonly safetyCode: string;
@@ -182,7 +186,7 @@ export interface Messages {
   /** Before the session: the person looks and listens whether all is well. */
   readonly greenRoom: string;
   readonly onlyYouSee: string;
-  /** While the browser puts its question. */
+  /** Before the browser puts its question, and while it does. */
   readonly askingForDevices: string;
   readonly openingDevices: string;
   readonly cameraIsOff: string;
@@ -203,6 +207,15 @@ export interface Messages {
   readonly heard: string;
   readonly testSpeaker: string;
   readonly speakerTested: string;
+  /** Before the session: what of sound and pictures gets through. */
+  readonly connection: string;
+  readonly testConnection: string;
+  readonly testingConnection: string;
+  readonly connectionVerdicts: Record<NetworkVerdict, string>;
+  /** Said after a verdict. */
+  readonly connectionSlow: string;
+  /** Before a list of protocols, addresses and ports. */
+  readonly connectionNeeds: string;
   /** How to allow what was refused. */
   readonly permissionHelp: string;
   /** One step each. */
@@ -230,6 +243,9 @@ export interface Messages {
   readonly chooseDevice: string;
   /** A device is on, and the computer or another program keeps it from giving anything. */
   readonly stalled: Record<DeviceSource, string>;
+  /** The microphone is a Bluetooth headset's, which then sounds like a telephone. */
+  readonly telephoneProfile: string;
+  readonly useDevice: (label: string) => string;
   /** A device was unplugged and another one is used; `label` is empty if it has no name. */
   readonly microphoneReplaced: (label: string) => string;
   /** Said to whoever comes back to the page, of what was on meanwhile. */

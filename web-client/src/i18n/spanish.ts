@@ -27,6 +27,9 @@ const CAUSES: Record<QualityCause, string> = {
   'slow-uplink': 'demasiado lenta para enviar vídeo',
 };
 
+const SYSTEM_STEP =
+  'Si ya están permitidos, permítalos también al navegador en los ajustes del equipo, en «Privacidad».';
+
 export const spanish: Messages = {
   language: 'es',
   direction: 'ltr',
@@ -124,6 +127,10 @@ export const spanish: Messages = {
   tapToHear: 'Toque para oír a los demás',
   connecting: 'Conectando…',
   reconnecting: 'Se ha interrumpido la conexión. Conectando de nuevo…',
+  interruptions: {
+    asleep: 'Este equipo estaba en reposo. Conectando de nuevo…',
+    offline: 'Este equipo no tiene red. La sesión sigue sola en cuanto vuelva.',
+  },
   notYetEncrypted: 'Preparando el cifrado…',
   encrypted: 'Cifrado de extremo a extremo',
   safetyCode: 'Código de seguridad',
@@ -222,7 +229,7 @@ export const spanish: Messages = {
   greenRoom: 'Antes de empezar',
   onlyYouSee: 'Solo usted ve esta imagen.',
   askingForDevices:
-    'Su navegador pregunta si esta página puede usar su micrófono y su cámara. Elija «Permitir».',
+    'Su navegador pregunta si esta página puede usar su micrófono y su cámara, para que le oigan y le vean. Elija «Permitir».',
   openingDevices: 'Encendiendo su cámara…',
   cameraIsOff: 'Su cámara está apagada.',
   yourName: 'Su nombre',
@@ -239,12 +246,25 @@ export const spanish: Messages = {
   heard: 'Su micrófono funciona.',
   testSpeaker: 'Probar el sonido',
   speakerTested: '¿Ha oído tres tonos? Si no, suba el volumen o elija otro altavoz.',
+  connection: 'Conexión',
+  testConnection: 'Probar mi conexión',
+  testingConnection: 'Probando. Tarda unos segundos…',
+  connectionVerdicts: {
+    good: 'Su conexión funciona: el sonido y la imagen pasan directamente.',
+    relayed: 'Su conexión funciona: el sonido y la imagen pasan por un repetidor.',
+    'web-port':
+      'Su conexión funciona, pero solo por la vía de las páginas web. Si el sonido o la imagen se cortan, otra red puede ayudar.',
+    blocked: 'Esta red no deja pasar ni sonido ni imagen. Use otra, como la de su teléfono.',
+  },
+  connectionSlow: 'Es lenta: los demás le oyen con retraso.',
+  connectionNeeds: 'Para quien se encarga de esta red: debería dejar pasar',
   permissionHelp: 'Cómo permitirlo',
   permissionSteps: {
     chromium: [
       'Pulse el icono a la izquierda de la barra de direcciones.',
       'Active «Cámara» y «Micrófono».',
       'Si no ocurre nada, recargue la página.',
+      SYSTEM_STEP,
     ],
     'chromium-android': [
       'Pulse el icono a la izquierda de la barra de direcciones y después «Permisos».',
@@ -255,10 +275,12 @@ export const spanish: Messages = {
       'Pulse la cámara o el micrófono tachado de la barra de direcciones.',
       'Pulse la × junto a «Bloqueado» y recargue la página.',
       'Elija «Permitir» cuando Firefox pregunte.',
+      SYSTEM_STEP,
     ],
     safari: [
       'En el menú «Safari», elija «Ajustes para este sitio web».',
       'Ponga «Cámara» y «Micrófono» en «Permitir» y recargue la página.',
+      SYSTEM_STEP,
     ],
     'safari-ios': [
       'Pulse el icono al lado de la barra de direcciones y después «Ajustes del sitio web».',
@@ -304,6 +326,9 @@ export const spanish: Messages = {
     camera:
       'Su cámara no da imagen: el equipo u otro programa la está usando. Cierre el otro programa, o apague y encienda la cámara.',
   },
+  telephoneProfile:
+    'Sus auriculares funcionan ahora como un teléfono, y tanto lo que oye como lo que dice suena apagado. Con otro micrófono, como el del propio equipo, vuelve a oírse claro; no se quite los auriculares.',
+  useDevice: (label) => `Usar «${label}»`,
   microphoneReplaced: (label) =>
     `Se ha desconectado su micrófono. Ahora se usa ${label === '' ? 'otro' : label}.`,
   wasInBackground: (microphone, camera) =>

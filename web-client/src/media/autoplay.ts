@@ -8,8 +8,9 @@ interface AudioPlaybackEvents {
 
 /**
  * Plays remote voices, each by an `<audio>` element of its own. Browsers may
- * refuse to play before the user touched the page; then {@link isBlocked} is
- * set until {@link resume} was called from a press.
+ * refuse to play before the user touched the page, and stop what plays, as when
+ * headphones are unplugged or a call comes in; then {@link isBlocked} is set
+ * until {@link resume} was called from a press, or the browser goes on by itself.
  */
 export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
   readonly #container: Node;
@@ -33,6 +34,13 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     this.#elements.set(track, element);
     this.#container.appendChild(element);
     track.attach(element);
+    element.addEventListener('pause', () => {
+      // What is removed, or has no sound to come, is paused too.
+      if (this.#elements.get(track) === element && !element.ended) this.#setBlocked(true);
+    });
+    element.addEventListener('playing', () => {
+      if ([...this.#elements.values()].every(({ paused }) => !paused)) this.#setBlocked(false);
+    });
     void this.#useSpeaker(element);
     void this.#play(element);
   }

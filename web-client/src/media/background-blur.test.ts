@@ -15,7 +15,7 @@ class BlurringTrack extends FakeTrack {
     super('video');
   }
 
-  getCapabilities(): MediaTrackCapabilities {
+  override getCapabilities(): MediaTrackCapabilities {
     return { backgroundBlur: this.choices };
   }
 

@@ -14,7 +14,7 @@ const inventory: DeviceInventory = {
   enumerateDevices: () => Promise.resolve(plugged as MediaDeviceInfo[]),
 };
 
-const HEADSET = { kind: 'audioinput', deviceId: 'h1', label: 'Headset' } as const;
+const HEADSET = { kind: 'audioinput', deviceId: 'h1', label: 'Headset', groupId: 'one' } as const;
 const BUILT_IN = { kind: 'audioinput', deviceId: 'b1', label: 'Built-in' } as const;
 const CAMERA = { kind: 'videoinput', deviceId: 'c1', label: 'Camera' } as const;
 
@@ -77,7 +77,9 @@ test('the list has each device once', async () => {
     { ...CAMERA, deviceId: '' },
   ];
 
-  expect(await visit().list()).toEqual([{ kind: 'microphone', id: 'h1', label: 'Headset' }]);
+  expect(await visit().list()).toEqual([
+    { kind: 'microphone', id: 'h1', label: 'Headset', group: 'one' },
+  ]);
 });
 
 test.each(['', 'null', '[]', '{', '{"microphone":5}', '{"microphone":{"id":1,"label":""}}', '"x"'])(

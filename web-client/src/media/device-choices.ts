@@ -10,6 +10,8 @@ export interface Device {
   readonly id: string;
   /** As the computer calls it; empty before the person has allowed a device. */
   readonly label: string;
+  /** What is in one case, such as a headset, has the same; empty if the browser does not tell. */
+  readonly group: string;
 }
 
 /** The part of `navigator.mediaDevices` that is used; test doubles may lack it. */
@@ -64,9 +66,11 @@ export class DeviceChoices extends Emitter<DeviceChoicesEvents> {
   /** What there is. Before the person has allowed a device, browsers tell little. */
   async list(): Promise<readonly Device[]> {
     const devices = await this.#inventory.enumerateDevices?.().catch(() => []);
-    return (devices ?? []).flatMap(({ kind, deviceId, label }) =>
+    return (devices ?? []).flatMap(({ kind, deviceId, label, groupId }) =>
       // Some browsers list what they do not name, once for each kind, and a second time what is the default.
-      deviceId === '' || REPEATED.has(deviceId) ? [] : [{ kind: KINDS[kind], id: deviceId, label }],
+      deviceId === '' || REPEATED.has(deviceId)
+        ? []
+        : [{ kind: KINDS[kind], id: deviceId, label, group: groupId }],
     );
   }
 

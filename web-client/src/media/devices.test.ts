@@ -160,3 +160,14 @@ test('where that would be a second question, what was allowed is used', async ()
   expect(track.getSettings().deviceId).toBe('built-in');
   expect(opened.map(({ readyState }) => readyState)).toEqual(['live']);
 });
+
+test('whether the browser would ask is told only where it is known', async () => {
+  const states = { microphone: 'granted', camera: 'prompt' } as const;
+  const { access: known } = access(() => fakeStream(audio), states);
+  const shy = { ...known, permissions: { query: () => Promise.reject(new TypeError()) } };
+
+  expect(await new Devices(known).wouldAsk('microphone')).toBe(false);
+  expect(await new Devices(known).wouldAsk('camera')).toBe(true);
+  expect(await new Devices(shy).wouldAsk('camera')).toBe(false);
+  expect(await new Devices({}).wouldAsk('camera')).toBe(false);
+});

@@ -163,11 +163,20 @@ export class Devices {
 
   /** Whether opening `source` alone would put no question to the user. */
   async isGranted(source: DeviceSource): Promise<boolean> {
+    return (await this.#permission(source)) === 'granted';
+  }
+
+  /** Whether opening `source` would put one, as far as the browser tells. */
+  async wouldAsk(source: DeviceSource): Promise<boolean> {
+    return (await this.#permission(source)) === 'prompt';
+  }
+
+  async #permission(source: DeviceSource): Promise<PermissionState | undefined> {
     try {
       const status = await this.#access.permissions?.query({ name: source });
-      return status?.state === 'granted';
+      return status?.state;
     } catch {
-      return false;
+      return undefined;
     }
   }
 }

@@ -5,6 +5,8 @@ export class FakeTrack extends EventTarget {
   contentHint = '';
   label = '';
   deviceId = '';
+  groupId = '';
+  sampleRate: number | undefined;
   readyState: 'live' | 'ended' = 'live';
 
   constructor(readonly kind: 'audio' | 'video') {
@@ -12,7 +14,13 @@ export class FakeTrack extends EventTarget {
   }
 
   getSettings(): MediaTrackSettings {
-    return { deviceId: this.deviceId };
+    return { deviceId: this.deviceId, groupId: this.groupId };
+  }
+
+  getCapabilities(): MediaTrackCapabilities {
+    return this.sampleRate === undefined
+      ? {}
+      : { sampleRate: { min: this.sampleRate, max: 48_000 } };
   }
 
   stop(): void {

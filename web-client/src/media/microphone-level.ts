@@ -37,7 +37,10 @@ export class MicrophoneLevel extends Emitter<MicrophoneLevelEvents> {
 
   /** To be called while a press is handled. */
   resume(): void {
-    if (this.#context?.state === 'suspended') void this.#context.resume().catch(() => undefined);
+    const context = this.#context;
+    // Safari has one state more, `interrupted`, for which the same helps.
+    if (context === undefined || context.state === 'running' || context.state === 'closed') return;
+    void context.resume().catch(() => undefined);
   }
 
   /** Ends it; {@link follow} begins anew. */

@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import type { Environment } from '../browser/environment';
+import { Timers } from '../browser/timers';
 import { FakeWorker } from '../e2ee/fake-worker';
 import { FakeMediaStream, FakeTrack, fakeStream } from '../media/fake-track';
 import { FakeSocket } from '../signaling/fake-socket';
@@ -12,6 +13,7 @@ export class FakeEnvironment implements Environment {
     RTCRtpScriptTransform: vi.fn(),
   };
   readonly page = 'https://clinic.example/';
+  readonly timers = new Timers();
   readonly worker = new FakeWorker();
   readonly fetch = vi.fn<typeof fetch>();
   /** The newest. */

@@ -75,6 +75,25 @@ test('a voice goes on by another microphone when one is unplugged', async () => 
   expect(errors).toEqual([]);
 });
 
+test('of what is not wanted nobody is asked', async () => {
+  const asked: string[] = [];
+  const access = {
+    permissions: {
+      query: ({ name }: PermissionDescriptor) => {
+        asked.push(name);
+        return Promise.resolve({
+          state: name === 'camera' ? 'prompt' : 'granted',
+        } as PermissionStatus);
+      },
+    },
+  };
+  const other = new LocalMedia(access, () => undefined);
+
+  expect(await other.wouldAsk({})).toBe(true);
+  expect(await other.wouldAsk({ camera: false })).toBe(false);
+  expect(asked).toEqual(['microphone', 'camera', 'microphone']);
+});
+
 test('no other camera is turned on by itself', async () => {
   await open();
 

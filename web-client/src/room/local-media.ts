@@ -62,6 +62,13 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
     }
   }
 
+  /** Whether {@link LocalMedia.open} would have the browser ask the person, as far as it tells. */
+  async wouldAsk(wanted: Partial<Record<DeviceSource, boolean | undefined>>): Promise<boolean> {
+    const asked = SOURCES.filter((source) => wanted[source] ?? true);
+    const answers = await Promise.all(asked.map((source) => this.#devices.wouldAsk(source)));
+    return answers.includes(true);
+  }
+
   /** Sends the devices by `peer` from now on; calls `fail` if they cannot be. */
   publish(peer: Peer, fail: (error: QuietroomError) => void): void {
     for (const source of SOURCES) {

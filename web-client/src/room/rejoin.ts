@@ -1,17 +1,20 @@
+import { Timers } from '../browser/timers';
 import { BackOff } from '../signaling/back-off';
 import type { QuietroomErrorCode } from '../error';
 
 /** When to join again after a stay was lost through no wish of anybody's. */
 export class Rejoin {
   readonly #attempt: () => void;
+  readonly #timers: Timers;
   readonly #backOff = new BackOff();
   #since: number | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopTimer: () => void = () => undefined;
   #isWaiting = false;
   #isHeld = false;
 
-  constructor(attempt: () => void) {
+  constructor(attempt: () => void, timers = new Timers()) {
     this.#attempt = attempt;
+    this.#timers = timers;
   }
 
   /** Whether the stay is lost and not yet found again. */
@@ -31,13 +34,13 @@ export class Rejoin {
 
   /** The attempt under way has so long, in ms, before `giveUp` is called. */
   limit(milliseconds: number, giveUp: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(giveUp, milliseconds);
+    this.#stopTimer();
+    this.#stopTimer = this.#timers.after(milliseconds, giveUp);
   }
 
   /** Somebody has to let us in, which takes as long as it takes: no limit holds. */
   hold(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#isHeld = true;
   }
 
@@ -54,7 +57,7 @@ export class Rejoin {
 
   /** Ends it, as we are in again or are not to be. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#isWaiting = false;
     this.#isHeld = false;
     this.#since = undefined;
@@ -62,12 +65,12 @@ export class Rejoin {
   }
 
   #wait(milliseconds: number): void {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#isWaiting = true;
-    this.#timer = setTimeout(() => {
+    this.#stopTimer = this.#timers.after(milliseconds, () => {
       this.#isWaiting = false;
       this.#attempt();
-    }, milliseconds);
+    });
   }
 }
 

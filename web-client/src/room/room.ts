@@ -132,6 +132,14 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
+   * Whether {@link Room.openDevices} would have the browser ask the person, who
+   * can be told so before. `false` where the browser does not tell.
+   */
+  wouldAskForDevices(): Promise<boolean> {
+    return this.#localMedia.wouldAsk(this.#options);
+  }
+
+  /**
    * Enters the room that `token` names. Resolves when media can flow; rejects
    * with a {@link QuietroomError}, and the stay is over, when it cannot or
    * when {@link Room.leave} came first. A device that cannot be opened is an

@@ -4,7 +4,7 @@ import type { Entrance } from '../e2ee/messages';
 import type { TransformInterface, TransformWorker } from '../e2ee/transforms';
 import { QuietroomError, type QuietroomErrorCode, toQuietroomError } from '../error';
 import { signalingAddress } from '../signaling/address';
-import { SignalingConnection } from '../signaling/connection';
+import { SignalingConnection, type SignalingSocket } from '../signaling/connection';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
@@ -168,7 +168,7 @@ export class Stay {
     this.#openConnection(address);
     this.#rejoin = new Rejoin(() => {
       this.#joinAgain(address);
-    });
+    }, environment.timers);
     this.#cleanups.push(() => {
       this.#connection?.close();
       this.#media?.close();
@@ -176,6 +176,7 @@ export class Stay {
     });
 
     const worker = identity?.take() ?? environment.startWorker(options.workerUrl);
+    environment.timers.useWorker(worker);
     const encryption = this.#createEncryption(worker, transformInterface, identity !== undefined);
     const keyPackage = encryption.open(token, name);
     // The key package takes its time, in which the connection can be made.
@@ -236,7 +237,8 @@ export class Stay {
       const { iceTransportPolicy, videoCodec } = options;
       const configuration = peerConfiguration([], iceTransportPolicy);
       const connection = environment.createPeerConnection(configuration);
-      return new Peer(connection, transforms, videoCodec, iceTransportPolicy);
+      const { timers } = environment;
+      return new Peer(connection, transforms, videoCodec, iceTransportPolicy, timers);
     };
     const media = new MediaConnection(createPeer, () => this.#connection?.isLive === true);
     this.#media = media;
@@ -272,7 +274,8 @@ export class Stay {
 
   #openConnection(address: URL): void {
     const { environment } = this.#context;
-    const connection = new SignalingConnection(() => environment.openSocket(address));
+    const open = (): SignalingSocket => environment.openSocket(address);
+    const connection = new SignalingConnection(open, environment.timers);
     this.#connection = connection;
     this.#awaitsJoined = true;
     this.#nonce = new Promise((resolve) => {

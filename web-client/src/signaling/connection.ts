@@ -1,3 +1,4 @@
+import { Timers } from '../browser/timers';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
 import { BackOff } from './back-off';
@@ -34,6 +35,7 @@ interface SignalingEvents {
  */
 export class SignalingConnection extends Emitter<SignalingEvents> {
   readonly #open: () => SignalingSocket;
+  readonly #timers: Timers;
   readonly #said = new Unacknowledged();
   readonly #backOff = new BackOff();
   #socket: SignalingSocket;
@@ -42,16 +44,17 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
   #stay: { readonly participantId: string; secret: string; readonly window: number } | undefined;
   #received = 0;
   #acknowledged = 0;
-  #ackTimer: Timer | undefined;
-  #retryTimer: Timer | undefined;
-  #watchTimer: Timer | undefined;
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopRetryTimer: () => void = () => undefined;
+  #stopWatchTimer: () => void = () => undefined;
   #lastHeard = Date.now();
   #interruptedAt: number | undefined;
   #attemptedAt = 0;
 
-  constructor(open: () => SignalingSocket) {
+  constructor(open: () => SignalingSocket, timers = new Timers()) {
     super();
     this.#open = open;
+    this.#timers = timers;
     this.#socket = this.#listen(open());
   }
 
@@ -104,7 +107,9 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
   close(): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    for (const timer of [this.#ackTimer, this.#retryTimer, this.#watchTimer]) clearTimeout(timer);
+    clearTimeout(this.#ackTimer);
+    this.#stopRetryTimer();
+    this.#stopWatchTimer();
     this.#socket.close(NORMAL_CLOSURE);
   }
 
@@ -193,7 +198,7 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
       this.#phase = 'live';
       this.#interruptedAt = undefined;
       this.#backOff.reset();
-      clearTimeout(this.#retryTimer);
+      this.#stopRetryTimer();
       for (const text of missing) this.#socket.send(text);
       // Shows that we have the new secret, whatever comes next.
       this.#acknowledge();
@@ -235,7 +240,7 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 
   #interrupt(): void {
     clearTimeout(this.#ackTimer);
-    clearTimeout(this.#watchTimer);
+    this.#stopWatchTimer();
     this.#ackTimer = undefined;
     this.#phase = 'waiting';
     this.#interruptedAt = Date.now();
@@ -245,27 +250,27 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
   }
 
   #attempt(): void {
-    clearTimeout(this.#retryTimer);
+    this.#stopRetryTimer();
     this.#phase = 'resuming';
     this.#attemptedAt = Date.now();
     this.#socket = this.#listen(this.#open());
-    this.#retryTimer = setTimeout(() => {
+    this.#stopRetryTimer = this.#timers.after(ATTEMPT_TIMEOUT, () => {
       this.#retry();
-    }, ATTEMPT_TIMEOUT);
+    });
   }
 
   #retry(): void {
     this.#abandon();
-    clearTimeout(this.#retryTimer);
+    this.#stopRetryTimer();
     const { window = 0 } = this.#stay ?? {};
     if (Date.now() - (this.#interruptedAt ?? 0) > window) {
       this.#fail(new QuietroomError('signaling-closed', 'it did not come back in time'));
       return;
     }
     this.#phase = 'waiting';
-    this.#retryTimer = setTimeout(() => {
+    this.#stopRetryTimer = this.#timers.after(this.#backOff.next(), () => {
       this.#attempt();
-    }, this.#backOff.next());
+    });
   }
 
   /** Lets the present socket go such that the stay goes on. */
@@ -293,12 +298,12 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
 
   /** A server that gives signs of life is missed when it gives none, be it that we slept. */
   #watch(): void {
-    clearTimeout(this.#watchTimer);
+    this.#stopWatchTimer();
     if (this.#stay === undefined) return;
-    this.#watchTimer = setTimeout(() => {
+    this.#stopWatchTimer = this.#timers.after(WATCH_INTERVAL, () => {
       if (Date.now() - this.#lastHeard >= SILENCE_LIMIT) this.reconnect();
       else this.#watch();
-    }, WATCH_INTERVAL);
+    });
   }
 
   #violate(detail: string): void {
@@ -317,8 +322,6 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
  * `joining`: it was, and is not answered yet; `live`: messages flow; `resuming`: another socket; `waiting`: for the next one.
  */
 type Phase = 'opening' | 'open' | 'joining' | 'live' | 'resuming' | 'waiting' | 'closed';
-
-type Timer = ReturnType<typeof setTimeout>;
 
 /** Refusals that another attempt may not meet. */
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['rate-limited', 'server-full', 'internal']);

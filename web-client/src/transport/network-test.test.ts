@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createIdentity } from '../e2ee/identity';
 import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
 import type { Report } from '../room/statistics';
-import { foundPaths, judge, testNetwork, type FoundPaths } from './network-test';
+import { foundPaths, judge, mediaAddresses, testNetwork, type FoundPaths } from './network-test';
 import type { TransportPath } from './path';
 
 const RELAY = { urls: ['turns:a.example:443?transport=tcp'], username: 'u', credential: 'c' };
@@ -236,4 +236,55 @@ test.each([
   expect(isOver).toBe(false);
   environment.advance(100);
   await testing;
+});
+
+test('a firewall’s owner is told of every address, best first', () => {
+  const answer = [
+    'v=0',
+    'a=candidate:1 1 tcp 1 203.0.113.4 443 typ host tcptype passive',
+    'a=candidate:2 1 UDP 2 203.0.113.4 3479 typ host',
+    'a=candidate:3 1 udp 2 2001:db8::4 3479 typ host',
+    'a=candidate:4 1 tcp 2 203.0.113.4 9 typ host tcptype active',
+    'a=candidate:5 1 udp 2 203.0.113.4 70000 typ host',
+    '',
+  ].join('\r\n');
+  const relays = [
+    'turns:a.example:443?transport=tcp',
+    'turns:a.example',
+    'turn:[2001:db8::4]:3478?transport=tcp',
+    'turn:a.example?transport=udp',
+    'stun:a.example',
+    `turn:${'a'.repeat(300)}`,
+  ];
+
+  const told = mediaAddresses([{ ...RELAY, urls: relays }], answer);
+
+  expect(told.map(({ path, host, port }) => `${path} ${host} ${port}`)).toEqual([
+    'udp 203.0.113.4 3479',
+    'udp 2001:db8::4 3479',
+    'tcp 203.0.113.4 443',
+    'relay-udp a.example 3478',
+    'relay-tcp [2001:db8::4] 3478',
+    'relay-tls a.example 443',
+    'relay-tls a.example 5349',
+  ]);
+  const many = 'a=candidate:1 1 udp 2 203.0.113.4 1 typ host\r\n'.repeat(100);
+  expect(mediaAddresses([], many)).toHaveLength(16);
+});
+
+test('a test that nobody wants any more ends at once, wherever it is', async () => {
+  const first = new AbortController();
+  const early = testNetwork({ token: TOKEN, signal: first.signal }, environment);
+  await settle();
+  first.abort();
+  await expect(early).rejects.toMatchObject({ code: 'left' });
+  expect(environment.socket.closedWith).toBe(1000);
+
+  const second = new AbortController();
+  const late = testNetwork({ token: TOKEN, signal: second.signal }, environment);
+  late.catch(() => undefined);
+  await serve();
+  second.abort();
+  await expect(late).rejects.toMatchObject({ code: 'left' });
+  expect(environment.connection.isClosed).toBe(true);
 });

@@ -24,6 +24,8 @@ export interface NetworkTestOptions {
   readonly identity?: Identity | undefined;
   /** As in {@link Room.joinBy}: a key is made for the test alone, and a token asked for. */
   readonly tokenUrl?: string | URL | undefined;
+  /** Ends the test, which rejects with `left`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -40,11 +42,21 @@ export type NetworkVerdict = 'good' | 'relayed' | 'web-port' | 'blocked';
  */
 export type PathResult = 'works' | 'failed' | 'untested';
 
+/** Where the server takes media, by its own word. */
+export interface MediaAddress {
+  readonly path: TransportPath;
+  /** A name or an IP address. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What {@link testNetwork} found. */
 export interface NetworkTest {
   readonly verdict: NetworkVerdict;
   /** Each way to the server by itself. */
   readonly paths: Readonly<Record<TransportPath, PathResult>>;
+  /** What a firewall has to let through for each way, best first. */
+  readonly addresses: readonly MediaAddress[];
   /** To the server's media port and back by the way that a session would take, in ms. */
   readonly roundTripTime?: number;
   /** What the verdict means, as a sentence for a person, in English. */
@@ -60,18 +72,21 @@ export interface NetworkTest {
  * camera nor microphone.
  *
  * Rejects with a {@link QuietroomError}: `signaling-unreachable` if the server
- * cannot be reached at all or `url` is no address, or the server's code if it refuses the token, or
- * `rate-limited` where many have tested from one address or with one token.
+ * cannot be reached at all or `url` is no address, or the server's code if it refuses the token,
+ * `rate-limited` where many have tested from one address or with one token, or
+ * `left` when `signal` has ended it.
  */
 export async function testNetwork(
   options: NetworkTestOptions,
   environment: Environment = browserEnvironment(),
 ): Promise<NetworkTest> {
+  const { signal } = options;
   const bearer = await bearerOf(options, environment);
   try {
+    requireWanted(signal);
     const address = signalingAddress(environment.page, options.url);
     const line = new TestLine(environment.openSocket(address));
-    return await run(line, bearer, environment);
+    return await run(line, bearer, environment, signal);
   } catch (reason) {
     // What is no error of ours by now came of an address that is none.
     throw toQuietroomError(reason, 'signaling-unreachable');
@@ -80,22 +95,36 @@ export async function testNetwork(
   }
 }
 
-async function run(line: TestLine, bearer: Bearer, environment: Environment): Promise<NetworkTest> {
+async function run(
+  line: TestLine,
+  bearer: Bearer,
+  environment: Environment,
+  signal: AbortSignal | undefined,
+): Promise<NetworkTest> {
+  const abandon = (): void => {
+    line.fail(new QuietroomError('left'));
+  };
   let connection: RTCPeerConnection | undefined;
   try {
+    signal?.addEventListener('abort', abandon);
     const { nonce } = await line.receive('challenge');
     line.send(await greeting(bearer, nonce));
     const { iceServers } = await line.receive('network-test');
     connection = environment.createPeerConnection(peerConfiguration(iceServers));
     const answer = await negotiate(connection, line);
-    return await observe(connection, offered(iceServers, answer), environment);
+    return await observe(connection, mediaAddresses(iceServers, answer), environment, signal);
   } catch (reason) {
     // A relay's address or an answer that the browser does not take.
     throw toQuietroomError(reason, 'protocol-violation');
   } finally {
+    signal?.removeEventListener('abort', abandon);
     connection?.close();
     line.close();
   }
+}
+
+function requireWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new QuietroomError('left');
 }
 
 interface Bearer {
@@ -145,27 +174,54 @@ async function describe(connection: RTCPeerConnection): Promise<RTCRtpTransceive
   return microphone;
 }
 
-/** The ways that the server offers. */
-function offered(iceServers: readonly IceServer[], answer: string): ReadonlySet<TransportPath> {
-  const paths = new Set<TransportPath>(['udp']);
-  if (/^a=candidate:.* tcptype passive/m.test(answer)) paths.add('tcp');
-  for (const url of iceServers.flatMap(({ urls }) => urls)) {
-    const isTcp = url.endsWith('transport=tcp');
-    if (url.startsWith('turns:')) paths.add('relay-tls');
-    else paths.add(isTcp ? 'relay-tcp' : 'relay-udp');
-  }
-  return paths;
+/**
+ * Where the server takes media, best first: by candidates (RFC 8839 §5.1) and
+ * by relays' addresses (RFC 7065 §3.1).
+ */
+export function mediaAddresses(
+  iceServers: readonly IceServer[],
+  answer: string,
+): readonly MediaAddress[] {
+  const straight = [...answer.matchAll(CANDIDATE)].flatMap(([, transport, host, port, rest]) => {
+    if (transport?.toLowerCase() === 'udp') return mediaAddress('udp', host, port);
+    return rest?.includes(' tcptype passive') === true ? mediaAddress('tcp', host, port) : [];
+  });
+  const relays = iceServers.flatMap(({ urls }) =>
+    urls.flatMap((url) => {
+      const [, scheme, host, port, transport] = RELAY.exec(url) ?? [];
+      if (scheme === 'turns') return mediaAddress('relay-tls', host, port ?? '5349');
+      const path = transport === 'tcp' ? 'relay-tcp' : 'relay-udp';
+      return scheme === 'turn' ? mediaAddress(path, host, port ?? '3478') : [];
+    }),
+  );
+  const rank = ({ path }: MediaAddress): number => BEST_FIRST.indexOf(path);
+  return [...straight, ...relays]
+    .sort((one, other) => rank(one) - rank(other))
+    .slice(0, MOST_ADDRESSES);
+}
+
+function mediaAddress(
+  path: TransportPath,
+  host: string | undefined,
+  port: string | undefined,
+): MediaAddress[] {
+  const number = Number(port);
+  const isSound = host !== undefined && host.length <= LONGEST_NAME && number <= 65_535;
+  return isSound ? [{ path, host, port: number }] : [];
 }
 
 /** Looks until enough is known, or time is up. */
 async function observe(
   connection: RTCPeerConnection,
-  paths: ReadonlySet<TransportPath>,
+  addresses: readonly MediaAddress[],
   environment: Environment,
+  signal: AbortSignal | undefined,
 ): Promise<NetworkTest> {
+  const paths = new Set<TransportPath>(['udp', ...addresses.map(({ path }) => path)]);
   const start = environment.now();
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, LOOK));
+    requireWanted(signal);
     const reports = (await connection.getStats()) as ReadonlyMap<string, Report>;
     const found = foundPaths(reports);
     const working = workingPaths(found);
@@ -173,7 +229,7 @@ async function observe(
     const isAllKnown = [...paths].every((path) => working.has(path) || path === 'tcp');
     const patience = working.has('udp') ? ENOUGH : working.size > 0 ? LONG : LONGEST;
     if ((isAllKnown && elapsed > SHORTEST) || elapsed > patience) {
-      return judge(paths, found, roundTrip(reports));
+      return { ...judge(paths, found, roundTrip(reports)), addresses };
     }
   }
 }
@@ -221,7 +277,7 @@ export function judge(
   paths: ReadonlySet<TransportPath>,
   found: FoundPaths,
   roundTripTime: number | undefined,
-): NetworkTest {
+): Omit<NetworkTest, 'addresses'> {
   const working = workingPaths(found);
   const result = (path: TransportPath): PathResult => {
     if (working.has(path)) return 'works';
@@ -267,13 +323,13 @@ class TestLine {
   constructor(socket: SignalingSocket) {
     this.#socket = socket;
     socket.addEventListener('open', () => {
-      if (socket.protocol !== SUBPROTOCOL) this.#fail(new QuietroomError('protocol-violation'));
+      if (socket.protocol !== SUBPROTOCOL) this.fail(new QuietroomError('protocol-violation'));
     });
     socket.addEventListener('message', ({ data }) => {
       this.#take(data);
     });
     socket.addEventListener('close', () => {
-      this.#fail(new QuietroomError('signaling-unreachable'));
+      this.fail(new QuietroomError('signaling-unreachable'));
     });
   }
 
@@ -287,7 +343,7 @@ class TestLine {
   ): Promise<Extract<ServerMessage, { type: Type }>> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(new QuietroomError('signaling-unreachable', `no ${type} in time`));
+        this.fail(new QuietroomError('signaling-unreachable', `no ${type} in time`));
       }, ANSWER);
       this.#look = () => {
         const message = this.#came.shift();
@@ -306,6 +362,12 @@ class TestLine {
     });
   }
 
+  /** What is waited for will not come, nor anything after. */
+  fail(error: QuietroomError): void {
+    this.#failure ??= error;
+    this.#look();
+  }
+
   close(): void {
     this.#socket.close(NORMAL_CLOSURE);
   }
@@ -318,11 +380,6 @@ class TestLine {
     } catch (reason) {
       this.#failure ??= new QuietroomError('protocol-violation', reason);
     }
-    this.#look();
-  }
-
-  #fail(error: QuietroomError): void {
-    this.#failure ??= error;
     this.#look();
   }
 }
@@ -342,6 +399,14 @@ const SENTENCES: Record<NetworkVerdict, readonly [message: string, mend: string]
 
 /** As browsers prefer them. */
 const BEST_FIRST: readonly TransportPath[] = ['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls'];
+
+const CANDIDATE = /^a=candidate:\S+ \d+ (udp|tcp) \d+ (\S+) (\d{1,5}) typ host(.*)$/gim;
+const RELAY = /^(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/;
+
+/** For a person to read. */
+const MOST_ADDRESSES = 16;
+/** RFC 1035 §2.3.4. */
+const LONGEST_NAME = 255;
 
 /** RFC 6455 §7.4.1. */
 const NORMAL_CLOSURE = 1000;

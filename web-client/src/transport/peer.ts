@@ -1,4 +1,5 @@
 import type { Report } from '../room/statistics';
+import { Timers } from '../browser/timers';
 import type { Transforms } from '../e2ee/transforms';
 import { Emitter } from '../events';
 import type { AudioCodec } from '../signaling/protocol/AudioCodec';
@@ -82,12 +83,7 @@ export class Peer extends Emitter<PeerEvents> {
   #isClosed = false;
   /** The last change of a sender's parameters: another may only begin when it is done. */
   #configured: Promise<void> = Promise.resolve();
-  readonly #silence = new SilenceWatch(
-    () => this.#received(),
-    () => {
-      this.emit('silent');
-    },
-  );
+  readonly #silence: SilenceWatch;
   readonly #repairDelay = new RepairDelay(
     () => this.statistics(),
     () => [...this.#slots.people, ...this.#slots.screens].map(({ video }) => video.receiver),
@@ -119,8 +115,16 @@ export class Peer extends Emitter<PeerEvents> {
     transforms: Transforms,
     preferredVideoCodec: VideoCodec = 'vp8',
     iceTransportPolicy: RTCIceTransportPolicy = 'all',
+    timers = new Timers(),
   ) {
     super();
+    this.#silence = new SilenceWatch(
+      () => this.#received(),
+      () => {
+        this.emit('silent');
+      },
+      timers,
+    );
     this.#iceTransportPolicy = iceTransportPolicy;
     this.#preferredVideoCodec = preferredVideoCodec;
     this.#connection = connection;

@@ -1,3 +1,5 @@
+import { Timers } from '../browser/timers';
+
 /**
  * Notices that a path on which something came all the time has fallen silent:
  * several seconds before browsers do, who wait for connectivity checks.
@@ -5,7 +7,8 @@
 export class SilenceWatch {
   readonly #received: () => Promise<number>;
   readonly #fellSilent: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #timers: Timers;
+  #stopTimer: () => void = () => undefined;
   #isRunning = false;
   #last = 0;
   #grewAt = 0;
@@ -14,9 +17,10 @@ export class SilenceWatch {
   #isSilent = false;
 
   /** `received`: how many bytes have come so far. */
-  constructor(received: () => Promise<number>, fellSilent: () => void) {
+  constructor(received: () => Promise<number>, fellSilent: () => void, timers = new Timers()) {
     this.#received = received;
     this.#fellSilent = fellSilent;
+    this.#timers = timers;
   }
 
   /** Whether nothing has come since it was noticed. */
@@ -34,12 +38,12 @@ export class SilenceWatch {
 
   stop(): void {
     this.#isRunning = false;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
   }
 
   #plan(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#stopTimer();
+    this.#stopTimer = this.#timers.after(INTERVAL, () => {
       this.#received().then(
         (bytes) => {
           if (!this.#isRunning) return;
@@ -48,7 +52,7 @@ export class SilenceWatch {
         },
         () => undefined,
       );
-    }, INTERVAL);
+    });
   }
 
   #judge(bytes: number): void {

@@ -92,6 +92,14 @@ test('the loudspeaker can be tried, by a press', async () => {
   await page.locator('quiet-room-devices', { hasText: 'three tones' }).waitFor();
 });
 
+test('the connection is tried by a press, and said to work in plain words', async () => {
+  const start = Date.now();
+  await page.locator('.check').click();
+  await page.getByText('Testing.').waitFor();
+  await page.getByText('Your connection works').waitFor();
+  console.log(`connection tested in ${Date.now() - start} ms`);
+});
+
 test.each(['phone', 'tablet', 'desktop'] as const)(
   'on a %s nothing is in the way',
   async (name) => {
@@ -104,7 +112,30 @@ test('at 200 % of a narrow window, in Spanish, it can be read by scrolling down'
   await page.setViewportSize({ width: 320, height: 640 });
   await visit(await link('&lang=es'));
   await page.getByRole('button', { name: 'Entrar sin cámara' }).waitFor();
+  await page.evaluate((found) => {
+    document.querySelector('quiet-room')!.testNetwork = () => Promise.resolve(found);
+  }, BLOCKED);
+  await page.getByRole('button', { name: 'Probar mi conexión' }).click();
+  await page.getByText('UDP [2001:db8::4]:443').waitFor();
   await nothingIsInTheWay('spanish');
+});
+
+test('from right to left nothing is cut, and in high contrast nothing either', async () => {
+  await page.setViewportSize(SIZES.phone);
+  // As text: the tests' own loader would take the import for itself.
+  await page.evaluate(`(async () => {
+    const { addLanguage, english } = await import(new URL('quietroom.js', location.href).href);
+    addLanguage({ ...english, language: 'ar', direction: 'rtl', join: 'انضمام' });
+    document.querySelector('quiet-room').lang = 'ar';
+  })()`);
+  await page.locator('.join', { hasText: 'انضمام' }).waitFor();
+  await nothingIsInTheWay('right-to-left');
+
+  await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
+  await picture(page, 'green-room-high-contrast');
+  // The system's colours are in force, of which axe-core knows nothing.
+  expect(await overflowing(page)).toEqual([]);
+  await page.emulateMedia({ forcedColors: null, reducedMotion: null });
 });
 
 test('by keyboard, with a name and without a camera, one comes in', async () => {
@@ -159,6 +190,23 @@ test('who refused the devices is told how to allow them, and may come in without
   await page.locator('.status', { hasText: 'here' }).waitFor();
 });
 
+test('what the browser will ask, and a headset that is a telephone, are told of in time', async () => {
+  page = await red.newPage();
+  await page.addInitScript(wearHeadset);
+  await page.setViewportSize(SIZES.phone);
+  await visit(await link());
+  const prompt = page.locator('.prompt', { hasText: 'Your headset works as a telephone' });
+  await prompt.waitFor();
+  await nothingIsInTheWay('headset');
+  expect(await page.evaluate(() => window.saidBeforeAsking)).toContain('Your browser asks whether');
+  await prompt.getByRole('button', { name: 'Choose another' }).click();
+  const focused = page.locator('select#microphone:focus');
+  await focused.waitFor();
+
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.locator('.status', { hasText: 'here' }).waitFor();
+});
+
 async function optionWith(text: string): Promise<string> {
   const label = await page.locator('select#microphone option', { hasText: text }).textContent();
   return label?.trim() ?? '';
@@ -177,7 +225,53 @@ declare global {
   interface Window {
     /** When the green room was painted first, in ms since the page was asked for, and how much has moved. */
     paint: { paint: number; shift: number };
+    /** What the green room said when the devices were asked for. */
+    saidBeforeAsking: string | undefined;
   }
+}
+
+/** What is found in a network that lets nothing through. */
+const BLOCKED = {
+  verdict: 'blocked',
+  paths: {
+    udp: 'failed',
+    tcp: 'failed',
+    'relay-udp': 'failed',
+    'relay-tcp': 'failed',
+    'relay-tls': 'failed',
+  },
+  addresses: [
+    { path: 'udp', host: '203.0.113.4', port: 443 },
+    { path: 'udp', host: '2001:db8::4', port: 443 },
+    { path: 'relay-tls', host: 'a-rather-long-name.for-a-server.clinic.example', port: 443 },
+  ],
+  message: '',
+  mend: '',
+} as const;
+
+/** Runs in the page before its own scripts: a browser that has to ask, and a Bluetooth headset. */
+function wearHeadset(): void {
+  const { mediaDevices, permissions } = navigator;
+  const query = permissions.query.bind(permissions);
+  permissions.query = (descriptor) =>
+    ['camera', 'microphone'].includes(descriptor.name)
+      ? Promise.resolve({ state: 'prompt' } as PermissionStatus)
+      : query(descriptor);
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = async (constraints) => {
+    const green = document
+      .querySelector('quiet-room')
+      ?.shadowRoot?.querySelector('quiet-room-green-room');
+    window.saidBeforeAsking ??= green?.shadowRoot?.querySelector('.state')?.textContent;
+    const stream = await open(constraints);
+    for (const track of stream.getAudioTracks()) {
+      Object.defineProperty(track, 'label', { value: 'Buds (Bluetooth)' });
+      // The computer tells of the real device, which sounds well.
+      Object.defineProperty(track, 'getCapabilities', { value: () => ({}) });
+      Object.defineProperty(track, 'getSettings', { value: () => ({ deviceId: 'buds' }) });
+    }
+    return stream;
+  };
 }
 
 /** Runs in the page before its own scripts. */

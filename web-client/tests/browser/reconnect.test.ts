@@ -58,6 +58,31 @@ describe('two people whose connection breaks', () => {
     expect(await red.ids()).toEqual(ids);
   });
 
+  test('are told that the computer slept, which is back by itself', async () => {
+    const ids = await red.ids();
+    await red.page.evaluate(() => {
+      const element = document.querySelector('quiet-room')!;
+      const said: string[] = [];
+      Object.assign(window, { said });
+      const note = (): void => {
+        const status = element.shadowRoot?.querySelector('.status')?.textContent ?? '';
+        if (said.at(-1) !== status) said.push(status);
+      };
+      new MutationObserver(note).observe(element.shadowRoot!, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      });
+      const real = Date.now.bind(Date);
+      Date.now = () => real() + 600_000;
+    });
+
+    await expect
+      .poll(() => red.page.evaluate(() => Reflect.get(window, 'said') as unknown))
+      .toEqual(['This device was asleep. Reconnecting…', 'One other person is here.']);
+    expect(await red.ids()).toEqual(ids);
+  });
+
   test('see and hear each other again by themselves after the server was killed', async () => {
     const ids = await Promise.all([red.ids(), green.ids()]);
     const start = Date.now();

@@ -313,6 +313,22 @@ test('a camera that another program took is told of, and so is a page left for l
   await prompt.waitFor({ state: 'detached' });
 });
 
+test('what the browser stops in the middle, as for a call, is heard again by a press', async () => {
+  const areAllPlaying = (): Promise<boolean> =>
+    page.evaluate(() =>
+      [...document.querySelector('quiet-room')!.shadowRoot!.querySelectorAll('audio')].every(
+        ({ paused }) => !paused,
+      ),
+    );
+  await page.evaluate(() => {
+    document.querySelector('quiet-room')!.shadowRoot!.querySelector('audio')!.pause();
+  });
+  await page.getByRole('button', { name: 'Tap to hear the others' }).click();
+
+  await expect.poll(areAllPlaying).toBe(true);
+  expect(await page.locator('.hear').count()).toBe(0);
+});
+
 const LIGHT = [
   ['background', '#ffffff'],
   ['text', '#14202b'],

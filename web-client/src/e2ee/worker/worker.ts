@@ -29,6 +29,11 @@ self.addEventListener('message', (event: MessageEvent<WorkerRequest>) => {
     case 'count-frames':
       frames.reportCounts();
       break;
+    case 'keep-time':
+      setTimeout(() => {
+        report({ type: 'time', id: request.id });
+      }, request.milliseconds);
+      break;
     case 'occupy':
       occupancy.occupy(request.slot, request.occupant);
       break;

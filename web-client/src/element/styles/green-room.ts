@@ -111,7 +111,8 @@ export const greenRoomStyles = css`
     margin: 0;
     padding-inline-start: 1.4em;
   }
-  .devices {
+  .devices,
+  .connection {
     margin-top: 18px;
   }
   @container (min-width: 52rem) {
@@ -121,7 +122,8 @@ export const greenRoomStyles = css`
         'title title' auto
         'preview problems' auto
         'preview form' auto
-        'preview devices' 1fr / minmax(0, 1.25fr) minmax(21rem, 1fr);
+        'preview devices' auto
+        'preview connection' 1fr / minmax(0, 1.25fr) minmax(21rem, 1fr);
       column-gap: 36px;
       width: min(100%, 66rem);
       padding: 12px 24px;
@@ -141,6 +143,9 @@ export const greenRoomStyles = css`
     }
     .devices {
       grid-area: devices;
+    }
+    .connection {
+      grid-area: connection;
     }
     .problems {
       grid-area: problems;

@@ -53,6 +53,7 @@ self.addEventListener('message', (event: MessageEvent<Request>) => {
     case 'door-message':
     case 'tell-waiting':
     case 'tell':
+    case 'keep-time':
       // The test is the group here.
       break;
   }
