@@ -126,15 +126,22 @@ impl Controller {
     /// Whether packets are lost though no queue is full: what is sent again may
     /// be lost too, and to send it twice does no harm.
     pub fn is_lossy(&self) -> bool {
-        self.loss.recent() > LOSSY
+        self.recent_loss() > LOSSY
             && self.delay.usage() == Usage::Normal
             && !self.delay.has_long_queue()
     }
 
-    /// The share of packets lost of late, from 0 to 1. What was sent twice
-    /// counts as lost if only the second came.
+    /// The share of packets lost of late, from 0 to 1. Where much is sent once,
+    /// it is of that alone; otherwise what was sent twice counts as lost if it
+    /// seems that only the second came.
     pub fn recent_loss(&self) -> f64 {
-        self.loss.recent()
+        self.loss.recent_once().unwrap_or(self.loss.recent())
+    }
+
+    /// Whether [`Controller::recent_loss`] rests on what is sent once. By the
+    /// rest, a delay that trembles looks like loss.
+    pub fn is_loss_certain(&self) -> bool {
+        self.loss.recent_once().is_some()
     }
 
     /// As [`Controller::recent_loss`], in the last half second or so.
@@ -214,8 +221,8 @@ impl Controller {
                 was_lost,
                 was_presumed,
             }) => (packet, was_lost, was_presumed),
-            Some(News::Lost) => {
-                self.loss.note_loss();
+            Some(News::Lost(packet)) => {
+                self.loss.note_loss(packet.is_repeated);
                 return;
             }
             None => return,
@@ -245,11 +252,11 @@ impl Controller {
         if is_second {
             // What became of the first is what tells of the path.
             if !was_lost {
-                self.loss.note_loss();
+                self.loss.note_loss(true);
             }
             return;
         }
-        self.loss.note_arrival(was_lost);
+        self.loss.note_arrival(was_lost, packet.is_repeated);
         match packet.cluster {
             Some(cluster) => {
                 self.probing

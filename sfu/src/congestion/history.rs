@@ -59,7 +59,7 @@ pub(super) enum News {
         /// It had been handed out as passed over.
         was_presumed: bool,
     },
-    Lost,
+    Lost(SentPacket),
 }
 
 impl SendHistory {
@@ -135,7 +135,7 @@ impl SendHistory {
             }
             (Fate::Unknown | Fate::Presumed, false) => {
                 packet.fate = Fate::Lost;
-                Some(News::Lost)
+                Some(News::Lost(*packet))
             }
             _ => None,
         }
@@ -208,7 +208,7 @@ mod tests {
         let mut history = SendHistory::default();
         let number = history.record(5, 100, None);
 
-        assert!(matches!(history.report(number, false), Some(News::Lost)));
+        assert!(matches!(history.report(number, false), Some(News::Lost(_))));
         assert!(history.report(number, false).is_none());
         let arrived = history.report(number, true);
         assert!(
@@ -290,7 +290,7 @@ mod tests {
         );
         assert!(matches!(
             history.report(numbers[4], false),
-            Some(News::Lost)
+            Some(News::Lost(_))
         ));
     }
 

@@ -17,11 +17,15 @@ pub(super) struct LossControl {
     inherent: f64,
     /// The share lost of late, whoever's it is.
     recent: f64,
+    /// The same of packets that are sent once, and when there were enough to
+    /// tell.
+    recent_once: Option<(Instant, f64)>,
     /// Shares that were judged, and the last.
     judged: LossWindow,
     window_started: Option<Instant>,
-    arrived: u32,
-    lost: u32,
+    all: Counted,
+    /// Of these, packets that are sent once.
+    once: Counted,
     last_cut: Option<Cut>,
     raised: Option<Instant>,
 }
@@ -48,10 +52,11 @@ impl LossControl {
             bound: None,
             inherent: 0.0,
             recent: 0.0,
+            recent_once: None,
             judged: LossWindow::default(),
             window_started: None,
-            arrived: 0,
-            lost: 0,
+            all: Counted::default(),
+            once: Counted::default(),
             last_cut: None,
             raised: None,
         }
@@ -71,20 +76,29 @@ impl LossControl {
         self.recent
     }
 
+    /// As [`LossControl::recent`], of packets that are sent once; `None` if
+    /// there were too few of late.
+    pub(super) fn recent_once(&self) -> Option<f64> {
+        self.recent_once.map(|(_, loss)| loss)
+    }
+
     /// The last share that was judged.
     pub(super) fn judged(&self) -> LossWindow {
         self.judged
     }
 
-    pub(super) fn note_arrival(&mut self, was_lost: bool) {
-        self.arrived = self.arrived.saturating_add(1);
-        if was_lost {
-            self.lost = self.lost.saturating_sub(1);
+    pub(super) fn note_arrival(&mut self, was_lost: bool, is_repeated: bool) {
+        self.all.note_arrival(was_lost);
+        if !is_repeated {
+            self.once.note_arrival(was_lost);
         }
     }
 
-    pub(super) fn note_loss(&mut self) {
-        self.lost = self.lost.saturating_add(1);
+    pub(super) fn note_loss(&mut self, is_repeated: bool) {
+        self.all.lost = self.all.lost.saturating_add(1);
+        if !is_repeated {
+            self.once.lost = self.once.lost.saturating_add(1);
+        }
     }
 
     /// Draws conclusions, when enough packets were reported since the last
@@ -92,16 +106,23 @@ impl LossControl {
     pub(super) fn update(&mut self, now: Instant, estimate: Bitrate, arriving: Option<Bitrate>) {
         let started = *self.window_started.get_or_insert(now);
         let elapsed = now.saturating_duration_since(started);
-        let packets = self.arrived.saturating_add(self.lost);
+        let (packets, loss) = self.all.share();
         let is_enough = (elapsed >= WINDOW && packets >= WINDOW_PACKETS)
             || (elapsed >= 4 * WINDOW && packets >= LEAST_PACKETS);
         if !is_enough {
             return;
         }
-        let loss = f64::from(self.lost) / f64::from(packets);
+        let (packets_once, loss_once) = self.once.share();
+        if packets_once >= LEAST_PACKETS {
+            let before = self.recent_once().unwrap_or(loss_once);
+            self.recent_once = Some((now, before + SMOOTHING * (loss_once - before)));
+            self.once.begin();
+        } else {
+            let is_fresh = |at: Instant| now.saturating_duration_since(at) < ONCE_LASTS;
+            self.recent_once = self.recent_once.filter(|(at, _)| is_fresh(*at));
+        }
         self.window_started = Some(now);
-        self.arrived = 0;
-        self.lost = 0;
+        self.all.begin();
         self.judge(now, loss, estimate, arriving);
     }
 
@@ -117,6 +138,7 @@ impl LossControl {
         // One report speaks of several streams: the first counts.
         if now.saturating_duration_since(*started) >= WINDOW {
             *started = now;
+            self.recent_once = None;
             self.judge(now, loss.clamp(0.0, 1.0), estimate, arriving);
         }
     }
@@ -172,6 +194,34 @@ impl LossControl {
     }
 }
 
+/// What became of packets in some time.
+#[derive(Clone, Copy, Default, Debug)]
+struct Counted {
+    arrived: u32,
+    /// Less than none, if more have come late than were lost: these were
+    /// counted as lost before.
+    lost: i32,
+}
+
+impl Counted {
+    fn note_arrival(&mut self, was_lost: bool) {
+        self.arrived = self.arrived.saturating_add(1);
+        self.lost = self.lost.saturating_sub(i32::from(was_lost));
+    }
+
+    /// How many packets, and the share of them that is lost.
+    fn share(self) -> (u32, f64) {
+        let lost = self.lost.max(0).unsigned_abs();
+        let packets = self.arrived.saturating_add(lost);
+        (packets, f64::from(lost) / f64::from(packets.max(1)))
+    }
+
+    fn begin(&mut self) {
+        self.arrived = 0;
+        self.lost = self.lost.min(0);
+    }
+}
+
 impl Cut {
     /// Whether the loss since is the path's own. Of congestion, as much would
     /// arrive as before and the rest be lost.
@@ -183,6 +233,9 @@ impl Cut {
 }
 
 const WINDOW: Duration = Duration::from_millis(500);
+/// From one probe to the next, and then some: where sound alone is sent, and
+/// all of it twice, they are all that is sent once.
+const ONCE_LASTS: Duration = Duration::from_secs(10);
 /// Fewer say too little about a share of a tenth.
 const WINDOW_PACKETS: u32 = 40;
 const LEAST_PACKETS: u32 = 10;
@@ -257,6 +310,27 @@ mod tests {
         control.hold(much);
 
         assert_eq!(control.bound(), Some(much));
+    }
+
+    #[test]
+    fn what_comes_late_is_not_lost_whenever_that_is_known() {
+        let start = Instant::now();
+        let rate = Bitrate::kilobits_per_second(1000);
+        let mut control = LossControl::new();
+        for window in 0..40 {
+            // A tenth is told to be lost, and comes within the next window.
+            for packet in 0..50 {
+                if packet < 45 {
+                    control.note_arrival(packet < 5 && window > 0, false);
+                } else {
+                    control.note_loss(false);
+                }
+            }
+            control.update(start + window * WINDOW, rate, Some(rate));
+        }
+
+        assert!(control.recent() < 0.001, "{}", control.recent());
+        assert!(control.recent_once().is_some_and(|loss| loss < 0.001));
     }
 
     #[test]

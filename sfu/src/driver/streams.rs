@@ -227,7 +227,7 @@ impl Streams {
             let before = stream.backlog.len();
             stream.backlog.limit(self.threshold.of_one());
             for datagram in batch.bytes(train).chunks(train.segment_length) {
-                match stream.backlog.push(now, datagram) {
+                match stream.backlog.push(now, datagram, train.importance) {
                     Queued::Waits => {}
                     Queued::LeftOut => self.left_out += 1,
                     Queued::Full => self.failed.push(key),
@@ -363,6 +363,7 @@ mod tests {
     use io_thread::tcp::MOST_UNSENT;
 
     use super::*;
+    use crate::transport::Importance;
     use crate::transport::framing::first_datagram;
 
     const PLENTY: usize = 64 << 20;
@@ -384,7 +385,7 @@ mod tests {
         let path = streams.all[key].path;
         let mut batch = TransmitBatch::new();
         for number in numbers.clone().step_by(4) {
-            batch.push(path, 1100, |bytes| {
+            batch.push(path, 1100, Importance::Picture, |bytes| {
                 for number in number..(number + 4).min(numbers.end) {
                     let mut picture = vec![1; 1100];
                     picture[..2].copy_from_slice(&[0x80, 96]);

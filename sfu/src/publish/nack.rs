@@ -12,6 +12,8 @@ pub struct MissingPackets {
     missing: Vec<Missing>,
     most: usize,
     longest_wait: Duration,
+    /// It waits for so many round trips, if that is longer.
+    least_tries: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,7 @@ impl Default for MissingPackets {
             missing: Vec::new(),
             most: MOST_MISSING,
             longest_wait: LONGEST_WAIT,
+            least_tries: LEAST_TRIES,
         }
     }
 }
@@ -51,6 +54,7 @@ impl MissingPackets {
         Self {
             most: MOST_SOUND_MISSING,
             longest_wait: LONGEST_SOUND_WAIT,
+            least_tries: 0,
             ..Self::default()
         }
     }
@@ -84,38 +88,43 @@ impl MissingPackets {
         Gap::Repairable
     }
 
-    /// Hands the numbers that are to be asked for now to `request`, in order.
-    /// Those asked for too often or too long ago are given up; gives whether
-    /// any was.
-    pub fn poll(
-        &mut self,
-        now: Instant,
-        round_trip: Duration,
-        mut request: impl FnMut(u16),
-    ) -> bool {
+    /// Hands the numbers that are to be asked for now to `request`, in order,
+    /// and whether for the first time. Those missing for too long are given
+    /// up; gives whether any was.
+    pub fn poll(&mut self, now: Instant, way: Way, mut request: impl FnMut(u16, bool)) -> bool {
         let before = self.missing.len();
+        let most = if way.is_lossy {
+            MOST_REQUESTS_WHERE_LOSSY
+        } else {
+            MOST_REQUESTS
+        };
+        let longest_wait = self.longest_wait.max(way.round_trip * self.least_tries);
         self.missing.retain_mut(|missing| {
-            if missing.requests == MOST_REQUESTS
-                || now.saturating_duration_since(missing.since) >= self.longest_wait
-            {
+            if now.saturating_duration_since(missing.since) >= longest_wait {
                 return false;
             }
             let is_due = missing.last_request.is_none_or(|at| {
-                now.saturating_duration_since(at) >= patience(round_trip, missing.requests)
+                now.saturating_duration_since(at) >= way.patience(missing.requests)
             });
-            if is_due {
+            // The way may have become longer than it was measured to be.
+            if is_due && missing.requests < most {
                 missing.last_request = Some(now);
                 missing.requests += 1;
-                request(missing.sequence.number());
+                request(missing.sequence.number(), missing.requests == 1);
             }
             true
         });
         self.missing.len() < before
     }
 
-    /// Whether the packet at `sequence` is missing.
-    pub fn contains(&self, sequence: ExtendedSequence) -> bool {
-        self.missing.iter().any(|of| of.sequence == sequence)
+    /// Whether the packet at `sequence` has not come: it is missing, or is about
+    /// to be. Browsers fill up their probes with what they have just sent. If
+    /// that was lost, nothing has come after it yet that would tell.
+    pub fn is_news(&self, sequence: ExtendedSequence) -> bool {
+        let is_next = self
+            .newest
+            .is_some_and(|newest| (newest.0 + 1..=newest.0 + MOST_AHEAD).contains(&sequence.0));
+        is_next || self.missing.iter().any(|of| of.sequence == sequence)
     }
 
     /// Whether the packet at `sequence` comes now because it was asked for, and
@@ -140,21 +149,48 @@ impl MissingPackets {
         missing.last_request.filter(|_| missing.requests == 1)
     }
 
+    /// When the missing packet at `sequence` was first asked for.
+    pub fn first_request(&self, sequence: ExtendedSequence) -> Option<Instant> {
+        let missing = self.missing.iter().find(|of| of.sequence == sequence)?;
+        (missing.requests > 0).then_some(missing.since)
+    }
+
     /// Whether nothing is missing that was not given up.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty()
     }
 }
 
-/// How long to wait for the answer to the given number of requests: a round
-/// trip, and a quarter more with each that stayed without one.
-fn patience(round_trip: Duration, requests: u32) -> Duration {
-    let base = round_trip.max(LEAST_ROUND_TRIP) + MARGIN;
-    base + base / 4 * requests.saturating_sub(1)
+/// The way to a publisher and back.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    pub round_trip: Duration,
+    /// It loses so much that a request or its answer is often lost too.
+    pub is_lossy: bool,
+}
+
+impl Way {
+    /// How long to wait for the answer to the given number of requests: a
+    /// round trip, and a quarter more with each that stayed without one.
+    ///
+    /// Browsers send a packet again only if a round trip has passed since they
+    /// last did, as they reckon it, and forget a request that comes too early.
+    /// So where much is lost the requests after the first answer's time follow
+    /// quickly on one another: they cost little, and no more than one in a
+    /// round trip is answered.
+    fn patience(self, requests: u32) -> Duration {
+        let base = self.round_trip.max(LEAST_ROUND_TRIP) + MARGIN;
+        if self.is_lossy && requests > 1 {
+            return (base / 4).max(LEAST_APART);
+        }
+        base + base / 4 * requests.saturating_sub(1)
+    }
 }
 
 /// Beyond this a burst is not repaired packet by packet.
 const MOST_MISSING: usize = 256;
+/// Packets of a picture, or of a few small ones.
+const MOST_AHEAD: u64 = 16;
 /// Half a second: so much will be heard to be missing.
 const MOST_SOUND_MISSING: usize = 25;
 /// More than browsers' buffers hold of sound, even on a bad path.
@@ -162,10 +198,14 @@ const LONGEST_SOUND_WAIT: Duration = Duration::from_millis(350);
 /// Of a round trip, which varies.
 const MOSTLY: f32 = 0.75;
 const MOST_REQUESTS: u32 = 10;
-/// No receiver waits longer for a picture.
+const MOST_REQUESTS_WHERE_LOSSY: u32 = 40;
+/// A picture is worth a longer wait only where a key frame would take as long.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+const LEAST_TRIES: u32 = 4;
 const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
 const MARGIN: Duration = Duration::from_millis(5);
+/// Of requests where much is lost: as often as a worker looks.
+const LEAST_APART: Duration = Duration::from_millis(15);
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
@@ -173,10 +213,18 @@ mod tests {
     use super::*;
 
     const ROUND_TRIP: Duration = Duration::from_millis(100);
+    const WAY: Way = Way {
+        round_trip: ROUND_TRIP,
+        is_lossy: false,
+    };
 
     fn due(missing: &mut MissingPackets, now: Instant) -> Vec<u16> {
+        due_over(WAY, missing, now)
+    }
+
+    fn due_over(way: Way, missing: &mut MissingPackets, now: Instant) -> Vec<u16> {
         let mut numbers = Vec::new();
-        missing.poll(now, ROUND_TRIP, |number| numbers.push(number));
+        missing.poll(now, way, |number, _| numbers.push(number));
         numbers
     }
 
@@ -216,6 +264,51 @@ mod tests {
     }
 
     #[test]
+    fn where_much_is_lost_requests_follow_quickly_once_an_answer_is_overdue() {
+        let start = Instant::now();
+        let lossy = Way {
+            is_lossy: true,
+            ..WAY
+        };
+        let mut missing = MissingPackets::default();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let asked: Vec<_> = (0..1500)
+            .step_by(20)
+            .filter(|milliseconds| {
+                let now = start + Duration::from_millis(*milliseconds);
+                !due_over(lossy, &mut missing, now).is_empty()
+            })
+            .collect();
+
+        assert_eq!(asked[..4], [0, 120, 160, 200], "{asked:?}");
+        assert!(asked.last() < Some(&1000), "{asked:?}");
+        assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn over_a_long_way_a_picture_is_asked_for_some_times_before_it_is_given_up() {
+        let start = Instant::now();
+        let far = Way {
+            round_trip: Duration::from_millis(600),
+            is_lossy: true,
+        };
+        let mut missing = MissingPackets::default();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let asked = (0..4000)
+            .step_by(20)
+            .map(|milliseconds| start + Duration::from_millis(milliseconds))
+            .filter(|now| !due_over(far, &mut missing, *now).is_empty());
+        let last = asked.last().expect("it was asked for");
+
+        assert!((2200..2400).contains(&(last - start).as_millis()));
+        assert!(missing.is_empty());
+    }
+
+    #[test]
     fn sound_is_given_up_sooner() {
         let start = Instant::now();
         let mut missing = MissingPackets::of_sound();
@@ -249,6 +342,19 @@ mod tests {
         assert!(!missing.is_answer(at(90), ExtendedSequence(4), ROUND_TRIP));
         missing.record(at(90), asked_for);
         assert!(!missing.is_answer(at(95), asked_for, ROUND_TRIP));
+    }
+
+    #[test]
+    fn what_has_not_come_is_news_even_before_it_is_missed() {
+        let start = Instant::now();
+        let mut missing = MissingPackets::default();
+        assert!(!missing.is_news(ExtendedSequence(1)));
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let news = [0, 1, 2, 3, 4, 19, 20].map(|place| missing.is_news(ExtendedSequence(place)));
+
+        assert_eq!(news, [false, false, true, false, true, true, false]);
     }
 
     #[test]

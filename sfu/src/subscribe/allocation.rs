@@ -96,8 +96,11 @@ pub struct Ladder {
     /// No step up before this.
     held_until: Option<Instant>,
     hold: Duration,
-    climbed: Option<Instant>,
+    /// With what the path was then thought to take.
+    climbed: Option<(Instant, Bitrate)>,
     fell: Option<Instant>,
+    /// What the path was thought to take when steps up were in vain.
+    in_vain_with: Option<Bitrate>,
 }
 
 impl Default for Ladder {
@@ -108,40 +111,48 @@ impl Default for Ladder {
             hold: FIRST_HOLD,
             climbed: None,
             fell: None,
+            in_vain_with: None,
         }
     }
 }
 
 impl Ladder {
-    /// Takes a step, and remembers it. `is_full` if it is to the highest layer
-    /// of use: the path is then no reason to wait before the next.
-    pub fn step(&mut self, now: Instant, grant: Rung, is_full: bool) {
+    /// Takes a step where the path takes so much, and remembers it. `is_full`
+    /// if it is to the highest layer of use: the path is then no reason to wait
+    /// before the next.
+    pub fn step(&mut self, now: Instant, grant: Rung, is_full: bool, room: Bitrate) {
         let Some(before) = self.present.replace(grant) else {
             return;
         };
         if grant > before {
-            self.climbed = Some(now);
+            self.climbed = Some((now, room));
         } else if grant < before && !is_full {
             let since = |at: Instant| now.saturating_duration_since(at);
-            let was_vain = self.climbed.take().is_some_and(|at| since(at) < VAIN);
+            let in_vain = self.climbed.take().filter(|(at, _)| since(*at) < VAIN);
             // A fall of several steps is one.
             let goes_on = self.fell.replace(now).is_some_and(|at| since(at) < VAIN);
-            if was_vain {
+            if let Some((_, room)) = in_vain {
                 self.hold = (self.hold * 2).min(LONGEST_HOLD);
+                self.in_vain_with = self.in_vain_with.max(Some(room));
             } else if !goes_on {
                 self.hold = FIRST_HOLD;
+                self.in_vain_with = None;
             }
             self.held_until = Some(now + self.hold);
         }
     }
 
-    /// No picture is worse than one that may have to go again soon.
-    fn may_climb(&self, now: Instant) -> bool {
+    /// No picture is worse than one that may have to go again soon. What was
+    /// in vain says nothing of a path that has become much wider since.
+    fn may_climb(&self, now: Instant, room: Bitrate) -> bool {
         let has_waited = || {
             self.present == Some(Rung::Nothing)
                 && self.fell.is_some_and(|at| now >= at + LONGEST_PAUSE)
         };
-        self.held_until.is_none_or(|until| now >= until) || has_waited()
+        let is_another = self
+            .in_vain_with
+            .is_some_and(|before| room > before.scaled(MUCH_WIDER));
+        self.held_until.is_none_or(|until| now >= until) || is_another || has_waited()
     }
 
     /// Whether a step is no more than what was granted last. So is the least
@@ -213,6 +224,7 @@ pub fn allot(
         left: room.map(|room| {
             let fresh = room.present.scaled(CLIMB);
             Remaining {
+                room: room.present,
                 kept: room.present.scaled(KEEP).minus(sound),
                 fresh: fresh.max(room.lasting.scaled(CLIMB_LASTING)).minus(sound),
             }
@@ -258,6 +270,8 @@ struct Share {
 
 /// For what is sent already, and with some room for what would be new.
 struct Remaining {
+    /// What the path takes in all.
+    room: Bitrate,
     kept: Bitrate,
     fresh: Bitrate,
 }
@@ -280,7 +294,8 @@ impl Share {
                 None => true,
                 Some(left) if is_kept => cost <= left.kept,
                 Some(left) => {
-                    cost <= left.fresh && (is_first || candidate.ladder.may_climb(self.now))
+                    let may_climb = || candidate.ladder.may_climb(self.now, left.room);
+                    cost <= left.fresh && (is_first || may_climb())
                 }
             };
             if fits {
@@ -365,6 +380,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(16);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// A step up that lasted less was a mistake.
 const VAIN: Duration = Duration::from_secs(5);
+/// Times what a path was thought to take.
+const MUCH_WIDER: f64 = 1.5;
 /// Of what a camera is asked for.
 const FULL_HEIGHT: u16 = 720;
 /// Layers below the full one that browsers make within a stream.
@@ -384,6 +401,8 @@ mod tests {
         width: 1280,
         height: 720,
     });
+
+    const KILOBITS_900: Bitrate = Bitrate::kilobits_per_second(900);
 
     const STEPS: [Layer; 3] = [step(0), step(1), step(2)];
     const THIN_STEPS: [Layer; 4] = [thin_step(0), thin_step(1), step(0), step(1)];
@@ -466,7 +485,7 @@ mod tests {
     #[test]
     fn what_was_paused_and_is_off_stays_paused() {
         let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
-        ladder.step(Instant::now(), Rung::Nothing, false);
+        ladder.step(Instant::now(), Rung::Nothing, false, Bitrate::ZERO);
         let paused = camera(&layers, &ladder);
         let new = Ladder::default();
 
@@ -552,7 +571,12 @@ mod tests {
             let granted = grants(now, estimate, &[camera(&layers, &ladder)]);
             let grant = granted[0].map_or(Rung::Nothing, |layer| Rung::UpTo(STEPS[layer]));
             changes += u32::from(ladder.present.is_some_and(|before| before != grant));
-            ladder.step(now, grant, grant == Rung::UpTo(step(1)));
+            ladder.step(
+                now,
+                grant,
+                grant == Rung::UpTo(step(1)),
+                Bitrate::kilobits_per_second(estimate),
+            );
         }
         assert!(changes <= 2, "{changes} changes in a minute");
     }
@@ -575,10 +599,40 @@ mod tests {
             } else if grant == Rung::UpTo(step(1)) {
                 climbs.push(tenth);
             }
-            ladder.step(now, grant, grant == Rung::UpTo(step(1)));
+            ladder.step(
+                now,
+                grant,
+                grant == Rung::UpTo(step(1)),
+                Bitrate::kilobits_per_second(estimate),
+            );
         }
         let pauses: Vec<_> = climbs.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses, [21, 41, 81, 161]);
+    }
+
+    #[test]
+    fn a_path_that_has_become_much_wider_is_not_waited_for() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let layers = rates(&[150, 500]);
+        let mut ladder = Ladder::default();
+        ladder.step(at(0), Rung::UpTo(step(0)), false, KILOBITS_900);
+        for climb in [10_000, 16_000, 26_000] {
+            ladder.step(at(climb), Rung::UpTo(step(1)), true, KILOBITS_900);
+            ladder.step(at(climb + 1000), Rung::UpTo(step(0)), false, Bitrate::ZERO);
+        }
+        let granted = |ladder: &Ladder, kilobits| {
+            let now = at(29_000);
+            grants(now, kilobits, &[camera(&layers, ladder)])
+        };
+
+        assert_eq!(granted(&ladder, 1300), [Some(0)]);
+        assert_eq!(granted(&ladder, 1400), [Some(1)]);
+
+        let twice = KILOBITS_900.scaled(2.0);
+        ladder.step(at(28_000), Rung::UpTo(step(1)), true, twice);
+        ladder.step(at(28_500), Rung::UpTo(step(0)), false, Bitrate::ZERO);
+        assert_eq!(granted(&ladder, 2600), [Some(0)]);
     }
 
     #[test]
@@ -592,7 +646,7 @@ mod tests {
         }
         let two = vec![thin(&layers, &ladder); 2];
         assert_eq!(grants(now, 320, &two), [Some(2), Some(0)]);
-        ladder.step(now, Rung::UpTo(step(1)), true);
+        ladder.step(now, Rung::UpTo(step(1)), true, Bitrate::ZERO);
         assert_eq!(grants(now, 150, &[thin(&layers, &ladder)]), [Some(1)]);
     }
 
@@ -602,8 +656,8 @@ mod tests {
         let later = now + Duration::from_secs(1);
         let (with_thin, without) = (rates(&[70, 100, 150, 500]), rates(&[150, 500, 1500]));
         let mut ladder = Ladder::default();
-        ladder.step(now, Rung::UpTo(step(1)), true);
-        ladder.step(now, Rung::UpTo(step(0)), false);
+        ladder.step(now, Rung::UpTo(step(1)), true, Bitrate::ZERO);
+        ladder.step(now, Rung::UpTo(step(0)), false, Bitrate::ZERO);
 
         // There would be room to go on with the upper layer, but not to begin
         // with it, and not yet.
@@ -618,7 +672,7 @@ mod tests {
         }
 
         // A picture with fewer frames stays, though it has no such step any more.
-        ladder.step(later, Rung::UpTo(thin_step(1)), false);
+        ladder.step(later, Rung::UpTo(thin_step(1)), false, Bitrate::ZERO);
         let candidates = [camera(&without, &ladder)];
         assert_eq!(grants(later, 200, &candidates), [Some(0)]);
     }
@@ -628,16 +682,16 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut ladder = Ladder::default();
-        ladder.step(at(0), Rung::UpTo(thin_step(0)), false);
-        ladder.step(at(100), Rung::UpTo(step(1)), true);
+        ladder.step(at(0), Rung::UpTo(thin_step(0)), false, Bitrate::ZERO);
+        ladder.step(at(100), Rung::UpTo(step(1)), true, Bitrate::ZERO);
 
         for (time, of) in [(1000, step(0)), (1200, thin_step(1)), (1400, thin_step(0))] {
-            ladder.step(at(time), Rung::UpTo(of), false);
+            ladder.step(at(time), Rung::UpTo(of), false, Bitrate::ZERO);
         }
 
         // Once in vain is four seconds.
-        assert!(!ladder.may_climb(at(5300)));
-        assert!(ladder.may_climb(at(5400)));
+        assert!(!ladder.may_climb(at(5300), Bitrate::ZERO));
+        assert!(ladder.may_climb(at(5400), Bitrate::ZERO));
     }
 
     #[test]
@@ -646,15 +700,20 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut ladder = Ladder::default();
         for second in 0..5 {
-            ladder.step(at(2 * second), Rung::UpTo(step(1)), true);
-            ladder.step(at(2 * second + 1), Rung::UpTo(step(0)), false);
+            ladder.step(at(2 * second), Rung::UpTo(step(1)), true, Bitrate::ZERO);
+            ladder.step(
+                at(2 * second + 1),
+                Rung::UpTo(step(0)),
+                false,
+                Bitrate::ZERO,
+            );
         }
-        assert!(!ladder.may_climb(at(20)));
+        assert!(!ladder.may_climb(at(20), Bitrate::ZERO));
 
-        ladder.step(at(10), Rung::Nothing, false);
+        ladder.step(at(10), Rung::Nothing, false, Bitrate::ZERO);
 
-        assert!(!ladder.may_climb(at(13)));
-        assert!(ladder.may_climb(at(14)));
+        assert!(!ladder.may_climb(at(13), Bitrate::ZERO));
+        assert!(ladder.may_climb(at(14), Bitrate::ZERO));
     }
 
     #[test]
@@ -679,7 +738,7 @@ mod tests {
 
         // 550 of 600 kbit/s are more than nine tenths.
         let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
-        ladder.step(start, Rung::UpTo(step(0)), false);
+        ladder.step(start, Rung::UpTo(step(0)), false, Bitrate::ZERO);
         for (lasting, layer) in [(520, 0), (600, 1)] {
             let mut grants = Vec::new();
             let room = Room {

@@ -23,12 +23,23 @@ pub struct Repetition {
     lossy: u32,
     /// Since when little is lost.
     calm_since: Option<Instant>,
+    /// Since when it is not known for certain what is lost.
+    unsure_since: Option<Instant>,
     ended: Option<Instant>,
     /// How long little must be lost for it to end.
     patience: Duration,
     kept: VecDeque<Kept>,
     /// Of all that are kept, in order.
     bytes: VecDeque<u8>,
+}
+
+/// What was lost of late.
+#[derive(Clone, Copy, Debug)]
+pub struct Recent {
+    /// A share, from 0 to 1.
+    pub loss: f64,
+    /// It is a share of what is sent once. Otherwise it may be too high.
+    pub is_certain: bool,
 }
 
 /// A sealed packet that is due again.
@@ -54,6 +65,7 @@ impl Default for Repetition {
             seen: 0,
             lossy: 0,
             calm_since: None,
+            unsure_since: None,
             ended: None,
             patience: LEAST_PATIENCE,
             kept: VecDeque::new(),
@@ -69,11 +81,12 @@ impl Repetition {
     }
 
     /// Takes what is lost of what is sent once, in the latest time for which
-    /// that is known and of late (from 0 to 1), and whether the path has room for
-    /// more. A receiver who tells only what is missing in the end tells of
-    /// little as soon as this begins: if loss is back soon after the end, it
-    /// lasts twice as long the next time.
-    pub fn update(&mut self, now: Instant, latest: LossWindow, recent: f64, has_room: bool) {
+    /// that is known and of late, and whether the path has room for more. A
+    /// receiver who tells only what is missing in the end tells of little as
+    /// soon as this begins: if loss is back soon after the end, it lasts twice
+    /// as long the next time. It ends too after a while of uncertain loss: then
+    /// that shows for certain, or is none.
+    pub fn update(&mut self, now: Instant, latest: LossWindow, recent: Recent, has_room: bool) {
         self.is_held_back = !has_room;
         if !has_room {
             // Of a full path the loss is its own doing.
@@ -87,15 +100,20 @@ impl Repetition {
             if self.lossy >= LOSSY_TIMES {
                 self.begin(now);
             }
-        } else if recent > CALM {
+            return;
+        }
+        let has_lasted = |since: &mut Option<Instant>, time| {
+            now.saturating_duration_since(*since.get_or_insert(now)) >= time
+        };
+        if recent.loss > CALM {
             self.calm_since = None;
-        } else {
-            let since = *self.calm_since.get_or_insert(now);
-            if now.saturating_duration_since(since) >= self.patience {
-                self.ended = Some(now);
-                self.is_on = false;
-                self.lossy = 0;
-            }
+        } else if has_lasted(&mut self.calm_since, self.patience) {
+            self.end(now);
+        }
+        if recent.is_certain {
+            self.unsure_since = None;
+        } else if has_lasted(&mut self.unsure_since, self.patience.max(LONGEST_UNSURE)) {
+            self.end(now);
         }
     }
 
@@ -148,7 +166,14 @@ impl Repetition {
             LEAST_PATIENCE
         };
         self.calm_since = None;
+        self.unsure_since = None;
         self.is_on = true;
+    }
+
+    fn end(&mut self, now: Instant) {
+        self.ended = Some(now);
+        self.is_on = false;
+        self.lossy = 0;
     }
 }
 
@@ -161,6 +186,8 @@ const CALM: f64 = 0.01;
 const LOSSY_TIMES: u32 = 3;
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 const MOST_PATIENCE: Duration = Duration::from_secs(160);
+/// To look costs two seconds of what would be made good.
+const LONGEST_UNSURE: Duration = Duration::from_mins(1);
 /// Twice what ten voices are in that time.
 const MOST_KEPT: usize = 64;
 
@@ -183,7 +210,8 @@ mod tests {
                 number: half + 1,
                 loss,
             };
-            repetition.update(now, latest, loss, has_room);
+            let is_certain = true;
+            repetition.update(now, latest, Recent { loss, is_certain }, has_room);
         }
         repetition.is_on()
     }
@@ -239,6 +267,28 @@ mod tests {
             "{lasted:?}"
         );
         assert!(lasted.last() <= Some(&170), "{lasted:?}");
+    }
+
+    #[test]
+    fn by_loss_that_is_not_certain_it_does_not_go_on_for_good() {
+        let start = Instant::now();
+        let mut repetition = Repetition::default();
+        assert!(lose(&mut repetition, start, 0..3, 0.1, true));
+        let mut on = 0;
+        for half in 6..600 {
+            let now = start + Duration::from_millis(500 * half);
+            let is_certain = !repetition.is_on();
+            // What trembles while it is on, and is good otherwise.
+            let loss = if is_certain { 0.0 } else { 0.1 };
+            let latest = LossWindow {
+                number: half + 1,
+                loss,
+            };
+            repetition.update(now, latest, Recent { loss, is_certain }, true);
+            on += u32::from(repetition.is_on());
+        }
+
+        assert!((118..=122).contains(&on), "{on} half seconds");
     }
 
     #[test]

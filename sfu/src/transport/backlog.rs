@@ -10,7 +10,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::demux::Protocol;
 use super::framing::{FRAME_HEAD, write_frame};
 
 /// Bytes of one connection that are still to be written.
@@ -24,6 +23,17 @@ pub struct Backlog {
     behind_since: Option<Instant>,
     /// When the connection last took something.
     progressed_at: Option<Instant>,
+}
+
+/// What a datagram is worth to a connection that is behind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Importance {
+    /// Pictures, and probes.
+    Picture,
+    /// Sound, and reports.
+    Sound,
+    /// Checks and handshakes: everything hangs on them.
+    Connection,
 }
 
 /// What became of a datagram.
@@ -57,21 +67,20 @@ impl Backlog {
     }
 
     /// Adds a datagram, or leaves it out as a whole.
-    pub fn push(&mut self, now: Instant, datagram: &[u8]) -> Queued {
-        let (most_bytes, patience) = match Protocol::of(datagram) {
-            Some(Protocol::Rtp) if datagram.len() > SOUND => (PICTURE_BYTES, PICTURE_PATIENCE),
-            Some(Protocol::Rtp | Protocol::Rtcp) => (SOUND_BYTES, SOUND_PATIENCE),
-            Some(Protocol::Stun | Protocol::Dtls) | None => (MOST_BYTES, Duration::MAX),
+    pub fn push(&mut self, now: Instant, datagram: &[u8], importance: Importance) -> Queued {
+        let (most_bytes, patience) = match importance {
+            Importance::Picture => (PICTURE_BYTES, PICTURE_PATIENCE),
+            Importance::Sound => (SOUND_BYTES, SOUND_PATIENCE),
+            Importance::Connection => (MOST_BYTES, Duration::MAX),
         };
         let is_late = self
             .behind_since
             .is_some_and(|since| now.saturating_duration_since(since) > patience);
         let length = self.len() + FRAME_HEAD + datagram.len();
         if is_late || length > most_bytes * self.most_bytes / MOST_BYTES {
-            return if most_bytes == MOST_BYTES {
-                Queued::Full
-            } else {
-                Queued::LeftOut
+            return match importance {
+                Importance::Connection => Queued::Full,
+                Importance::Picture | Importance::Sound => Queued::LeftOut,
             };
         }
         self.behind_since.get_or_insert(now);
@@ -119,9 +128,6 @@ impl Backlog {
     }
 }
 
-/// Packets of sound are shorter than this, in bytes, and most of pictures
-/// longer.
-const SOUND: usize = 400;
 /// Later than that pictures are left out until all is written: whoever falls
 /// so far behind gets more by it than by a longer wait.
 const PICTURE_PATIENCE: Duration = Duration::from_millis(300);
@@ -141,24 +147,40 @@ mod tests {
     use super::*;
     use crate::transport::framing::first_datagram;
 
-    fn picture() -> Vec<u8> {
-        [&[0x80, 96][..], &[1; 1100]].concat()
+    type Datagram = (Vec<u8>, Importance);
+
+    fn picture() -> Datagram {
+        (vec![1; 1100], Importance::Picture)
     }
 
-    fn sound() -> Vec<u8> {
-        [&[0x80, 111][..], &[2; 100]].concat()
+    /// A picture's last packet, or a probe's.
+    fn small() -> Datagram {
+        (vec![6; 290], Importance::Picture)
     }
 
-    fn report() -> Vec<u8> {
-        [&[0x80, 201][..], &[3; 60]].concat()
+    fn sound() -> Datagram {
+        (vec![2; 100], Importance::Sound)
     }
 
-    fn check() -> Vec<u8> {
-        [&[1, 1][..], &[4; 80]].concat()
+    /// With redundancy, of what somebody shows.
+    fn large_sound() -> Datagram {
+        (vec![7; 600], Importance::Sound)
     }
 
-    fn handshake() -> Vec<u8> {
-        [&[22, 254, 253][..], &[5; 500]].concat()
+    fn report() -> Datagram {
+        (vec![3; 60], Importance::Sound)
+    }
+
+    fn check() -> Datagram {
+        (vec![4; 80], Importance::Connection)
+    }
+
+    fn handshake() -> Datagram {
+        (vec![5; 500], Importance::Connection)
+    }
+
+    fn push(backlog: &mut Backlog, now: Instant, (datagram, importance): Datagram) -> Queued {
+        backlog.push(now, &datagram, importance)
     }
 
     fn frames(mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
@@ -175,25 +197,30 @@ mod tests {
     fn a_connection_that_is_behind_loses_pictures_then_sound_and_never_checks() {
         let start = Instant::now();
         let mut backlog = Backlog::default();
-        assert_eq!(backlog.push(start, &sound()), Queued::Waits);
+        assert_eq!(push(&mut backlog, start, sound()), Queued::Waits);
 
-        for (after, outcomes) in [
-            (250, [Queued::Waits, Queued::Waits, Queued::Waits]),
-            (350, [Queued::LeftOut, Queued::Waits, Queued::Waits]),
-            (650, [Queued::LeftOut, Queued::LeftOut, Queued::LeftOut]),
+        for (after, of_pictures, of_sound) in [
+            (250, Queued::Waits, Queued::Waits),
+            (350, Queued::LeftOut, Queued::Waits),
+            (650, Queued::LeftOut, Queued::LeftOut),
         ] {
             let now = start + Duration::from_millis(after);
-            let pushed = [picture(), sound(), report()].map(|of| backlog.push(now, &of));
-            assert_eq!(pushed, outcomes, "after {after} ms");
-            assert_eq!(backlog.push(now, &check()), Queued::Waits);
-            assert_eq!(backlog.push(now, &handshake()), Queued::Waits);
+            let mut pushed = |of: [Datagram; 2]| of.map(|of| push(&mut backlog, now, of));
+            assert_eq!(pushed([picture(), small()]), [of_pictures; 2], "{after} ms");
+            assert_eq!(pushed([sound(), report()]), [of_sound; 2], "{after} ms");
+            assert_eq!(
+                pushed([large_sound(), sound()]),
+                [of_sound; 2],
+                "{after} ms"
+            );
+            assert_eq!(pushed([check(), handshake()]), [Queued::Waits; 2]);
         }
 
         let waiting = frames(backlog.unwritten().to_vec());
-        assert_eq!(waiting.len(), 12);
+        assert_eq!(waiting.len(), 1 + 2 + 2 * 4 + 3 * 2);
         let now = start + Duration::from_millis(700);
         backlog.advance(now, backlog.len());
-        assert_eq!(backlog.push(now, &picture()), Queued::Waits);
+        assert_eq!(push(&mut backlog, now, picture()), Queued::Waits);
     }
 
     #[test]
@@ -205,7 +232,7 @@ mod tests {
         for millisecond in 0..5000 {
             let now = start + Duration::from_millis(millisecond);
             for datagram in [picture(), sound(), report()] {
-                left_out += u32::from(backlog.push(now, &datagram) == Queued::LeftOut);
+                left_out += u32::from(push(&mut backlog, now, datagram) == Queued::LeftOut);
             }
             let some = backlog.unwritten().len().min(37);
             taken.extend_from_slice(&backlog.unwritten()[..some]);
@@ -217,7 +244,7 @@ mod tests {
 
         assert!(left_out > 10_000, "{left_out}");
         for frame in frames(taken) {
-            assert!([picture(), sound(), report()].contains(&frame));
+            assert!([picture().0, sound().0, report().0].contains(&frame));
         }
     }
 
@@ -226,16 +253,17 @@ mod tests {
         let now = Instant::now();
         let mut backlog = Backlog::default();
         backlog.limit(16 * 1024);
-        let mut waiting = |datagram: Vec<u8>| {
-            let fitted = (0..1000).take_while(|_| backlog.push(now, &datagram) == Queued::Waits);
+        let mut waiting = |datagram: Datagram| {
+            let fitted = (0..1000)
+                .take_while(|_| push(&mut backlog, now, datagram.clone()) == Queued::Waits);
             fitted.count()
         };
 
         assert_eq!(waiting(picture()), 11);
         assert_eq!(waiting(sound()), 21);
-        assert_eq!(waiting(check()), 24);
+        assert_eq!(waiting(check()), 25);
         backlog.limit(usize::MAX);
-        assert_eq!(backlog.push(now, &picture()), Queued::Waits);
+        assert_eq!(push(&mut backlog, now, picture()), Queued::Waits);
     }
 
     #[test]
@@ -243,11 +271,11 @@ mod tests {
         let now = Instant::now();
         let mut backlog = Backlog::default();
         let fitted = (0..10_000)
-            .take_while(|_| backlog.push(now, &check()) == Queued::Waits)
+            .take_while(|_| push(&mut backlog, now, check()) == Queued::Waits)
             .count();
 
         assert!((3_000..4_000).contains(&fitted), "{fitted}");
-        assert_eq!(backlog.push(now, &check()), Queued::Full);
+        assert_eq!(push(&mut backlog, now, check()), Queued::Full);
         assert!(!backlog.is_stuck(now + Duration::from_secs(14)));
         assert!(backlog.is_stuck(now + Duration::from_secs(15)));
     }
@@ -256,7 +284,7 @@ mod tests {
     fn a_slow_connection_is_not_a_stuck_one() {
         let start = Instant::now();
         let mut backlog = Backlog::default();
-        backlog.push(start, &handshake());
+        push(&mut backlog, start, handshake());
         let later = start + Duration::from_secs(14);
         backlog.advance(later, 1);
 

@@ -10,7 +10,7 @@ mod ice_lite;
 mod path;
 pub mod stun;
 
-pub use backlog::{Backlog, Queued};
+pub use backlog::{Backlog, Importance, Queued};
 pub use dtls::{DtlsConfig, DtlsEvent, DtlsFailure, DtlsTransport};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use ice_credentials::{IceCredentials, ufrag_prefix, worker_of};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::subscribe::MAX_TRAIN;
-use crate::transport::Path;
+use crate::transport::{Importance, Path};
 
 /// What a worker gives its driver to send.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ pub struct Train {
     pub range: Range<usize>,
     /// The length of each datagram but the last, which may be shorter.
     pub segment_length: usize,
+    pub importance: Importance,
 }
 
 impl TransmitBatch {
@@ -53,7 +54,13 @@ impl TransmitBatch {
 
     /// Adds a train that `write` appends to the batch's bytes. Nothing is
     /// added if it appends nothing.
-    pub fn push(&mut self, path: Path, segment_length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push(
+        &mut self,
+        path: Path,
+        segment_length: usize,
+        importance: Importance,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let end = self.bytes.len();
@@ -62,6 +69,7 @@ impl TransmitBatch {
                 path,
                 range: start..end,
                 segment_length,
+                importance,
             });
         }
     }

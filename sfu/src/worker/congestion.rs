@@ -67,9 +67,11 @@ impl Worker {
         if self.participants[key].outbound.is_allocation_due(now) {
             self.allocate(now, key);
         }
-        let outbound = &mut self.participants[key].outbound;
+        let participant = &mut self.participants[key];
+        let protocol = participant.ice.selected().map(|path| path.protocol);
+        let outbound = &mut participant.outbound;
         outbound.congestion.handle_timeout(now);
-        outbound.review_repetition(now);
+        outbound.review_repetition(now, protocol);
         if outbound.wake(now) {
             self.pending.push_back(key);
         }
@@ -157,7 +159,8 @@ impl Worker {
                 Grant::Nothing => Rung::Nothing,
                 Grant::Layer(step) => Rung::UpTo(wish.offer.rungs[step]),
             };
-            slot.ladder.step(now, rung, is_full);
+            let room = estimate.unwrap_or_default();
+            slot.ladder.step(now, rung, is_full, room);
             self.grant(now, key, wish, grant, is_limited);
             self.cut_descent_short(now, key, wish.slot, estimate);
         }

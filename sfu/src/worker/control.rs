@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::batch::TransmitBatch;
-use crate::transport::Path;
+use crate::transport::demux::Protocol;
+use crate::transport::{Importance, Path};
 
 /// Datagrams that are not forwarded media: connectivity checks, DTLS, RTCP.
 #[derive(Debug, Default)]
@@ -29,8 +30,13 @@ impl Control {
         while batch.has_room()
             && let Some((path, range)) = self.datagrams.pop_front()
         {
-            batch.push(path, range.len(), |bytes| {
-                bytes.extend_from_slice(&self.bytes[range]);
+            let datagram = &self.bytes[range];
+            let importance = match Protocol::of(datagram) {
+                Some(Protocol::Rtp | Protocol::Rtcp) => Importance::Sound,
+                Some(Protocol::Stun | Protocol::Dtls) | None => Importance::Connection,
+            };
+            batch.push(path, datagram.len(), importance, |bytes| {
+                bytes.extend_from_slice(datagram);
             });
         }
         if self.datagrams.is_empty() {

@@ -73,6 +73,10 @@ impl Worker {
         let participant = &mut self.participants[key];
         participant.intake.count(length);
         let elements = read_extensions(participant, received, &header, packet);
+        if participant.waits_for_feedback(now) {
+            self.send_feedback(now, key);
+        }
+        let participant = &mut self.participants[key];
         let inbound = match inbound {
             Some((stream, is_repair)) => participant
                 .codec(&self.streams[stream], header.payload_type, is_repair)
@@ -213,8 +217,11 @@ impl Worker {
         let round_trip = self.participants[key].repair.round_trip();
         let published = &mut self.streams[stream];
         let round_trip = round_trip.unwrap_or(FIRST_ROUND_TRIP);
-        // It was lost: that is what is reported.
-        if published.missing.is_answer(now, sequence, round_trip) {
+        // Sound that comes again was lost: that is what is reported. Pictures
+        // come again as another stream, so what comes late here is just late.
+        if published.source.kind() == MediaKind::Audio
+            && published.missing.is_answer(now, sequence, round_trip)
+        {
             return;
         }
         let reception = &mut published.reception;
@@ -312,12 +319,17 @@ impl Worker {
             return;
         };
         let sequence = highest.nearest(u16::from_be_bytes(*number));
-        if !published.missing.contains(sequence) {
+        if !published.missing.is_news(sequence) {
             return;
         }
-        if let Some(at) = published.missing.only_request(sequence) {
-            let round_trip = now.saturating_duration_since(at);
-            self.participants[key].repair.measure(now, round_trip);
+        let repair = &mut self.participants[key].repair;
+        let asked = match repair.round_trip() {
+            Some(_) => published.missing.only_request(sequence),
+            // It may be less, but to reckon with less would hide what it is.
+            None => published.missing.first_request(sequence),
+        };
+        if let Some(at) = asked {
+            repair.measure(now, now.saturating_duration_since(at));
         }
         let repaired = Incoming {
             sequence,

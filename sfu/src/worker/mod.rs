@@ -265,6 +265,7 @@ impl Worker {
                         participant.outbound.share_out_now();
                         let room = participant.room;
                         self.note_unreviewed(room);
+                        self.hurry(now);
                     }
                 }
             }

@@ -11,9 +11,9 @@ use crate::congestion::{Bitrate, Controller, Pacer};
 use crate::publish::Stream;
 use crate::subscribe::allocation::Lately;
 use crate::subscribe::fallback::Fallback;
-use crate::subscribe::repetition::Repetition;
+use crate::subscribe::repetition::{Recent, Repetition};
 use crate::subscribe::{Forward, Segment, SlotState, runs};
-use crate::transport::Path;
+use crate::transport::{Importance, Path, TransportProtocol};
 
 /// Packets on their way out to one receiver, by their urgency.
 #[derive(Debug)]
@@ -66,6 +66,17 @@ pub(super) enum Urgency {
     Audio,
     Repair,
     Video,
+}
+
+impl Urgency {
+    /// What it is to a connection that is behind. What is sent again is of
+    /// pictures.
+    fn importance(self) -> Importance {
+        match self {
+            Self::Audio => Importance::Sound,
+            Self::Repair | Self::Video => Importance::Picture,
+        }
+    }
 }
 
 /// When a receiver is to be written for.
@@ -186,12 +197,17 @@ impl Outbound {
 
     /// Sees whether sound is to be sent twice: where some is lost, and there is
     /// room for it beside what else is sent.
-    pub(super) fn review_repetition(&mut self, now: Instant) {
+    pub(super) fn review_repetition(&mut self, now: Instant, protocol: Option<TransportProtocol>) {
         let estimate = self.congestion.estimate(now);
         let is_wide = estimate.is_none_or(|estimate| estimate >= self.sound.scaled(WIDE));
-        let has_room = is_wide && !self.congestion.is_congested();
+        // TCP loses nothing: what is missing was left out, as it was behind.
+        let may_lose = protocol != Some(TransportProtocol::Tcp);
+        let has_room = may_lose && is_wide && !self.congestion.is_congested();
         let latest = self.congestion.loss_window();
-        let recent = self.congestion.recent_loss();
+        let recent = Recent {
+            loss: self.congestion.recent_loss(),
+            is_certain: self.congestion.is_loss_certain(),
+        };
         self.repetition.update(now, latest, recent, has_room);
     }
 
@@ -267,7 +283,7 @@ impl Outbound {
             if !batch.has_room() {
                 return false;
             }
-            batch.push(path, train.length, |bytes| {
+            batch.push(path, train.length, Importance::Sound, |bytes| {
                 self.repetition.release(train, bytes);
             });
             for _ in 0..train.count {
@@ -321,7 +337,7 @@ impl Outbound {
             written = run.end;
             statistics.packets_sent += run.len() as u64;
             let before = batch.byte_count();
-            batch.push(path, length, |bytes| {
+            batch.push(path, length, urgency.importance(), |bytes| {
                 let last = run.end - 1;
                 for at in run {
                     let own = segments[at].length;
@@ -370,7 +386,9 @@ impl Outbound {
         let length = writer.padding_length();
         let wanted = self.congestion.release_probe(now).div_ceil(length as u64);
         let before = batch.byte_count();
-        batch.push(path, length, |bytes| {
+        // Nobody misses a probe, and on a connection that is behind it shows
+        // nothing.
+        batch.push(path, length, Importance::Picture, |bytes| {
             for _ in 0..wanted.min(MOST_PADDING) {
                 if let Some(padding) = slot.padding() {
                     let number = note(&mut self.congestion, writer, now, length);
@@ -417,6 +435,39 @@ const MOST_PADDING: u64 = 32;
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
+    use crate::rtcp::{self, ArrivalRecorder, Received};
+    use crate::rtp::Ssrc;
+
+    #[test]
+    fn sound_is_sent_twice_where_packets_are_lost_and_not_over_tcp() {
+        for protocol in [TransportProtocol::Udp, TransportProtocol::Tcp] {
+            let start = Instant::now();
+            let mut outbound = Outbound::new(start);
+            let mut recorder = ArrivalRecorder::new(start);
+            for step in 0..500 {
+                let now = start + Duration::from_millis(20 * step);
+                let number = outbound.congestion.sent(now, 200);
+                if step % 5 != 3 {
+                    recorder.record(now, number);
+                }
+                if step % 5 == 4
+                    && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
+                {
+                    rtcp::read(&report, |received| match received {
+                        Received::Arrival { number, at } => {
+                            outbound.congestion.packet_feedback(number, at);
+                        }
+                        Received::ArrivalsEnd => outbound.congestion.feedback_end(now),
+                        _ => {}
+                    });
+                    outbound.review_repetition(now, Some(protocol));
+                }
+            }
+
+            let is_udp = protocol == TransportProtocol::Udp;
+            assert_eq!(outbound.repetition.is_on(), is_udp, "{protocol:?}");
+        }
+    }
 
     #[test]
     fn layers_that_stall_and_come_back_all_the_time_share_nothing_out_more_often() {

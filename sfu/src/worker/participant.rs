@@ -1,6 +1,6 @@
 //! What a worker keeps of one participant.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -212,6 +212,11 @@ impl Participant {
         Some((publication, *codec))
     }
 
+    /// Whether its browser probes, and is to hear now of what came.
+    pub(super) fn waits_for_feedback(&self, now: Instant) -> bool {
+        now < self.probes_until && now >= self.last_feedback + SWIFT_FEEDBACK
+    }
+
     /// Writes queued packets into `batch`, as many as may leave.
     pub(super) fn write(
         &mut self,
@@ -244,5 +249,7 @@ pub(super) fn remembered(retired: &[(Ssrc, ReceivedSource)], ssrc: Ssrc) -> Rece
     found.map_or_else(ReceivedSource::default, |(_, source)| source.clone())
 }
 
+/// A third of a browser's probe.
+const SWIFT_FEEDBACK: Duration = Duration::from_millis(5);
 /// Many times what an honest participant changes in its stay.
 const MOST_RETIRED: usize = 64;

@@ -6,6 +6,7 @@ use super::Worker;
 use super::budget::Budget;
 use super::outbound::Urgency;
 use crate::identity::MediaKind;
+use crate::publish::Way;
 use crate::rtcp;
 use crate::rtp::Ssrc;
 
@@ -94,16 +95,21 @@ impl Worker {
         let Some(&key) = self.by_id.get(&published.publisher) else {
             return;
         };
-        let round_trip = self.participants[key]
-            .repair
-            .round_trip()
-            .unwrap_or(FIRST_ROUND_TRIP);
+        let asked = &self.participants[key];
+        let measured = asked.repair.round_trip();
+        let way = Way {
+            round_trip: measured.unwrap_or(FIRST_ROUND_TRIP),
+            is_lossy: asked.uplink_loss > LOSSY,
+        };
         self.hurry(now);
         let published = &mut self.streams[stream];
-        let mut numbers = Vec::new();
-        let has_given_up = published
-            .missing
-            .poll(now, round_trip, |number| numbers.push(number));
+        let (mut numbers, mut first) = (Vec::new(), Vec::new());
+        let has_given_up = published.missing.poll(now, way, |number, is_first| {
+            numbers.push(number);
+            if is_first {
+                first.push(number);
+            }
+        });
         // Receivers would ask for it too, but after seconds.
         let is_picture = published.source.kind() == MediaKind::Video;
         if has_given_up && is_picture && !published.subscribers.is_empty() {
@@ -112,11 +118,11 @@ impl Worker {
         if !numbers.is_empty() {
             self.statistics.nacks_sent += numbers.len() as u64;
             let ssrc = published.ssrc;
-            // Where much is lost the request may be too. Browsers answer only
-            // one of two within a round trip.
-            let is_lossy = self.participants[key].uplink_loss > LOSSY;
-            for _ in 0..=u32::from(is_lossy) {
-                self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &numbers));
+            self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &numbers));
+            // Where much is lost the request may be too, and the next is a
+            // round trip away.
+            if way.is_lossy && !first.is_empty() {
+                self.send_rtcp(key, rtcp::nack(rtcp::SENDER, ssrc, &first));
             }
         }
     }

@@ -42,10 +42,8 @@ impl Worker {
             if is_probing {
                 next = next.min(now + TICK);
             }
-            let between = if is_probing { SWIFT_FEEDBACK } else { FEEDBACK };
-            if now >= participant.last_feedback + between {
-                participant.last_feedback = now;
-                self.send_feedback(key);
+            if is_probing || now >= participant.last_feedback + FEEDBACK {
+                self.send_feedback(now, key);
             }
             self.tend_congestion(now, key);
             self.tend_watching(now, key);
@@ -78,8 +76,10 @@ impl Worker {
         self.next_tick = self.next_tick.min(now + TICK);
     }
 
-    fn send_feedback(&mut self, key: usize) {
+    /// Tells a publisher what came.
+    pub(super) fn send_feedback(&mut self, now: Instant, key: usize) {
         let participant = &mut self.participants[key];
+        participant.last_feedback = now;
         let Some(media) = participant.inbound.first().map(|inbound| inbound.ssrc) else {
             return;
         };
@@ -179,9 +179,6 @@ const TICK: Duration = Duration::from_millis(20);
 const QUIET_TICK: Duration = Duration::from_millis(70);
 /// How often publishers hear what came.
 const FEEDBACK: Duration = Duration::from_millis(60);
-/// How often while they probe: each step of theirs waits for the last one's
-/// outcome.
-const SWIFT_FEEDBACK: Duration = Duration::from_millis(15);
 /// Later than any load makes a tick.
 const HELD_UP: Duration = Duration::from_secs(1);
 const REPORT: Duration = Duration::from_secs(1);

@@ -277,7 +277,9 @@ const UNTAKEN: Duration = Duration::from_mins(1);
 /// How long a publisher has to send a layer again before it counts as one that
 /// its own path does not take.
 const RETURN: Duration = Duration::from_secs(2);
-/// As long as a browser takes from its first probe to its last.
+/// As long as a browser takes from its first probe to its last. Meanwhile it
+/// hears of what came at each look, and soon after a packet: each step of its
+/// probing waits for the last one's outcome.
 pub(super) const PROBING: Duration = Duration::from_secs(1);
 /// For each slot that was looked at: several times as long as that takes.
 const REST_FOR_SLOT: Duration = Duration::from_micros(1);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use sfu::transport::framing::first_datagram;
-use sfu::transport::{Backlog, Queued};
+use sfu::transport::{Backlog, Importance, Queued};
 
 /// Bytes on their way to a participant, in their order and without loss.
 pub struct Connection {
@@ -25,8 +25,8 @@ impl Connection {
         }
     }
 
-    pub fn send(&mut self, now: Instant, datagram: &[u8]) {
-        match self.backlog.push(now, datagram) {
+    pub fn send(&mut self, now: Instant, datagram: &[u8], importance: Importance) {
+        match self.backlog.push(now, datagram, importance) {
             Queued::Waits => {}
             Queued::LeftOut => self.left_out += 1,
             Queued::Full => panic!("nothing fits any more"),

@@ -8,7 +8,7 @@ use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtcp;
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, seeds, seeds_and, slot_ssrc, video_slot};
+use crate::session::{Session, seeds, seeds_and, slot_ssrc, video_slot, video_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -20,6 +20,8 @@ struct Outcome {
     expected: usize,
     /// By their age when they came, in milliseconds.
     ages: Vec<u128>,
+    /// The same of the last packets of pictures.
+    last_ages: Vec<u128>,
 }
 
 impl Outcome {
@@ -33,6 +35,12 @@ impl Outcome {
 
 /// A sends to B for `duration`, each over its own link.
 fn send(session: &mut Session, links: [Link; 2], duration: Duration) -> Outcome {
+    meet(session, links);
+    outcome(session, links, duration)
+}
+
+/// A and B come in, and will ask for what such links lose.
+fn meet(session: &mut Session, links: [Link; 2]) {
     for (id, link) in [A, B].into_iter().zip(links) {
         session.join(ROOM, id, 1, Link::good());
         session.peer(id).repairs_within = Some(2 * link.delay + link.jitter);
@@ -43,6 +51,9 @@ fn send(session: &mut Session, links: [Link; 2], duration: Duration) -> Outcome 
         session.watch(B, 0, A);
     }
     session.connect();
+}
+
+fn outcome(session: &mut Session, links: [Link; 2], duration: Duration) -> Outcome {
     session.start_media(A);
     session.run(Duration::from_secs(2));
     let started = session.now;
@@ -66,8 +77,10 @@ fn send(session: &mut Session, links: [Link; 2], duration: Duration) -> Outcome 
             ages.entry(place).or_insert(age);
         }
     }
+    let is_last = |(place, age): (&u64, &u128)| (place % 3 == 2).then_some(*age);
     Outcome {
         expected: (last - first) as usize,
+        last_ages: ages.iter().filter_map(is_last).collect(),
         ages: ages.into_values().collect(),
     }
 }
@@ -102,6 +115,71 @@ fn random_loss_of_five_in_a_hundred_is_repaired_within_a_jitter_buffer() {
         assert!(share > 0.999, "{name}: {share}");
     }
 }
+
+#[test]
+fn no_picture_stands_still_for_a_tenth_that_is_lost_on_the_way_from_its_publisher() {
+    // What a browser holds back where much is lost, and what is a freeze.
+    let buffer = Duration::from_millis(250 + 150);
+    let (mut late, mut frames, mut slow) = (0, 0, 0);
+    for seed in seeds(8) {
+        let mut session = Session::new(seed);
+        let links = [lossy(30, Loss::Random(0.1)), Link::good()];
+        let outcome = send(&mut session, links, Duration::from_mins(1));
+        let limit = (Duration::from_millis(31) + buffer).as_millis();
+        late += outcome.expected - outcome.ages.iter().filter(|age| **age <= limit).count();
+        slow += outcome
+            .ages
+            .iter()
+            .filter(|age| **age > limit - 200)
+            .count();
+        frames += outcome.expected / 3;
+    }
+    let minutes = frames as f64 / 30.0 / 60.0;
+    println!("{late} packets too late and {slow} by half in {minutes:.1} minutes");
+    assert!(late as f64 / minutes < 0.5, "{late}");
+}
+
+#[test]
+fn what_a_publisher_probes_with_makes_good_what_was_just_lost() {
+    let links = [lossy(30, Loss::Random(0.1)), Link::good()];
+    let [asked_for, probed] = [false, true].map(|probes| {
+        let mut session = Session::new(9);
+        meet(&mut session, links);
+        session.peer(A).probes_by_repeating = probes;
+        let ages = outcome(&mut session, links, Duration::from_secs(30)).last_ages;
+        // The way, and a picture that the first one may be off by.
+        let late = ages.iter().filter(|age| **age > 31 + 33).count();
+        late as f64 / ages.len() as f64
+    });
+
+    println!("late: {asked_for:.3} without probes, {probed:.3} with");
+    assert!(asked_for > 0.07, "{asked_for}");
+    assert!(probed < 0.03, "{probed}");
+}
+
+#[test]
+fn pictures_that_come_late_are_not_reported_as_lost() {
+    let mut session = Session::of(8, ROOM, &[A, B], 1);
+    let trembling = Link {
+        jitter: Duration::from_millis(20),
+        ..Link::good()
+    };
+    session.set_link(A, trembling);
+    session.run(Duration::from_secs(20));
+    session.set_link(A, Link::good());
+    session.run(Duration::from_secs(3));
+
+    let reports = session.peers[&A].reports.iter().rev();
+    let mut blocks = reports
+        .filter(|report| report[1] == RECEIVER_REPORT)
+        .flat_map(|report| report[8..].chunks_exact(24));
+    let last = blocks.find(|block| block[..4] == video_ssrc(A).0.to_be_bytes());
+    // In all, since the beginning (RFC 3550 §6.4.1).
+    assert_eq!(last.map(|block| &block[5..8]), Some(&[0, 0, 0][..]));
+}
+
+/// The packet type of a receiver report.
+const RECEIVER_REPORT: u8 = 201;
 
 #[test]
 fn whatever_the_network_does_nothing_is_sent_twice_unasked_and_no_key_frame_storm_follows() {

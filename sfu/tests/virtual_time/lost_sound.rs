@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sfu::identity::{MediaKind, ParticipantId, RoomId};
+use sfu::quality::Level;
 use sfu::rtcp;
-use sfu::rtp::{Codec, PayloadType};
+use sfu::rtp::Codec;
 use sfu::worker::command::{CodecParameters, Command};
+use sfu::worker::event::Event;
 
 use crate::distribution::{Bars, Distribution};
 use crate::link::{Bottleneck, Link, Loss};
-use crate::session::{AUDIO_PT, Session, audio_slot, audio_ssrc, media, seeds, slot_ssrc};
+use crate::session::{AUDIO_PT, RED_PT, Session, audio_slot, audio_ssrc, media, seeds, slot_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -124,6 +126,34 @@ fn sound_is_sent_once_again_when_the_path_is_good_again() {
 }
 
 #[test]
+fn a_delay_that_trembles_is_not_taken_for_loss() {
+    let mut session = talk(6);
+    let tremble = |loss| Link {
+        jitter: Duration::from_millis(60),
+        ..lossy(loss)
+    };
+    session.set_link(B, tremble(Loss::Random(0.1)));
+    session.run(Duration::from_secs(20));
+    assert!(session.sent_again > 400, "{}", session.sent_again);
+
+    session.set_link(B, tremble(Loss::None));
+    session.run(Duration::from_mins(1));
+    let before = session.sent_again;
+    session.run(Duration::from_secs(20));
+
+    assert_eq!(session.sent_again, before);
+    let of_b = |event: &Event| match event {
+        Event::Rated {
+            participant: B,
+            rating,
+        } => Some(rating.level),
+        _ => None,
+    };
+    let told: Vec<_> = session.events.iter().filter_map(of_b).collect();
+    assert_eq!(told.last(), Some(&Level::Good), "{told:?}");
+}
+
+#[test]
 fn loss_that_a_queue_makes_is_not_added_to() {
     let mut session = talk(3);
     session.set_link(
@@ -147,7 +177,7 @@ fn loss_that_a_queue_makes_is_not_added_to() {
 
 #[test]
 fn sound_with_redundancy_of_its_own_is_not_sent_twice() {
-    let red = PayloadType(63);
+    let red = RED_PT;
     let mut session = talk(4);
     for participant in [A, B, C] {
         let mut media = media(participant, 1);

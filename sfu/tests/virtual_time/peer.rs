@@ -41,6 +41,7 @@ pub struct ReceivedPacket {
     pub is_repair: bool,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "they have nothing in common")]
 pub struct Peer {
     pub id: ParticipantId,
     pub address: SocketAddr,
@@ -53,6 +54,8 @@ pub struct Peer {
     pub nacks: u64,
     /// Of these, those on this source.
     pub nacks_on: BTreeMap<Ssrc, u64>,
+    /// Fills up probes, after each picture, with the last packet of it.
+    pub probes_by_repeating: bool,
     /// Sends what has this payload type without transport-wide numbers, and
     /// again as it was when it is asked to.
     pub repeats: Option<PayloadType>,
@@ -112,6 +115,7 @@ impl Peer {
             control: Vec::new(),
             nacks: 0,
             nacks_on: BTreeMap::new(),
+            probes_by_repeating: false,
             repeats: None,
             audio_level: AUDIO_LEVEL,
             first_hello: Vec::new(),
@@ -225,6 +229,9 @@ impl Peer {
         };
         let history = self.history.entry(ssrc).or_default();
         history.keep(sequence.number(), sent);
+        if self.probes_by_repeating && marker {
+            self.send_again(ssrc, sequence.number());
+        }
     }
 
     /// As [`Peer::send_rtp`], but gives the packet instead of sending it.
@@ -397,12 +404,22 @@ impl Peer {
             self.nacks += asked.len() as u64;
             for (ssrc, number) in asked {
                 *self.nacks_on.entry(ssrc).or_default() += 1;
-                self.repair(ssrc, number);
+                self.repair(now, ssrc, number);
             }
         }
     }
 
-    fn repair(&mut self, ssrc: Ssrc, number: u16) {
+    /// Sends a packet again, unless the last time is less than a round trip
+    /// ago: browsers answer no sooner.
+    fn repair(&mut self, now: Instant, ssrc: Ssrc, number: u16) {
+        let history = self.history.entry(ssrc).or_default();
+        let round_trip = self.repairs_within.unwrap_or_default() + Duration::from_millis(5);
+        if history.may_repair(now, number, round_trip) {
+            self.send_again(ssrc, number);
+        }
+    }
+
+    fn send_again(&mut self, ssrc: Ssrc, number: u16) {
         if let Some(packet) = self.repeated.get(&(ssrc, number)) {
             self.outbox.push(packet.clone());
             return;

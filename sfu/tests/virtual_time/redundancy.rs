@@ -10,15 +10,17 @@ use sfu::worker::command::{CodecParameters, Command, ExpectedFrames, MediaParame
 
 use crate::link::Link;
 use crate::peer::{AUDIO_LEVEL, ReceivedPacket};
-use crate::session::{AUDIO_PT, Session, audio_slot, audio_ssrc, media, slot_ssrc};
+use crate::session::{
+    AUDIO_PT, OTHER_RED_PT, RED_PT, Session, audio_slot, audio_ssrc, media, slot_ssrc,
+};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
 const B: ParticipantId = ParticipantId(2);
 const C: ParticipantId = ParticipantId(3);
 /// As A numbers it, and as B does.
-const RED_OF_A: PayloadType = PayloadType(63);
-const RED_OF_B: PayloadType = PayloadType(64);
+const RED_OF_A: PayloadType = RED_PT;
+const RED_OF_B: PayloadType = OTHER_RED_PT;
 const FRAME_TICKS: u32 = 960;
 const KEY: SframeKey = SframeKey {
     leaf: 0xAB,

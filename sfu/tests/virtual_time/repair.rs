@@ -50,6 +50,7 @@ impl Missing {
 #[derive(Default)]
 pub struct History {
     packets: BTreeMap<u16, Sent>,
+    repaired: BTreeMap<u16, Instant>,
     repairs: u64,
 }
 
@@ -64,6 +65,17 @@ impl History {
     pub fn keep(&mut self, number: u16, sent: Sent) {
         self.packets.insert(number, sent);
         self.packets.remove(&number.wrapping_sub(1000));
+        self.repaired.remove(&number.wrapping_sub(1000));
+    }
+
+    /// Whether the last time is long enough ago, and takes note of this one.
+    pub fn may_repair(&mut self, now: Instant, number: u16, apart: Duration) -> bool {
+        let before = self.repaired.get(&number);
+        let is_due = before.is_none_or(|at| now - *at >= apart);
+        if is_due {
+            self.repaired.insert(number, now);
+        }
+        is_due
     }
 
     /// The retransmission of a packet: its own place and payload (RFC 4588).

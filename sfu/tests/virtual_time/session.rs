@@ -15,7 +15,7 @@ use sfu::rtp::sequence::ExtendedSequence;
 use sfu::rtp::sframe_header::SframeKey;
 use sfu::rtp::{Codec, Layer, PayloadType, Ssrc, Timestamp};
 use sfu::transport::demux::Protocol;
-use sfu::transport::{DtlsConfig, Path, TransportProtocol};
+use sfu::transport::{DtlsConfig, Importance, Path, TransportProtocol};
 use sfu::worker::Worker;
 use sfu::worker::batch::TransmitBatch;
 use sfu::worker::command::{
@@ -539,7 +539,12 @@ impl Session {
             if self.batch.is_empty() {
                 break;
             }
-            for (path, datagram) in self.batch.datagrams() {
+            let trains = self.batch.trains().iter().flat_map(|train| {
+                let datagrams = self.batch.bytes(train).chunks(train.segment_length);
+                datagrams.map(|datagram| (train.path, datagram, train.importance))
+            });
+            for (path, datagram, importance) in trains {
+                assert_eq!(importance, importance_of(datagram));
                 let Some(peer) = self.peers.values().find(|peer| peer.address == path.remote)
                 else {
                     self.deliveries_to_strangers += 1;
@@ -560,7 +565,7 @@ impl Session {
                 }
                 if path.protocol == TransportProtocol::Tcp {
                     match self.connections.get_mut(&path.remote) {
-                        Some(connection) => connection.send(self.now, datagram),
+                        Some(connection) => connection.send(self.now, datagram, importance),
                         None => self.deliveries_to_strangers += 1,
                     }
                     continue;
@@ -587,6 +592,19 @@ fn path(connections: &BTreeMap<SocketAddr, Connection>, remote: SocketAddr) -> P
         Path::tcp(server(), remote)
     } else {
         Path::udp(server(), remote)
+    }
+}
+
+/// Of a datagram toward a participant, whose sound and pictures have the usual
+/// payload types.
+fn importance_of(datagram: &[u8]) -> Importance {
+    match Protocol::of(datagram) {
+        Some(Protocol::Rtp) => match Header::parse(datagram).map(|header| header.payload_type) {
+            Some(AUDIO_PT | RED_PT | OTHER_RED_PT) => Importance::Sound,
+            _ => Importance::Picture,
+        },
+        Some(Protocol::Rtcp) => Importance::Sound,
+        _ => Importance::Connection,
     }
 }
 
@@ -719,6 +737,9 @@ pub fn server() -> SocketAddr {
 }
 
 pub const AUDIO_PT: PayloadType = PayloadType(111);
+pub const RED_PT: PayloadType = PayloadType(63);
+/// As somebody else numbers it.
+pub const OTHER_RED_PT: PayloadType = PayloadType(64);
 pub const VIDEO_PT: PayloadType = PayloadType(96);
 /// From one picture to the next.
 const FRAME_MS: u64 = 33;

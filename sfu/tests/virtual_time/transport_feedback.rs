@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sfu::identity::{ParticipantId, RoomId};
 use sfu::rtcp;
+use sfu::rtp::Timestamp;
+use sfu::rtp::sequence::ExtendedSequence;
 
 use crate::link::Link;
-use crate::session::Session;
+use crate::session::{Session, VIDEO_PT, video_ssrc};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -48,5 +50,35 @@ fn a_packet_came_when_it_came_however_late_it_was_read() {
         for (packet, other) in at_once.iter().zip(&late) {
             assert_eq!(packet, other, "read every {milliseconds} ms");
         }
+    }
+}
+
+#[test]
+fn a_browser_that_probes_hears_of_it_while_it_does() {
+    for offset in 0..20 {
+        let mut session = Session::new(1);
+        session.join(ROOM, A, 1, Link::good());
+        session.connect();
+        session.start_media(A);
+        session.run(Duration::from_millis(200 + offset));
+        session.peer(A).reports.clear();
+
+        // As browsers do: a packet a millisecond, for fifteen.
+        for place in 0..15 {
+            let sequence = ExtendedSequence(5000 + place);
+            let timestamp = Timestamp(0);
+            let peer = session.peer(A);
+            peer.send_rtp(video_ssrc(A), VIDEO_PT, sequence, timestamp, false, &[]);
+            session.run(Duration::from_millis(1));
+        }
+        session.run(Duration::from_millis(2));
+
+        let mut told = 0;
+        for report in &session.peers[&A].reports {
+            rtcp::read(report, |item| {
+                told += u32::from(matches!(item, rtcp::Received::Arrival { .. }));
+            });
+        }
+        assert!(told >= 10, "{told} packets after {offset} ms");
     }
 }
