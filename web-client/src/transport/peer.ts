@@ -90,14 +90,18 @@ export class Peer extends Emitter<PeerEvents> {
   );
   readonly #uplink = new UplinkWatch(
     () => this.#sampleUplink(),
-    (capacity) => {
+    (capacity, isThrifty) => {
+      const isAnother = capacity !== this.#capacity;
       this.#capacity = capacity;
+      this.#isThrifty = isThrifty;
       this.#applyActive('camera');
+      if (!isAnother) return;
       this.emit('uplinkChanged', capacity);
     },
   );
   #capacity: UplinkCapacity = 'all';
   readonly #relays: RelayWatch;
+  #isThrifty = false;
   readonly #iceTransportPolicy: RTCIceTransportPolicy;
   /** Those for the next ICE restart, if they are others than those in use. */
   #nextIceServers: readonly IceServer[] | undefined;
@@ -282,7 +286,7 @@ export class Peer extends Emitter<PeerEvents> {
     this.#applyActive(source);
   }
 
-  /** Has those layers go out that somebody takes and the path does. */
+  /** Has those layers go out that somebody takes and the path does, in as many bits as it does. */
   #applyActive(source: PublicationSource): void {
     const taken = this.#highest.get(source) ?? Infinity;
     const highest = source === 'camera' ? Math.min(taken, HIGHEST[this.#capacity]) : taken;
@@ -290,6 +294,12 @@ export class Peer extends Emitter<PeerEvents> {
       encodings.forEach((encoding, layer) => {
         encoding.active = layer <= highest;
       });
+      const [least] = encodings;
+      if (source === 'camera' && least !== undefined) {
+        const usual = cameraEncodings(this.#preferredVideoCodec)[0]?.maxBitrate ?? THRIFTY;
+        if (this.#isThrifty) least.maxBitrate = THRIFTY;
+        else if (least.maxBitrate === THRIFTY) least.maxBitrate = usual;
+      }
       return undefined;
     });
   }
@@ -424,6 +434,9 @@ export class Peer extends Emitter<PeerEvents> {
 
 /** The highest of the camera's layers, by what the path takes. */
 const HIGHEST: Record<UplinkCapacity, number> = { all: Infinity, least: 0, 'sound-only': -1 };
+
+/** Of the least layer, in bit/s: hardly more than what browsers make a picture of at all. */
+const THRIFTY = 40_000;
 
 /** Fields that TypeScript's library does not have yet. */
 interface CodecParameters extends RTCRtpSendParameters {

@@ -62,7 +62,7 @@ test('an estimate that trembles about the floor does not have layers come and go
 });
 
 test('much that is lost, or comes seconds late, is as bad where the browser does not tell what it can send', () => {
-  for (const bad of [{ loss: 0.3 }, { roundTrip: 2_000 }]) {
+  for (const bad of [{ loss: 0.45 }, { roundTrip: 2_000 }]) {
     const uplink = new Uplink();
     const sample = { available: undefined, loss: 0, roundTrip: 50, ...bad };
     expect(seconds(uplink, 12, sample).at(-1)).toBe('sound-only');
@@ -83,6 +83,51 @@ test('a path that only loses takes the picture, however little the browser think
 
   // Where packets wait as well, it is narrow.
   expect(seconds(uplink, 6, { ...lossy, roundTrip: 400 }).at(-1)).toBe('sound-only');
+});
+
+/** Seconds on a path of 200 kbit/s that keeps no queue, or one that loses a fifth; gives the thrifty ones. */
+function thriftySeconds(uplink: Uplink, count: number, isRadio: boolean): number[] {
+  const thrifty: number[] = [];
+  for (let second = 0; second < count; second += 1) {
+    if (uplink.isThrifty) thrifty.push(second);
+    const sent = 110_000 + (uplink.isThrifty ? 40_000 : 150_000);
+    const loss = isRadio ? 0.2 : Math.max(0, 1 - 200_000 / sent);
+    uplink.update({ available: 100_000, loss, roundTrip: 45 });
+    expect(uplink.capacity).not.toBe('sound-only');
+  }
+  return thrifty;
+}
+
+test('a path that keeps no queue is not taken for one that only loses: less is sent there', () => {
+  const uplink = new Uplink();
+  const thrifty = thriftySeconds(uplink, 60, false);
+  expect(thrifty[0]).toBeLessThan(10);
+  expect(thrifty).toHaveLength(60 - (thrifty[0] ?? 0));
+
+  // When it is wide again, all goes out.
+  seconds(uplink, 6, WIDE);
+  expect([uplink.capacity, uplink.isThrifty]).toEqual(['all', false]);
+});
+
+test('a path that only loses may lose more than usual for a while, by chance', () => {
+  for (const available of [100_000, undefined]) {
+    const uplink = new Uplink();
+    for (let second = 0; second < 300; second += 1) {
+      const loss = second % 10 < 5 ? 0.3 : 0.12;
+      uplink.update({ available, loss, roundTrip: 45 + (second % 3) * 15 });
+      expect(uplink.capacity).not.toBe('sound-only');
+    }
+  }
+});
+
+test('a path that only loses is sent less for some seconds, once', () => {
+  const uplink = new Uplink();
+  const thrifty = thriftySeconds(uplink, 300, true);
+  expect(thrifty).toHaveLength(5);
+
+  // Another path is another matter.
+  uplink.reset();
+  expect(thriftySeconds(uplink, 60, true)).toHaveLength(5);
 });
 
 test('of the reports, those of the path in use and of the sound count', () => {

@@ -28,9 +28,15 @@ export class Uplink {
   #isTrial = false;
   /** The shortest round trip so far, in ms. */
   #quickest = Infinity;
+  readonly #thrift = new Thrift();
 
   get capacity(): UplinkCapacity {
     return this.#capacity;
+  }
+
+  /** Whether of the least layer no more may go out than makes a picture that moves. */
+  get isThrifty(): boolean {
+    return this.#thrift.isOn;
   }
 
   /** Begins anew, as on another path. */
@@ -38,11 +44,13 @@ export class Uplink {
     this.#become('all');
     this.#wait = FIRST_WAIT;
     this.#quickest = Infinity;
+    this.#thrift.reset();
   }
 
-  /** Takes a sample; returns whether {@link Uplink.capacity} is another one. */
+  /** Takes a sample; returns whether what may go out is another thing. */
   update(sample: UplinkSample): boolean {
     const before = this.#capacity;
+    const wasThrifty = this.isThrifty;
     this.#age += 1;
     this.#quickest = Math.min(this.#quickest, sample.roundTrip ?? Infinity);
     switch (before) {
@@ -50,26 +58,35 @@ export class Uplink {
         this.#note(isBad(sample, FLOOR_FOR_LAYERS), false);
         if (this.#bad >= PATIENCE) this.#become('least');
         break;
-      case 'least':
+      case 'least': {
+        const seemsLossy = this.#losesByItself(sample);
+        this.#thrift.update(sample, seemsLossy && isBad(sample, FLOOR_FOR_PICTURES));
+        const isLossy = seemsLossy && this.#thrift.isNoCure;
         this.#note(
-          isBad(sample, this.#losesByItself(sample) ? 0 : FLOOR_FOR_PICTURES),
+          isBad(
+            sample,
+            seemsLossy || this.isThrifty ? 0 : FLOOR_FOR_PICTURES,
+            isLossy ? MOST_LOST : MUCH_LOST,
+          ),
           !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS),
         );
         if (this.#bad >= PATIENCE && this.#age >= GRACE) this.#giveUp();
         else if (this.#good >= BEFORE_MORE) this.#become('all');
         break;
+      }
       case 'sound-only':
         this.#note(false, !isBad(sample, 0));
         if (this.#good >= this.#wait) this.#try();
         break;
     }
-    return this.#capacity !== before;
+    return this.#capacity !== before || this.isThrifty !== wasThrifty;
   }
 
   /**
-   * Whether the path loses packets though none wait. Browsers take that for too
-   * much sent, and estimate less and less; but a picture costs the sound nothing
-   * there, and what is lost of it is sent again.
+   * Whether the path seems to lose packets though none wait. Browsers take that
+   * for too much sent, and estimate less and less; but a picture costs the sound
+   * nothing there, and what is lost of it is sent again. {@link Thrift} finds
+   * out whether it is so.
    */
   #losesByItself({ loss, roundTrip }: UplinkSample): boolean {
     return (loss ?? 0) >= LOSSY && (roundTrip ?? Infinity) <= this.#quickest + NO_QUEUE;
@@ -97,6 +114,60 @@ export class Uplink {
     this.#good = 0;
     this.#age = 0;
     this.#isTrial = false;
+    this.#thrift.stop();
+  }
+}
+
+/**
+ * Tells a radio that loses packets from a path that is full, but has so short a
+ * queue that its round trip stays the same: less is sent for some seconds. If
+ * no less is lost, all is sent again; if nothing is, it stays with the less.
+ */
+class Thrift {
+  #state: 'off' | 'trial' | 'kept' = 'off';
+  /** Less would change nothing. */
+  #isVain = false;
+  /** Samples in a row that look like it, and those of the trial with their losses' sum. */
+  #suspicious = 0;
+  #age = 0;
+  #lost = 0;
+
+  get isOn(): boolean {
+    return this.#state !== 'off';
+  }
+
+  /** Whether it has changed nothing, or is not known yet to have. */
+  get isNoCure(): boolean {
+    return this.#isVain || this.#state === 'trial';
+  }
+
+  /** `isSuspicious`: packets are lost, none wait, and the browser thinks that little fits. */
+  update({ loss }: UplinkSample, isSuspicious: boolean): void {
+    if (this.#state === 'off') {
+      this.#suspicious = isSuspicious && !this.#isVain ? this.#suspicious + 1 : 0;
+      if (this.#suspicious < PATIENCE) return;
+      this.#state = 'trial';
+      this.#age = 0;
+      this.#lost = 0;
+    } else if (this.#state === 'trial') {
+      this.#age += 1;
+      if (this.#age > REPORTS_LATE) this.#lost += loss ?? 0;
+      if (this.#age < REPORTS_LATE + TRIAL) return;
+      this.#isVain = this.#lost >= TRIAL * LOSSY;
+      this.#state = this.#isVain ? 'off' : 'kept';
+    }
+  }
+
+  /** All may be sent again, or nothing is. */
+  stop(): void {
+    this.#state = 'off';
+    this.#suspicious = 0;
+  }
+
+  /** As on another path. */
+  reset(): void {
+    this.stop();
+    this.#isVain = false;
   }
 }
 
@@ -104,17 +175,18 @@ export class Uplink {
 export class UplinkWatch {
   readonly #uplink = new Uplink();
   readonly #sample: () => Promise<UplinkSample | 'idle' | undefined>;
-  readonly #changed: (capacity: UplinkCapacity) => void;
+  readonly #changed: (capacity: UplinkCapacity, isThrifty: boolean) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isRunning = false;
 
   /**
    * `sample` gives nothing while nothing can be told, and `idle` while there is
-   * no picture to send; `changed` hears what may go out from now on.
+   * no picture to send; `changed` hears what may go out from now on, as in
+   * {@link Uplink}.
    */
   constructor(
     sample: () => Promise<UplinkSample | 'idle' | undefined>,
-    changed: (capacity: UplinkCapacity) => void,
+    changed: (capacity: UplinkCapacity, isThrifty: boolean) => void,
   ) {
     this.#sample = sample;
     this.#changed = changed;
@@ -147,10 +219,13 @@ export class UplinkWatch {
   }
 
   #judge(sample: UplinkSample | 'idle' | undefined): void {
-    const before = this.#uplink.capacity;
+    const { capacity, isThrifty } = this.#uplink;
     if (sample === 'idle') this.#uplink.reset();
     else if (sample !== undefined) this.#uplink.update(sample);
-    if (this.#uplink.capacity !== before) this.#changed(this.#uplink.capacity);
+    const after = this.#uplink;
+    if (after.capacity !== capacity || after.isThrifty !== isThrifty) {
+      this.#changed(after.capacity, after.isThrifty);
+    }
   }
 }
 
@@ -179,10 +254,14 @@ interface RemoteInboundStats extends RTCStats {
 }
 
 /** Whether a path takes less than `floor`, or what goes out is hardly of use. */
-function isBad({ available, loss, roundTrip }: UplinkSample, floor: number): boolean {
+function isBad(
+  { available, loss, roundTrip }: UplinkSample,
+  floor: number,
+  muchLost = MUCH_LOST,
+): boolean {
   return (
     (available !== undefined && available < floor) ||
-    (loss ?? 0) >= MUCH_LOST ||
+    (loss ?? 0) >= muchLost ||
     (roundTrip ?? 0) >= TOO_LATE
   );
 }
@@ -195,6 +274,8 @@ const FLOOR_FOR_PICTURES = 150_000;
 const CLEARLY = 1.2;
 // Shares of 1.
 const MUCH_LOST = 0.25;
+/** Where it is the path's own, and not of what is sent; more than a fifth comes to by chance. */
+const MOST_LOST = 0.4;
 const LOSSY = 0.05;
 /** A queue somewhere is full of our pictures, in ms. */
 const TOO_LATE = 1_500;
@@ -207,6 +288,9 @@ const GRACE = 5;
 const BEFORE_MORE = 5;
 const FIRST_WAIT = 8;
 const LONGEST_WAIT = 64;
+/** Until what is told of loss is of what is sent since. */
+const REPORTS_LATE = 2;
+const TRIAL = 3;
 /** A trial that lasted less was in vain. */
 const LASTING = 20;
 // In ms.
