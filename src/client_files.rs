@@ -49,15 +49,36 @@ async fn serve(request: Request) -> Response {
     }
 }
 
-/// Puts the headers on a response that keep pages from doing more than they
-/// are meant to.
-pub(crate) async fn secure(mut response: Response) -> Response {
-    for (name, value) in SECURITY {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+/// The headers that keep pages from doing more than they are meant to.
+#[derive(Clone, Debug)]
+pub(crate) struct SecurityHeaders {
+    policy: HeaderValue,
+}
+
+impl SecurityHeaders {
+    /// Pages of `frame_origins`, beside this server's own, may show the room in
+    /// a frame.
+    ///
+    /// # Panics
+    /// An origin has characters that headers cannot have; settings with such
+    /// are refused.
+    pub(crate) fn new(frame_origins: &[String]) -> Self {
+        let ancestors: String = frame_origins.iter().flat_map(|one| [" ", one]).collect();
+        Self {
+            policy: HeaderValue::try_from(format!("{CONTENT_SECURITY_POLICY}{ancestors}"))
+                .expect("the settings' origins are printable"),
+        }
     }
-    response
+
+    /// Puts them on a response.
+    pub(crate) fn apply(&self, mut response: Response) -> Response {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        for (name, value) in SECURITY {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -86,13 +107,12 @@ fn cache_control(path: &str) -> &'static str {
     }
 }
 
-const SECURITY: [(HeaderName, &str); 4] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; \
-         connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'self'",
-    ),
+/// Other origins may follow.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; \
+     connect-src 'self'; media-src 'self' blob:; img-src 'self' data:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'self'";
+
+const SECURITY: [(HeaderName, &str); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (

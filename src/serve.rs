@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::client_files::SecurityHeaders;
 use crate::config::{self, Config};
 use crate::demo::Demo;
 use crate::media_addresses::NoAddress;
@@ -211,7 +212,8 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         let stopped = stopped.clone();
         tokio::spawn(port.serve(router, scrapers, TrustedProxies::default(), stopped));
     }
-    let router = router(&service, &api, access.demo.as_ref());
+    let headers = SecurityHeaders::new(&config.http.frame_origins);
+    let router = router(&service, &api, access.demo.as_ref(), headers);
     let serving = tokio::spawn(port.serve(router, connections, proxies, stopped));
     let mut signals = (
         signal(SignalKind::interrupt())?,
@@ -609,14 +611,22 @@ async fn purge(clinic: Clinic) {
     }
 }
 
-fn router(service: &Service, api: &Api, demo: Option<&Arc<Demo>>) -> Router {
+fn router(
+    service: &Service,
+    api: &Api,
+    demo: Option<&Arc<Demo>>,
+    headers: SecurityHeaders,
+) -> Router {
     Router::new()
         .merge(demo.map(Demo::router).unwrap_or_default())
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(service.router())
         .merge(api.router())
         .merge(client_files::router())
-        .layer(map_response(client_files::secure))
+        .layer(map_response(move |response| {
+            let response = headers.apply(response);
+            async move { response }
+        }))
 }
 
 fn welcome(scheme: &str, address: SocketAddr, demo: Option<&Demo>) {

@@ -101,6 +101,25 @@ fn pages_come_with_headers_that_confine_them() {
 }
 
 #[test]
+fn pages_are_framed_by_the_origins_of_the_settings_only() {
+    let policy = |name: &str, config: &str| {
+        let page = Server::start(name, config).get("/").to_ascii_lowercase();
+        let (_, policy) = page.split_once("frame-ancestors ").expect("a directive");
+        policy.lines().next().expect("a line").to_owned()
+    };
+    let clinic = LOCAL.replace(
+        "[http]\n",
+        "[http]\nframe_origins = [\"https://clinic.example\", \"http://localhost:3000\"]\n",
+    );
+
+    assert_eq!(policy("not_framed", LOCAL), "'self'");
+    assert_eq!(
+        policy("framed", &clinic),
+        "'self' https://clinic.example http://localhost:3000"
+    );
+}
+
+#[test]
 fn files_outside_the_client_are_not_served() {
     let server = Server::start("outside", LOCAL);
 

@@ -43,6 +43,8 @@ pub(crate) struct Http {
     pub(crate) behind_tls_proxy: bool,
     #[serde(deserialize_with = "values::origins")]
     pub(crate) allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "values::origins")]
+    pub(crate) frame_origins: Vec<String>,
     #[serde(
         deserialize_with = "values::networks",
         serialize_with = "values::serialize_networks"
@@ -260,6 +262,7 @@ impl Default for Http {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             behind_tls_proxy: false,
             allowed_origins: Vec::new(),
+            frame_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             tls: Tls::default(),
         }

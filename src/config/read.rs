@@ -278,10 +278,16 @@ mod tests {
             "https://a/b",
             "*",
             "https://*.a",
+            "https://a b",
+            "https://ä.example",
+            "https://a;script-src *",
+            "https://a,https://b",
             "https://clinic.example:443",
         ] {
-            let message = refusal(&format!("[http]\nallowed_origins = [\"{origin}\"]\n"));
-            assert!(message.contains("https://clinic.example"), "{message}");
+            for setting in ["allowed_origins", "frame_origins"] {
+                let message = refusal(&format!("[http]\n{setting} = [\"{origin}\"]\n"));
+                assert!(message.contains("https://clinic.example"), "{message}");
+            }
         }
     }
 

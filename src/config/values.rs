@@ -287,7 +287,8 @@ pub(super) fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<
             .find_map(|(scheme, default_port)| Some((origin.strip_prefix(scheme)?, default_port)));
         if parts.is_none_or(|(authority, default_port)| {
             authority.is_empty()
-                || authority.contains(['/', '?', '#', '*', ' ', '@'])
+                || !authority.chars().all(|c| c.is_ascii_graphic())
+                || authority.contains(['/', '?', '#', '*', '@', ';', ','])
                 || authority.ends_with(default_port)
         }) {
             return Err(D::Error::invalid_value(
