@@ -38,6 +38,13 @@ NODE_MODULES := web-client/node_modules/.package-lock.json
 CLIENT := web-client/dist/index.html
 CLIENT_SOURCES := $(wildcard web-client/*.ts web-client/*.json) \
 	$(shell find web-client/src web-client/demo -type f 2>/dev/null)
+PACKAGE := target/quietroom-client.tgz
+PACKAGE_SOURCES := web-client/README.md CHANGELOG.md LICENSE \
+	$(shell find web-client/build -type f 2>/dev/null)
+EXAMPLES := target/examples/.built
+EXAMPLE_SOURCES := $(shell find examples -type f -not -path '*/node_modules/*' -not -path '*/vendor/*')
+EXAMPLE_MODULES := examples/node_modules/.package-lock.json
+PYJWT := $(TOOLS)/pyjwt/.installed
 NPM := npm --prefix web-client --no-update-notifier
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 # Those that compute have a limit of their own, in .config/nextest.toml.
@@ -63,6 +70,7 @@ test: ## Everything: what `check` does, all tests, real browsers
 	@$(MAKE) transforms-test
 	@$(MAKE) browser-test
 	@$(MAKE) firefox-test
+	@$(MAKE) package-test examples-test
 	@echo "All tests passed"
 
 .PHONY: check
@@ -95,6 +103,7 @@ client-lint: $(NODE_MODULES)
 licences: rust-version node-version $(CARGO_DENY)
 	@echo "Checking the licences and sources of all dependencies"
 	@node .ci/npm-licences.mjs web-client/package-lock.json
+	@node .ci/npm-licences.mjs examples/package-lock.json
 	@$(CARGO_DENY) --locked check --hide-inclusion-graph licenses bans sources
 	@if timeout 60 $(CARGO_DENY) fetch db >target/advisories.log 2>&1; then \
 		$(CARGO_DENY) --locked check --disable-fetch advisories; \
@@ -143,6 +152,11 @@ group-test: $(NODE_MODULES) test-programs
 	@echo "Testing the encryption's groups with the server"
 	@$(NPM) run --silent test:group
 
+.PHONY: package-test
+package-test: $(NODE_MODULES) $(PACKAGE)
+	@echo "Testing the npm package"
+	@$(NPM) run --silent test:package
+
 .PHONY: transforms-test
 transforms-test: $(NODE_MODULES) chromium
 	@echo "Testing what encrypts media in a real browser"
@@ -159,6 +173,11 @@ browser-test: client test-programs chromium ffmpeg nftables certutil coturn
 firefox-test: client test-programs chromium firefox pulseaudio nftables certutil
 	@echo "Testing Chromium with Firefox"
 	@$(NPM) run --silent test:firefox
+
+.PHONY: examples-test
+examples-test: client server examples php chromium $(PYJWT)
+	@echo "Testing the examples, and the README's way to a page of one's own"
+	@$(NPM) run --silent test:examples
 
 .PHONY: screenshot
 screenshot: client server chromium ## Take docs/screenshot.png anew, with three browsers
@@ -216,6 +235,16 @@ fuzz-coverage: rust-version $(CARGO_FUZZ) ## The same entries led by coverage, F
 .PHONY: client
 client: rust-version $(CLIENT) ## Build the web client
 
+.PHONY: package
+package: $(PACKAGE) ## Make the npm package, target/quietroom-client.tgz
+
+.PHONY: examples
+examples: $(EXAMPLES) ## Build the examples' pages into target/examples
+
+.PHONY: docs
+docs: $(NODE_MODULES) ## Write docs/reference.md and docs/errors.md from the sources
+	@$(NPM) run --silent docs
+
 .PHONY: server
 server: rust-version ## Build the server
 	@echo "Building the server"
@@ -237,6 +266,35 @@ $(CLIENT): $(NODE_MODULES) $(CLIENT_SOURCES)
 $(NODE_MODULES): web-client/package.json web-client/package-lock.json | node-version
 	@echo "Installing the web client's packages"
 	@$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(PACKAGE): $(NODE_MODULES) $(CLIENT_SOURCES) $(PACKAGE_SOURCES)
+	@echo "Making the npm package"
+	@$(NPM) run --silent build:package
+	@mkdir -p $(@D)
+	@cd web-client/package && mv "$$(npm pack --silent --ignore-scripts)" $(abspath $@)
+
+$(EXAMPLES): $(PACKAGE) $(EXAMPLE_MODULES) $(EXAMPLE_SOURCES)
+	@echo "Building the examples"
+	@rm -rf $(@D)
+	@for page in react vue; do \
+		npm --prefix examples/$$page --no-update-notifier run --silent build -- \
+			--outDir $(abspath $(@D))/$$page --emptyOutDir --logLevel warn; \
+	done
+	@cp -r examples/plain-html $(@D)/plain-html
+	@mkdir $(@D)/plain-html/quietroom
+	@cp web-client/package/hosted/*.js $(@D)/plain-html/quietroom/
+	@touch $@
+
+$(EXAMPLE_MODULES): $(wildcard examples/package*.json examples/*/package.json) $(PACKAGE)
+	@echo "Installing the examples' packages"
+	@npm --prefix examples --no-update-notifier ci --no-audit --no-fund
+	@touch $@
+
+$(PYJWT): examples/python/requirements.txt
+	@echo "Installing PyJWT"
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+		--only-binary :all: --upgrade --target $(@D) --requirement $<
 	@touch $@
 
 # Building cargo-deny takes minutes, so the prebuilt one comes first.
@@ -306,6 +364,19 @@ firefox:
 	fi
 
 # Firefox plays no sound without a device; this one has loudspeakers that nobody hears.
+.PHONY: php
+php:
+	@if ! command -v php >/dev/null; then \
+		if [[ "$$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then \
+			echo "Installing PHP"; \
+			apt-get update -qq </dev/null; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends php-cli </dev/null; \
+		else \
+			echo "The tests of the examples need PHP 8.1 or newer with sodium: install php-cli" >&2; \
+			exit 1; \
+		fi; \
+	fi
+
 .PHONY: pulseaudio
 pulseaudio:
 	@if [[ ! -x "$$PULSEAUDIO" ]]; then \
@@ -380,4 +451,4 @@ node-version:
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
 	@cargo clean --quiet
-	@rm -rf web-client/dist web-client/node_modules fuzz/target fuzz/corpus fuzz/artifacts
+	@rm -rf web-client/dist web-client/package web-client/node_modules examples/node_modules fuzz/target fuzz/corpus fuzz/artifacts

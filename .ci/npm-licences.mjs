@@ -9,7 +9,8 @@ const [lockFile] = process.argv.slice(2);
 if (lockFile === undefined) fail('name the package-lock.json to check');
 
 const { packages } = JSON.parse(readFileSync(lockFile, 'utf8'));
-const installed = Object.entries(packages).filter(([path]) => path.includes('node_modules/'));
+// Links lead to packages of this repository.
+const installed = Object.entries(packages).filter(([path, { link }]) => path.includes('node_modules/') && !link);
 if (installed.length === 0) fail(`${lockFile} lists no package`);
 
 const refused = installed

@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist/', 'src/signaling/protocol/'] },
+  { ignores: ['dist/', 'package/', 'src/signaling/protocol/'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
@@ -11,7 +11,7 @@ export default defineConfig(
     languageOptions: {
       parserOptions: {
         projectService: {
-          allowDefaultProject: ['eslint.config.js', 'vite.config.ts', 'build/*.ts'],
+          allowDefaultProject: ['eslint.config.js', 'vite.config.ts'],
         },
         tsconfigRootDir: import.meta.dirname,
       },

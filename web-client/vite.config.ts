@@ -18,7 +18,7 @@ export default defineConfig({
       preserveEntrySignatures: 'strict',
       input: {
         demo: resolve(import.meta.dirname, 'demo/index.html'),
-        quietroom: resolve(import.meta.dirname, 'src/index.ts'),
+        quietroom: resolve(import.meta.dirname, 'src/script.ts'),
       },
       output: {
         entryFileNames: (chunk) =>

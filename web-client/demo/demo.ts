@@ -1,4 +1,4 @@
-import '../src/index';
+import '../src/element/index';
 import { parseFragment } from './token';
 
 const room = document.querySelector('quiet-room');

@@ -34,7 +34,9 @@ export type ClientErrorCode =
 
 /** An error with a stable code, a sentence for a person, and what that person can do. */
 export class QuietroomError extends Error {
+  /** Always this. */
   override readonly name = 'QuietroomError';
+  /** For programs; it stays as it is from version to version. */
   readonly code: QuietroomErrorCode;
   /** What a person can do about it, as a sentence. */
   readonly mend: string;

@@ -24,6 +24,7 @@ export class Emitter<Events extends { [Name in keyof Events]: readonly unknown[]
     return stop;
   }
 
+  /** Calls `listener` no more at `name`. Nothing happens where it was not called. */
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): void {
     this.#listeners.get(name)?.delete(listener);
   }

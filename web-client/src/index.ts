@@ -1,5 +1,5 @@
 export { QuietroomError, type ClientErrorCode, type QuietroomErrorCode } from './error';
-export type { Listener } from './events';
+export type { Emitter, Listener } from './events';
 export { Room } from './room/room';
 export type { AudioOnlyReason, RoomEvents, RoomState, RoomTimings } from './room/events';
 export type { JoinOptions, RoomOptions } from './room/options';
@@ -20,9 +20,14 @@ export type {
 } from './room/statistics';
 export { Track, type Layers } from './room/track';
 export type { PictureSize } from './media/visibility';
-export { SessionRules, type ConsentRequest, type SessionRulesEvents } from './room/session-rules';
+export {
+  SessionRules,
+  type Caller,
+  type ConsentRequest,
+  type SessionRulesEvents,
+  type WaitingNote,
+} from './room/session-rules';
 export type { Permission } from './signaling/protocol/Permission';
-export type { WaitingPerson } from './signaling/protocol/WaitingPerson';
 export type { WaitingReason } from './signaling/protocol/WaitingReason';
 export type { PublicationSource } from './signaling/protocol/PublicationSource';
 export type { PauseReason } from './signaling/protocol/PauseReason';
@@ -31,7 +36,7 @@ export type { QualityLevel } from './signaling/protocol/QualityLevel';
 export type { VideoCodec } from './signaling/protocol/VideoCodec';
 export type { Role } from './signaling/protocol/Role';
 export type { Warning } from './room/protection';
-export type { GroupEpoch, GroupMember } from './e2ee/messages';
+export type { GroupEpoch, GroupMember, Place } from './e2ee/messages';
 export { createIdentity, Identity, type IdentityOptions } from './e2ee/identity';
 export { requestToken } from './e2ee/token-request';
 export {
@@ -45,11 +50,7 @@ export {
 export type { TransportPath } from './transport/path';
 export { AudioPlayback } from './media/autoplay';
 export type { ScreenShareOptions } from './media/screen-share';
-export type { BackgroundBlur } from './media/background-blur';
 export { DeviceChoices, type Device, type DeviceKind } from './media/device-choices';
+export type { BackgroundBlur } from './media/background-blur';
+export type { DeviceSource } from './media/devices';
 export { MicrophoneLevel } from './media/microphone-level';
-export { addLanguage } from './i18n/languages';
-export { english } from './i18n/english';
-export { spanish } from './i18n/spanish';
-export type { Messages } from './i18n/messages';
-export { QuietRoomElement, type QuietRoomEventMap } from './element/quiet-room';

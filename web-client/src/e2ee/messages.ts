@@ -241,9 +241,11 @@ export type Entrance = { readonly group: GroupReport } | { readonly keyPackage: 
 
 /** What the page may know of an epoch. */
 export interface GroupEpoch {
+  /** Grows with each change of the members or keys. */
   readonly epoch: bigint;
   /** 30 digits, equal for all who are in this epoch. */
   readonly safetyCode: string;
+  /** All, this client among them. */
   readonly members: readonly GroupMember[];
 }
 

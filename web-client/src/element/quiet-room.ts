@@ -48,6 +48,8 @@ export interface QuietRoomEventMap {
  *
  * `docs/element.md` has its attributes, events, slots, parts and custom properties.
  */
+// Merged with the interface below, which types its events.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export class QuietRoomElement extends LitElement {
   static override readonly properties = {
     token: {},
@@ -61,15 +63,21 @@ export class QuietRoomElement extends LitElement {
   };
   static override readonly styles = roomStyles;
 
+  /** A token, in place of {@link QuietRoomElement.tokenUrl}; `null` without one. */
   declare token: string | null;
+  /** Where a token is asked for with the press of "Join"; see {@link requestToken}. */
   declare tokenUrl: string | null;
+  /** What the person is called; it can be changed in the green room. */
   declare name: string | null;
+  /** As in {@link RoomOptions}. */
   declare url: string | null;
+  /** As in {@link RoomOptions}. */
   declare workerUrl: string | null;
   /** Joins at once, with what camera and microphone give. */
   declare skipGreenRoom: boolean;
   /** What the button says that opens what is in the slot `panel`. */
   declare panelLabel: string | null;
+  /** The language, such as `es`; by default that of what is around, or the browser’s. */
   declare lang: string;
   readonly #voices = document.createElement('div');
   readonly #level = new MicrophoneLevel();
@@ -637,6 +645,49 @@ const PASSIVE = { capture: true, passive: true };
 
 // Last: elements that are in the page already connect at once.
 customElements.define('quiet-room', QuietRoomElement);
+
+type QuietRoomListener<Name extends keyof QuietRoomEventMap> = (
+  this: QuietRoomElement,
+  event: QuietRoomEventMap[Name],
+) => void;
+
+/** Its own events, with their details. */
+// The class has these two methods already; here they only learn more names.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export interface QuietRoomElement {
+  /** As of every element, and for {@link QuietRoomEventMap}. */
+  addEventListener<Name extends keyof QuietRoomEventMap>(
+    type: Name,
+    listener: QuietRoomListener<Name>,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener<Name extends keyof HTMLElementEventMap>(
+    type: Name,
+    listener: (this: QuietRoomElement, event: HTMLElementEventMap[Name]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /** As of every element, and for {@link QuietRoomEventMap}. */
+  removeEventListener<Name extends keyof QuietRoomEventMap>(
+    type: Name,
+    listener: QuietRoomListener<Name>,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener<Name extends keyof HTMLElementEventMap>(
+    type: Name,
+    listener: (this: QuietRoomElement, event: HTMLElementEventMap[Name]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
 
 declare global {
   interface HTMLElementTagNameMap {

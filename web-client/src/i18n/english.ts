@@ -25,6 +25,7 @@ const CAUSES: Record<QualityCause, string> = {
 const SYSTEM_STEP =
   'If they are allowed already, allow them to the browser in the computer’s settings too, under “Privacy”.';
 
+/** The element in English. */
 export const english: Messages = {
   language: 'en',
   direction: 'ltr',

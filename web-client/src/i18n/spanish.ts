@@ -30,6 +30,7 @@ const CAUSES: Record<QualityCause, string> = {
 const SYSTEM_STEP =
   'Si ya están permitidos, permítalos también al navegador en los ajustes del equipo, en «Privacidad».';
 
+/** The element in Spanish. */
 export const spanish: Messages = {
   language: 'es',
   direction: 'ltr',

@@ -24,10 +24,12 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     this.#container = container;
   }
 
+  /** Whether the browser refused to play, until {@link AudioPlayback.resume}. */
   get isBlocked(): boolean {
     return this.#isBlocked;
   }
 
+  /** Plays a track of sound. */
   add(track: Track): void {
     if (this.#elements.has(track)) return;
     const element = document.createElement('audio');
@@ -45,6 +47,7 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     void this.#play(element);
   }
 
+  /** Plays it no more. */
   remove(track: Track): void {
     const element = this.#elements.get(track);
     if (element === undefined) return;

@@ -3,6 +3,7 @@
  * (Media Capture and Streams Extensions, "Exposing background blur").
  */
 export interface BackgroundBlur {
+  /** Whether it is blurred now. */
   readonly isOn: boolean;
   /** Whether a page may change it; else only the computer's own settings do. */
   readonly canChange: boolean;

@@ -5,6 +5,7 @@ export type DeviceKind = 'microphone' | 'camera' | 'speaker';
 
 /** A device that the computer has. */
 export interface Device {
+  /** What it is for. */
   readonly kind: DeviceKind;
   /** Good for this site only. */
   readonly id: string;

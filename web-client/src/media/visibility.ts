@@ -1,6 +1,8 @@
 /** A picture's size in pixels of the screen; 0 by 0 where nobody can see it. */
 export interface PictureSize {
+  /** In pixels of the screen. */
   readonly width: number;
+  /** In pixels of the screen. */
   readonly height: number;
 }
 

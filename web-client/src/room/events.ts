@@ -23,6 +23,7 @@ export type AudioOnlyReason = 'chosen' | 'slow-connection';
 
 /** When the steps of joining were done, by `performance.now()`, in ms. */
 export interface RoomTimings {
+  /** {@link Room.join} was called. */
   joinCalled?: number;
   /** The server let us in. */
   signaled?: number;
@@ -36,16 +37,21 @@ export interface RoomTimings {
 
 /** The events of a {@link Room}. */
 export interface RoomEvents {
+  /** {@link Room.state} is another one. */
   stateChanged: [state: RoomState];
+  /** Somebody came in; their tracks follow. */
   participantJoined: [participant: RemoteParticipant];
   /** Somebody's devices, role, name, raised hand, shared screen or paused pictures changed. */
   participantUpdated: [participant: RemoteParticipant];
+  /** Somebody is gone for good; whoever lost the connection is `isReconnecting` first. */
   participantLeft: [participant: RemoteParticipant];
   /** Our own devices, id, role or shared screen changed, or the camera is paused or no longer. */
   localParticipantUpdated: [participant: LocalParticipant];
   /** A device of ours was unplugged and another one is used; `label` is empty if it has no name. */
   deviceReplaced: [source: DeviceSource, label: string];
+  /** Somebody’s sound or picture can be shown; it comes when they turn it on. */
   trackSubscribed: [track: Track, participant: RemoteParticipant];
+  /** The track ended, and was detached from all elements. */
   trackUnsubscribed: [track: Track, participant: RemoteParticipant];
   /** Somebody's connection, or our own, is better or worse than it was: see `quality`. */
   qualityChanged: [participant: Participant];

@@ -14,7 +14,9 @@ import { Track } from './track';
 
 /** How good a connection is by what the server measures, and what is worst where it is not good. */
 export interface ConnectionQuality {
+  /** By the server’s measure. */
   readonly level: QualityLevel;
+  /** Absent where the level is good. */
   readonly cause?: QualityCause;
 }
 
@@ -29,13 +31,17 @@ export type Participant = RemoteParticipant | LocalParticipant;
 
 /** Where somebody is, and whom to call for them. Those who lead the session alone can read it. */
 export interface EmergencyInformation {
+  /** Where the person is; up to 200 characters. */
   readonly place: string;
+  /** Whom to call; up to 200 characters. */
   readonly contact: string;
 }
 
 /** Another participant: devices by signaling's word, identity by the group's. */
 export class RemoteParticipant {
+  /** This stay’s; another stay of the same person has another one. */
   readonly id: string;
+  /** Tells the two kinds of a {@link Participant} apart. */
   readonly isLocal = false;
   #state: ParticipantState;
   readonly #tracks: Partial<Record<PublicationSource, Track | undefined>> = {};
@@ -78,6 +84,7 @@ export class RemoteParticipant {
     return this.#name;
   }
 
+  /** Whether the hand is raised, for all to see. */
   get handRaised(): boolean {
     return this.#handRaised;
   }
@@ -240,6 +247,7 @@ const MEMBER_FIELDS = ['key', 'room', 'role', 'sub'] as const;
 
 /** The participant this client is for. */
 export class LocalParticipant {
+  /** Tells the two kinds of a {@link Participant} apart. */
   readonly isLocal = true;
   readonly #microphone: Publication;
   readonly #camera: Publication;
@@ -274,10 +282,12 @@ export class LocalParticipant {
     return this.#name;
   }
 
+  /** Whether the hand is raised, for all to see. */
   get handRaised(): boolean {
     return this.#handRaised;
   }
 
+  /** Whether the microphone is on. */
   get microphoneEnabled(): boolean {
     return this.#microphone.track !== undefined;
   }
@@ -287,6 +297,7 @@ export class LocalParticipant {
     return this.#isSpeaking && this.microphoneEnabled;
   }
 
+  /** Whether the camera is on. */
   get cameraEnabled(): boolean {
     return this.#camera.track !== undefined;
   }

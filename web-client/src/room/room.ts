@@ -25,6 +25,7 @@ import { Stay } from './stay';
 
 /** One stay in a room, from {@link Room.join} until it ends; for another stay make another one. */
 export class Room extends Emitter<RoomEvents> {
+  /** The participant this client is for. */
   readonly localParticipant: LocalParticipant;
   /** Waiting room, consent, lock, and what those with power may do. */
   readonly rules: SessionRules;
@@ -34,6 +35,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #stay: Stay;
   readonly #statistics = new StatisticsReader();
 
+  /** Opens nothing and asks for nothing yet. */
   constructor(options: RoomOptions = {}, environment: Environment = browserEnvironment()) {
     super();
     const tell: Tell = (name, ...values) => {
@@ -67,6 +69,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#options = options;
   }
 
+  /** Where the stay is; `stateChanged` tells of another one. */
   get state(): RoomState {
     return this.#stay.state;
   }
@@ -76,6 +79,7 @@ export class Room extends Emitter<RoomEvents> {
     return this.#stay.error;
   }
 
+  /** How long the join took, step by step. */
   get timings(): RoomTimings {
     return this.#stay.timings;
   }

@@ -12,6 +12,7 @@ import type { DeviceSource } from '../media/devices';
 export interface ConsentRequest {
   /** What the clinic calls this wording of it. */
   readonly version: string;
+  /** What the person reads and accepts. */
   readonly text: string;
   /** SHA-256 of the text, in base64url. */
   readonly hash: string;
@@ -19,7 +20,9 @@ export interface ConsentRequest {
 
 /** Somebody who waits to be let in. */
 export interface Caller {
+  /** For {@link SessionRules.admit} and {@link SessionRules.refuse}. */
   readonly id: string;
+  /** As the server read in the token. */
   readonly role: Role;
   /** As the person wants to be called; empty if it did not say, or it cannot be read. Comes encrypted. */
   readonly name: string;
@@ -29,6 +32,7 @@ export interface Caller {
 export interface WaitingNote {
   /** What the one who says it is called; empty if it did not say. */
   readonly from: string;
+  /** What is said; up to 500 characters. */
   readonly text: string;
 }
 
@@ -42,14 +46,17 @@ export interface SessionRulesEvents {
   noted: [note: WaitingNote];
   /** Others wait to be let in: those who do now. */
   waitingListChanged: [callers: readonly Caller[]];
+  /** The role allows other things than before, as when somebody stands in for the host. */
   permissionsChanged: [permissions: ReadonlySet<Permission>];
   /** Who stands in for a host who is not there, if anybody does. */
   hostingChanged: [participantId: string | undefined];
+  /** The room lets nobody new in, or does again. */
   lockedChanged: [locked: boolean];
   /** Somebody turned this client's device off. */
   muted: [source: DeviceSource, by: string];
   /** Somebody asks for this client's device; the person decides. */
   asked: [source: DeviceSource, by: string];
+  /** Somebody, by id, ended this client’s share. */
   shareStopped: [by: string];
   /** The session ends for all in so many seconds. */
   sessionEnding: [seconds: number];
@@ -105,6 +112,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     return this.#note;
   }
 
+  /** Who waits to be let in, whoever came first leading; empty where the role may not admit. */
   get waitingList(): readonly Caller[] {
     return this.#waitingList;
   }
@@ -114,20 +122,24 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     return this.#permissions;
   }
 
+  /** The id of whoever stands in for a host who is not there, if anybody does. */
   get hosting(): string | undefined {
     return this.#hosting;
   }
 
+  /** Whether nobody new is let in. */
   get locked(): boolean {
     return this.#locked;
   }
 
+  /** Accepts the text of {@link SessionRules.consent}, which lets the join go on. */
   acceptConsent(): void {
     if (this.#consent === undefined) return;
     this.#acceptedHash = this.#consent.hash;
     this.#send({ type: 'accept-consent', hash: this.#consent.hash });
   }
 
+  /** Lets in who waits, by their ids. Needs the permission `admit`, as do the others about the door. */
   admit(participantIds: readonly string[]): void {
     this.#send({ type: 'admit', participantIds: [...participantIds] });
   }
@@ -137,6 +149,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.admit(this.#waitingList.map(({ id }) => id));
   }
 
+  /** Sends away who waits; that stay ends with `refused`. */
   refuse(participantId: string): void {
     this.#send({ type: 'refuse', participantId });
   }
@@ -147,30 +160,37 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     for (const { id } of this.#waitingList) this.#tellCaller(id, text);
   }
 
+  /** Lets nobody new in, or does again. Needs the permission `lock`. */
   lock(locked: boolean): void {
     this.#send({ type: 'lock', locked });
   }
 
+  /** Turns off somebody’s device, which they can turn on again. Needs the permission `mute`. */
   mute(participantId: string, source: DeviceSource): void {
     this.#send({ type: 'mute', participantId, source });
   }
 
+  /** Turns off the microphones of all others who have no power to do the same. */
   muteAll(): void {
     this.#send({ type: 'mute-all' });
   }
 
+  /** Asks somebody to turn a device on. Needs the permission `mute`. */
   ask(participantId: string, source: DeviceSource): void {
     this.#send({ type: 'ask', participantId, source });
   }
 
+  /** Ends somebody’s shared screen. Needs the permission `mute`. */
   stopShare(participantId: string): void {
     this.#send({ type: 'stop-share', participantId });
   }
 
+  /** Sends somebody out for good; that stay ends with `removed`. Needs the permission `remove`. */
   remove(participantId: string): void {
     this.#send({ type: 'remove', participantId });
   }
 
+  /** Ends the session for all. Needs the permission `end`. */
   endForAll(): void {
     this.#send({ type: 'end-session' });
   }
@@ -200,6 +220,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.emit('noted', note);
   }
 
+  /** @internal */
   handleJoined(message: Extract<ServerMessage, { type: 'joined' }>): void {
     this.#consent = undefined;
     this.#waiting = undefined;
@@ -211,6 +232,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.#locked = message.locked;
   }
 
+  /** @internal */
   handle(message: RulesMessage): void {
     switch (message.type) {
       case 'consent-required': {

@@ -7,12 +7,15 @@ import type { PublicationSource } from '../signaling/protocol/PublicationSource'
  * What a browser does not tell is absent.
  */
 export interface RoomStatistics {
+  /** Of the connection that carries all media. */
   readonly connection: ConnectionStatistics;
   /** What is sent, by source; of a camera in several layers one entry each. */
   readonly sent: readonly SentStatistics[];
+  /** What is received, by whose it is and source. */
   readonly received: readonly ReceivedStatistics[];
 }
 
+/** The connection to the server, which carries all media. */
 export interface ConnectionStatistics {
   /** To the server and back, in ms. */
   readonly roundTripTime?: number;
@@ -20,6 +23,7 @@ export interface ConnectionStatistics {
   readonly availableOutgoingBitrate?: number;
   /** In bits per second, all headers below RTP left out. */
   readonly sentBitrate: number;
+  /** In bits per second, all headers below RTP left out. */
   readonly receivedBitrate: number;
   /** `udp` or `tcp`; of a relay what it sends on. */
   readonly protocol?: string;
@@ -27,7 +31,9 @@ export interface ConnectionStatistics {
   readonly path?: TransportPath;
 }
 
+/** One stream that this client sends. */
 export interface SentStatistics {
+  /** Which of a participant’s. */
   readonly source: PublicationSource;
   /** Bits per second, retransmissions among them. */
   readonly bitrate: number;
@@ -39,19 +45,27 @@ export interface SentStatistics {
   readonly roundTripTime?: number;
   /** Lost on the way to the server and beyond, a share of 1. */
   readonly lossRatio?: number;
+  /** In pixels. */
   readonly frameWidth?: number;
+  /** In pixels. */
   readonly frameHeight?: number;
+  /** Of the last second. */
   readonly framesPerSecond?: number;
+  /** Pictures since the beginning. */
   readonly framesEncoded?: number;
   /** `bandwidth`, `cpu` or another reason why pictures are less than they could be. */
   readonly limitedBy?: string;
 }
 
+/** One stream that this client receives. */
 export interface ReceivedStatistics {
+  /** Which of a participant’s. */
   readonly source: PublicationSource;
+  /** Whose it is. */
   readonly participantId: string;
   /** Bits per second, retransmissions among them. */
   readonly bitrate: number;
+  /** Such as `video/VP8`. */
   readonly codec?: string;
   /** Never repaired, a share of 1. */
   readonly lossRatio: number;
@@ -59,11 +73,17 @@ export interface ReceivedStatistics {
   readonly jitter?: number;
   /** How long they wait for their turn, in ms; a mean. */
   readonly jitterBufferDelay?: number;
+  /** In pixels. */
   readonly frameWidth?: number;
+  /** In pixels. */
   readonly frameHeight?: number;
+  /** Of the last second. */
   readonly framesPerSecond?: number;
+  /** Pictures since the beginning. */
   readonly framesDecoded?: number;
+  /** Of those, how many came too late to be shown. */
   readonly framesDropped?: number;
+  /** How often the picture stood still. */
   readonly freezeCount?: number;
   /** In ms. */
   readonly freezeDuration?: number;

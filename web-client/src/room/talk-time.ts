@@ -3,6 +3,7 @@ import type { Room } from './room';
 
 /** How much of all that was said somebody said. */
 export interface TalkShare {
+  /** Who spoke. */
   readonly participant: Participant;
   /** From 0 to 1. */
   readonly share: number;

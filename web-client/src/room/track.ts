@@ -25,7 +25,9 @@ export interface TrackView extends Layers {
  * {@link Track.mediaStreamTrack} by other means says so by {@link Track.show}.
  */
 export class Track {
+  /** What it carries. */
   readonly source: PublicationSource;
+  /** The browser’s own track; whoever shows it by other means than {@link Track.attach} calls {@link Track.show}. */
   readonly mediaStreamTrack: MediaStreamTrack;
   readonly #elements = new Map<HTMLMediaElement, Watched>();
   readonly #handleView: (() => void) | undefined;
@@ -45,6 +47,7 @@ export class Track {
     this.#handleView = KINDS[source] === 'video' ? handleView : undefined;
   }
 
+  /** Sound or picture. */
   get kind(): 'audio' | 'video' {
     return KINDS[this.source];
   }

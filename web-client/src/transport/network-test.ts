@@ -17,6 +17,7 @@ import { pathOf, selectedPair, type TransportPath } from './path';
 export interface NetworkTestOptions {
   /** As in {@link RoomOptions}. */
   readonly url?: string | URL | undefined;
+  /** As in {@link RoomOptions}. */
   readonly workerUrl?: string | URL | undefined;
   /** A token to join with, be it the session's time or not; it can be joined with all the same. */
   readonly token?: string | undefined;
@@ -52,6 +53,7 @@ export interface MediaAddress {
 
 /** What {@link testNetwork} found. */
 export interface NetworkTest {
+  /** All in one word. */
   readonly verdict: NetworkVerdict;
   /** Each way to the server by itself. */
   readonly paths: Readonly<Record<TransportPath, PathResult>>;

@@ -1,4 +1,5 @@
-import type { QuietRoomElement, RemoteParticipant } from '../../src/index';
+import type { QuietRoomElement } from '../../src/element/index';
+import type { RemoteParticipant } from '../../src/index';
 
 /** What one remote participant looks and sounds like to the person at this page. */
 export interface Remote {

@@ -1,7 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import type { QuietRoomElement, RemoteParticipant } from '../../src/index';
+import type { QuietRoomElement } from '../../src/element/index';
+import type { RemoteParticipant } from '../../src/index';
 import { overflowing, picture, SIZES, violations } from './appearance';
 import { Gathering } from './gathering';
 import { BLUE, type Participant, RED } from './participant';

@@ -250,7 +250,7 @@ export class Server {
   }
 }
 
-/** A token of the clinic's, whose keys are made in `folder` when they are not there. */
+/** Starts the server with the settings in `folder`. */
 export function launch(folder: string, output: string[]): ChildProcess {
   const launched = spawn(BINARY, ['serve', '--config', configFile(folder)], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -261,8 +261,10 @@ export function launch(folder: string, output: string[]): ChildProcess {
   return launched;
 }
 
-export async function mint(folder: string, room: string, role: Role): Promise<string> {
-  return (await run(['token', '--room', room, '--role', role, '--key', keyFile(folder)])).trim();
+/** A token of the clinic's, whose keys are made in `folder` when they are not there. */
+export async function mint(folder: string, room: string, role: Role, key = 'key'): Promise<string> {
+  const file = join(folder, `${key}.pem`);
+  return (await run(['token', '--room', room, '--role', role, '--key', file])).trim();
 }
 
 /** What a command of the binary prints. */
@@ -272,10 +274,6 @@ async function run(options: readonly string[]): Promise<string> {
 
 function configFile(folder: string): string {
   return join(folder, 'quietroom.toml');
-}
-
-function keyFile(folder: string): string {
-  return join(folder, 'key.pem');
 }
 
 async function linkIn(output: readonly string[]): Promise<string> {

@@ -1,0 +1,3 @@
+// Everything in one file, for pages that have no bundler.
+export * from './index';
+export * from './element/index';
