@@ -45,9 +45,11 @@ export type PathResult = 'works' | 'failed' | 'untested';
 
 /** Where the server takes media, by its own word. */
 export interface MediaAddress {
+  /** The way that leads there. */
   readonly path: TransportPath;
   /** A name or an IP address. */
   readonly host: string;
+  /** Of UDP or TCP, as the way has it. */
   readonly port: number;
 }
 
