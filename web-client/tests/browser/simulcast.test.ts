@@ -42,7 +42,7 @@ describe('a camera in layers, seen by two', () => {
   test('each has the size it asked for, at the same time', async () => {
     for (const viewer of [green, blue]) await limit(viewer, await ownId(red), 2);
     // The browser sends the top layer once its own estimate allows it.
-    await expect.poll(() => layersSent(red), POLL).toEqual(['f', 'h', 'q']);
+    await expect.poll(() => layersSent(red), { timeout: 40_000 }).toEqual(['f', 'h', 'q']);
     await limit(green, await ownId(red), 0);
     await limit(blue, await ownId(red), 1);
 
