@@ -194,6 +194,8 @@ export class TileElement extends LitElement {
   }
 
   #renderTrack(): void {
+    // Lit updates what was taken out too; a picture that plays there is never collected.
+    if (!this.isConnected) return;
     const video = this.#video;
     const track = this.#wantedTrack;
     if (video === null || track === undefined || track === this.#rendered) return;

@@ -245,3 +245,24 @@ test('a device that the system stops is told of for as long as it is on', async 
 
   expect(camera.isStalled).toBe(false);
 });
+
+test('a device that is let go is listened to no more, which a browser may keep for a while', async () => {
+  const listen = vi.spyOn(FakeTrack.prototype, 'addEventListener');
+  const listeners = (track: FakeTrack): number =>
+    listen.mock.calls.filter(([, , options], call) => {
+      const isAborted = typeof options === 'object' && options.signal?.aborted === true;
+      return listen.mock.contexts[call] === track && !isAborted;
+    }).length;
+  const microphone = publication('microphone');
+  await microphone.setEnabled(true);
+  const [first] = opened as [FakeTrack];
+  expect(listeners(first)).toBe(4);
+  const second = new FakeTrack('audio');
+
+  await microphone.replace(second.asTrack());
+  expect([first, second].map(listeners)).toEqual([0, 4]);
+  microphone.close();
+
+  expect(listeners(second)).toBe(0);
+  listen.mockRestore();
+});

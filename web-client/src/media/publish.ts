@@ -16,6 +16,8 @@ export class Publication extends Emitter<PublicationEvents> {
   readonly #open: () => Promise<MediaStreamTrack>;
   #output: TrackOutput | undefined;
   #device: MediaStreamTrack | undefined;
+  /** Ends what is heard of the device. */
+  #listening = new AbortController();
   #wanted = false;
   #wishes = 0;
   #isOn = false;
@@ -106,7 +108,7 @@ export class Publication extends Emitter<PublicationEvents> {
     try {
       await this.#next(async () => {
         if (!this.#isOn || !this.#wanted) return;
-        this.#device?.stop();
+        this.#drop();
         this.#device = this.#adopt(device);
         await this.#send(device);
         this.emit('changed');
@@ -176,30 +178,37 @@ export class Publication extends Emitter<PublicationEvents> {
       device.stop();
       return undefined;
     }
-    device.addEventListener('ended', () => {
-      this.#handleEnded(device);
-    });
-    for (const name of DEVICE_NEWS) {
-      device.addEventListener(name, () => {
-        if (this.#device === device && this.#isOn) this.emit('changed');
-      });
-    }
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    const ended = (): void => {
+      this.#handleEnded();
+    };
+    const news = (): void => {
+      if (this.#isOn) this.emit('changed');
+    };
+    device.addEventListener('ended', ended, { signal });
+    for (const name of DEVICE_NEWS) device.addEventListener(name, news, { signal });
     return device;
   }
 
-  #handleEnded(device: MediaStreamTrack): void {
-    if (this.#device !== device) return;
+  #handleEnded(): void {
     const wasOn = this.#isOn;
-    this.#device = undefined;
+    this.#drop();
     this.#wanted = false;
     void this.#next(() => this.#turnOff()).catch(() => undefined);
     this.emit('lost', new QuietroomError(`${this.source}-missing`, 'the device ended'), wasOn);
   }
 
   #release(): void {
+    this.#drop();
+    this.#isOn = false;
+  }
+
+  #drop(): void {
+    // Browsers keep an ended track for a while, and all that listens to it.
+    this.#listening.abort();
     this.#device?.stop();
     this.#device = undefined;
-    this.#isOn = false;
   }
 
   #next(step: () => Promise<void>): Promise<void> {
