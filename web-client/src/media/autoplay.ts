@@ -41,7 +41,7 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
       if (this.#elements.get(track) === element && !element.ended) this.#setBlocked(true);
     });
     element.addEventListener('playing', () => {
-      if ([...this.#elements.values()].every(({ paused }) => !paused)) this.#setBlocked(false);
+      this.#lookWhetherAllPlay();
     });
     void this.#useSpeaker(element);
     void this.#play(element);
@@ -54,7 +54,7 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
     this.#elements.delete(track);
     track.detach(element);
     element.remove();
-    if (this.#elements.size === 0) this.#setBlocked(false);
+    this.#lookWhetherAllPlay();
   }
 
   /** Whether this browser lets a page choose among loudspeakers. */
@@ -93,6 +93,10 @@ export class AudioPlayback extends Emitter<AudioPlaybackEvents> {
       const isRefused = reason instanceof DOMException && reason.name === 'NotAllowedError';
       if (isRefused && element.isConnected) this.#setBlocked(true);
     }
+  }
+
+  #lookWhetherAllPlay(): void {
+    if ([...this.#elements.values()].every(({ paused }) => !paused)) this.#setBlocked(false);
   }
 
   #setBlocked(isBlocked: boolean): void {
