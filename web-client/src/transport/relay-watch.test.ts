@@ -68,8 +68,19 @@ test('holds it for no refusal that a relay cannot be reached, or that another re
   expect(giveUp).not.toHaveBeenCalled();
 });
 
+test('holds it for no refusal either that another refuses after one relays', () => {
+  connection.find('relay');
+  connection.fail(486);
+  connection.go('complete');
+
+  expect(watch.refusal).toBeUndefined();
+});
+
 test('begins anew with each search', () => {
+  connection.find('relay');
+  connection.go('gathering');
   connection.fail(401);
+  expect(watch.refusal).toContain('401');
   connection.go('complete');
   connection.go('gathering');
 

@@ -10,6 +10,7 @@ export class RelayWatch {
   readonly #giveUp: () => void;
   #refusal: string | undefined;
   #hasCandidates = false;
+  #hasRelay = false;
 
   /** `giveUp` is called when no way is left since relays have refused. */
   constructor(connection: RTCPeerConnection, giveUp: () => void) {
@@ -38,6 +39,7 @@ export class RelayWatch {
       case 'gathering':
         this.#refusal = undefined;
         this.#hasCandidates = false;
+        this.#hasRelay = false;
         break;
       case 'complete':
         // With none of our own there is nothing to check.
@@ -50,10 +52,14 @@ export class RelayWatch {
     // An empty one says that there are no more.
     if (candidate === null || candidate.candidate === '') return;
     this.#hasCandidates = true;
-    if (candidate.type === 'relay') this.#refusal = undefined;
+    if (candidate.type !== 'relay') return;
+    this.#hasRelay = true;
+    this.#refusal = undefined;
   };
 
   readonly #handleError = (event: RTCPeerConnectionIceErrorEvent): void => {
+    // One that relays is enough, whatever others say.
+    if (this.#hasRelay) return;
     const { errorCode, errorText, url } = event;
     if (errorCode < REFUSALS.first || errorCode > REFUSALS.last) return;
     this.#refusal = `${url}: ${errorCode} ${errorText}`;
