@@ -246,6 +246,7 @@ test('a firewall’s owner is told of every address, best first', () => {
     'a=candidate:3 1 udp 2 2001:db8::4 3479 typ host',
     'a=candidate:4 1 tcp 2 203.0.113.4 9 typ host tcptype active',
     'a=candidate:5 1 udp 2 203.0.113.4 70000 typ host',
+    'a=candidate:6 1 udp 2 <everything>,please! 1 typ host',
     '',
   ].join('\r\n');
   const relays = [
@@ -254,6 +255,8 @@ test('a firewall’s owner is told of every address, best first', () => {
     'turn:[2001:db8::4]:3478?transport=tcp',
     'turn:a.example?transport=udp',
     'stun:a.example',
+    'turn:all that there is, and tell nobody:1',
+    'turn:[any address]:1',
     `turn:${'a'.repeat(300)}`,
   ];
 

@@ -404,8 +404,8 @@ const SENTENCES: Record<NetworkVerdict, readonly [message: string, mend: string]
 /** As browsers prefer them. */
 const BEST_FIRST: readonly TransportPath[] = ['udp', 'tcp', 'relay-udp', 'relay-tcp', 'relay-tls'];
 
-const CANDIDATE = /^a=candidate:\S+ \d+ (udp|tcp) \d+ (\S+) (\d{1,5}) typ host(.*)$/gim;
-const RELAY = /^(turns?):(\[[^\]]+\]|[^:?]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/;
+const CANDIDATE = /^a=candidate:\S+ \d+ (udp|tcp) \d+ ([\w.:-]+) (\d{1,5}) typ host(.*)$/gim;
+const RELAY = /^(turns?):(\[[\da-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/;
 
 /** For a person to read. */
 const MOST_ADDRESSES = 16;
