@@ -153,7 +153,7 @@ async function writeManifest(folder: string): Promise<void> {
     dependencies: Object.fromEntries(
       Object.entries(dependencies).filter(([dependency]) => IMPORTED.includes(dependency)),
     ),
-    peerDependencies: { '@types/react': '>=18' },
+    peerDependencies: { '@types/react': '>=19' },
     peerDependenciesMeta: { '@types/react': { optional: true } },
   };
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -11,6 +11,7 @@ const files = unpack(folder);
 const manifest = JSON.parse(files.get('package.json') ?? '{}') as {
   readonly version: string;
   readonly dependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
 };
 
 afterAll(() => {
@@ -84,6 +85,10 @@ test('what it imports is what it depends on', () => {
     .map(([, specifier = '']) => /^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0]);
 
   expect([...new Set(imported)].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+});
+
+test('React is asked for from 19 on: 18 writes a false attribute as one that is there', () => {
+  expect(manifest.peerDependencies).toEqual({ '@types/react': '>=19' });
 });
 
 test('the licences of what is bundled go with it', () => {
