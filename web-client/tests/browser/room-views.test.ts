@@ -296,7 +296,7 @@ test('a page’s colours are taken up, and can be read', async () => {
   await page.locator('.people-toggle').click();
 });
 
-test('a camera that another program took is told of, and so is a page left for long', async () => {
+test('a camera that another program took is told of, until it gives pictures again', async () => {
   await page.evaluate(() => {
     const track = document.querySelector('quiet-room')!.room!.localParticipant.videoTrack!;
     Object.defineProperty(track.mediaStreamTrack, 'muted', { configurable: true, value: true });
