@@ -26,7 +26,11 @@ export class Timers {
     });
   }
 
-  /** Calls `act` once in so many ms, unless the returned function was called by then. */
+  /**
+   * Calls `act` once in so many ms, unless the returned function was called by
+   * then. The worker is asked if the page is hidden by now: a timer that was set
+   * while it was seen may be late once, so long ones are to be set in short steps.
+   */
   after(milliseconds: number, act: () => void): () => void {
     const id = this.#next++;
     const stop = (): void => {

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Timers } from '../browser/timers';
+import { FakeWorker } from '../e2ee/fake-worker';
 import { Emitter } from '../events';
 import type { Room } from '../room/room';
 import { Interruption, type NetworkScope } from './interruption';
@@ -27,6 +29,14 @@ afterEach(() => {
 });
 
 class FakeRoom extends Emitter<{ stateChanged: [state: string] }> {
+  readonly worker = new FakeWorker();
+  readonly timers = new Timers(() => true);
+
+  constructor() {
+    super();
+    this.timers.useWorker(this.worker);
+  }
+
   become(state: string): void {
     this.emit('stateChanged', state);
   }
@@ -73,6 +83,10 @@ test('what is interrupted long after waking has another cause', () => {
   vi.advanceTimersByTime(60_000);
 
   expect(interruption.cause).toBeUndefined();
+});
+
+test('a page in the background, whose own timers are held back, has the room’s', () => {
+  expect(room.worker.requests).toMatchObject([{ type: 'keep-time' }]);
 });
 
 test('after the end nothing is watched', () => {

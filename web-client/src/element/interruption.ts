@@ -35,7 +35,7 @@ export class Interruption extends Emitter<{ changed: [] }> {
     const sleepWatch = new SleepWatch(() => {
       this.#wokeAt = Date.now();
       tell();
-    });
+    }, room.timers);
     const stop = room.on('stateChanged', (state) => {
       // The room may have noticed first.
       sleepWatch.look();

@@ -687,11 +687,58 @@ test('who comes in without a camera before it was asked for is not asked for it'
   green.querySelector<HTMLElement>('.without-camera')!.click();
   await element.rendered();
 
-  expect(element.room?.localParticipant.cameraEnabled).toBe(false);
-  expect(element.environment.camera.readyState).toBe('ended');
+  expect(element.room?.localParticipant).toMatchObject({
+    microphoneEnabled: true,
+    cameraEnabled: false,
+  });
+  expect(asked()).toEqual([['audio']]);
 });
 
-test('what one person turned off, and chose to see, is not the next one’s', async () => {
+test('what is turned off before it was asked for is not asked for, and the rest is', async () => {
+  element.prepare = ({ devices }) => {
+    Object.assign(devices, { permissions: { query: () => new Promise(() => undefined) } });
+  };
+  const green = await prepare();
+  green.querySelector<HTMLElement>('.camera')!.click();
+  await element.rendered();
+
+  expect(asked()).toEqual([['audio']]);
+  expect(green.querySelector('.camera')?.textContent.trim()).toBe('Start camera');
+});
+
+test('a browser that never says what it would ask is asked for the devices all the same', async () => {
+  element.prepare = ({ devices }) => {
+    Object.assign(devices, { permissions: { query: () => new Promise(() => undefined) } });
+  };
+  await prepare();
+  expect(asked()).toEqual([]);
+
+  await vi.waitFor(() => {
+    expect(asked()).toEqual([['audio', 'video']]);
+  }, 3000);
+});
+
+/** The kinds of devices that the browser was asked for, each time. */
+function asked(): string[][] {
+  return element.environment.getUserMedia.mock.calls.map(([constraints]) =>
+    Object.keys(constraints ?? {}),
+  );
+}
+
+test('with a green room, what one person turned off is not the next one’s', async () => {
+  await enter();
+  for (const button of ['.microphone', '.camera']) find(button)?.click();
+  await element.rendered();
+
+  element.skipGreenRoom = false;
+  element.token = 'the next one’s';
+  await element.rendered();
+
+  expect(element.stays[1]?.options).toMatchObject({ microphone: true, camera: true });
+  expect(element.stays[1]?.environment.socketAddress).toBeUndefined();
+});
+
+test('without one nothing goes on that nobody pressed; what was chosen to see is forgotten', async () => {
   await enter();
   for (const button of ['.microphone', '.camera', '.people-toggle']) find(button)?.click();
   await element.rendered();
@@ -707,7 +754,7 @@ test('what one person turned off, and chose to see, is not the next one’s', as
   element.token = 'the next one’s';
   await element.rendered();
 
-  expect(element.stays[1]?.options).toMatchObject({ microphone: true, camera: true });
+  expect(element.stays[1]?.options).toMatchObject({ microphone: false, camera: false });
   expect(labels()).toEqual(['You']);
   expect(find('li.pinned') === null).toBe(true);
   expect(find('.panel') === null).toBe(true);

@@ -170,7 +170,8 @@ export class QuietRoomElement extends LitElement {
     // It may be for somebody else, whom the last one's name would be shown for.
     if (isAnother || changed.has('name')) this.#givenName = undefined;
     if (isAnother) {
-      this.#wanted = ALL_ON;
+      // Without a green room nobody would press anything before being seen and heard.
+      if (!this.skipGreenRoom) this.#wanted = ALL_ON;
       this.#session.forgetPerson();
       this.#begin();
     }
@@ -241,7 +242,7 @@ export class QuietRoomElement extends LitElement {
   async #prepareDevices(room: Room): Promise<void> {
     this.#unopened = room;
     this.#asksForDevices = false;
-    const asks = await room.wouldAskForDevices();
+    const asks = await Promise.race([room.wouldAskForDevices(), noAnswer()]);
     if (room !== this.#unopened) return;
     this.#asksForDevices = asks;
     this.requestUpdate();
@@ -250,7 +251,7 @@ export class QuietRoomElement extends LitElement {
   }
 
   #openDevices(): void {
-    this.#unopened?.openDevices();
+    this.#unopened?.openDevices(this.#wanted);
     this.#unopened = undefined;
     this.requestUpdate();
   }
@@ -323,8 +324,8 @@ export class QuietRoomElement extends LitElement {
     const { room } = this;
     if (room === undefined || !this.#session.isPreparing) return;
     this.#givenName = name;
+    if (!camera) this.#turn('camera', false);
     this.#openDevices();
-    if (!camera) this.#set('camera', false);
     this.#join(room);
     this.#focus('.microphone');
   }
@@ -478,8 +479,18 @@ export class QuietRoomElement extends LitElement {
   #toggle(source: DeviceSource): void {
     const { localParticipant } = this.room ?? {};
     if (localParticipant === undefined) return;
+    const wanted = this.#unopened === undefined ? wantedDevices(localParticipant) : this.#wanted;
+    this.#turn(source, !wanted[source]);
+  }
+
+  /** What is not opened yet is opened as it is wanted, and not at all if it is not. */
+  #turn(source: DeviceSource, isOn: boolean): void {
+    if (this.#unopened === undefined) {
+      this.#set(source, isOn);
+      return;
+    }
+    this.#wanted = { ...this.#wanted, [source]: isOn };
     this.#openDevices();
-    this.#set(source, !wantedDevices(localParticipant)[source]);
   }
 
   #set(source: DeviceSource, isOn: boolean): void {
@@ -623,6 +634,13 @@ function isBar(target: EventTarget): boolean {
   return target instanceof HTMLElement && target.classList.contains('bar');
 }
 
+/** Some browsers never tell what they would ask. */
+function noAnswer(): Promise<false> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ANSWERED_WITHIN, false);
+  });
+}
+
 function isEmpty(text: string | null): boolean {
   return text === null || text === '';
 }
@@ -637,6 +655,9 @@ const ACTIVITY_NOTED = 2000;
 
 /** From the green room's beginning until what the join takes is loaded, in ms. */
 const PREPARED_AFTER = 300;
+
+/** Until the devices are opened all the same, in ms. */
+const ANSWERED_WITHIN = 500;
 
 /** What a person does who is there. */
 const SIGNS_OF_LIFE = ['keydown', 'pointerdown', 'pointermove'] as const;

@@ -1,4 +1,5 @@
 import { browserEnvironment, type Environment } from '../browser/environment';
+import type { Timers } from '../browser/timers';
 import type { GroupEpoch } from '../e2ee/messages';
 import { QuietroomError } from '../error';
 import { Emitter } from '../events';
@@ -29,6 +30,8 @@ export class Room extends Emitter<RoomEvents> {
   readonly localParticipant: LocalParticipant;
   /** Waiting room, consent, lock, and what those with power may do. */
   readonly rules: SessionRules;
+  /** In time while the page is in the background too. @internal */
+  readonly timers: Timers;
   readonly #options: RoomOptions;
   readonly #localMedia: LocalMedia;
   readonly #people: People;
@@ -54,6 +57,7 @@ export class Room extends Emitter<RoomEvents> {
     const rules = new SessionRules(send, tellCaller, () => environment.now());
     this.localParticipant = local;
     this.rules = rules;
+    this.timers = environment.timers;
     this.#localMedia = localMedia;
     this.#people = people;
     this.#stay = new Stay({ options, environment, local, localMedia, people, rules, tell });
@@ -120,10 +124,16 @@ export class Room extends Emitter<RoomEvents> {
   /**
    * Opens microphone and camera before the join, so that the person can see
    * and hear whether they work; nothing is sent. The join takes over what is
-   * on by then. A device that cannot be opened is an `error` event.
+   * on by then. A device that cannot be opened is an `error` event. What `wanted`
+   * says of a device goes before the room's options.
    */
-  openDevices(): void {
-    if (this.state === 'idle') this.#localMedia.open(this.#options);
+  openDevices(wanted: Pick<RoomOptions, 'microphone' | 'camera'> = {}): void {
+    if (this.state !== 'idle') return;
+    const { microphone, camera } = this.#options;
+    this.#localMedia.open({
+      microphone: wanted.microphone ?? microphone,
+      camera: wanted.camera ?? camera,
+    });
   }
 
   /**
