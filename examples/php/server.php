@@ -30,7 +30,7 @@ header_remove('X-Powered-By');
 
 $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH) ?: '/';
 if (preg_match('#^/appointments/(\w+)/token$#D', $path, $match) === 1) {
-    token($appointments[$match[1]] ?? null);
+    token($match[1], $appointments[$match[1]] ?? null);
 } elseif ($path === '/sign-in') {
     signIn($_GET['person'] ?? '');
 } else {
@@ -38,7 +38,7 @@ if (preg_match('#^/appointments/(\w+)/token$#D', $path, $match) === 1) {
 }
 
 /** What the element asks for when the person presses "Join". */
-function token(?array $appointment): void
+function token(string $id, ?array $appointment): void
 {
     $person = $_COOKIE['person'] ?? '';
     $role = is_string($person) ? $appointment['roles'][$person] ?? null : null;
@@ -58,7 +58,8 @@ function token(?array $appointment): void
         'role' => $role,
         'iat' => time(),
         'exp' => time() + 5 * 60,
-        'jti' => bin2hex(random_bytes(16)),
+        // The same when a lost connection is found again: whoever was let in need not be once more.
+        'jti' => hash('sha256', "$id $person $thumbprint"),
         'cnf' => ['jkt' => $thumbprint],
     ];
     header('Content-Type: application/json');

@@ -43,6 +43,27 @@ export function participantIdOf(salt: Uint8Array, owner: string): string {
   return Array.from(first, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/**
+ * How long a token that was just given is good for, in ms. The clinic's clock
+ * gives both ends where it says when it signed: this computer's may be wrong.
+ */
+export function lifetime(token: string): number {
+  const { exp, iat } = readClaims(token);
+  if (typeof exp !== 'number') return Infinity;
+  return exp * 1000 - (typeof iat === 'number' ? iat * 1000 : Date.now());
+}
+
+/** Whether two tokens say the same of the same person: all that the group was told. */
+export function isSamePerson(one: string, other: string): boolean {
+  const [a, b] = [readClaims(one), readClaims(other)];
+  return (
+    a['room'] === b['room'] &&
+    a['role'] === b['role'] &&
+    a['sub'] === b['sub'] &&
+    owner(a['cnf'], a['jti']) === owner(b['cnf'], b['jti'])
+  );
+}
+
 function owner(cnf: unknown, jti: unknown): string {
   const { jkt } = typeof cnf === 'object' && cnf !== null ? (cnf as { jkt?: unknown }) : {};
   if (typeof jkt === 'string') return `jkt ${jkt}`;

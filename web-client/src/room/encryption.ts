@@ -1,5 +1,5 @@
 import { GroupChannel } from '../e2ee/group-channel';
-import { createCredential, type ParticipantName } from '../e2ee/credential';
+import { createCredential, isSamePerson, type ParticipantName } from '../e2ee/credential';
 import type { Entrance, GroupEpoch } from '../e2ee/messages';
 import { Transforms, type TransformWorker } from '../e2ee/transforms';
 import { MAX_NAME_LENGTH } from '../e2ee/worker/mls/application';
@@ -139,6 +139,22 @@ export class Encryption extends Emitter<EncryptionEvents> {
     local.handleProfile(name, false);
     this.#listen(membership);
     return this.#channel.open(credential, name);
+  }
+
+  /**
+   * Goes on with another token, for the same key. Throws `token-unavailable`
+   * when it says something else of us than the group was told.
+   */
+  renew(token: string): void {
+    if (!isSamePerson(token, this.#token)) {
+      throw new QuietroomError('token-unavailable', 'the new token is for somebody else');
+    }
+    this.#token = token;
+  }
+
+  /** The token to come in with. */
+  get token(): string {
+    return this.#token;
   }
 
   /** That the token is ours; `nonce` is the server's. */

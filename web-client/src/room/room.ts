@@ -154,7 +154,8 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
-   * Enters the room that `token` names. Resolves when media can flow; rejects
+   * Enters the room that `token` names, and comes back with it where the connection
+   * was lost for long: its `exp` has to cover the session. Resolves when media can flow; rejects
    * with a {@link QuietroomError}, and the stay is over, when it cannot or
    * when {@link Room.leave} came first. A device that cannot be opened is an
    * `error` event and no reason to fail.
@@ -166,7 +167,8 @@ export class Room extends Emitter<RoomEvents> {
   /**
    * As {@link Room.join}, with a token that `url` gives for a key of this stay's
    * own: what whoever else gets the token cannot use. See {@link requestToken}
-   * for what is asked there.
+   * for what is asked there. Where the token has expired by the time a lost
+   * connection is found again, another one is asked for, for the same key.
    */
   joinBy(url: string | URL, options: Omit<JoinOptions, 'identity'> = {}): Promise<void> {
     return this.#stay.joinBy(url, options);

@@ -1,6 +1,7 @@
 import type { Environment } from '../browser/environment';
 import { requireTransformInterface } from '../browser/features';
 import type { Entrance } from '../e2ee/messages';
+import { mayPass } from '../e2ee/token-request';
 import type { TransformInterface, TransformWorker } from '../e2ee/transforms';
 import { QuietroomError, type QuietroomErrorCode, toQuietroomError } from '../error';
 import { signalingAddress } from '../signaling/address';
@@ -46,6 +47,7 @@ export class Stay {
       // A person may take as long as it takes.
       clearTimeout(this.#deadline);
       this.#rejoin?.hold();
+      this.#boundToken.handleAccepted();
       this.#context.rules.handle(message);
       this.#setState('connecting');
     },
@@ -63,7 +65,6 @@ export class Stay {
   readonly #cleanups: (() => void)[] = [];
   #state: RoomState = 'idle';
   #error: QuietroomError | undefined;
-  #token = '';
   #connection: SignalingConnection | undefined;
   /** What the server wants signed on the present connection's first socket. */
   #nonce: Promise<string> | undefined;
@@ -107,6 +108,7 @@ export class Stay {
   /** As {@link Room.join}. */
   join(token: string, options: JoinOptions): Promise<void> {
     return this.#begin(() => {
+      this.#boundToken.close();
       this.#start(token, options);
     });
   }
@@ -160,7 +162,6 @@ export class Stay {
 
   #start(token: string, { name = '', identity }: JoinOptions): void {
     const { options, environment, localMedia } = this.#context;
-    this.#token = token;
     const transformInterface = requireTransformInterface(environment.scope);
     const address = signalingAddress(environment.page, options.url);
     this.#setState('connecting');
@@ -307,7 +308,7 @@ export class Stay {
   #lose(error: QuietroomError): void {
     if (this.#state === 'disconnected') return;
     const wasKnown = this.timings.connected !== undefined || this.#context.rules.isAtDoor;
-    if (!wasKnown || !mayRejoinAfter(error.code) || this.#rejoin?.plan() !== true) {
+    if (!wasKnown || !this.#mayRejoinAfter(error) || this.#rejoin?.plan() !== true) {
       this.#end(error);
       return;
     }
@@ -315,8 +316,14 @@ export class Stay {
     this.#encryption?.awaitNothing();
     this.send({ type: 'leave' });
     this.#connection?.close();
+    // What its attempt still waits for comes too late.
+    this.#connection = undefined;
     this.#media?.drop();
     this.#setState('reconnecting');
+  }
+
+  #mayRejoinAfter({ code }: QuietroomError): boolean {
+    return code === 'token-expired' ? this.#boundToken.handleExpired() : mayRejoinAfter(code);
   }
 
   #joinAgain(address: URL): void {
@@ -325,9 +332,19 @@ export class Stay {
     this.#rejoin?.limit(REJOIN_TIMEOUT, () => {
       this.#lose(new QuietroomError('join-timeout'));
     });
-    void this.#encryption?.rejoin().then((entrance) => {
-      if (connection === this.#connection) this.#sayJoin(entrance);
-    });
+    const encryption = this.#encryption;
+    if (encryption === undefined) return;
+    Promise.all([encryption.rejoin(), this.#boundToken.renew()])
+      .then(([entrance, token]) => {
+        if (connection !== this.#connection) return;
+        if (token !== undefined) encryption.renew(token);
+        this.#sayJoin(entrance);
+      })
+      .catch((reason: unknown) => {
+        if (connection !== this.#connection) return;
+        const error = toQuietroomError(reason, 'internal');
+        this.#lose(mayPass(error) ? new QuietroomError('signaling-unreachable', error) : error);
+      });
   }
 
   /** Asks to come in, and proves that the token is ours if it is bound to our key. */
@@ -336,7 +353,12 @@ export class Stay {
     const encryption = this.#encryption;
     if (encryption === undefined) return;
     const { participantName } = encryption;
-    const join = { type: 'join', token: this.#token, ...participantName, ...entrance } as const;
+    const join = {
+      type: 'join',
+      token: encryption.token,
+      ...participantName,
+      ...entrance,
+    } as const;
     if (!encryption.isBound) {
       connection?.send(join);
       return;
@@ -373,6 +395,7 @@ export class Stay {
       return;
     }
     this.#awaitsJoined = false;
+    this.#boundToken.handleAccepted();
     this.timings.signaled ??= this.#now();
     people.views.close();
     // A new connection begins with all.

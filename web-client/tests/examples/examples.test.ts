@@ -163,6 +163,20 @@ describe.each(BACKENDS)('the backend in %s', (_, origin) => {
     });
   });
 
+  test('gives a person the same token id for the same key, so that who was let in still is', async () => {
+    const id = async (person: string, thumbprint: string): Promise<unknown> => {
+      const { body } = await ask(origin, TOKEN_PATH, person, JSON.stringify({ thumbprint }));
+      const { token } = JSON.parse(body) as { readonly token: string };
+      const claims = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+      return (JSON.parse(claims) as { readonly jti: unknown }).jti;
+    };
+    const first = await id('person-1', THUMBPRINT);
+
+    expect(await id('person-1', THUMBPRINT)).toBe(first);
+    expect(await id('person-1', THUMBPRINT.replace('N', 'M'))).not.toBe(first);
+    expect(await id('person-2', THUMBPRINT)).not.toBe(first);
+  });
+
   test('gives nobody else any, and none for what is no thumbprint', async () => {
     const good = JSON.stringify({ thumbprint: THUMBPRINT });
 
