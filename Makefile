@@ -200,6 +200,8 @@ soak: client test-programs chromium firefox pulseaudio nftables certutil ## The 
 	@QUIETROOM_ROUNDS=12 $(NPM) run --silent test:browser -- encrypted-join
 	@echo "Joins into a room of four, and 25 pictures on a page"
 	@for measure in join full-room; do $(NPM) run --silent measure:$$measure; done
+	@echo "Six who come and go, for ten minutes"
+	@QUIETROOM_MINUTES=10 $(NPM) run --silent test:browser -- comings-and-goings
 	@echo "Chromium and Firefox on bad links, for minutes"
 	@QUIETROOM_LINKS=long $(NPM) run --silent test:network -- bad-links
 	@QUIETROOM_LINKS=long $(NPM) run --silent test:firefox -- bad-links

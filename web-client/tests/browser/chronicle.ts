@@ -110,8 +110,13 @@ export function keepChronicle(): void {
       watched.add(tile);
       let had = tile.hasPicture;
       new MutationObserver(() => {
-        const isShown = tile.camera && tile.pause === undefined && tile.isConnected;
-        if (had && !tile.hasPicture && isShown) covered += 1;
+        const isShown = (): boolean => tile.camera && tile.pause === undefined && tile.isConnected;
+        if (had && !tile.hasPicture && isShown()) {
+          // Who leaves has no picture just before the tile goes.
+          setTimeout(() => {
+            if (isShown()) covered += 1;
+          }, 300);
+        }
         had = tile.hasPicture;
       }).observe(tile, { attributeFilter: ['has-picture'] });
     }
