@@ -116,6 +116,31 @@ test('whose token has expired meanwhile comes back with another one for the same
   expect(asked[1]).toEqual(asked[0]);
 });
 
+test('a token that came too late for one attempt is used by the next', async () => {
+  give(brief('first'));
+  await arrive();
+  pass(20 * MINUTE);
+  const second = brief('second');
+  let answer: (response: Response) => void = () => undefined;
+  environment.fetch.mockReturnValueOnce(
+    new Promise((resolve) => {
+      answer = resolve;
+    }),
+  );
+  drop();
+  await vi.waitFor(() => {
+    expect(environment.fetch).toHaveBeenCalledTimes(2);
+  }, 3000);
+
+  await comeAgain(() => {
+    drop();
+    answer(Response.json({ token: second }));
+  });
+
+  expect((await said()).token).toBe(second);
+  expect(environment.fetch).toHaveBeenCalledTimes(2);
+});
+
 test('a token that is about to expire is not tried', async () => {
   give(brief('first'));
   await arrive();

@@ -15,6 +15,7 @@ export class BoundToken {
   #prepared: Promise<Identity> | undefined;
   /** Who gives tokens for which key; absent where a token was given to us. */
   #source: { readonly url: string | URL; readonly thumbprint: string } | undefined;
+  #token: string | undefined;
   /** By this computer's clock, in ms. */
   #expiresAt = Infinity;
   /** No server has taken it yet. */
@@ -60,11 +61,12 @@ export class BoundToken {
   }
 
   /**
-   * Another token for the same key, if this one has expired or is about to;
-   * `undefined` where it is to be used as it is. Rejects with `token-unavailable`.
+   * The backend's newest token: another one for the same key, if the last has
+   * expired or is about to; `undefined` where a token was given to us. Rejects
+   * with `token-unavailable`.
    */
   async renew(): Promise<string | undefined> {
-    if (this.#source === undefined || Date.now() < this.#expiresAt - SOON) return undefined;
+    if (this.#source === undefined || Date.now() < this.#expiresAt - SOON) return this.#token;
     this.#renewal ??= this.#ask(this.#source).finally(() => {
       this.#renewal = undefined;
     });
@@ -83,6 +85,7 @@ export class BoundToken {
 
   async #ask({ url, thumbprint }: { url: string | URL; thumbprint: string }): Promise<string> {
     const token = await requestToken(url, thumbprint, this.#environment.fetch);
+    this.#token = token;
     this.#expiresAt = Date.now() + lifetime(token);
     this.#isUntried = true;
     return token;
