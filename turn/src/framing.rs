@@ -55,7 +55,7 @@ impl Framing {
 
 /// How long the frame at the start of `bytes` is with its padding. `None` if
 /// that is not known yet.
-fn frame_length(bytes: &[u8]) -> Result<Option<usize>, Nonsense> {
+pub(crate) fn frame_length(bytes: &[u8]) -> Result<Option<usize>, Nonsense> {
     match bytes.first() {
         Some(0..=3 | 0x40..=0x7F) | None => {}
         Some(_) => return Err(Nonsense),

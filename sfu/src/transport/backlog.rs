@@ -60,8 +60,9 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    /// Sets how much may wait, if that is less than is good for a connection:
-    /// of sound and pictures less than of what everything hangs on.
+    /// Sets how much may wait when more is added, if that is less than is good
+    /// for a connection: of pictures less than of sound, and of what everything
+    /// hangs on as much as ever, so that nobody's memory ends a connection.
     pub fn limit(&mut self, most_bytes: usize) {
         self.most_bytes = most_bytes.min(MOST_BYTES);
     }
@@ -76,8 +77,12 @@ impl Backlog {
         let is_late = self
             .behind_since
             .is_some_and(|since| now.saturating_duration_since(since) > patience);
+        let most_bytes = match importance {
+            Importance::Connection => most_bytes,
+            Importance::Picture | Importance::Sound => most_bytes * self.most_bytes / MOST_BYTES,
+        };
         let length = self.len() + FRAME_HEAD + datagram.len();
-        if is_late || length > most_bytes * self.most_bytes / MOST_BYTES {
+        if is_late || length > most_bytes {
             return match importance {
                 Importance::Connection => Queued::Full,
                 Importance::Picture | Importance::Sound => Queued::LeftOut,
@@ -261,9 +266,23 @@ mod tests {
 
         assert_eq!(waiting(picture()), 11);
         assert_eq!(waiting(sound()), 21);
-        assert_eq!(waiting(check()), 25);
+        assert_eq!(waiting(check()), 1000);
         backlog.limit(usize::MAX);
         assert_eq!(push(&mut backlog, now, picture()), Queued::Waits);
+    }
+
+    #[test]
+    fn others_that_wait_too_cost_a_long_queue_its_media_and_no_check() {
+        let now = Instant::now();
+        let mut backlog = Backlog::default();
+        while push(&mut backlog, now, picture()) == Queued::Waits {}
+
+        backlog.limit(16 * 1024);
+
+        assert_eq!(push(&mut backlog, now, picture()), Queued::LeftOut);
+        assert_eq!(push(&mut backlog, now, sound()), Queued::LeftOut);
+        assert_eq!(push(&mut backlog, now, check()), Queued::Waits);
+        assert_eq!(push(&mut backlog, now, handshake()), Queued::Waits);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rustls::ServerConnection;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::Stream;
+use crate::framing::frame_length;
 use crate::{FiveTuple, Transport};
 
 /// A connection whose client may not read as fast as there is something for it.
@@ -33,7 +34,7 @@ pub(super) struct Ended;
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Fate {
     Taken,
-    /// Left out whole, as too much waits.
+    /// Some or all of it was left out, in whole messages, as too much waits.
     LeftOut,
 }
 
@@ -111,7 +112,8 @@ impl Connection {
         if is_over { Err(Ended) } else { self.flush() }
     }
 
-    /// Sends bytes, or has them wait: of data no more than `most_waiting` bytes.
+    /// Sends messages, or has them wait: of data no more than `most_waiting`
+    /// bytes, and what is left of a message.
     ///
     /// # Errors
     /// It has ended, or even answers are too many for it.
@@ -123,6 +125,7 @@ impl Connection {
     ) -> Result<Fate, Ended> {
         let most_waiting = most_waiting.min(MOST_WAITING);
         let mut rest = bytes;
+        let mut fate = Fate::Taken;
         if self.waiting.is_empty() {
             while !rest.is_empty() {
                 let count = self.pass(rest)?;
@@ -131,9 +134,14 @@ impl Connection {
                 }
                 rest = &rest[count..];
             }
+            if !is_answer && rest.len() > most_waiting {
+                let taken = bytes.len() - rest.len();
+                rest = &bytes[taken..end_of_fitting(bytes, taken, most_waiting)];
+                fate = Fate::LeftOut;
+            }
         } else {
             let length = self.waiting.len() + bytes.len();
-            if is_answer && length > WITH_ANSWERS * most_waiting {
+            if is_answer && length > WITH_ANSWERS * MOST_WAITING {
                 return Err(Ended);
             }
             let is_late = || self.behind_since.is_some_and(|at| at.elapsed() > PATIENCE);
@@ -145,7 +153,7 @@ impl Connection {
             self.waiting.extend(rest);
             self.behind_since.get_or_insert_with(Instant::now);
         }
-        Ok(Fate::Taken)
+        Ok(fate)
     }
 
     /// Sends what waits, as far as the kernel takes it.
@@ -214,6 +222,19 @@ impl Connection {
     }
 }
 
+/// Where the messages end that are to wait: the one of which some was `taken`,
+/// and as many more as have room.
+fn end_of_fitting(messages: &[u8], taken: usize, most_waiting: usize) -> usize {
+    let mut end = 0;
+    while let Ok(Some(length)) = frame_length(&messages[end..]) {
+        if end >= taken && end + length > taken + most_waiting {
+            return end;
+        }
+        end = (end + length).min(messages.len());
+    }
+    messages.len()
+}
+
 /// What there is to be read; `None` if nothing has come.
 fn read(stream: &mut impl Read, memory: &mut [u8]) -> Result<Option<usize>, Ended> {
     match stream.read(memory) {
@@ -266,3 +287,96 @@ const PATIENCE: Duration = Duration::from_millis(600);
 const KEPT: usize = 4 * 1024;
 /// What is sent and not acknowledged for as long ends a connection.
 const SILENCE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
+        let address = listener.local_addr().expect("bound");
+        let client = TcpStream::connect(address).expect("the loopback");
+        let (stream, _) = listener.accept().expect("a connection");
+        let stream = Stream {
+            stream,
+            tls: None,
+            received: Vec::new(),
+        };
+        (Connection::new(stream).expect("it is open"), client)
+    }
+
+    /// On a channel.
+    fn message(number: u32) -> Vec<u8> {
+        let head = [0x40, 0, 0x04, 0xB0];
+        [&head[..], &number.to_be_bytes().repeat(300)].concat()
+    }
+
+    /// Sends trains of fifty messages until some is left out.
+    fn fill(connection: &mut Connection, most_waiting: usize) -> u32 {
+        let mut number: u32 = 0;
+        loop {
+            let train: Vec<_> = (0..50).flat_map(|at| message(number + at)).collect();
+            number += 50;
+            match connection.write(&train, false, most_waiting) {
+                Ok(Fate::Taken) => assert!(number < 1_000_000, "nothing waits"),
+                Ok(Fate::LeftOut) => return number,
+                Err(Ended) => panic!("it has ended"),
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_train_no_more_waits_than_there_is_room_for_and_in_whole_messages() {
+        let (mut connection, mut client) = pair();
+
+        let all = fill(&mut connection, 8000);
+
+        assert!((1..=8000).contains(&connection.waiting()));
+        let mut came = [0; 1204];
+        let mut received = 0;
+        while connection.has_waiting() || received == 0 {
+            client.read_exact(&mut came).expect("it is open");
+            assert_eq!(came[..], message(received));
+            received += 1;
+            connection.flush().expect("it is open");
+        }
+        assert!(received < all);
+    }
+
+    #[test]
+    fn where_memory_is_short_a_connection_that_waits_takes_answers() {
+        let (mut connection, _client) = pair();
+        fill(&mut connection, MOST_WAITING);
+
+        let written = connection.write(MESSAGE, false, 4096);
+        assert_eq!(written.ok(), Some(Fate::LeftOut));
+        let written = connection.write(MESSAGE, true, 4096);
+        assert_eq!(written.ok(), Some(Fate::Taken));
+
+        // Not without end.
+        let answers = (0..10_000).take_while(|_| connection.write(MESSAGE, true, 4096).is_ok());
+        assert!((1000..2000).contains(&answers.count()));
+    }
+
+    #[test]
+    fn what_is_begun_is_finished() {
+        let train: Vec<_> = (0..5).flat_map(message).collect();
+        for (taken, most_waiting, messages) in [
+            (0, 1203, 0),
+            (0, 1204, 1),
+            (1, 10, 1),
+            (1, 1203, 1),
+            (1, 2407, 2),
+            (1204, 1204, 2),
+            (5000, 1, 5),
+        ] {
+            let end = end_of_fitting(&train, taken, most_waiting);
+            assert_eq!(end, messages * 1204, "{taken} {most_waiting}");
+        }
+    }
+
+    /// An answer, or data.
+    const MESSAGE: &[u8] = &[1; 100];
+}

@@ -625,7 +625,7 @@ impl Exits {
                 }
                 Destination::Client(client) if client.transport.is_stream() => {
                     if let Some(&key) = self.by_client.get(&client) {
-                        self.write(key, output.bytes(train), train.is_answer);
+                        self.write(key, output, train);
                     }
                 }
                 Destination::Client(_) | Destination::HandOver { .. } => {}
@@ -634,16 +634,22 @@ impl Exits {
         }
     }
 
-    fn write(&mut self, key: usize, bytes: &[u8], is_answer: bool) {
+    fn write(&mut self, key: usize, output: &Output, train: &Train) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let before = connection.waiting();
-        let written = connection.write(bytes, is_answer, self.threshold.of_one());
+        let written = connection.write(
+            output.bytes(train),
+            train.is_answer,
+            self.threshold.of_one(),
+        );
         self.threshold.change(before, connection.waiting());
         match written {
-            Ok(Fate::Taken) => self.watch_writes(key),
-            Ok(Fate::LeftOut) => self.late += 1,
+            Ok(fate) => {
+                self.late += u64::from(fate == Fate::LeftOut);
+                self.watch_writes(key);
+            }
             Err(Ended) => self.ended.push(key),
         }
     }
