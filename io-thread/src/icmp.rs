@@ -161,4 +161,24 @@ mod tests {
         while receive_error(&socket).is_some() {}
         assert_eq!(socket.receive(&mut batch).ok(), Some(0), "all was told");
     }
+
+    #[test]
+    fn errors_that_wait_keep_no_data_waiting() {
+        let socket = socket("127.0.0.1");
+        let other = UdpSocket::bind(("127.0.0.1", 0)).expect("the loopback");
+        let closed = UdpSocket::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr());
+        let closed = closed.expect("the loopback");
+        for _ in 0..3 {
+            send(&socket, closed);
+        }
+        // The next one is then the socket's own error.
+        assert!(receive_error(&socket).is_some());
+        other
+            .send_to(b"hello", socket.local())
+            .expect("the loopback");
+
+        let received = socket.receive(&mut ReceiveBatch::default());
+
+        assert_eq!(received.ok(), Some(1));
+    }
 }

@@ -118,6 +118,15 @@ impl Socket {
     /// Fills `batch` with what has come, without waiting. Gives how many
     /// messages, each of one or more datagrams from one sender.
     pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
+        let received = self.receive_some(batch);
+        // It may be about a datagram that was sent, and is told once.
+        if received.is_err() && self.reports_errors.get() {
+            return self.receive_some(batch);
+        }
+        received
+    }
+
+    fn receive_some(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
         let headers = batch.prepare();
         // SAFETY: the headers point at memory of `batch`, which is borrowed
         // for the call.
@@ -218,16 +227,24 @@ impl Socket {
     fn send_singly(&self, trains: &[Train]) {
         for train in trains {
             let address = train.remote.into();
+            let send = |datagram: &[u8]| {
+                let sent = self.inner.send_to(datagram, &address);
+                // As above.
+                if sent.is_err() && self.reports_errors.get() {
+                    let _ = self.inner.send_to(datagram, &address);
+                }
+            };
             if train.bytes.is_empty() {
-                let _ = self.inner.send_to(&[], &address);
+                send(&[]);
             }
             for datagram in train.bytes.chunks(train.segment_length.max(1)) {
-                let _ = self.inner.send_to(datagram, &address);
+                send(datagram);
             }
         }
     }
 
-    /// Gives the kernel a moment to drain a full send buffer.
+    /// Gives the kernel a moment to drain a full send buffer. An error that
+    /// waits to be taken ends the wait, and says nothing of room.
     fn wait_writable(&self) -> bool {
         let mut poll = libc::pollfd {
             fd: self.inner.as_raw_fd(),
@@ -235,7 +252,8 @@ impl Socket {
             revents: 0,
         };
         // SAFETY: one valid descriptor entry is passed with its count.
-        unsafe { libc::poll(&raw mut poll, 1, SEND_PATIENCE_MS) == 1 }
+        let count = unsafe { libc::poll(&raw mut poll, 1, SEND_PATIENCE_MS) };
+        count == 1 && poll.revents & libc::POLLOUT != 0
     }
 }
 
@@ -604,6 +622,47 @@ mod tests {
 
         let lengths: Vec<_> = received(&to, 3).iter().map(|(_, of)| of.len()).collect();
         assert_eq!(lengths, [999, 999, 1]);
+    }
+
+    fn closed_port() -> SocketAddr {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("the loopback");
+        socket.local_addr().expect("bound")
+    }
+
+    #[test]
+    fn an_error_about_one_costs_the_next_nothing_where_all_goes_singly() {
+        let (from, to) = pair("127.0.0.1");
+        from.report_errors().expect("a kernel that can");
+        from.can_segment.set(false);
+        let closed = Train {
+            remote: closed_port(),
+            bytes: b"hello",
+            segment_length: 5,
+        };
+        for _ in 0..5 {
+            // The error is there before the call returns, on the loopback.
+            from.send([closed], &mut SendMessages::default());
+            send(&from, &to, &[7]);
+            assert_eq!(received(&to, 1).len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_error_that_waits_is_not_taken_for_room() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let socket = Socket::bind(address, 4096).expect("the loopback");
+        socket.report_errors().expect("a kernel that can");
+        assert!(socket.wait_writable());
+        let closed = closed_port().into();
+        socket.inner.send_to(b"hello", &closed).expect("it leaves");
+        assert!(socket.inner.take_error().expect("an option").is_some());
+
+        // What is collected for one large datagram fills the buffer.
+        set_option(&socket.inner, libc::SOL_UDP, libc::UDP_CORK, 1).expect("an option");
+        let count = socket.inner.send_to(&[0; 8192], &closed);
+
+        assert_eq!(count.expect("there is room"), 8192);
+        assert!(!socket.wait_writable());
     }
 
     #[test]
