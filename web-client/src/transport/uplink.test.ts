@@ -85,28 +85,112 @@ test('a path that only loses takes the picture, however little the browser think
   expect(seconds(uplink, 6, { ...lossy, roundTrip: 400 }).at(-1)).toBe('sound-only');
 });
 
-/** Seconds on a path of 200 kbit/s that keeps no queue, or one that loses a fifth; gives the thrifty ones. */
-function thriftySeconds(uplink: Uplink, count: number, isRadio: boolean): number[] {
-  const thrifty: number[] = [];
-  for (let second = 0; second < count; second += 1) {
-    if (uplink.isThrifty) thrifty.push(second);
-    const sent = 110_000 + (uplink.isThrifty ? 40_000 : 150_000);
-    const loss = isRadio ? 0.2 : Math.max(0, 1 - 200_000 / sent);
-    uplink.update({ available: 100_000, loss, roundTrip: 45 });
-    expect(uplink.capacity).not.toBe('sound-only');
-  }
-  return thrifty;
+/** A path that keeps no queue. */
+interface Path {
+  /** In bit/s. */
+  readonly takes: number;
+  /** The share that it loses by itself. */
+  readonly loses: number;
+  /** In bit/s; by default what Chromium would think, with loss and without. */
+  readonly available?: number | undefined;
 }
+
+interface Second {
+  readonly capacity: string;
+  readonly isThrifty: boolean;
+  readonly loss: number;
+}
+
+/** What goes out in each of so many seconds, and what is lost of it. */
+function secondsOn(uplink: Uplink, count: number, path: Path): Second[] {
+  return Array.from({ length: count }, () => {
+    const { capacity, isThrifty } = uplink;
+    const ofLeast = isThrifty ? 40_000 : 150_000;
+    const pictures = { all: 1_500_000, least: ofLeast, 'sound-only': 0 }[capacity];
+    const sent = 110_000 + pictures;
+    const arriving = Math.min(sent, path.takes) * (1 - path.loses);
+    const loss = 1 - arriving / sent;
+    const thought = loss >= 0.05 ? 100_000 : Math.min(path.takes, 2 * sent);
+    const available = 'available' in path ? path.available : thought;
+    uplink.update({ available, loss, roundTrip: 45 });
+    return { capacity, isThrifty, loss };
+  });
+}
+
+function thrifty(seconds: Second[]): number {
+  return seconds.filter(({ isThrifty }) => isThrifty).length;
+}
+
+function meanLoss(seconds: Second[]): number {
+  return seconds.reduce((sum, { loss }) => sum + loss, 0) / seconds.length;
+}
+
+function climbsToAll(seconds: Second[]): number {
+  const isClimb = (at: number) =>
+    seconds[at]?.capacity === 'all' && seconds[at - 1]?.capacity === 'least';
+  return seconds.filter((_, at) => isClimb(at)).length;
+}
+
+const RADIO: Path = { takes: 2_000_000, loses: 0.2 };
+const FULL: Path = { takes: 200_000, loses: 0 };
 
 test('a path that keeps no queue is not taken for one that only loses: less is sent there', () => {
   const uplink = new Uplink();
-  const thrifty = thriftySeconds(uplink, 60, false);
-  expect(thrifty[0]).toBeLessThan(10);
-  expect(thrifty).toHaveLength(60 - (thrifty[0] ?? 0));
+  const first = secondsOn(uplink, 10, FULL);
+  expect(thrifty(first)).toBeGreaterThan(0);
+  const then = secondsOn(uplink, 300, FULL);
+  // Now and then it is tried again.
+  expect(thrifty(then)).toBeGreaterThan(260);
+  expect(then.every(({ capacity }) => capacity === 'least')).toBe(true);
 
   // When it is wide again, all goes out.
   seconds(uplink, 6, WIDE);
   expect([uplink.capacity, uplink.isThrifty]).toEqual(['all', false]);
+});
+
+test('whoever is sent less learns that the path is wide, though an estimate follows what is sent', () => {
+  const wide = { takes: 2_000_000, loses: 0 };
+  for (const start of [RADIO, FULL]) {
+    for (const browser of [{}, { available: undefined }]) {
+      for (let lossy = 3; lossy < 30; lossy += 1) {
+        const uplink = new Uplink();
+        secondsOn(uplink, lossy, { ...start, ...browser });
+        secondsOn(uplink, 60, { ...wide, ...browser });
+        expect([lossy, uplink.capacity, uplink.isThrifty]).toEqual([lossy, 'all', false]);
+      }
+    }
+  }
+});
+
+test('a path that is full and loses some by itself too is sent less', () => {
+  for (const browser of [{}, { available: undefined }]) {
+    const uplink = new Uplink();
+    const path = { takes: 180_000, loses: 0.06, ...browser };
+    secondsOn(uplink, 20, path);
+    const then = secondsOn(uplink, 300, path);
+    expect(meanLoss(then)).toBeLessThan(0.1);
+    expect(then.every(({ capacity }) => capacity === 'least')).toBe(true);
+  }
+});
+
+test('a path that only lost by itself may be full later', () => {
+  const uplink = new Uplink();
+  secondsOn(uplink, 60, RADIO);
+  secondsOn(uplink, 70, FULL);
+  expect(meanLoss(secondsOn(uplink, 60, FULL))).toBeLessThan(0.06);
+});
+
+test('where the browser does not tell what it can send, all is not tried again and again', () => {
+  for (const [takes, climbs] of [
+    [180_000, 0],
+    // The least layer fits, and nothing shows that no more does.
+    [300_000, 12],
+  ] as const) {
+    const uplink = new Uplink();
+    const all = secondsOn(uplink, 600, { takes, loses: 0, available: undefined });
+    expect(climbsToAll(all)).toBeLessThanOrEqual(climbs);
+    expect(all.some(({ capacity }) => capacity === 'sound-only')).toBe(false);
+  }
 });
 
 test('a path that only loses may lose more than usual for a while, by chance', () => {
@@ -120,14 +204,14 @@ test('a path that only loses may lose more than usual for a while, by chance', (
   }
 });
 
-test('a path that only loses is sent less for some seconds, once', () => {
+test('a path that only loses is sent less for some seconds, about once a minute', () => {
   const uplink = new Uplink();
-  const thrifty = thriftySeconds(uplink, 300, true);
-  expect(thrifty).toHaveLength(5);
+  expect(thrifty(secondsOn(uplink, 60, RADIO))).toBe(5);
+  expect(thrifty(secondsOn(uplink, 240, RADIO))).toBe(20);
 
   // Another path is another matter.
   uplink.reset();
-  expect(thriftySeconds(uplink, 60, true)).toHaveLength(5);
+  expect(thrifty(secondsOn(uplink, 60, RADIO))).toBe(5);
 });
 
 test('of the reports, those of the path in use and of the sound count', () => {

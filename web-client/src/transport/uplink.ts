@@ -24,7 +24,9 @@ export class Uplink {
   /** Since the last change. */
   #age = 0;
   #wait = FIRST_WAIT;
-  /** The last change was up from sound alone. */
+  /** Good seconds before all goes out again. */
+  #waitForAll = BEFORE_MORE;
+  /** The last change was up. */
   #isTrial = false;
   /** The shortest round trip so far, in ms. */
   #quickest = Infinity;
@@ -43,8 +45,8 @@ export class Uplink {
   reset(): void {
     this.#become('all');
     this.#wait = FIRST_WAIT;
+    this.#waitForAll = BEFORE_MORE;
     this.#quickest = Infinity;
-    this.#thrift.reset();
   }
 
   /** Takes a sample; returns whether what may go out is another thing. */
@@ -56,27 +58,29 @@ export class Uplink {
     switch (before) {
       case 'all':
         this.#note(isBad(sample, FLOOR_FOR_LAYERS), false);
-        if (this.#bad >= PATIENCE) this.#become('least');
+        if (this.#bad >= PATIENCE) this.#giveUpLayers();
         break;
       case 'least': {
         const seemsLossy = this.#losesByItself(sample);
-        this.#thrift.update(sample, seemsLossy && isBad(sample, FLOOR_FOR_PICTURES));
+        this.#thrift.update(sample.loss ?? 0, seemsLossy, isBad(sample, FLOOR_FOR_PICTURES));
         const isLossy = seemsLossy && this.#thrift.isNoCure;
+        const isUnknown = sample.available === undefined && this.#thrift.isAtWork;
         this.#note(
           isBad(
             sample,
-            seemsLossy || this.isThrifty ? 0 : FLOOR_FOR_PICTURES,
+            seemsLossy || this.#thrift.isAtWork ? 0 : FLOOR_FOR_PICTURES,
             isLossy ? MOST_LOST : MUCH_LOST,
           ),
-          !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS),
+          // That little is lost of little says nothing of more.
+          !isUnknown && !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS),
         );
         if (this.#bad >= PATIENCE && this.#age >= GRACE) this.#giveUp();
-        else if (this.#good >= BEFORE_MORE) this.#become('all');
+        else if (this.#good >= this.#waitForAll) this.#climb('all');
         break;
       }
       case 'sound-only':
         this.#note(false, !isBad(sample, 0));
-        if (this.#good >= this.#wait) this.#try();
+        if (this.#good >= this.#wait) this.#climb('least');
         break;
     }
     return this.#capacity !== before || this.isThrifty !== wasThrifty;
@@ -97,15 +101,25 @@ export class Uplink {
     this.#good = isGood ? this.#good + 1 : 0;
   }
 
-  #try(): void {
-    this.#become('least');
+  #climb(capacity: UplinkCapacity): void {
+    this.#become(capacity);
     this.#isTrial = true;
   }
 
+  #giveUpLayers(): void {
+    this.#waitForAll = this.#nextWait(this.#waitForAll, BEFORE_MORE);
+    this.#become('least');
+  }
+
   #giveUp(): void {
-    const wasInVain = this.#isTrial && this.#age < LASTING;
-    this.#wait = wasInVain ? Math.min(2 * this.#wait, LONGEST_WAIT) : FIRST_WAIT;
+    this.#wait = this.#nextWait(this.#wait, FIRST_WAIT);
     this.#become('sound-only');
+  }
+
+  /** Before it is tried again. */
+  #nextWait(wait: number, first: number): number {
+    const wasInVain = this.#isTrial && this.#age < LASTING;
+    return wasInVain ? Math.min(2 * wait, LONGEST_WAIT) : first;
   }
 
   #become(capacity: UplinkCapacity): void {
@@ -114,60 +128,114 @@ export class Uplink {
     this.#good = 0;
     this.#age = 0;
     this.#isTrial = false;
-    this.#thrift.stop();
+    this.#thrift.reset();
   }
 }
 
 /**
  * Tells a radio that loses packets from a path that is full, but has so short a
  * queue that its round trip stays the same: less is sent for some seconds. If
- * no less is lost, all is sent again; if nothing is, it stays with the less.
+ * about as much is lost, all is sent again; if not, it stays with the less, and
+ * tries all of it now and then, since what is sent is what an estimate rises by.
  */
 class Thrift {
-  #state: 'off' | 'trial' | 'kept' = 'off';
+  #state: 'off' | 'trial' | 'kept' | 'retrial' = 'off';
   /** Less would change nothing. */
   #isVain = false;
-  /** Samples in a row that look like it, and those of the trial with their losses' sum. */
-  #suspicious = 0;
+  /** Seconds since the state changed, and seconds in a row that ask for another. */
   #age = 0;
+  #suspicious = 0;
+  /** Of the samples that are being taken. */
   #lost = 0;
+  /** Shares of 1, with less sent and with all. */
+  #lostOfLess = 0;
+  #lostOfAll = 0;
+  #wait = FIRST_WAIT;
 
+  /** Whether less is sent. */
   get isOn(): boolean {
+    return this.#state === 'trial' || this.#state === 'kept';
+  }
+
+  /** Whether it is on, or may be again in a moment. */
+  get isAtWork(): boolean {
     return this.#state !== 'off';
   }
 
   /** Whether it has changed nothing, or is not known yet to have. */
   get isNoCure(): boolean {
-    return this.#isVain || this.#state === 'trial';
+    if (this.#state === 'kept') return this.#age <= REPORTS_LATE;
+    return this.#isVain || this.isAtWork;
   }
 
-  /** `isSuspicious`: packets are lost, none wait, and the browser thinks that little fits. */
-  update({ loss }: UplinkSample, isSuspicious: boolean): void {
-    if (this.#state === 'off') {
-      this.#suspicious = isSuspicious && !this.#isVain ? this.#suspicious + 1 : 0;
-      if (this.#suspicious < PATIENCE) return;
-      this.#state = 'trial';
-      this.#age = 0;
-      this.#lost = 0;
-    } else if (this.#state === 'trial') {
-      this.#age += 1;
-      if (this.#age > REPORTS_LATE) this.#lost += loss ?? 0;
-      if (this.#age < REPORTS_LATE + TRIAL) return;
-      this.#isVain = this.#lost >= TRIAL * LOSSY;
-      this.#state = this.#isVain ? 'off' : 'kept';
+  /**
+   * `lost` is a share of 1; `seemsLossy`: packets are lost and none wait;
+   * `isLittle`: the browser thinks that little fits, or very much is lost.
+   */
+  update(lost: number, seemsLossy: boolean, isLittle: boolean): void {
+    this.#age += 1;
+    switch (this.#state) {
+      case 'off':
+        if (this.#age >= VAIN_LASTS) this.#isVain = false;
+        if (!this.#isLong(lost, seemsLossy && isLittle && !this.#isVain)) return;
+        this.#lostOfAll = this.#lost / PATIENCE;
+        this.#become('trial');
+        break;
+      case 'trial':
+        if (!this.#isMeasured(lost)) return;
+        this.#lostOfLess = this.#lost / TRIAL;
+        this.#become(this.#isCure() ? 'kept' : 'off');
+        break;
+      case 'kept':
+        // As much is lost as of all that was sent before.
+        if (this.#isLong(lost, seemsLossy && lost >= YIELDING * this.#lostOfAll)) {
+          this.#lostOfLess = this.#lost / PATIENCE;
+          this.#become('retrial');
+        } else if (this.#age >= this.#wait) {
+          this.#become('retrial');
+        }
+        break;
+      case 'retrial':
+        if (!this.#isMeasured(lost)) return;
+        this.#lostOfAll = this.#lost / TRIAL;
+        this.#wait = this.#isCure() ? Math.min(2 * this.#wait, LONGEST_WAIT) : FIRST_WAIT;
+        this.#become(this.#isCure() ? 'kept' : 'off');
+        break;
     }
   }
 
-  /** All may be sent again, or nothing is. */
-  stop(): void {
+  /** As when other things go out, or on another path. */
+  reset(): void {
     this.#state = 'off';
+    this.#isVain = false;
+    this.#age = 0;
     this.#suspicious = 0;
+    this.#wait = FIRST_WAIT;
   }
 
-  /** As on another path. */
-  reset(): void {
-    this.stop();
-    this.#isVain = false;
+  #become(state: 'off' | 'trial' | 'kept' | 'retrial'): void {
+    this.#isVain = state === 'off' && this.#lostOfAll >= LOSSY;
+    this.#state = state;
+    this.#age = 0;
+    this.#suspicious = 0;
+    this.#lost = 0;
+  }
+
+  #isCure(): boolean {
+    return this.#lostOfAll >= LOSSY && this.#lostOfLess < YIELDING * this.#lostOfAll;
+  }
+
+  /** Whether it has been so for long enough. */
+  #isLong(lost: number, isSuspicious: boolean): boolean {
+    this.#suspicious = isSuspicious ? this.#suspicious + 1 : 0;
+    this.#lost = isSuspicious ? this.#lost + lost : 0;
+    return this.#suspicious >= PATIENCE;
+  }
+
+  /** Whether enough is known of what is sent since the state changed. */
+  #isMeasured(lost: number): boolean {
+    if (this.#age > REPORTS_LATE) this.#lost += lost;
+    return this.#age >= REPORTS_LATE + TRIAL;
   }
 }
 
@@ -277,6 +345,8 @@ const MUCH_LOST = 0.25;
 /** Where it is the path's own, and not of what is sent; more than a fifth comes to by chance. */
 const MOST_LOST = 0.4;
 const LOSSY = 0.05;
+/** Of what was lost before: less, and it is due to what is sent. */
+const YIELDING = 0.7;
 /** A queue somewhere is full of our pictures, in ms. */
 const TOO_LATE = 1_500;
 /** More than radios tremble by, and less than what fills a path's queue. */
@@ -291,6 +361,8 @@ const LONGEST_WAIT = 64;
 /** Until what is told of loss is of what is sent since. */
 const REPORTS_LATE = 2;
 const TRIAL = 3;
+/** A path that lost by itself may be full an hour later. */
+const VAIN_LASTS = 60;
 /** A trial that lasted less was in vain. */
 const LASTING = 20;
 // In ms.
