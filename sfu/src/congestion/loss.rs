@@ -95,9 +95,9 @@ impl LossControl {
     }
 
     pub(super) fn note_loss(&mut self, is_repeated: bool) {
-        self.all.lost = self.all.lost.saturating_add(1);
+        self.all.note_loss();
         if !is_repeated {
-            self.once.lost = self.once.lost.saturating_add(1);
+            self.once.note_loss();
         }
     }
 
@@ -201,12 +201,21 @@ struct Counted {
     /// Less than none, if more have come late than were lost: these were
     /// counted as lost before.
     lost: i32,
+    /// How many were told to be lost, those that came late too, and in the time
+    /// before.
+    told: i32,
+    told_before: i32,
 }
 
 impl Counted {
     fn note_arrival(&mut self, was_lost: bool) {
         self.arrived = self.arrived.saturating_add(1);
         self.lost = self.lost.saturating_sub(i32::from(was_lost));
+    }
+
+    fn note_loss(&mut self) {
+        self.lost = self.lost.saturating_add(1);
+        self.told = self.told.saturating_add(1);
     }
 
     /// How many packets, and the share of them that is lost.
@@ -216,9 +225,17 @@ impl Counted {
         (packets, f64::from(lost) / f64::from(packets.max(1)))
     }
 
+    /// Of those that came late, no more is made good than was told to be lost
+    /// just before: a burst that comes after all would hide the next thousand
+    /// losses.
     fn begin(&mut self) {
-        self.arrived = 0;
-        self.lost = self.lost.min(0);
+        let told_lately = self.told_before.saturating_add(self.told);
+        *self = Self {
+            arrived: 0,
+            lost: self.lost.clamp(-told_lately, 0),
+            told: 0,
+            told_before: self.told,
+        };
     }
 }
 
@@ -331,6 +348,32 @@ mod tests {
 
         assert!(control.recent() < 0.001, "{}", control.recent());
         assert!(control.recent_once().is_some_and(|loss| loss < 0.001));
+    }
+
+    #[test]
+    fn a_burst_that_comes_after_all_hides_no_loss_for_long() {
+        let start = Instant::now();
+        let rate = Bitrate::kilobits_per_second(1000);
+        let mut control = LossControl::new();
+        let mut window = 0;
+        let mut next = |control: &mut LossControl, arrived: u32, late: u32, lost: u32| {
+            (0..arrived).for_each(|_| control.note_arrival(false, false));
+            (0..late).for_each(|_| control.note_arrival(true, false));
+            (0..lost).for_each(|_| control.note_loss(false));
+            control.update(start + window * WINDOW, rate, Some(rate));
+            window += 1;
+        };
+        next(&mut control, 100, 0, 0);
+        next(&mut control, 10, 0, 500);
+        next(&mut control, 100, 500, 0);
+
+        for _ in 0..20 {
+            next(&mut control, 90, 0, 10);
+        }
+
+        let is_a_tenth = |loss: f64| (loss - 0.1).abs() < 0.01;
+        assert!(is_a_tenth(control.judged().loss), "{control:?}");
+        assert!(control.recent_once().is_some_and(is_a_tenth));
     }
 
     #[test]

@@ -96,8 +96,8 @@ pub struct Ladder {
     /// No step up before this.
     held_until: Option<Instant>,
     hold: Duration,
-    /// With what the path was then thought to take.
-    climbed: Option<(Instant, Bitrate)>,
+    /// With what the path was then thought to take, if that was known.
+    climbed: Option<(Instant, Option<Bitrate>)>,
     fell: Option<Instant>,
     /// What the path was thought to take when steps up were in vain.
     in_vain_with: Option<Bitrate>,
@@ -117,10 +117,10 @@ impl Default for Ladder {
 }
 
 impl Ladder {
-    /// Takes a step where the path takes so much, and remembers it. `is_full`
-    /// if it is to the highest layer of use: the path is then no reason to wait
-    /// before the next.
-    pub fn step(&mut self, now: Instant, grant: Rung, is_full: bool, room: Bitrate) {
+    /// Takes a step where the path takes so much, as far as is known, and
+    /// remembers it. `is_full` if it is to the highest layer of use: the path is
+    /// then no reason to wait before the next.
+    pub fn step(&mut self, now: Instant, grant: Rung, is_full: bool, room: Option<Bitrate>) {
         let Some(before) = self.present.replace(grant) else {
             return;
         };
@@ -133,7 +133,7 @@ impl Ladder {
             let goes_on = self.fell.replace(now).is_some_and(|at| since(at) < VAIN);
             if let Some((_, room)) = in_vain {
                 self.hold = (self.hold * 2).min(LONGEST_HOLD);
-                self.in_vain_with = self.in_vain_with.max(Some(room));
+                self.in_vain_with = self.in_vain_with.max(room);
             } else if !goes_on {
                 self.hold = FIRST_HOLD;
                 self.in_vain_with = None;
@@ -485,7 +485,7 @@ mod tests {
     #[test]
     fn what_was_paused_and_is_off_stays_paused() {
         let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
-        ladder.step(Instant::now(), Rung::Nothing, false, Bitrate::ZERO);
+        ladder.step(Instant::now(), Rung::Nothing, false, None);
         let paused = camera(&layers, &ladder);
         let new = Ladder::default();
 
@@ -575,7 +575,7 @@ mod tests {
                 now,
                 grant,
                 grant == Rung::UpTo(step(1)),
-                Bitrate::kilobits_per_second(estimate),
+                Some(Bitrate::kilobits_per_second(estimate)),
             );
         }
         assert!(changes <= 2, "{changes} changes in a minute");
@@ -603,7 +603,7 @@ mod tests {
                 now,
                 grant,
                 grant == Rung::UpTo(step(1)),
-                Bitrate::kilobits_per_second(estimate),
+                Some(Bitrate::kilobits_per_second(estimate)),
             );
         }
         let pauses: Vec<_> = climbs.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -616,10 +616,10 @@ mod tests {
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let layers = rates(&[150, 500]);
         let mut ladder = Ladder::default();
-        ladder.step(at(0), Rung::UpTo(step(0)), false, KILOBITS_900);
+        ladder.step(at(0), Rung::UpTo(step(0)), false, Some(KILOBITS_900));
         for climb in [10_000, 16_000, 26_000] {
-            ladder.step(at(climb), Rung::UpTo(step(1)), true, KILOBITS_900);
-            ladder.step(at(climb + 1000), Rung::UpTo(step(0)), false, Bitrate::ZERO);
+            ladder.step(at(climb), Rung::UpTo(step(1)), true, Some(KILOBITS_900));
+            ladder.step(at(climb + 1000), Rung::UpTo(step(0)), false, None);
         }
         let granted = |ladder: &Ladder, kilobits| {
             let now = at(29_000);
@@ -630,9 +630,23 @@ mod tests {
         assert_eq!(granted(&ladder, 1400), [Some(1)]);
 
         let twice = KILOBITS_900.scaled(2.0);
-        ladder.step(at(28_000), Rung::UpTo(step(1)), true, twice);
-        ladder.step(at(28_500), Rung::UpTo(step(0)), false, Bitrate::ZERO);
+        ladder.step(at(28_000), Rung::UpTo(step(1)), true, Some(twice));
+        ladder.step(at(28_500), Rung::UpTo(step(0)), false, None);
         assert_eq!(granted(&ladder, 2600), [Some(0)]);
+    }
+
+    #[test]
+    fn a_step_into_the_unknown_says_nothing_of_how_wide_is_wide() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut ladder = Ladder::default();
+        ladder.step(at(0), Rung::UpTo(step(0)), false, None);
+        ladder.step(at(100), Rung::UpTo(step(1)), true, None);
+        ladder.step(at(1000), Rung::UpTo(step(0)), false, Some(KILOBITS_900));
+
+        // Once in vain is four seconds.
+        assert!(!ladder.may_climb(at(4900), KILOBITS_900));
+        assert!(ladder.may_climb(at(5000), KILOBITS_900));
     }
 
     #[test]
@@ -646,7 +660,7 @@ mod tests {
         }
         let two = vec![thin(&layers, &ladder); 2];
         assert_eq!(grants(now, 320, &two), [Some(2), Some(0)]);
-        ladder.step(now, Rung::UpTo(step(1)), true, Bitrate::ZERO);
+        ladder.step(now, Rung::UpTo(step(1)), true, None);
         assert_eq!(grants(now, 150, &[thin(&layers, &ladder)]), [Some(1)]);
     }
 
@@ -656,8 +670,8 @@ mod tests {
         let later = now + Duration::from_secs(1);
         let (with_thin, without) = (rates(&[70, 100, 150, 500]), rates(&[150, 500, 1500]));
         let mut ladder = Ladder::default();
-        ladder.step(now, Rung::UpTo(step(1)), true, Bitrate::ZERO);
-        ladder.step(now, Rung::UpTo(step(0)), false, Bitrate::ZERO);
+        ladder.step(now, Rung::UpTo(step(1)), true, None);
+        ladder.step(now, Rung::UpTo(step(0)), false, None);
 
         // There would be room to go on with the upper layer, but not to begin
         // with it, and not yet.
@@ -672,7 +686,7 @@ mod tests {
         }
 
         // A picture with fewer frames stays, though it has no such step any more.
-        ladder.step(later, Rung::UpTo(thin_step(1)), false, Bitrate::ZERO);
+        ladder.step(later, Rung::UpTo(thin_step(1)), false, None);
         let candidates = [camera(&without, &ladder)];
         assert_eq!(grants(later, 200, &candidates), [Some(0)]);
     }
@@ -682,11 +696,11 @@ mod tests {
         let start = Instant::now();
         let at = |milliseconds| start + Duration::from_millis(milliseconds);
         let mut ladder = Ladder::default();
-        ladder.step(at(0), Rung::UpTo(thin_step(0)), false, Bitrate::ZERO);
-        ladder.step(at(100), Rung::UpTo(step(1)), true, Bitrate::ZERO);
+        ladder.step(at(0), Rung::UpTo(thin_step(0)), false, None);
+        ladder.step(at(100), Rung::UpTo(step(1)), true, None);
 
         for (time, of) in [(1000, step(0)), (1200, thin_step(1)), (1400, thin_step(0))] {
-            ladder.step(at(time), Rung::UpTo(of), false, Bitrate::ZERO);
+            ladder.step(at(time), Rung::UpTo(of), false, None);
         }
 
         // Once in vain is four seconds.
@@ -700,17 +714,12 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut ladder = Ladder::default();
         for second in 0..5 {
-            ladder.step(at(2 * second), Rung::UpTo(step(1)), true, Bitrate::ZERO);
-            ladder.step(
-                at(2 * second + 1),
-                Rung::UpTo(step(0)),
-                false,
-                Bitrate::ZERO,
-            );
+            ladder.step(at(2 * second), Rung::UpTo(step(1)), true, None);
+            ladder.step(at(2 * second + 1), Rung::UpTo(step(0)), false, None);
         }
         assert!(!ladder.may_climb(at(20), Bitrate::ZERO));
 
-        ladder.step(at(10), Rung::Nothing, false, Bitrate::ZERO);
+        ladder.step(at(10), Rung::Nothing, false, None);
 
         assert!(!ladder.may_climb(at(13), Bitrate::ZERO));
         assert!(ladder.may_climb(at(14), Bitrate::ZERO));
@@ -738,7 +747,7 @@ mod tests {
 
         // 550 of 600 kbit/s are more than nine tenths.
         let (layers, mut ladder) = (rates(&[150, 500]), Ladder::default());
-        ladder.step(start, Rung::UpTo(step(0)), false, Bitrate::ZERO);
+        ladder.step(start, Rung::UpTo(step(0)), false, None);
         for (lasting, layer) in [(520, 0), (600, 1)] {
             let mut grants = Vec::new();
             let room = Room {

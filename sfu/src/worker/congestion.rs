@@ -159,8 +159,7 @@ impl Worker {
                 Grant::Nothing => Rung::Nothing,
                 Grant::Layer(step) => Rung::UpTo(wish.offer.rungs[step]),
             };
-            let room = estimate.unwrap_or_default();
-            slot.ladder.step(now, rung, is_full, room);
+            slot.ladder.step(now, rung, is_full, estimate);
             self.grant(now, key, wish, grant, is_limited);
             self.cut_descent_short(now, key, wish.slot, estimate);
         }
