@@ -1,6 +1,7 @@
 //! `quietroom check`: whether a server would start here, and be of use.
 
 mod addresses;
+mod candidates;
 mod certificate;
 mod finding;
 mod handshake;
@@ -10,7 +11,6 @@ mod machine;
 mod ports;
 mod relay;
 mod store;
-mod tcp;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -190,7 +190,7 @@ fn media(config: &Config, is_local: bool, report: &mut Report) {
     for finding in relay::findings(config, &media) {
         report.add(&finding);
     }
-    if let Some(finding) = tcp::finding(config, &media, is_local) {
+    for finding in candidates::findings(config, &media, is_local) {
         report.add(&finding);
     }
     let places = Places {
