@@ -210,6 +210,7 @@ class Thrift {
     this.#isVain = false;
     this.#age = 0;
     this.#suspicious = 0;
+    this.#lost = 0;
     this.#wait = FIRST_WAIT;
   }
 
