@@ -118,12 +118,20 @@ impl Socket {
     /// Fills `batch` with what has come, without waiting. Gives how many
     /// messages, each of one or more datagrams from one sender.
     pub fn receive(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        let received = self.receive_some(batch);
-        // It may be about a datagram that was sent, and is told once.
-        if received.is_err() && self.reports_errors.get() {
-            return self.receive_some(batch);
+        self.despite_others(|| self.receive_some(batch))
+    }
+
+    /// Makes a call again that has failed, if it may be by what the network says
+    /// of a datagram from before, which is told once.
+    fn despite_others<T>(&self, mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        match call() {
+            Err(error)
+                if self.reports_errors.get() && error.kind() != io::ErrorKind::WouldBlock =>
+            {
+                call()
+            }
+            result => result,
         }
-        received
     }
 
     fn receive_some(&self, batch: &mut ReceiveBatch) -> io::Result<usize> {
@@ -173,17 +181,13 @@ impl Socket {
 
     fn send_run(&self, trains: &[Train], messages: &mut SendMessages) {
         let mut rest = trains;
-        let mut is_tried = false;
         while !rest.is_empty() {
             if !self.can_segment.get() {
                 self.send_singly(rest);
                 return;
             }
-            match self.send_some(messages.prepare(rest)) {
-                Ok(count) => {
-                    rest = &rest[count.max(1)..];
-                    is_tried = false;
-                }
+            match self.despite_others(|| self.send_some(messages.prepare(rest))) {
+                Ok(count) => rest = &rest[count.max(1)..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error() == Some(libc::EIO) => {
                     tracing::warn!("the network takes no segmented datagrams; sending singly");
@@ -194,8 +198,6 @@ impl Socket {
                         return;
                     }
                 }
-                // It may be about a datagram from before, and is told once.
-                Err(_) if self.reports_errors.get() && !is_tried => is_tried = true,
                 Err(error) => {
                     // One publisher's datagram beyond the path's MTU must not
                     // cost the others in its train.
@@ -204,7 +206,6 @@ impl Socket {
                     }
                     // This train cannot be sent; the others may.
                     rest = &rest[1..];
-                    is_tried = false;
                 }
             }
         }
@@ -228,11 +229,7 @@ impl Socket {
         for train in trains {
             let address = train.remote.into();
             let send = |datagram: &[u8]| {
-                let sent = self.inner.send_to(datagram, &address);
-                // As above.
-                if sent.is_err() && self.reports_errors.get() {
-                    let _ = self.inner.send_to(datagram, &address);
-                }
+                let _ = self.despite_others(|| self.inner.send_to(datagram, &address));
             };
             if train.bytes.is_empty() {
                 send(&[]);
