@@ -69,18 +69,15 @@ impl Backlog {
 
     /// Adds a datagram, or leaves it out as a whole.
     pub fn push(&mut self, now: Instant, datagram: &[u8], importance: Importance) -> Queued {
+        let shrunk = |bytes: usize| bytes * self.most_bytes / MOST_BYTES;
         let (most_bytes, patience) = match importance {
-            Importance::Picture => (PICTURE_BYTES, PICTURE_PATIENCE),
-            Importance::Sound => (SOUND_BYTES, SOUND_PATIENCE),
+            Importance::Picture => (shrunk(PICTURE_BYTES), PICTURE_PATIENCE),
+            Importance::Sound => (shrunk(SOUND_BYTES), SOUND_PATIENCE),
             Importance::Connection => (MOST_BYTES, Duration::MAX),
         };
         let is_late = self
             .behind_since
             .is_some_and(|since| now.saturating_duration_since(since) > patience);
-        let most_bytes = match importance {
-            Importance::Connection => most_bytes,
-            Importance::Picture | Importance::Sound => most_bytes * self.most_bytes / MOST_BYTES,
-        };
         let length = self.len() + FRAME_HEAD + datagram.len();
         if is_late || length > most_bytes {
             return match importance {
