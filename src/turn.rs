@@ -202,11 +202,7 @@ fn announced(config: &Config) -> &[IpAddr] {
 /// Where relay ports are, and what peers see them by.
 fn places(config: &Config, media: &[IpAddr]) -> Vec<RelayAddress> {
     let turn = &config.turn;
-    let bound = if turn.addresses.is_empty() {
-        media
-    } else {
-        &turn.addresses
-    };
+    let bound = turn.addresses_or(media);
     let announced = announced(config);
     let is_one_each = announced.len() == bound.len();
     let place = |(index, bound): (usize, &IpAddr)| {

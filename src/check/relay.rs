@@ -25,7 +25,7 @@ pub(super) fn findings(config: &Config, media: &[IpAddr]) -> Vec<Finding> {
     }
     let secret = turn::secret(&config.turn).err();
     let secret = secret.map(|error| Finding::fail(SECRET, error.to_string()));
-    let addresses = addresses(&config.turn, media);
+    let addresses = config.turn.addresses_or(media);
     let port = match config.turn.port.0 {
         0 => beside_http(config, media),
         port => udp(config, port, addresses, media),
@@ -49,14 +49,6 @@ pub(super) fn udp_ports(turn: &config::Turn) -> Vec<String> {
         ports.push(format!("UDP {first} to {last}"));
     }
     ports
-}
-
-fn addresses<'a>(turn: &'a config::Turn, media: &'a [IpAddr]) -> &'a [IpAddr] {
-    if turn.addresses.is_empty() {
-        media
-    } else {
-        &turn.addresses
-    }
 }
 
 /// Where no UDP port is set.

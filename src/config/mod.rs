@@ -247,6 +247,15 @@ impl Turn {
         self.enabled && self.outside.urls.is_empty()
     }
 
+    /// Where it listens: where the media plane does, if nothing else is set.
+    pub(crate) fn addresses_or<'a>(&'a self, media: &'a [IpAddr]) -> &'a [IpAddr] {
+        if self.addresses.is_empty() {
+            media
+        } else {
+            &self.addresses
+        }
+    }
+
     /// Whether it listens on any of the media plane's addresses, of which none
     /// are said to be the default ones.
     pub(crate) fn shares_addresses(&self, media: &[IpAddr]) -> bool {
