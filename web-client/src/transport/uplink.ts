@@ -206,11 +206,8 @@ class Thrift {
 
   /** As when other things go out, or on another path. */
   reset(): void {
-    this.#state = 'off';
+    this.#become('off');
     this.#isVain = false;
-    this.#age = 0;
-    this.#suspicious = 0;
-    this.#lost = 0;
     this.#wait = FIRST_WAIT;
   }
 
