@@ -3,11 +3,9 @@
 use std::time::Instant;
 
 use sfu::identity::{ParticipantId, RoomId};
-use signaling::access::{Permissions, UnixTime};
+use signaling::access::UnixTime;
 use signaling::protocol::{Participant, Permission, Role, ServerMessage};
-use signaling::room::{
-    Arrival, Consent, Devices, Effect, Room, RoomSize, Rules, SessionPolicy, Standing,
-};
+use signaling::room::{Arrival, Consent, Devices, Effect, Room, RoomSize, Rules, SessionPolicy};
 
 #[test]
 fn those_who_may_let_people_in_learn_who_has_accepted_the_text_and_others_do_not() {
@@ -34,7 +32,7 @@ fn those_who_may_let_people_in_learn_who_has_accepted_the_text_and_others_do_not
 fn who_accepted_in_an_earlier_stay_is_known_to_have() {
     let mut room = room("7");
     accept(&mut room, HOST, Role::Host);
-    let mut known = arrival(BEN, Role::Client);
+    let mut known = Arrival::new(BEN, Role::Client);
     known.standing.accepted = Some(text("7").hash());
 
     let effects = room.arrive(known, Instant::now()).expect("there is room");
@@ -65,7 +63,7 @@ fn who_takes_over_from_the_host_learns_it_then() {
     let mut room = room("7");
     accept(&mut room, HOST, Role::Host);
     accept(&mut room, BEN, Role::Client);
-    let mut assistant = arrival(CAT, Role::CoHost);
+    let mut assistant = Arrival::new(CAT, Role::CoHost);
     assistant.permissions = assistant.permissions.without(Permission::Admit);
     assistant.standing.accepted = Some(text("7").hash());
     let effects = room
@@ -101,7 +99,7 @@ fn told(effects: &[Effect], to: ParticipantId) -> Vec<(ParticipantId, Option<Str
 
 /// Comes, and agrees to the text.
 fn accept(room: &mut Room, id: ParticipantId, role: Role) -> Vec<Effect> {
-    let arrived = room.arrive(arrival(id, role), Instant::now());
+    let arrived = room.arrive(Arrival::new(id, role), Instant::now());
     let arrived = arrived.expect("there is room");
     let hash = arrived.iter().find_map(|effect| match effect {
         Effect::Tell(_, ServerMessage::ConsentRequired { hash, .. }) => Some(hash),
@@ -109,18 +107,6 @@ fn accept(room: &mut Room, id: ParticipantId, role: Role) -> Vec<Effect> {
     });
     let decided = room.decide_accept(id, hash.expect("a text"), UnixTime(0));
     room.conclude(decided.undertaking.expect("it may"), true, Instant::now())
-}
-
-fn arrival(id: ParticipantId, role: Role) -> Arrival {
-    Arrival {
-        id,
-        role,
-        permissions: Permissions::of(role),
-        subject: id.to_string(),
-        token_id: id.to_string(),
-        standing: Standing::default(),
-        entrance: None,
-    }
 }
 
 fn room(version: &str) -> Room {

@@ -24,7 +24,7 @@ use signaling::access::{Permissions, UnixTime};
 use signaling::protocol::{ErrorCode, Permission, PublicationSource, Role, ServerMessage};
 use signaling::room::{
     Arrival, Consent, Decision, Devices, Effect, Room, RoomSize, Rules, Session, SessionPolicy,
-    Standing, Undertaking,
+    Undertaking,
 };
 
 proptest! {
@@ -869,13 +869,9 @@ fn capacity(policy: &SessionPolicy) -> usize {
 
 fn arrival(who: Who) -> Arrival {
     Arrival {
-        id: id(who),
-        role: role(who),
-        permissions: Permissions::of(role(who)),
         subject: format!("person {}", token(who)),
         token_id: token(who).to_string(),
-        standing: Standing::default(),
-        entrance: None,
+        ..Arrival::new(id(who), role(who))
     }
 }
 

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use server::role::{barrier, come, join};
 use server::{Client, Server};
 use sfu::identity::{ParticipantId, RoomId};
-use signaling::access::{AccessPolicy, Permissions, UnixTime};
+use signaling::access::{AccessPolicy, UnixTime};
 use signaling::limits::Limits;
 use signaling::protocol::{ErrorCode, Role, ServerMessage};
 use signaling::room::{
-    Arrival, Devices, Effect, Room, RoomSize, Rules, SecondDevice, SessionPolicy, Standing, Window,
+    Arrival, Devices, Effect, Room, RoomSize, Rules, SecondDevice, SessionPolicy, Window,
 };
 use signaling::socket::Timing;
 use tokio::time::{Interval, interval};
@@ -309,13 +309,8 @@ async fn the_rule_holds_once_somebody_comes_in_and_not_at_the_door() {
 
 fn arrival(id: ParticipantId, role: Role) -> Arrival {
     Arrival {
-        id,
-        role,
-        permissions: Permissions::of(role),
         subject: format!("subject-{id}"),
-        token_id: id.to_string(),
-        standing: Standing::default(),
-        entrance: None,
+        ..Arrival::new(id, role)
     }
 }
 

@@ -15,9 +15,7 @@ use signaling::protocol::{
     AudioCodec, ErrorCode, GroupCommit, GroupReport, Opaque, Role, ServerMessage, SlotAssignment,
     VideoCodec,
 };
-use signaling::room::{
-    Arrival, Devices, Effect, Entrance, Room, RoomFull, RoomSize, Session, Standing,
-};
+use signaling::room::{Arrival, Devices, Effect, Entrance, Room, RoomFull, RoomSize, Session};
 
 const A: ParticipantId = ParticipantId(0xA);
 const B: ParticipantId = ParticipantId(0xB);
@@ -903,13 +901,9 @@ fn expected(effects: &[Effect]) -> Vec<(ParticipantId, ExpectedFrames)> {
 
 fn arrival(id: ParticipantId, entrance: Option<Entrance>) -> Arrival {
     Arrival {
-        id,
-        role: Role::Host,
         permissions: Permissions::of(Role::Client),
-        subject: id.to_string(),
-        token_id: id.to_string(),
-        standing: Standing::default(),
         entrance,
+        ..Arrival::new(id, Role::Host)
     }
 }
 

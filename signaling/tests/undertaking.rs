@@ -5,11 +5,10 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfu::identity::{ParticipantId, RoomId};
-use signaling::access::{Permissions, UnixTime};
+use signaling::access::UnixTime;
 use signaling::protocol::{GroupReport, Opaque, Role, ServerMessage};
 use signaling::room::{
-    Arrival, Consent, Decided, Effect, Entrance, Room, RoomSize, Rules, SessionPolicy, Standing,
-    Undertaking,
+    Arrival, Consent, Decided, Effect, Entrance, Room, RoomSize, Rules, SessionPolicy, Undertaking,
 };
 
 #[test]
@@ -105,13 +104,8 @@ fn arrive(room: &mut Room, id: ParticipantId, role: Role) {
 
 fn arrival(id: ParticipantId, role: Role, entrance: Option<Entrance>) -> Arrival {
     Arrival {
-        id,
-        role,
-        permissions: Permissions::of(role),
-        subject: id.to_string(),
-        token_id: id.to_string(),
-        standing: Standing::default(),
         entrance,
+        ..Arrival::new(id, role)
     }
 }
 

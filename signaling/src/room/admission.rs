@@ -55,6 +55,22 @@ pub struct Arrival {
     pub entrance: Option<Entrance>,
 }
 
+impl Arrival {
+    /// With the role's usual permissions, the id for subject and token, nothing
+    /// decided before, and no group.
+    pub fn new(id: ParticipantId, role: Role) -> Self {
+        Self {
+            id,
+            role,
+            permissions: Permissions::of(role),
+            subject: id.to_string(),
+            token_id: id.to_string(),
+            standing: Standing::default(),
+            entrance: None,
+        }
+    }
+}
+
 /// What a client brings to be part of the group that encrypts the session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Entrance {

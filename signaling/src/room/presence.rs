@@ -6,6 +6,7 @@ use sfu::identity::ParticipantId;
 use sfu::quality::Rating;
 use sfu::worker::command::Command;
 
+use super::Effect;
 use super::admission::{Arrival, Entrance};
 use super::frames::Frames;
 use super::removal::Bearer;
@@ -13,7 +14,6 @@ use super::schedule::Activity;
 use super::screens::occupied;
 use super::slots::Slots;
 use super::state::{Devices, Member, Muted, Room, RoomFull, tell};
-use super::{Effect, Standing};
 use crate::access::Permissions;
 use crate::audit::Action;
 use crate::protocol::{ErrorCode, Permission, Role, ServerMessage, SlotAssignment, UplinkCapacity};
@@ -27,17 +27,8 @@ impl Room {
         if self.members.len() >= self.capacity() {
             return Err(RoomFull);
         }
-        let arrival = Arrival {
-            id,
-            role,
-            permissions: Permissions::of(role),
-            subject: id.to_string(),
-            token_id: id.to_string(),
-            standing: Standing::default(),
-            entrance: None,
-        };
         // Nothing is measured against the time without an inactivity limit.
-        Ok(self.seat(arrival, Instant::now()))
+        Ok(self.seat(Arrival::new(id, role), Instant::now()))
     }
 
     /// Ends somebody's stay: the client left, or its socket is gone.
