@@ -8,6 +8,7 @@
 )]
 
 mod connection;
+mod exits;
 mod relay_ports;
 mod thread;
 
