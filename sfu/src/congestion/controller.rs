@@ -575,4 +575,4 @@ const LONGEST_GAP: i64 = 10_000_000;
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
-mod tests;
+pub(super) mod tests;

@@ -17,6 +17,8 @@ mod second;
 
 pub use bitrate::Bitrate;
 pub use controller::Controller;
+#[cfg(test)]
+pub(crate) use controller::tests::report;
 pub use delay::Usage;
 pub use loss::LossWindow;
 pub use pacer::Pacer;

@@ -435,8 +435,8 @@ const MOST_PADDING: u64 = 32;
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
-    use crate::rtcp::{self, ArrivalRecorder, Received};
-    use crate::rtp::Ssrc;
+    use crate::congestion::report;
+    use crate::rtcp::ArrivalRecorder;
 
     #[test]
     fn sound_is_sent_twice_where_packets_are_lost_and_not_over_tcp() {
@@ -450,16 +450,7 @@ mod tests {
                 if step % 5 != 3 {
                     recorder.record(now, number);
                 }
-                if step % 5 == 4
-                    && let Some(report) = recorder.report(Ssrc(1), Ssrc(2))
-                {
-                    rtcp::read(&report, |received| match received {
-                        Received::Arrival { number, at } => {
-                            outbound.congestion.packet_feedback(number, at);
-                        }
-                        Received::ArrivalsEnd => outbound.congestion.feedback_end(now),
-                        _ => {}
-                    });
+                if step % 5 == 4 && report(&mut recorder, &mut outbound.congestion, now) {
                     outbound.review_repetition(now, Some(protocol));
                 }
             }

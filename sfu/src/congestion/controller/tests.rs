@@ -20,7 +20,11 @@ fn of_a_receiver_that_takes_no_numbers_its_own_estimate_is_what_is_shared_out() 
 }
 
 /// Tells of all that has arrived, if anything has.
-fn report(recorder: &mut ArrivalRecorder, controller: &mut Controller, now: Instant) -> bool {
+pub(crate) fn report(
+    recorder: &mut ArrivalRecorder,
+    controller: &mut Controller,
+    now: Instant,
+) -> bool {
     let Some(report) = recorder.report(Ssrc(1), Ssrc(2)) else {
         return false;
     };
