@@ -65,17 +65,29 @@ async function settle(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0);
 }
 
-async function connect(options: RoomOptions = {}): Promise<Stay> {
+/** Joins as far as the offer, which the server has yet to answer. */
+async function offer(options: RoomOptions = {}): Promise<Stay> {
   const stay = begin(options);
   environment.socket.accept();
   environment.startTransforms();
   environment.socket.say(JOINED);
   await settle();
+  return stay;
+}
+
+async function connect(options: RoomOptions = {}): Promise<Stay> {
+  const stay = await offer(options);
   environment.socket.say({ type: 'answer', sdp: 'answer' });
   await settle();
   environment.connection.become('connected');
   await stay.joining;
   return stay;
+}
+
+/** A relay takes our credentials for nobody's. */
+function refuseRelay(): void {
+  const refusal = { errorCode: 401, errorText: 'Unauthorized', url: 'turn:relay.example' };
+  environment.connection.dispatchEvent(Object.assign(new Event('icecandidateerror'), refusal));
 }
 
 function sent(type: string): unknown[] {
@@ -302,11 +314,7 @@ test.each([
 });
 
 test('media that cannot get through is given up after 15 s', async () => {
-  const { joining } = begin();
-  environment.socket.accept();
-  environment.startTransforms();
-  environment.socket.say(JOINED);
-  await settle();
+  const { joining } = await offer();
   environment.socket.say({ type: 'answer', sdp: 'answer' });
   await vi.advanceTimersByTimeAsync(15_000);
 
@@ -314,28 +322,18 @@ test('media that cannot get through is given up after 15 s', async () => {
 });
 
 test('media that a relay has refused is told as that', async () => {
-  const { joining } = begin();
-  environment.socket.accept();
-  environment.startTransforms();
-  environment.socket.say(JOINED);
-  await settle();
+  const { joining } = await offer();
   environment.socket.say({ type: 'answer', sdp: 'answer' });
-  const refusal = { errorCode: 401, errorText: 'Unauthorized', url: 'turn:relay.example' };
-  environment.connection.dispatchEvent(Object.assign(new Event('icecandidateerror'), refusal));
+  refuseRelay();
   await vi.advanceTimersByTimeAsync(15_000);
 
   await expect(joining).rejects.toMatchObject({ code: 'relay-refused' });
 });
 
 test('where only relays were tried and all refused, nothing is waited for', async () => {
-  const { joining } = begin();
+  const { joining } = await offer();
   const { connection } = environment;
-  environment.socket.accept();
-  environment.startTransforms();
-  environment.socket.say(JOINED);
-  await settle();
-  const refusal = { errorCode: 401, errorText: 'Unauthorized', url: 'turn:relay.example' };
-  connection.dispatchEvent(Object.assign(new Event('icecandidateerror'), refusal));
+  refuseRelay();
   Object.assign(connection, { iceGatheringState: 'complete' });
   connection.dispatchEvent(new Event('icegatheringstatechange'));
 
