@@ -20,6 +20,8 @@ pub(super) struct Connection {
     tls: Option<Box<ServerConnection>>,
     /// What the kernel, or TLS, does not take yet.
     waiting: VecDeque<u8>,
+    /// Bytes that TLS has made of data, and the kernel does not take yet.
+    encrypted: usize,
     /// Since when there has been something.
     behind_since: Option<Instant>,
     /// Whether the thread is told when the kernel takes more.
@@ -64,6 +66,7 @@ impl Connection {
             socket: tcp::Socket::new(stream)?,
             tls,
             waiting: VecDeque::new(),
+            encrypted: 0,
             behind_since: None,
             is_watched: false,
         })
@@ -73,9 +76,9 @@ impl Connection {
         self.socket.inner()
     }
 
-    /// Bytes that wait here.
+    /// Bytes that wait here, encrypted or not.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.encrypted
     }
 
     /// Reads what has come, a bounded amount at a time, and hands it on.
@@ -113,7 +116,7 @@ impl Connection {
     }
 
     /// Sends messages, or has them wait: of data no more than `most_waiting`
-    /// bytes, and what is left of a message.
+    /// bytes, and what is left of a message. What TLS has encrypted counts.
     ///
     /// # Errors
     /// It has ended, or even answers are too many for it.
@@ -128,19 +131,21 @@ impl Connection {
         let mut fate = Fate::Taken;
         if self.waiting.is_empty() {
             while !rest.is_empty() {
-                let count = self.pass(rest)?;
+                // TLS may encrypt in vain, and then that waits.
+                let count = self.pass(&rest[..rest.len().min(most_waiting)])?;
                 if count == 0 {
                     break;
                 }
                 rest = &rest[count..];
             }
-            if !is_answer && rest.len() > most_waiting {
+            let room = most_waiting.saturating_sub(self.encrypted);
+            if !is_answer && rest.len() > room {
                 let taken = bytes.len() - rest.len();
-                rest = &bytes[taken..end_of_fitting(bytes, taken, most_waiting)];
+                rest = &bytes[taken..end_of_fitting(bytes, taken, room)];
                 fate = Fate::LeftOut;
             }
         } else {
-            let length = self.waiting.len() + bytes.len();
+            let length = self.waiting() + bytes.len();
             if is_answer && length > WITH_ANSWERS * MOST_WAITING {
                 return Err(Ended);
             }
@@ -205,6 +210,7 @@ impl Connection {
         }
         let bytes = &bytes[..bytes.len().min(MOST_UNSENT)];
         let count = taken(tls.writer().write(bytes))?;
+        self.encrypted = count + OF_A_RECORD;
         self.pass_encrypted()?;
         Ok(count)
     }
@@ -214,10 +220,13 @@ impl Connection {
             return Ok(());
         };
         while tls.wants_write() {
-            if taken(tls.write_tls(&mut self.socket))? == 0 {
-                break;
+            let count = taken(tls.write_tls(&mut self.socket))?;
+            if count == 0 {
+                return Ok(());
             }
+            self.encrypted = self.encrypted.saturating_sub(count);
         }
+        self.encrypted = 0;
         Ok(())
     }
 }
@@ -280,6 +289,9 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// answer has room beyond, since over a connection nobody asks again.
 const MOST_WAITING: usize = 64 * 1024;
 const WITH_ANSWERS: usize = 3;
+/// What a TLS record has beside the data (RFC 8446 §5.2): a head, a type, and
+/// what authenticates it. 16 kB are one record.
+const OF_A_RECORD: usize = 22;
 /// Whoever has not caught up for as long gets more by catching up than by data
 /// that is later still.
 const PATIENCE: Duration = Duration::from_millis(600);
@@ -291,20 +303,82 @@ const SILENCE: Duration = Duration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 
     use super::*;
 
     fn pair() -> (Connection, TcpStream) {
+        connect(None)
+    }
+
+    fn connect(tls: Option<Box<ServerConnection>>) -> (Connection, TcpStream) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback");
         let address = listener.local_addr().expect("bound");
         let client = TcpStream::connect(address).expect("the loopback");
         let (stream, _) = listener.accept().expect("a connection");
         let stream = Stream {
             stream,
-            tls: None,
+            tls,
             received: Vec::new(),
         };
         (Connection::new(stream).expect("it is open"), client)
+    }
+
+    /// A connection over TLS, with the handshake done, and what its client gets
+    /// of it, encrypted as it comes.
+    fn tls_pair() -> (Connection, TcpStream) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a name");
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("there are some")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .expect("they belong together");
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("it is one");
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("there are some")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut tls = ClientConnection::new(Arc::new(client), name).expect("it is good");
+        let server = ServerConnection::new(Arc::new(server)).expect("it is good");
+        let (mut connection, mut client) = connect(Some(Box::new(server)));
+        client.set_nonblocking(true).expect("it can be");
+        let mut memory = vec![0; 1 << 16];
+        let is_shaking = |connection: &Connection| {
+            let tls = connection.tls.as_ref();
+            tls.is_some_and(|tls| tls.is_handshaking())
+        };
+        while tls.is_handshaking() || is_shaking(&connection) || connection.has_waiting() {
+            let _ = tls.complete_io(&mut client);
+            connection.receive(&mut memory, |_| {}).expect("it is open");
+        }
+        while client.read(&mut memory).is_ok() {}
+        (connection, client)
+    }
+
+    /// Reads all that the kernel has, of either side; gives how much it was.
+    fn drain(connection: &Connection, client: &mut TcpStream) -> usize {
+        let mut memory = vec![0; 1 << 16];
+        let mut sum = 0;
+        loop {
+            let is_all = connection.socket.unsent().expect("it is open") == 0;
+            while let Ok(count) = client.read(&mut memory) {
+                assert!(count > 0, "it is open");
+                sum += count;
+            }
+            if is_all {
+                return sum;
+            }
+        }
     }
 
     /// On a channel.
@@ -358,6 +432,37 @@ mod tests {
         // Not without end.
         let answers = (0..10_000).take_while(|_| connection.write(MESSAGE, true, 4096).is_ok());
         assert!((1000..2000).contains(&answers.count()));
+    }
+
+    #[test]
+    fn what_tls_has_encrypted_is_counted_and_bounded_too() {
+        for most_waiting in [MOST_WAITING, 4096] {
+            let (mut connection, mut client) = tls_pair();
+            // The kernel has room for another part of a record each time.
+            for round in 0..40 {
+                let mut memory = vec![0; 70_000 + 1777 * round];
+                let _ = client.read(&mut memory);
+                connection.flush().expect("it is open");
+                fill(&mut connection, most_waiting);
+
+                let waiting = connection.waiting();
+                let most = most_waiting + 1204 + OF_A_RECORD;
+                assert!((1..=most).contains(&waiting), "{waiting}");
+            }
+            let waiting = connection.waiting();
+            drain(&connection, &mut client);
+            let mut left = 0;
+            while connection.has_waiting() {
+                connection.flush().expect("it is open");
+                left += drain(&connection, &mut client);
+            }
+            let records = 2 + waiting / MOST_UNSENT;
+            assert!(
+                waiting.abs_diff(left) <= records * OF_A_RECORD,
+                "{left} were left of {waiting}"
+            );
+            assert_eq!(connection.waiting(), 0);
+        }
     }
 
     #[test]
