@@ -93,6 +93,7 @@ impl MissingPackets {
     /// up; gives whether any was.
     pub fn poll(&mut self, now: Instant, way: Way, mut request: impl FnMut(u16, bool)) -> bool {
         let before = self.missing.len();
+        let way = way.bounded();
         let most = if way.is_lossy {
             MOST_REQUESTS_WHERE_LOSSY
         } else {
@@ -170,6 +171,15 @@ pub struct Way {
 }
 
 impl Way {
+    /// Whoever answers late makes its way look long, and so could have us wait
+    /// for longer each time.
+    fn bounded(self) -> Self {
+        Self {
+            round_trip: self.round_trip.min(LONGEST_ROUND_TRIP),
+            ..self
+        }
+    }
+
     /// How long to wait for the answer to the given number of requests: a
     /// round trip, and a quarter more with each that stayed without one.
     ///
@@ -203,6 +213,8 @@ const MOST_REQUESTS_WHERE_LOSSY: u32 = 40;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const LEAST_TRIES: u32 = 4;
 const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
+/// Nobody talks over a longer way.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(1);
 const MARGIN: Duration = Duration::from_millis(5);
 /// Of requests where much is lost: as often as a worker looks.
 const LEAST_APART: Duration = Duration::from_millis(15);
@@ -305,6 +317,26 @@ mod tests {
         let last = asked.last().expect("it was asked for");
 
         assert!((2200..2400).contains(&(last - start).as_millis()));
+        assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn nobody_is_waited_for_without_end_by_answering_late() {
+        let start = Instant::now();
+        let endless = Way {
+            round_trip: Duration::from_hours(1),
+            is_lossy: false,
+        };
+        let mut missing = MissingPackets::default();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let asked = (0..5000)
+            .step_by(20)
+            .map(|milliseconds| start + Duration::from_millis(milliseconds))
+            .filter(|now| !due_over(endless, &mut missing, *now).is_empty());
+
+        assert_eq!(asked.count(), 4);
         assert!(missing.is_empty());
     }
 

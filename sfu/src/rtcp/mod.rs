@@ -32,7 +32,8 @@ pub fn round_trip(ntp: u64, last_sender_report: u32, delay: u32) -> Option<Durat
     let microseconds = u64::from(units) * 1_000_000 / 65_536;
     // Clocks run at slightly different speeds, so a very short trip can come
     // out negative, which looks very long.
-    (microseconds < LONGEST_ROUND_TRIP_US).then(|| Duration::from_micros(microseconds))
+    let round_trip = Duration::from_micros(microseconds);
+    (round_trip < LONGEST_ROUND_TRIP).then_some(round_trip)
 }
 
 /// The synchronization source of our own reports and requests. It sends no
@@ -40,4 +41,4 @@ pub fn round_trip(ntp: u64, last_sender_report: u32, delay: u32) -> Option<Durat
 pub const SENDER: Ssrc = Ssrc(1);
 
 /// What looks longer was measured across a sleep, or made up.
-const LONGEST_ROUND_TRIP_US: u64 = 5_000_000;
+pub const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(5);

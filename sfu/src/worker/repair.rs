@@ -9,6 +9,7 @@ use crate::identity::MediaKind;
 use crate::publish::Way;
 use crate::rtcp;
 use crate::rtp::Ssrc;
+use crate::transport::TransportProtocol;
 
 /// How long a way to a participant and back takes, and how much may still be
 /// sent to it again.
@@ -42,6 +43,8 @@ impl Repair {
 
     /// Takes a measurement into the average (RFC 6298 §2).
     pub(super) fn measure(&mut self, now: Instant, round_trip: Duration) {
+        // It is measured by what the other side does, and when.
+        let round_trip = round_trip.min(rtcp::LONGEST_ROUND_TRIP);
         self.measured_at = Some(now);
         self.round_trip = Some(match self.round_trip {
             Some(before) => before * 7 / 8 + round_trip / 8,
@@ -52,7 +55,8 @@ impl Repair {
 
 impl Worker {
     /// Sends a packet again to a receiver that misses it; twice, where that
-    /// may well be lost too: a picture waits for a round trip otherwise.
+    /// may well be lost too: a picture waits for a round trip otherwise. Over
+    /// TCP nothing is lost that is sent.
     pub(super) fn handle_nack(&mut self, now: Instant, key: usize, ssrc: Ssrc, number: u16) {
         self.statistics.nacks_received += 1;
         let participant = &mut self.participants[key];
@@ -75,7 +79,10 @@ impl Worker {
         let Some(forward) = forward else {
             return;
         };
-        let copy = (participant.outbound.congestion.is_lossy()
+        let path = participant.ice.selected();
+        let may_lose = path.is_some_and(|path| path.protocol != TransportProtocol::Tcp);
+        let copy = (may_lose
+            && participant.outbound.congestion.is_lossy()
             && participant.repair.budget.spend(now))
         .then(|| slot.repeat(forward));
         for forward in [Some(forward), copy].into_iter().flatten() {
@@ -97,9 +104,11 @@ impl Worker {
         };
         let asked = &self.participants[key];
         let measured = asked.repair.round_trip();
+        let path = asked.ice.selected();
+        let may_lose = path.is_some_and(|path| path.protocol != TransportProtocol::Tcp);
         let way = Way {
             round_trip: measured.unwrap_or(FIRST_ROUND_TRIP),
-            is_lossy: asked.uplink_loss > LOSSY,
+            is_lossy: may_lose && asked.uplink_loss > LOSSY,
         };
         self.hurry(now);
         let published = &mut self.streams[stream];
@@ -180,3 +189,24 @@ const LOSSY: f32 = 0.03;
 const LOSS_MEMORY: Duration = Duration::from_secs(6);
 /// A fifth: what one receiver says must not cost all others their quality.
 const MOST_LOSS: u8 = 51;
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_answers_at_the_last_moment_is_no_farther_away_each_time() {
+        let now = Instant::now();
+        let mut repair = Repair::new(now);
+        repair.measure(now, Duration::from_millis(100));
+        assert_eq!(repair.round_trip(), Some(Duration::from_millis(100)));
+
+        for _ in 0..100 {
+            let waited_for = 4 * repair.round_trip().unwrap_or_default();
+            repair.measure(now, waited_for);
+        }
+
+        assert!(repair.round_trip() <= Some(rtcp::LONGEST_ROUND_TRIP));
+    }
+}

@@ -11,7 +11,7 @@ use sfu::worker::command::Command;
 use sfu::worker::event::Event;
 
 use crate::link::{Link, Loss};
-use crate::session::{Session, audio_slot, server, slot_ssrc};
+use crate::session::{Session, audio_slot, server, slot_ssrc, video_slot};
 
 const ROOM: RoomId = RoomId(1);
 const A: ParticipantId = ParticipantId(1);
@@ -94,6 +94,31 @@ fn a_slow_connection_carries_sound_in_time_and_pictures_again_once_it_is_fast() 
     session.run(Duration::from_secs(20));
     let [_, pictures] = session.received_within(A, Duration::from_secs(2));
     assert!(pictures >= 170, "{pictures}");
+}
+
+#[test]
+fn over_a_connection_that_leaves_much_out_nothing_is_sent_again_twice() {
+    let mut session = in_a_call(Some(20_000));
+    let address = session.peers[&A].address;
+    // It asks again for nothing that has only just been left out.
+    session.peer(A).repairs_within = Some(Duration::from_secs(3));
+
+    for _ in 0..20 {
+        session.connection(address).bytes_a_millisecond = 0;
+        session.run(Duration::from_millis(700));
+        session.connection(address).bytes_a_millisecond = 2_500;
+        session.run(Duration::from_secs(1));
+    }
+
+    let pictures = session.peers[&A].received_on(slot_ssrc(A, video_slot(0)));
+    let repairs: Vec<_> = pictures.iter().filter(|packet| packet.is_repair).collect();
+    let copies = repairs.windows(2).filter(|pair| {
+        let [first, second] = [pair[0], pair[1]];
+        let apart = second.at - first.at;
+        first.sequence_number == second.sequence_number && apart < Duration::from_secs(1)
+    });
+    assert!(repairs.len() > 100, "{}", repairs.len());
+    assert_eq!(copies.count(), 0);
 }
 
 #[test]
