@@ -89,8 +89,10 @@ struct Channel {
 /// Why a channel is not bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum NotBound {
-    /// The number is another peer's, or the peer has another number.
-    Taken,
+    /// The number is another peer's.
+    NumberTaken,
+    /// The peer has another number.
+    HasAnother,
     /// There are too many already.
     TooMany,
 }
@@ -241,7 +243,8 @@ impl Allocation {
         let mut others = self.channels.iter();
         match others.find(|channel| channel.number == number || channel.peer == peer) {
             Some(channel) if (channel.number, channel.peer) == (number, peer) => Ok(()),
-            Some(_) => Err(NotBound::Taken),
+            Some(channel) if channel.number == number => Err(NotBound::NumberTaken),
+            Some(_) => Err(NotBound::HasAnother),
             None if self.channels.len() < MOST_CHANNELS => Ok(()),
             None => Err(NotBound::TooMany),
         }

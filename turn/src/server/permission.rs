@@ -79,7 +79,11 @@ impl Server {
         allocation
             .may_bind(now, number, peer)
             .map_err(|reason| match reason {
-                NotBound::Taken => ErrorCode::BAD_REQUEST,
+                NotBound::NumberTaken => {
+                    self.statistics.numbers_taken += 1;
+                    ErrorCode::BAD_REQUEST
+                }
+                NotBound::HasAnother => ErrorCode::BAD_REQUEST,
                 NotBound::TooMany => ErrorCode::INSUFFICIENT_CAPACITY,
             })?;
         if !allocation.has_room_for(now, &[peer]) {

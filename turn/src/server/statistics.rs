@@ -12,6 +12,9 @@ pub struct Statistics {
     pub requests: u64,
     /// Requests that were refused, challenges for credentials not included.
     pub refused: u64,
+    /// Of those, channels whose number is another peer's. Clients that draw
+    /// numbers by chance ask for one now and then.
+    pub numbers_taken: u64,
     /// Allocations that were made.
     pub allocated: u64,
     /// Connections that were refused or closed for what they sent or did not

@@ -65,6 +65,22 @@ fn exchange(peers: PeersAre, over: Over, flags: &[&str]) {
 }
 
 fn exchange_in(sessions: &Sessions, peers: PeersAre, over: Over, flags: &[&str]) {
+    let repeats = (0..=MOST_REPEATS).find(|repeats| {
+        let is_last = *repeats == MOST_REPEATS;
+        attempt(sessions, peers, over, flags, is_last)
+    });
+    println!("{over:?} {flags:?}: {repeats:?} repeats");
+}
+
+/// Exchanges messages; `false` if the client has failed by its own fault, which
+/// is forgiven but the last time.
+fn attempt(
+    sessions: &Sessions,
+    peers: PeersAre,
+    over: Over,
+    flags: &[&str],
+    is_last: bool,
+) -> bool {
     let running = Running::start(peers);
     let output = uclient(&running, over, 60)
         .args(["-n", &sessions.messages.to_string()])
@@ -76,9 +92,10 @@ fn exchange_in(sessions: &Sessions, peers: PeersAre, over: Over, flags: &[&str])
         .expect("turnutils_uclient is there");
 
     let said = text(&output);
+    if !is_last && has_drawn_a_number_twice(&running, &output) {
+        return false;
+    }
     assert!(output.status.success(), "{over:?} {flags:?} {said}");
-    let part = returned(&said);
-    assert!(part >= sessions.least_part, "{over:?} {flags:?} {said}");
     let least = sessions.messages * sessions.count;
     let statistics = running.statistics(|now| {
         now.server.packets_up >= least && now.server.packets_up == now.server.packets_down
@@ -86,6 +103,27 @@ fn exchange_in(sessions: &Sessions, peers: PeersAre, over: Over, flags: &[&str])
     let counted = statistics.server;
     assert!(counted.packets_up >= least, "{counted:?}\n{said}");
     assert_eq!(counted.packets_up, counted.packets_down, "{said}");
+    let has_most = returned(&said) >= sessions.least_part;
+    // What it lost of more than that was sent to it, as was counted.
+    let is_its_fault = matches!(over, Over::Tls) && statistics.late == 0;
+    assert!(
+        has_most || (is_its_fault && !is_last),
+        "{over:?} {flags:?} {said}"
+    );
+    has_most
+}
+
+/// Whether the client has given up since it drew the same number for two peers
+/// of an allocation. It draws both by chance, of 16,384, and one that is
+/// another peer's is rightly refused (RFC 8656 §12.2): that befalls one of as
+/// many sessions.
+fn has_drawn_a_number_twice(running: &Running, output: &Output) -> bool {
+    let said = text(output);
+    let mut errors = said.lines().filter(|line| line.contains("error 400"));
+    let is_told = said.contains(TAKEN) && errors.all(|line| line.contains(TAKEN));
+    // With the first it gives up.
+    let is_taken = |now: &Statistics| now.server.numbers_taken == 1;
+    is_told && !output.status.success() && is_taken(&running.statistics(is_taken))
 }
 
 /// The part of messages that came back, by what the client says last.
@@ -106,8 +144,8 @@ fn uclient(running: &Running, over: Over, patience: u32) -> Command {
     let mut command = Command::new("timeout");
     let program = std::env::var("TURNUTILS_UCLIENT").unwrap_or("turnutils_uclient".into());
     let (address, flags) = match over {
-        Over::Udp => (running.address(), &[][..]),
-        Over::Tcp => (running.address(), &["-t"][..]),
+        Over::Udp => (running.udp_address(), &[][..]),
+        Over::Tcp => (running.tcp_address(), &["-t"][..]),
         Over::Tls => (running.tls_address(), &["-t", "-S"][..]),
     };
     command
@@ -134,6 +172,11 @@ fn in_parallel(cases: impl IntoIterator<Item = impl FnOnce() + Send>) {
         }
     });
 }
+
+/// What the client says when a channel's number is refused.
+const TAKEN: &str = "channel bind: error 400";
+/// Of what the client does wrong by chance.
+const MOST_REPEATS: u32 = 3;
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -241,7 +284,7 @@ fn clients_are_told_their_address() {
     let running = Running::start(PeersAre::Here);
     let output = Command::new("timeout")
         .args(["10", "turnutils_stunclient", "-p"])
-        .arg(running.address().port().to_string())
+        .arg(running.udp_address().port().to_string())
         .arg("127.0.0.1")
         .output()
         .expect("timeout is there");

@@ -32,7 +32,7 @@ pub enum PeersAre {
 /// A server at work.
 pub struct Running {
     server: TurnThread,
-    plain: SocketAddr,
+    tcp: SocketAddr,
     tls: SocketAddr,
     peers: [SocketAddr; 2],
     is_over: Arc<AtomicBool>,
@@ -41,8 +41,7 @@ pub struct Running {
 
 impl Running {
     pub fn start(peers: PeersAre) -> Self {
-        let (plain, tcp) = free_port();
-        let tls = listen(0).expect("a free port");
+        let [tcp, tls] = [(); 2].map(|()| listen().expect("a free port"));
         let (even, odd) = bind_pair().expect("two free ports");
         let peer_sockets = [even, odd];
         let addresses = peer_sockets
@@ -62,7 +61,7 @@ impl Running {
         };
         let server = TurnThread::spawn(Settings {
             server: config(),
-            addresses: vec![plain],
+            addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
             local_peers,
             other_peers,
             relay_ports: RelayPorts {
@@ -75,9 +74,10 @@ impl Running {
             most_waiting: 64 << 20,
         })
         .expect("it starts");
-        let tls_address = tls.local_addr().expect("bound");
+        let [tcp_address, tls_address] =
+            [&tcp, &tls].map(|listener| listener.local_addr().expect("bound"));
         let mut running = Self {
-            plain,
+            tcp: tcp_address,
             tls: tls_address,
             peers: addresses,
             is_over: Arc::default(),
@@ -94,9 +94,12 @@ impl Running {
         running
     }
 
-    /// For UDP and TCP.
-    pub fn address(&self) -> SocketAddr {
-        self.plain
+    pub fn udp_address(&self) -> SocketAddr {
+        self.server.addresses()[0]
+    }
+
+    pub fn tcp_address(&self) -> SocketAddr {
+        self.tcp
     }
 
     pub fn tls_address(&self) -> SocketAddr {
@@ -125,7 +128,7 @@ impl Running {
         socket.set_read_timeout(Some(PATIENCE)).expect("it can be");
         let mut request = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
         request.extend([7; 12]);
-        socket.send_to(&request, self.plain).expect("sent");
+        socket.send_to(&request, self.udp_address()).expect("sent");
         let mut answer = [0; 100];
         let length = socket.recv(&mut answer).expect("an answer");
         assert_eq!(answer[..2], [1, 1], "{:?}", &answer[..length]);
@@ -223,19 +226,8 @@ fn certificate() -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-/// A port that is free for UDP, and taken for TCP.
-fn free_port() -> (SocketAddr, TcpListener) {
-    loop {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = udp.local_addr().expect("bound");
-        if let Ok(tcp) = listen(address.port()) {
-            return (address, tcp);
-        }
-    }
-}
-
-fn listen(port: u16) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+fn listen() -> io::Result<TcpListener> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
@@ -256,4 +248,4 @@ fn bind_pair() -> Option<(UdpSocket, UdpSocket)> {
     })
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -171,7 +171,10 @@ fn a_channel_has_one_peer_and_a_peer_one_channel() {
     let again = alice.bind(0x4000, address(HERE));
 
     assert_eq!(network.code(&alice, &of_another), 400);
+    let taken = |network: &Network| network.server.statistics().numbers_taken;
+    assert_eq!(taken(&network), 1);
     assert_eq!(network.code(&alice, &with_another_number), 400);
+    assert_eq!(taken(&network), 1);
     assert_eq!(network.code(&alice, &again), 0);
     // Numbers are each client's own.
     let mut bob = Client::udp("bob", "192.0.2.11:5000");
