@@ -153,6 +153,27 @@ fn a_delay_that_trembles_is_not_taken_for_loss() {
     assert_eq!(told.last(), Some(&Level::Good), "{told:?}");
 }
 
+/// There is nothing then that goes out once and tells what is lost.
+#[test]
+fn where_a_path_trembles_sound_alone_is_sent_once_after_a_minute() {
+    let mut session = talk(7);
+    session.show(B, 0, None);
+    let tremble = |loss| Link {
+        jitter: Duration::from_millis(60),
+        ..lossy(loss)
+    };
+    session.set_link(B, tremble(Loss::Random(0.1)));
+    session.run(Duration::from_secs(20));
+    assert!(session.sent_again > 400, "{}", session.sent_again);
+
+    session.set_link(B, tremble(Loss::None));
+    session.run(Duration::from_secs(65));
+    let before = session.sent_again;
+    session.run(Duration::from_mins(3));
+
+    assert_eq!(session.sent_again, before);
+}
+
 #[test]
 fn loss_that_a_queue_makes_is_not_added_to() {
     let mut session = talk(3);
