@@ -133,12 +133,11 @@ impl Session {
         drop(clients);
         node.settle("all have left", |now| now["quietroom_participants"] == 0.0)
             .await;
-        // The log's writer is not behind by more than a moment.
-        sleep(Duration::from_millis(100)).await;
+        let log = written(&node, &participants).await;
         secrets.sort_unstable();
         secrets.dedup();
         Self {
-            log: node.log(),
+            log,
             participants,
             secrets,
             addresses: sources.iter().map(ToString::to_string).collect(),
@@ -161,6 +160,19 @@ impl Session {
             }
         }
     }
+}
+
+/// The log, once it tells of these; its writer is somewhat behind.
+async fn written(node: &Node, participants: &[String]) -> String {
+    let mut log = node.log();
+    for _ in 0..200 {
+        if log.contains("left") && participants.iter().all(|id| log.contains(id)) {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+        log = node.log();
+    }
+    log
 }
 
 /// A token and its parts, any of which would be too much.

@@ -261,7 +261,7 @@ fn a_link_delays_what_goes_over_it_and_ends_by_itself() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let to = server.local_addr().unwrap().to_string();
     let mut link = Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(["link", "--to", &to, "--delay", "40ms", "--for", "1s"])
+        .args(["link", "--to", &to, "--delay", "40ms", "--for", "3s"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -271,10 +271,10 @@ fn a_link_delays_what_goes_over_it_and_ends_by_itself() {
         .unwrap();
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client
-        .set_read_timeout(Some(Duration::from_secs(1)))
+        .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     server
-        .set_read_timeout(Some(Duration::from_secs(1)))
+        .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     let mut buffer = [0; 10];
 

@@ -313,7 +313,7 @@ async fn deep_json_is_refused() {
 
 #[tokio::test]
 async fn who_says_nothing_is_closed() {
-    let server = Server::start().await;
+    let server = start_impatient().await;
     let mut socket = server.connect().await;
 
     socket.expect_fatal("invalid-message").await;
@@ -478,7 +478,7 @@ async fn a_reader_that_does_not_keep_up_is_closed_and_the_room_goes_on() {
 
 #[tokio::test]
 async fn a_silent_client_is_closed() {
-    let server = Server::start().await;
+    let server = start_impatient().await;
     let mut alive = server.join("r").await;
     let silent = server.join("r").await;
     alive.expect("participant-joined").await;
@@ -494,6 +494,19 @@ async fn a_silent_client_is_closed() {
         .expect("the silent one is closed");
 
     assert_eq!(left["participantId"], silent.id());
+}
+
+/// A server that waits for nobody long. Others wait for whoever is not heard,
+/// be it that the machine stands still.
+async fn start_impatient() -> Server {
+    let timing = Timing {
+        join_deadline: Duration::from_millis(1_500),
+        ping_interval: Duration::from_millis(300),
+        silence_limit: Duration::from_millis(1_500),
+        resume_window: Duration::ZERO,
+        ..Timing::default()
+    };
+    Server::start_with(timing, Limits::default()).await
 }
 
 #[tokio::test]
@@ -520,7 +533,7 @@ async fn only_an_offer_may_be_large() {
 async fn messages_that_come_too_fast_are_dropped_and_their_sender_told_once() {
     let server = Server::start_limited(Limits {
         messages: Rate {
-            per_second: 5,
+            per_second: 2,
             burst: 10,
         },
         ..Limits::default()
@@ -543,7 +556,7 @@ async fn messages_that_come_too_fast_are_dropped_and_their_sender_told_once() {
     let error = hasty.expect("error").await;
     assert_eq!(error["code"], "rate-limited");
     assert_eq!(error["fatal"], false);
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
     hasty
         .send(&json!({"type": "media", "microphone": true, "camera": false}))
         .await;

@@ -14,6 +14,7 @@ use sfu::rtp::{Codec, PayloadType, Ssrc, Timestamp};
 use sfu::worker::command::{
     CodecParameters, Command, MediaParameters, Publication, Slot, TransportParameters,
 };
+use sfu::worker::statistics::Statistics;
 
 use crate::line::Line;
 use crate::peer::Peer;
@@ -127,7 +128,7 @@ impl Call {
     }
 
     /// Sends for `duration`, a burst of three packets every 20 ms, and then
-    /// waits for the last to come.
+    /// waits for the last to come, unless nothing comes any more.
     pub fn run(&mut self, duration: Duration) -> Delays {
         let begin = Instant::now();
         let mut delays = Delays {
@@ -135,8 +136,15 @@ impl Call {
             received: Vec::new(),
         };
         let mut next = begin;
-        while begin.elapsed() < duration + Duration::from_millis(100) {
-            if Instant::now() >= next && begin.elapsed() < duration {
+        let end = begin + duration;
+        let mut last_came = end;
+        loop {
+            let now = Instant::now();
+            let is_all = delays.received.len() >= delays.sent;
+            if now >= end && (is_all || now >= last_came + QUIET) {
+                return delays;
+            }
+            if now >= next && now < end {
                 next += Duration::from_millis(20);
                 for _ in 0..3 {
                     self.send_one();
@@ -148,12 +156,21 @@ impl Call {
             for packet in self.members[1].0.received.drain(..) {
                 let sent = u64::from_be_bytes(packet.payload[..8].try_into().expect("a time"));
                 let sent = start + Duration::from_nanos(sent);
+                last_came = end.max(Instant::now());
                 delays
                     .received
                     .push(packet.at.saturating_duration_since(sent));
             }
         }
-        delays
+    }
+
+    /// Goes on until the worker has counted so.
+    pub fn settle(&mut self, what: &str, is_settled: impl Fn(&Statistics) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !is_settled(&self.worker.statistics()) {
+            assert!(Instant::now() < deadline, "{what}");
+            self.step();
+        }
     }
 
     /// Lets another participant join, connect, and leave.
@@ -263,6 +280,8 @@ fn media() -> MediaParameters {
     }
 }
 
+/// Longer than a busy machine stands still.
+const QUIET: Duration = Duration::from_secs(1);
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 const SENDER: ParticipantId = ParticipantId(1);
 const RECEIVER: ParticipantId = ParticipantId(2);

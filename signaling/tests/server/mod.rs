@@ -80,9 +80,7 @@ impl Server {
 
     pub async fn start_limited(limits: Limits) -> Self {
         let timing = Timing {
-            join_deadline: Duration::from_millis(1_500),
             ping_interval: Duration::from_millis(300),
-            silence_limit: Duration::from_millis(1_500),
             resume_window: Duration::ZERO,
             ..Timing::default()
         };

@@ -8,13 +8,11 @@ use turn::Transport;
 
 use crate::link::{CHANNEL, Link};
 use crate::network::address;
-use crate::running::{PEER, Running};
+use crate::running::{PATIENCE, PEER, Running};
 
 /// Whether the server closes a connection.
 fn is_closed(mut stream: &TcpStream) -> bool {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .expect("it can be");
+    stream.set_read_timeout(Some(PATIENCE)).expect("it can be");
     let mut memory = [0; 4096];
     loop {
         match stream.read(&mut memory) {

@@ -12,7 +12,7 @@ use turn::{SharedSecret, Transport};
 
 use crate::client::{Answer, Client, SECRET, ask_for_udp, on_channel};
 use crate::network::address;
-use crate::running::{PEER, Running};
+use crate::running::{PATIENCE, PEER, Running};
 
 pub const CHANNEL: u16 = 0x4ABC;
 
@@ -173,5 +173,3 @@ fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).expect("it can be");
     stream
 }
-
-const PATIENCE: Duration = Duration::from_secs(5);

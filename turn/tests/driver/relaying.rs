@@ -10,7 +10,7 @@ use turn::{Server, Transport};
 use crate::client::{EXPIRY, on_channel};
 use crate::link::{CHANNEL, Link};
 use crate::network::address;
-use crate::running::{PEER, Running};
+use crate::running::{PATIENCE, PEER, Running};
 
 const ALL: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
 
@@ -99,9 +99,7 @@ fn what_was_read_of_a_connection_before_is_not_lost() {
     request.extend([7; 12]);
     for cut in [0, 1, 8, 20] {
         let mut stream = running.connect(false, &request[..cut]);
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .expect("it can be");
+        stream.set_read_timeout(Some(PATIENCE)).expect("it can be");
         std::io::Write::write_all(&mut stream, &request[cut..]).expect("sent");
         let mut answer = [0; 32];
         std::io::Read::read_exact(&mut stream, &mut answer).expect("an answer");
@@ -113,7 +111,7 @@ fn what_was_read_of_a_connection_before_is_not_lost() {
 fn peers_elsewhere_are_reached_by_a_port_of_the_clients_own() {
     let elsewhere = UdpSocket::bind("127.0.0.1:0").expect("the loopback");
     elsewhere
-        .set_read_timeout(Some(Duration::from_secs(5)))
+        .set_read_timeout(Some(PATIENCE))
         .expect("it can be");
     let peer = elsewhere.local_addr().expect("bound");
     let mut running = Running::with(|settings| settings.other_peers.push(peer));
@@ -155,8 +153,7 @@ fn peers_elsewhere_are_reached_by_a_port_of_the_clients_own() {
 #[test]
 fn a_peer_that_cannot_be_reached_is_told_of_and_ends_nothing() {
     let [closed, open] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("the loopback"));
-    open.set_read_timeout(Some(Duration::from_secs(5)))
-        .expect("it can be");
+    open.set_read_timeout(Some(PATIENCE)).expect("it can be");
     let [gone, there] = [&closed, &open].map(|socket| socket.local_addr().expect("bound"));
     drop(closed);
     let running = Running::with(|settings| settings.other_peers = vec![gone, there]);

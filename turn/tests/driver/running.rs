@@ -120,7 +120,7 @@ impl Running {
 
     /// Waits until the counters are as they should be.
     pub fn settle(&self, what: &str, is_settled: impl Fn(&Statistics) -> bool) -> Statistics {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let statistics = self.statistics();
             if is_settled(&statistics) {
@@ -136,20 +136,19 @@ impl Peer {
     /// Waits for so many datagrams, asleep until it is woken.
     pub fn receive(&mut self, count: usize) -> Arrived {
         let mut arrived = Vec::new();
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         let mut poll = Poll::new(std::iter::once(self.sleep.as_fd()));
         while arrived.len() < count {
             self.sleep.begin();
             if !self.received.has_some() {
-                let patience = Some(Duration::from_secs(5));
-                poll.wait(1, patience).expect("a descriptor");
+                poll.wait(1, Some(PATIENCE)).expect("a descriptor");
             }
             self.sleep.end();
             self.sleep.clear();
             self.received.take(&mut self.trains);
             for train in self.trains.iter_mut() {
                 assert_eq!(train.local, crate::network::address(PEER));
-                assert!(train.received.elapsed() < Duration::from_secs(5));
+                assert!(train.received.elapsed() < PATIENCE);
                 let datagrams = train.bytes.chunks(train.segment_length);
                 arrived.extend(datagrams.map(|datagram| (train.remote, datagram.to_vec())));
             }
@@ -164,17 +163,30 @@ impl Peer {
         !self.received.has_some()
     }
 
-    /// Sends datagrams of `length` bytes in one train to a client.
+    /// Sends datagrams of `length` bytes in one train to a client, as soon as
+    /// the server has room for it.
     pub fn send(&self, client: SocketAddr, bytes: &[u8], length: usize) {
-        let train = Train {
-            remote: client,
-            bytes,
-            segment_length: length,
-        };
-        let mut sending = self.sender.begin();
-        sending.push(crate::network::address(PEER), train, Instant::now());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let train = Train {
+                remote: client,
+                bytes,
+                segment_length: length,
+            };
+            let mut sending = self.sender.begin();
+            sending.push(crate::network::address(PEER), train, Instant::now());
+            if sending.lost() == 0 {
+                return;
+            }
+            drop(sending);
+            assert!(Instant::now() < deadline, "the server takes nothing");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
+
+/// Far beyond what anything here takes.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 fn certificate() -> (Arc<ServerConfig>, RootCertStore) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a name");
