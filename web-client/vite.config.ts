@@ -40,6 +40,8 @@ export default defineConfig({
       'tests/vectors/*.test.ts',
       'tests/documentation/*.test.ts',
     ],
+    // Longer than any of them waits for something, on a busy machine too.
+    testTimeout: 20_000,
     // Else it is loaded past the plugins.
     server: { deps: { inline: ['ts-mls'] } },
   },

@@ -196,7 +196,7 @@ test('a browser that never says what it would ask is asked for the devices all t
 
   await vi.waitFor(() => {
     expect(asked()).toEqual([['audio', 'video']]);
-  }, 3000);
+  }, PATIENCE);
 });
 
 /** The kinds of devices that the browser was asked for, each time. */
@@ -232,3 +232,6 @@ test('a headset that works as a telephone is told of before the session too', as
 
   expect(element.find('.prompt p')?.textContent).toMatch(/^Your headset works as a telephone/);
 });
+
+/** How long a busy machine may take for what needs no time. */
+const PATIENCE = { timeout: 10_000 };

@@ -54,7 +54,7 @@ async function open(): Promise<void> {
   await vi.waitFor(() => {
     expect(media.microphone.track).toBeDefined();
     expect(media.camera.track).toBeDefined();
-  });
+  }, PATIENCE);
 }
 
 async function unplug(kind: 'audio' | 'video'): Promise<void> {
@@ -260,3 +260,6 @@ test('one that is plugged in is not opened for who is muted, nor after the end',
 
   expect(opened).toHaveLength(count);
 });
+
+/** How long a busy machine may take for what needs no time. */
+const PATIENCE = { timeout: 10_000 };

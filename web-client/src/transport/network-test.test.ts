@@ -27,21 +27,21 @@ async function settle(): Promise<void> {
 async function serve(answer = 'v=0', isTaken = true): Promise<void> {
   await vi.waitFor(() => {
     expect(environment.socketAddress).toBeDefined();
-  });
+  }, PATIENCE);
   const { socket } = environment;
   socket.accept();
   socket.say({ type: 'challenge', nonce: 'once' });
   await vi.waitFor(() => {
     expect(socket.sent).toHaveLength(1);
-  });
+  }, PATIENCE);
   socket.say({ type: 'network-test', iceServers: [RELAY] });
   await vi.waitFor(() => {
     expect(socket.sent).toHaveLength(2);
-  });
+  }, PATIENCE);
   socket.say({ type: 'answer', sdp: answer });
   await vi.waitFor(() => {
     expect(environment.connection.answers).toEqual(isTaken ? [answer] : []);
-  });
+  }, PATIENCE);
 }
 
 test('a way that works is found, with relays in the connection that was offered', async () => {
@@ -127,7 +127,7 @@ test('a server that refuses says why, and one that is not there is not awaited f
   environment.socket.say({ type: 'challenge', nonce: 'once' });
   await vi.waitFor(() => {
     expect(environment.socket.sent).toHaveLength(1);
-  });
+  }, PATIENCE);
   environment.socket.say({ type: 'error', code: 'token-expired', message: 'old', fatal: true });
   await expect(refused).rejects.toMatchObject({ code: 'token-expired' });
 
@@ -291,3 +291,6 @@ test('a test that nobody wants any more ends at once, wherever it is', async () 
   await expect(late).rejects.toMatchObject({ code: 'left' });
   expect(environment.connection.isClosed).toBe(true);
 });
+
+/** How long a busy machine may take for what needs no time. */
+const PATIENCE = { timeout: 10_000 };
