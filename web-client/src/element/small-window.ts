@@ -28,7 +28,7 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
     });
   }
 
-  /** Firefox has a button of its own on pictures, and nothing for pages. */
+  /** Older versions of Firefox have a button of their own on pictures, and nothing for pages. */
   static get isSupported(): boolean {
     return (document as Partial<Document>).pictureInPictureEnabled === true;
   }

@@ -59,6 +59,8 @@ export class TileElement extends LitElement {
   declare hasPicture: boolean;
   #rendered: Track | undefined;
   #cancelWait: (() => void) | undefined;
+  /** Ends the wait for a press by which a refused picture can be played. */
+  #press = new AbortController();
 
   constructor() {
     super();
@@ -202,8 +204,31 @@ export class TileElement extends LitElement {
     this.#rendered = track;
     track.attach(video);
     this.#cover();
-    // A refusal leaves the figure in place; muted pictures are refused by no browser we know.
-    video.play().catch(() => undefined);
+    this.#play(video);
+  }
+
+  /** Some browsers can be told to play nothing before a press, not even what makes no sound. */
+  #play(video: HTMLVideoElement): void {
+    video.play().catch((reason: unknown) => {
+      // Any other failure comes from a track that was taken away meanwhile.
+      const isRefused = reason instanceof DOMException && reason.name === 'NotAllowedError';
+      if (isRefused && this.#rendered !== undefined) this.#playAtPress(video);
+    });
+  }
+
+  #playAtPress(video: HTMLVideoElement): void {
+    // The first frame may be there, and stand still.
+    this.#cancelWait?.();
+    this.hasPicture = false;
+    this.#press.abort();
+    this.#press = new AbortController();
+    const { signal } = this.#press;
+    const play = (): void => {
+      this.#press.abort();
+      this.#cover();
+      this.#play(video);
+    };
+    for (const press of PRESSES) addEventListener(press, play, { capture: true, signal });
   }
 
   /** Hides what the video shows until its next frame. */
@@ -220,6 +245,7 @@ export class TileElement extends LitElement {
   }
 
   #stopRendering(): void {
+    this.#press.abort();
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     const video = this.#video;
@@ -230,6 +256,9 @@ export class TileElement extends LitElement {
 
   static override readonly styles = tileStyles;
 }
+
+/** After these, on whatever part of the page, browsers play what they refused. */
+const PRESSES = ['click', 'keydown'] as const;
 
 /** Calls `listener` when `video` has shown a frame of what it was given; returns how to give up. */
 function afterFirstFrame(video: HTMLVideoElement, listener: () => void): () => void {
