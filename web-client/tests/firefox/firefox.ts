@@ -24,6 +24,9 @@ export interface FirefoxOptions {
   readonly named?: string;
 }
 
+/** The browser's own settings, by their names in `about:config`. */
+export type Preferences = Readonly<Record<string, boolean | number | string>>;
+
 /** Somebody with Firefox, whose microphone gives a steady tone and whose camera changing colours. */
 export class FirefoxParticipant implements Attendee {
   readonly name = 'Firefox';
@@ -44,6 +47,8 @@ export class FirefoxParticipant implements Attendee {
     await machine?.openPort(DRIVING_PORT);
     const browser = await launch({
       browser: 'firefox',
+      // For its settings.
+      args: ['--remote-allow-system-access'],
       debuggingPort: machine === undefined ? 0 : DRIVING_PORT,
       env: {
         ...process.env,
@@ -93,6 +98,50 @@ export class FirefoxParticipant implements Attendee {
 
   async open(link: string): Promise<void> {
     await this.page.goto(link, { waitUntil: 'load' });
+  }
+
+  /** Changes the browser's settings; leaves the page. */
+  async configure(preferences: Preferences): Promise<void> {
+    await openSettings(this.page);
+    await this.page.evaluate((wanted) => {
+      const { Services } = globalThis as unknown as Privileged;
+      for (const [name, value] of Object.entries(wanted)) {
+        if (typeof value === 'boolean') Services.prefs.setBoolPref(name, value);
+        else if (typeof value === 'number') Services.prefs.setIntPref(name, value);
+        else Services.prefs.setStringPref(name, value);
+      }
+    }, preferences);
+  }
+
+  /** Does to the page what a person can do by the browser's own sign that devices are in use. */
+  async handleDevices(deed: DeviceDeed): Promise<void> {
+    const address = new URL(this.page.url()).origin;
+    const settings = await this.#browser.newPage();
+    await openSettings(settings);
+    await settings.evaluate(
+      (origin, message) => {
+        const { Services } = globalThis as unknown as Privileged;
+        for (const { linkedBrowser } of Services.wm.getMostRecentBrowserWindow().gBrowser.tabs) {
+          if (!linkedBrowser.currentURI.spec.startsWith(origin)) continue;
+          const { currentWindowGlobal: page } = linkedBrowser.browsingContext;
+          page.getActor('WebRTC').sendAsyncMessage(message, page.outerWindowId);
+        }
+      },
+      address,
+      `webrtc:${deed}`,
+    );
+    await settings.close();
+  }
+
+  /** Presses, with the mouse, where `selector` finds the first in the element's own tree. */
+  async click(selector: string): Promise<void> {
+    const { x, y } = await this.page.evaluate((wanted) => {
+      const found = document.querySelector('quiet-room')?.shadowRoot?.querySelector(wanted);
+      if (found == null) throw new Error(`no ${wanted}`);
+      const { left, top, width, height } = found.getBoundingClientRect();
+      return { x: left + width / 2, y: top + height / 2 };
+    }, selector);
+    await this.page.mouse.click(x, y);
   }
 
   /** Resolves once this page shows `count` others, and fails after fifteen seconds. */
@@ -159,6 +208,35 @@ export class FirefoxParticipant implements Attendee {
   }
 }
 
+/** What a page of the browser's own has. */
+interface Privileged {
+  readonly Services: {
+    readonly wm: {
+      getMostRecentBrowserWindow(): {
+        readonly gBrowser: { readonly tabs: readonly { readonly linkedBrowser: Tab }[] };
+      };
+    };
+    readonly prefs: {
+      setBoolPref(name: string, value: boolean): void;
+      setIntPref(name: string, value: number): void;
+      setStringPref(name: string, value: string): void;
+    };
+  };
+}
+
+interface Tab {
+  readonly currentURI: { readonly spec: string };
+  readonly browsingContext: {
+    readonly currentWindowGlobal: {
+      readonly outerWindowId: number;
+      getActor(name: string): { sendAsyncMessage(message: string, data: unknown): void };
+    };
+  };
+}
+
+/** What may be done to devices in use. */
+export type DeviceDeed = 'MuteCamera' | 'UnmuteCamera';
+
 export interface Sender {
   readonly leaf: number;
   readonly epoch: number;
@@ -166,6 +244,20 @@ export interface Sender {
   readonly codecs: readonly (readonly [number, string])[];
 }
 
+async function openSettings(page: Page): Promise<void> {
+  // Of the browser's own pages it tells no end of loading.
+  page.goto(SETTINGS, { timeout: 5_000 }).catch(() => undefined);
+  while (!(await page.evaluate(isAt, SETTINGS).catch(() => false))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Runs in the page. */
+function isAt(address: string): boolean {
+  return location.href === address && 'Services' in globalThis;
+}
+
+const SETTINGS = 'about:config';
 const FIREFOX = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr';
 /** On another machine it is always free. */
 const DRIVING_PORT = 9230;
