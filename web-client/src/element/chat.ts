@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type PropertyValues, type TemplateResul
 import { MAX_CHAT_LENGTH } from '../e2ee/worker/mls/application';
 import type { ChatLine } from './conversation';
 import type { Messages } from '../i18n/messages';
+import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
 import { panelStyles } from './panel';
 
@@ -22,12 +23,13 @@ export class ChatElement extends LitElement {
 
   declare messages: Messages;
   declare lines: readonly ChatLine[];
-  /** Nothing can be sent just now. */
+  /** Nothing can be sent just now; one may go on writing. */
   declare disabled: boolean;
   #isAtEnd = true;
 
   constructor() {
     super();
+    new FocusKeeper(this, ['textarea']);
     this.lines = [];
     this.disabled = false;
   }
@@ -69,7 +71,6 @@ export class ChatElement extends LitElement {
           maxlength=${MAX_CHAT_LENGTH}
           aria-label=${messages.chatWrite}
           placeholder=${messages.chatWrite}
-          ?disabled=${this.disabled}
           @keydown=${this.#handleKey}
         ></textarea>
         <button type="submit" aria-label=${messages.chatSend} ?disabled=${this.disabled}>

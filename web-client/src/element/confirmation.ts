@@ -1,5 +1,6 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Messages } from '../i18n/messages';
+import { isFocusLost, tellFocusLost } from './focus-keeper';
 import { buttonStyles } from './styles/buttons';
 import { dialogStyles } from './styles/dialog';
 
@@ -30,7 +31,11 @@ export class ConfirmationElement extends LitElement {
 
   protected override render(): TemplateResult {
     const { question, messages } = this;
-    return html`<dialog aria-labelledby="title" aria-describedby="text">
+    return html`<dialog
+      aria-labelledby="title"
+      aria-describedby="text"
+      @close=${this.#handleClosed}
+    >
       <h2 id="title">${question?.title}</h2>
       <p id="text">${question?.text}</p>
       <div class="answers">
@@ -42,6 +47,11 @@ export class ConfirmationElement extends LitElement {
 
   readonly #close = (): void => {
     this.renderRoot.querySelector('dialog')?.close();
+  };
+
+  /** The browser gives the keyboard back to what had it, which may be gone by now. */
+  readonly #handleClosed = (): void => {
+    if (isFocusLost(this.ownerDocument)) tellFocusLost(this);
   };
 
   readonly #confirm = (): void => {

@@ -62,7 +62,13 @@ export function renderControls(
   return html`
     <div class="bar">
       ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing} ${more}
-      <div class="controls" part="controls" role="group" aria-label=${messages.controls}>
+      <div
+        class="controls"
+        part="controls"
+        role="group"
+        tabindex="-1"
+        aria-label=${messages.controls}
+      >
         ${
           state.mayUseMicrophone
             ? renderMicrophone(microphone, actions.toggleMicrophone, messages)

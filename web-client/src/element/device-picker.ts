@@ -5,6 +5,7 @@ import { AudioPlayback } from '../media/autoplay';
 import type { BackgroundBlur } from '../media/background-blur';
 import { playChime } from '../media/chime';
 import type { Device, DeviceChoices, DeviceKind } from '../media/device-choices';
+import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
 import { buttonStyles } from './styles/buttons';
 
@@ -34,6 +35,7 @@ export class DevicePickerElement extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this, ['select']);
     this.allowed = false;
     this.devices = [];
     this.chosen = {};

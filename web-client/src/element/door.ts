@@ -17,10 +17,18 @@ export function isAtDoor({ state, rules }: Room): boolean {
   return state !== 'disconnected' && (rules.consent ?? rules.waiting) !== undefined;
 }
 
-/** What is seen before the room: a text to accept, or the waiting room. */
-export function renderDoor(room: Room, actions: DoorActions, messages: Messages): TemplateResult {
+/**
+ * What is seen before the room: a text to accept, or the waiting room.
+ * `interruption` says in words that there is no connection, while there is none.
+ */
+export function renderDoor(
+  room: Room,
+  actions: DoorActions,
+  messages: Messages,
+  interruption: string | undefined,
+): TemplateResult {
   const { consent } = room.rules;
-  if (consent === undefined) return renderWaiting(room, actions, messages);
+  if (consent === undefined) return renderWaiting(room, actions, messages, interruption);
   return html`
     <section class="door consent" part="door" aria-labelledby="door-title">
       <h2 id="door-title" tabindex="-1">${messages.consentTitle}</h2>
@@ -34,6 +42,7 @@ export function renderDoor(room: Room, actions: DoorActions, messages: Messages)
       ></div>
       <p class="version">${messages.consentVersion(consent.version)}</p>
       <p>${messages.consentAdvice}</p>
+      <p class="why" role="status">${interruption}</p>
       <div class="answers">
         <button class="primary accept" @click=${actions.accept}>${messages.agree}</button>
         <button class="decline" @click=${actions.leave}>${messages.disagree}</button>
@@ -42,8 +51,13 @@ export function renderDoor(room: Room, actions: DoorActions, messages: Messages)
   `;
 }
 
-function renderWaiting(room: Room, actions: DoorActions, messages: Messages): TemplateResult {
-  const { localParticipant, rules, state } = room;
+function renderWaiting(
+  room: Room,
+  actions: DoorActions,
+  messages: Messages,
+  interruption: string | undefined,
+): TemplateResult {
+  const { localParticipant, rules } = room;
   const { microphoneEnabled, cameraEnabled } = localParticipant;
   const wanted = wantedDevices(localParticipant);
   const why = rules.waiting === 'host-absent' ? messages.hostAbsent : messages.awaitingAdmission;
@@ -51,7 +65,8 @@ function renderWaiting(room: Room, actions: DoorActions, messages: Messages): Te
     <section class="door waiting" part="door" aria-labelledby="door-title">
       <h2 id="door-title" tabindex="-1">${messages.waitingRoom}</h2>
       <div role="status" aria-live="polite">
-        <p class="why">${state === 'reconnecting' ? messages.reconnecting : why}</p>
+        <p class="why">${interruption ?? why}</p>
+        ${interruption === undefined ? nothing : html`<p class="back">${messages.backToWaiting}</p>`}
         ${
           rules.note === undefined
             ? nothing

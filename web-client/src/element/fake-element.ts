@@ -110,10 +110,26 @@ customElements.define('fake-element', FakeElement);
 /** In place of what happy-dom has not; to be undone by vitest's `unstubAllGlobals` and `restoreAllMocks`. */
 export function stubMedia(play: () => Promise<void> = () => Promise.resolve()): void {
   stubGlobals();
+  stubFocus();
   vi.spyOn(HTMLMediaElement.prototype, 'play').mockImplementation(play);
   Object.defineProperty(HTMLMediaElement.prototype, 'srcObject', {
     configurable: true,
     writable: true,
     value: null,
+  });
+}
+
+/** happy-dom throws where the keyboard is outside of the root that is asked. */
+function stubFocus(): void {
+  const own = Object.getOwnPropertyDescriptor(ShadowRoot.prototype, 'activeElement');
+  vi.spyOn(ShadowRoot.prototype, 'activeElement', 'get').mockImplementation(function (
+    this: ShadowRoot,
+  ) {
+    let active = document.activeElement;
+    while (active !== null && active.getRootNode() !== this) {
+      const root = active.shadowRoot;
+      active = root === null ? null : (own?.get?.call(root) as Element | null);
+    }
+    return active;
   });
 }

@@ -9,6 +9,7 @@ import './connection-check';
 import type { TestNetwork } from './connection-check';
 import { renderCamera, renderMicrophone } from './controls';
 import './device-picker';
+import { FocusKeeper } from './focus-keeper';
 import './level-meter';
 import { buttonStyles } from './styles/buttons';
 import { controlsStyles } from './styles/controls';
@@ -66,6 +67,7 @@ export class GreenRoomElement extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this, ['#title']);
     this.name = '';
     this.camera = false;
     this.microphone = false;
@@ -85,6 +87,11 @@ export class GreenRoomElement extends LitElement {
   /** Gives the keyboard to the choice of devices. */
   showDevices(): void {
     this.renderRoot.querySelector<HTMLElement>('quiet-room-devices')?.focus();
+  }
+
+  /** Its title gets the keyboard. */
+  override focus(): void {
+    this.renderRoot.querySelector<HTMLElement>('#title')?.focus();
   }
 
   override disconnectedCallback(): void {

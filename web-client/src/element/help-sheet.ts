@@ -1,5 +1,6 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Messages } from '../i18n/messages';
+import { isFocusLost, tellFocusLost } from './focus-keeper';
 import { SHORTCUT_KEYS, type Shortcut, type ShortcutSetting } from './shortcuts';
 import { buttonStyles } from './styles/buttons';
 import { dialogStyles } from './styles/dialog';
@@ -22,7 +23,7 @@ export class HelpSheetElement extends LitElement {
   protected override render(): TemplateResult {
     const { messages, setting } = this;
     const shortcuts = Object.entries(SHORTCUT_KEYS) as [Shortcut, string][];
-    return html`<dialog aria-labelledby="title">
+    return html`<dialog aria-labelledby="title" @close=${this.#handleClosed}>
       <h2 id="title">${messages.shortcuts}</h2>
       <p>${messages.shortcutsAdvice}</p>
       <dl>
@@ -51,6 +52,11 @@ export class HelpSheetElement extends LitElement {
 
   readonly #close = (): void => {
     this.renderRoot.querySelector('dialog')?.close();
+  };
+
+  /** As after a question that was asked. */
+  readonly #handleClosed = (): void => {
+    if (isFocusLost(this.ownerDocument)) tellFocusLost(this);
   };
 
   static override readonly styles = [

@@ -1,7 +1,9 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import type { GroupEpoch, GroupMember } from '../e2ee/messages';
 import type { EmergencyInformation } from '../room/participant';
 import type { Messages } from '../i18n/messages';
+import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
 import { panelStyles } from './panel';
 import type { PersonAction } from './powers';
@@ -62,6 +64,7 @@ export class PeopleElement extends LitElement {
 
   constructor() {
     super();
+    new FocusKeeper(this, ['.scroll']);
     this.entries = [];
   }
 
@@ -71,7 +74,11 @@ export class PeopleElement extends LitElement {
     return html`
       <div class="scroll" tabindex="0" role="group" aria-label=${messages.people}>
         <ul>
-          ${this.entries.map((entry) => this.#renderEntry(entry))}
+          ${repeat(
+            this.entries,
+            ({ member }) => member.leaf,
+            (entry) => this.#renderEntry(entry),
+          )}
         </ul>
         <section aria-labelledby="code">
           <h3 id="code">${icons.lock}${messages.safetyCode}</h3>

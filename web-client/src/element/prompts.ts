@@ -1,4 +1,5 @@
 import { html, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import { Emitter } from '../events';
 
 /** Something that the person may answer, or only take note of. */
@@ -51,7 +52,9 @@ export function renderPrompts(prompts: Prompts): TemplateResult {
     act();
   };
   return html`<div class="prompts" role="alert" aria-atomic="false">
-    ${prompts.all.map(
+    ${repeat(
+      prompts.all,
+      ({ subject }) => subject,
       (prompt) =>
         html`<div class="prompt" part="prompt" data-subject=${prompt.subject}>
           <p>${prompt.text}</p>

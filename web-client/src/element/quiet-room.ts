@@ -15,6 +15,7 @@ import { roomActions, type ActionContext } from './actions';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
 import { wantedDevices, type Panel } from './controls';
+import { FocusKeeper, isFocusLost } from './focus-keeper';
 import type { GreenRoomElement, JoinRequest } from './green-room';
 import { layOut } from './grid';
 import { watchHeadset } from './headset';
@@ -108,6 +109,10 @@ export class QuietRoomElement extends LitElement {
   #givenName: string | undefined;
   #stops: (() => void)[] = [];
 
+  readonly #focusKeeper = new FocusKeeper(this, NEUTRAL_PLACES);
+  /** The page was left while a stay was on, which that ended. */
+  #wasPutAway = false;
+
   readonly #actions = roomActions(this.#actionContext());
 
   constructor() {
@@ -153,6 +158,8 @@ export class QuietRoomElement extends LitElement {
     this.#size.observe(this);
     this.#children.observe(this, { childList: true });
     for (const sign of SIGNS_OF_LIFE) addEventListener(sign, this.#handleActivity, PASSIVE);
+    addEventListener('pagehide', this.#handlePageHide);
+    addEventListener('pageshow', this.#handlePageShow);
     if (this.hasUpdated) this.#begin();
   }
 
@@ -161,6 +168,8 @@ export class QuietRoomElement extends LitElement {
     this.#size.disconnect();
     this.#children.disconnect();
     for (const sign of SIGNS_OF_LIFE) removeEventListener(sign, this.#handleActivity, PASSIVE);
+    removeEventListener('pagehide', this.#handlePageHide);
+    removeEventListener('pageshow', this.#handlePageShow);
     this.#end();
   }
 
@@ -195,6 +204,7 @@ export class QuietRoomElement extends LitElement {
         dir=${messages.direction}
         @keydown=${this.#handleKey}
         @pointerdown=${this.#handlePointer}
+        @focus-lost=${this.#handleFocusLost}
       >
         ${
           room === undefined
@@ -422,6 +432,22 @@ export class QuietRoomElement extends LitElement {
     }
   };
 
+  /** Browsers keep a page that was left, to show it again as it was, and then devices and keys are gone. */
+  readonly #handlePageHide = (): void => {
+    this.#wasPutAway = this.room !== undefined && this.room.state !== 'disconnected';
+    this.room?.leave();
+  };
+
+  readonly #handlePageShow = ({ persisted }: PageTransitionEvent): void => {
+    if (persisted && this.#wasPutAway) this.#begin();
+  };
+
+  readonly #handleFocusLost = (): void => {
+    void this.updateComplete.then(() => {
+      if (isFocusLost(this.ownerDocument)) this.#focusKeeper.findPlace();
+    });
+  };
+
   readonly #handlePointer = (event: Event): void => {
     this.#level.resume();
     const { popup } = this.#session;
@@ -604,7 +630,10 @@ export class QuietRoomElement extends LitElement {
         change.catch(() => undefined);
       },
       showShortcuts: () => {
-        this.renderRoot.querySelector<HelpSheetElement>('quiet-room-help')?.open();
+        // The sheet gives the keyboard back to what has it now, which must not be what goes away.
+        void this.updateComplete.then(() => {
+          this.renderRoot.querySelector<HelpSheetElement>('quiet-room-help')?.open();
+        });
       },
       actOnPerson: (room, { participantId, action }) => {
         actOnPerson(room, participantId, action, this.#session.nameOfId(participantId), asking());
@@ -644,6 +673,9 @@ function noAnswer(): Promise<false> {
 function isEmpty(text: string | null): boolean {
   return text === null || text === '';
 }
+
+/** Where the keyboard is when what had it has gone away; a key that is pressed once more does nothing there. */
+const NEUTRAL_PLACES = ['#door-title', '.ended h2', '.controls', 'quiet-room-green-room'] as const;
 
 const ALL_ON = { microphone: true, camera: true } as const;
 

@@ -1,7 +1,9 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Room } from '../room/room';
 import type { Messages } from '../i18n/messages';
+import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
 import { participantName } from './names';
 
@@ -64,6 +66,8 @@ export class SessionControlsElement extends LitElement {
 
   constructor() {
     super();
+    // Not the next one's button: a press too many would let in somebody else.
+    new FocusKeeper(this, ['#waiting', '.session']);
     this.isTold = false;
     this.permissions = new Set();
     this.waiting = [];
@@ -74,7 +78,7 @@ export class SessionControlsElement extends LitElement {
     const { messages, permissions } = this;
     return html`
       ${permissions.has('admit') && this.waiting.length > 0 ? this.#renderWaiting() : nothing}
-      <div class="session" role="group" aria-label=${messages.session}>
+      <div class="session" role="group" tabindex="-1" aria-label=${messages.session}>
         ${
           permissions.has('lock')
             ? html`<button
@@ -108,7 +112,7 @@ export class SessionControlsElement extends LitElement {
     const { messages, waiting } = this;
     return html`<section class="waiting" aria-labelledby="waiting">
       <header>
-        <h3 id="waiting">${messages.waitingRoom}</h3>
+        <h3 id="waiting" tabindex="-1">${messages.waitingRoom}</h3>
         ${
           waiting.length > 1
             ? html`<button
@@ -124,7 +128,9 @@ export class SessionControlsElement extends LitElement {
         }
       </header>
       <ul>
-        ${waiting.map(
+        ${repeat(
+          waiting,
+          ({ id }) => id,
           ({ id, label, role }) =>
             html`<li data-waiting=${id}>
               <span class="who">
@@ -269,8 +275,7 @@ export class SessionControlsElement extends LitElement {
     button:hover {
       background: var(--qr-control-hover);
     }
-    input:focus-visible,
-    button:focus-visible {
+    :focus-visible {
       outline: 3px solid var(--qr-focus);
       outline-offset: 2px;
     }

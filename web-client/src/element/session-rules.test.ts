@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { spanish } from '../i18n/spanish';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
 import type { Participant } from '../signaling/protocol/Participant';
@@ -51,6 +52,10 @@ function inside(selector: string, inner: string): HTMLElement[] {
 async function press(button: HTMLElement | null | undefined): Promise<void> {
   button!.click();
   await element.rendered();
+}
+
+function focused(): Element | null | undefined {
+  return element.shadowRoot?.activeElement;
 }
 
 /** What was said since the room was entered, `type` only. */
@@ -117,6 +122,7 @@ test('a waiting room survives a socket that breaks', async () => {
   environment.socket.drop();
   await vi.advanceTimersByTimeAsync(3_000);
   expect(text('.waiting .why')).toContain('Reconnecting');
+  expect(text('.waiting .back')).toContain('you will be back in the waiting room');
   environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'another' } });
   environment.socket.accept();
   await vi.advanceTimersByTimeAsync(1);
@@ -125,6 +131,94 @@ test('a waiting room survives a socket that breaks', async () => {
 
   await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
   expect(text('.waiting .why')).toBe('The therapist will let you in.');
+  expect(text('.waiting .back')).toBe('');
+});
+
+test('who waits is told what this computer knows of a broken connection, in their language', async () => {
+  element.lang = 'es';
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(false);
+
+  environment.socket.drop();
+  await element.rendered();
+
+  expect(text('.waiting .why')).toBe(spanish.interruptions.offline);
+  expect(text('.waiting .back')).toBe(spanish.backToWaiting);
+});
+
+test('who reads the text is told of a broken connection, and what they accept holds', async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const consent = { type: 'consent-required', version: '7', text: 'I agree.', hash: 'h' } as const;
+  await say(consent);
+  environment.socket.drop();
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(text('.consent .why')).toContain('Reconnecting');
+
+  await press(element.find('.accept'));
+  environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'another' } });
+  environment.socket.accept();
+  await vi.advanceTimersByTimeAsync(1);
+  vi.useRealTimers();
+  await say(consent);
+
+  // Once as it was pressed, and once as it was asked for again.
+  expect(sent('accept-consent')[0]).toEqual({ type: 'accept-consent', hash: 'h' });
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  expect(text('.waiting .why')).toBe('The therapist will let you in.');
+});
+
+test('the keyboard is never dropped, and not on a button for somebody else', async () => {
+  await say({ type: 'consent-required', version: '7', text: 'I agree.', hash: 'h' });
+  element.find('.accept')?.focus();
+  await press(element.find('.accept'));
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  expect(focused()).toBe(element.find('#door-title'));
+
+  await enter('host', ALL);
+  expect(focused()).toBe(element.find('.controls'));
+
+  await press(element.find('.people-toggle'));
+  const waiting = (...ids: string[]): Promise<void> =>
+    say({ type: 'waiting-list', people: ids.map((id) => ({ id, role: 'client' })) });
+  await waiting('cat', 'dan');
+  const list = element.find('quiet-room-session-controls')!;
+  inside('quiet-room-session-controls', '.admit')[0]!.focus();
+  await waiting('dan');
+  expect(list.shadowRoot?.activeElement?.id).toBe('waiting');
+  inside('quiet-room-session-controls', '.admit')[0]!.focus();
+  await waiting();
+  expect(list.shadowRoot?.activeElement?.className).toBe('session');
+
+  await say({ type: 'muted', source: 'camera', by: 'ada' });
+  element.find('.prompt button')!.focus();
+  await press(element.find('.prompt button'));
+  expect(focused()).toBe(element.find('.controls'));
+
+  inside('quiet-room-people', '.remove')[0]!.focus();
+  await say({ type: 'participant-left', participantId: 'ben' });
+  await say({ type: 'error', code: 'session-ended', message: '', fatal: true });
+  expect(focused()).toBe(element.find('.ended h2'));
+});
+
+test('a page that the browser kept and shows again begins anew', async () => {
+  const transition = (type: string): Event => Object.assign(new Event(type), { persisted: true });
+  await enter('client', ORDINARY);
+  dispatchEvent(transition('pagehide'));
+  expect(sent('leave')).toHaveLength(1);
+  await element.rendered();
+  expect(text('.ended h2')).toBe('You have left');
+
+  dispatchEvent(transition('pageshow'));
+  await element.rendered();
+  expect(element.stays).toHaveLength(2);
+  expect(element.find('.ended')).toBeNull();
+
+  await press(element.find('.leave'));
+  dispatchEvent(transition('pagehide'));
+  dispatchEvent(transition('pageshow'));
+  await element.rendered();
+  expect(element.stays).toHaveLength(2);
+  expect(text('.ended h2')).toBe('You have left');
 });
 
 test('a host sees who waits, and lets them in or not', async () => {

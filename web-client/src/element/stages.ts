@@ -67,7 +67,7 @@ export function renderStage(
   if (room.state === 'disconnected') return renderEnd(room, session.messages, actions);
   if (session.isPreparing) return renderGreenRoom(room, session, actions, context);
   return isAtDoor(room)
-    ? renderAtDoor(room, session, actions)
+    ? renderAtDoor(room, session, actions, context)
     : renderRoom(room, session, actions, context);
 }
 
@@ -106,8 +106,16 @@ function renderGreenRoom(
   ${renderPrompts(session.prompts)}`;
 }
 
-function renderAtDoor(room: Room, session: Session, { door }: StageActions): TemplateResult {
-  return html`${renderDoor(room, door, session.messages)}
+function renderAtDoor(
+  room: Room,
+  session: Session,
+  { door }: StageActions,
+  { interruption }: StageContext,
+): TemplateResult {
+  const { messages } = session;
+  const isInterrupted = room.state === 'reconnecting';
+  const status = isInterrupted ? statusText(room, interruption, messages) : undefined;
+  return html`${renderDoor(room, door, messages, status)}
     <div class="lines" role="status" aria-live="polite">${noticesOf(room, session)}</div>`;
 }
 
@@ -263,7 +271,7 @@ function renderEnd(room: Room, messages: Messages, { rejoin }: StageActions): Te
   const { error } = room;
   return html`
     <div class="ended" part="ended" role="status" aria-live="polite">
-      <h2>${endTitle(room, messages)}</h2>
+      <h2 tabindex="-1">${endTitle(room, messages)}</h2>
       <p>${error === undefined ? messages.leftDetail : messages.errors[error.code].join(' ')}</p>
       ${
         error !== undefined && FINAL.has(error.code)

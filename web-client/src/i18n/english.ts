@@ -141,6 +141,8 @@ export const english: Messages = {
   awaitingAdmission: 'The therapist will let you in.',
   hostAbsent: 'The therapist is not here yet. You can wait on this page.',
   waitingAdvice: 'Nobody sees or hears you yet. Only you see this picture.',
+  backToWaiting:
+    'Stay on this page: you will be back in the waiting room without doing anything, and what you agreed to holds.',
   consentTitle: 'Before you come in',
   consentVersion: (version) => `Version ${version}`,
   consentAdvice:

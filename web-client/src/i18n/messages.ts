@@ -120,6 +120,8 @@ export interface Messages {
   readonly awaitingAdmission: string;
   readonly hostAbsent: string;
   readonly waitingAdvice: string;
+  /** To somebody in the waiting room whose connection is interrupted. */
+  readonly backToWaiting: string;
   readonly consentTitle: string;
   readonly consentVersion: (version: string) => string;
   readonly consentAdvice: string;

@@ -149,6 +149,8 @@ export const spanish: Messages = {
   awaitingAdmission: 'Su terapeuta le dejará entrar.',
   hostAbsent: 'Su terapeuta todavía no está. Puede esperar en esta página.',
   waitingAdvice: 'Nadie le ve ni le oye todavía. Solo usted ve esta imagen.',
+  backToWaiting:
+    'Quédese en esta página: volverá a la sala de espera sin hacer nada, y lo que ha aceptado sigue valiendo.',
   consentTitle: 'Antes de entrar',
   consentVersion: (version) => `Versión ${version}`,
   consentAdvice:

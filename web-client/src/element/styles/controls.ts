@@ -11,6 +11,11 @@ export const controlsStyles = css`
     justify-content: center;
     gap: 8px;
   }
+  .controls:focus-visible {
+    outline: 3px solid var(--qr-focus);
+    outline-offset: 3px;
+    border-radius: 16px;
+  }
   /* Above the pictures, so that they do not move when it opens. */
   .reactions {
     position: absolute;
@@ -120,6 +125,19 @@ export const controlsStyles = css`
     .controls button {
       min-width: 0;
       padding: 5px 2px;
+      font-size: 0.75rem;
+    }
+  }
+  /* On a tablet the last two would be alone in a second row. */
+  @container (46rem < width <= 64rem) {
+    .bar > .controls {
+      display: grid;
+      grid-template-columns: repeat(auto-fit, minmax(4.5rem, 1fr));
+      gap: 6px;
+    }
+    .bar > .controls button {
+      min-width: 0;
+      padding: 6px 3px;
       font-size: 0.75rem;
     }
   }

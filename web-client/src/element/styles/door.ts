@@ -29,6 +29,9 @@ export const doorStyles = css`
     color: var(--qr-text);
     font-size: 1.125rem;
   }
+  .door .back {
+    margin: 6px auto 0;
+  }
   .door .note {
     margin-top: 8px;
     padding: 8px 14px;
@@ -59,9 +62,8 @@ export const doorStyles = css`
     white-space: pre-wrap;
     overflow-wrap: anywhere;
   }
-  .door h2:focus-visible {
-    outline: none;
-  }
+  .door h2:focus-visible,
+  .ended h2:focus-visible,
   .consent .text:focus-visible {
     outline: 3px solid var(--qr-focus);
     outline-offset: 2px;

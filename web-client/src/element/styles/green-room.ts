@@ -26,7 +26,8 @@ export const greenRoomStyles = css`
     text-align: center;
   }
   h2:focus-visible {
-    outline: none;
+    outline: 3px solid var(--qr-focus);
+    outline-offset: 2px;
   }
   h3 {
     margin-bottom: 8px;
