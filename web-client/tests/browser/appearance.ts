@@ -17,18 +17,22 @@ interface Evaluating {
   evaluate<Result>(work: () => Result | Promise<Result>): Promise<Result>;
 }
 
-/** What axe-core finds wrong with the page: rule and place. */
-export async function violations(page: Evaluating): Promise<string[]> {
+/**
+ * What axe-core finds wrong with the page: rule and place. Of `forcedColors`,
+ * which are the system's, it knows nothing.
+ */
+export async function violations(page: Evaluating, forcedColors = false): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
-  return page.evaluate(async () => {
+  const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: Axe };
-    const { violations: found } = await axe.run(document, {
+    const { violations: all } = await axe.run(document, {
       runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
     });
-    return found.flatMap(({ id, nodes }) =>
+    return all.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`),
     );
   });
+  return forcedColors ? found.filter((one) => !one.startsWith('color-contrast:')) : found;
 }
 
 /** What reaches out of the page to the side, or of its own button. */
@@ -47,6 +51,46 @@ export function overflowing(page: Page): Promise<string[]> {
     });
     return wide.map(({ localName, className }) => `${localName}.${className}`);
   });
+}
+
+/** What moves by the style rules while `work` is done, through all shadow roots: what it is, and of what. */
+export async function motions(page: Page, work: () => Promise<void>): Promise<string[]> {
+  await page.evaluate(() => {
+    const seen = new Set<string>();
+    const rootsIn = (root: Document | ShadowRoot): (Document | ShadowRoot)[] => [
+      root,
+      ...[...root.querySelectorAll('*')].flatMap(({ shadowRoot }) =>
+        shadowRoot === null ? [] : rootsIn(shadowRoot),
+      ),
+    ];
+    const look = (): void => {
+      if (window.motions === undefined) return;
+      for (const animation of rootsIn(document).flatMap((root) => root.getAnimations())) {
+        if (animation.playState !== 'running') continue;
+        const { animationName = 'transition' } = animation as Partial<CSSAnimation>;
+        const { target } = animation.effect as KeyframeEffect;
+        seen.add(`${animationName} of ${target?.localName ?? ''}.${target?.className ?? ''}`);
+      }
+      requestAnimationFrame(look);
+    };
+    window.motions = seen;
+    look();
+  });
+  await work();
+  return page.evaluate(async () => {
+    // What was begun last shows in the next frame.
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    const seen = [...(window.motions ?? [])];
+    window.motions = undefined;
+    return seen;
+  });
+}
+
+declare global {
+  interface Window {
+    /** What {@link motions} has seen, while it looks. */
+    motions: Set<string> | undefined;
+  }
 }
 
 /** Puts a picture of the page into the folder that `QUIETROOM_SCREENSHOTS` names, if it does. */

@@ -1,10 +1,10 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import type { QuietRoomElement } from '../../src/element/index';
-import type { RemoteParticipant } from '../../src/index';
-import { overflowing, picture, SIZES, violations } from './appearance';
+import { motions, overflowing, picture, SIZES, violations } from './appearance';
+import { crowd } from './crowd';
 import { Gathering } from './gathering';
+import { type FocusStop, focusStop } from './keyboard';
 import { BLUE, type Participant, RED } from './participant';
 
 const gathering = Gathering.byTokens();
@@ -226,7 +226,7 @@ test.each(['phone', 'desktop'] as const)('25 people all fit on a %s', async (nam
   await page.setViewportSize(SIZES[name]);
   await crowd(page, 24);
   await page.locator('[data-participant]').nth(23).waitFor();
-  await picture(page, `room-${name}-25`);
+  await nothingIsInTheWay(`${name}-25`);
   const outside = await page.evaluate(() => {
     const root = document.querySelector('quiet-room')!.shadowRoot!;
     const grid = root.querySelector('.grid')!.getBoundingClientRect();
@@ -273,7 +273,7 @@ test('in high contrast, buttons and who speaks are told by lines', async () => {
   await page.emulateMedia({ forcedColors: 'active', reducedMotion: 'reduce' });
   await page.locator('.chat-toggle').click();
   await picture(page, 'room-high-contrast');
-  // The system's colours are in force, of which axe-core knows nothing.
+  expect(await violations(page, true)).toEqual([]);
   expect(await overflowing(page)).toEqual([]);
   const border = await page.evaluate(
     () =>
@@ -284,6 +284,27 @@ test('in high contrast, buttons and who speaks are told by lines', async () => {
   expect(border).toBe('3px');
   await page.emulateMedia({ forcedColors: null, reducedMotion: null });
   await page.locator('.chat-toggle').click();
+});
+
+test('who wants little motion sees nothing move but people, and else it does', async () => {
+  const [button] = await page.locator('.controls .microphone').all();
+  const react = async (who: Participant): Promise<void> => {
+    await button?.hover();
+    await who.page.evaluate(() => {
+      document.querySelector('quiet-room')!.room!.react('👏');
+    });
+    await page.locator('.reaction', { hasText: '👏' }).first().waitFor();
+    await page.locator('.people-toggle').click();
+    await page.locator('.more-toggle').click();
+    await page.keyboard.press('Escape');
+    await page.locator('.people-toggle').click();
+  };
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  expect(await motions(page, () => react(red))).toEqual([]);
+
+  await page.emulateMedia({ reducedMotion: null });
+  await page.locator('.reaction').waitFor({ state: 'detached' });
+  expect(await motions(page, () => react(blue))).toContain('appear of span.reaction');
 });
 
 test('a page’s colours are taken up, and can be read', async () => {
@@ -361,34 +382,11 @@ const REACHED = [
   'Leave',
 ];
 
-interface FocusStop {
-  readonly name: string;
-  /** A line is around it, and nothing lies on it (WCAG 2.2, 2.4.7 and 2.4.11). */
-  readonly isShown: boolean;
-}
-
 /** Where Tab goes from the present place on, until it leaves the element. */
 async function focusStops(where: Page): Promise<FocusStop[]> {
   const stops: FocusStop[] = [];
   for (let presses = 0; presses < 60; presses++) {
-    const stop = await where.evaluate(() => {
-      let root: Document | ShadowRoot = document;
-      let element: Element | null = null;
-      while (root.activeElement !== null) {
-        element = root.activeElement;
-        if (element.shadowRoot === null) break;
-        root = element.shadowRoot;
-      }
-      if (!(element instanceof HTMLElement) || element === document.body) return undefined;
-      const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      const { left, top, width, height } = element.getBoundingClientRect();
-      const shown = root.elementFromPoint(left + width / 2, top + height / 2);
-      const isOnTop = shown !== null && (element.contains(shown) || shown.contains(element));
-      return {
-        name: element.ariaLabel ?? element.textContent.replace(/\s+/g, ' ').trim(),
-        isShown: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 && isOnTop,
-      };
-    });
+    const stop = await focusStop(where);
     if (stop === undefined) break;
     stops.push(stop);
     await where.keyboard.press('Tab');
@@ -398,37 +396,7 @@ async function focusStops(where: Page): Promise<FocusStop[]> {
 
 /** What has the keyboard. */
 async function focused(where: Page): Promise<string | undefined> {
-  return where.evaluate(() => {
-    const element = document.querySelector('quiet-room')?.shadowRoot?.activeElement;
-    return element?.ariaLabel ?? element?.textContent.replace(/\s+/g, ' ').trim();
-  });
-}
-
-/** As if `count` others were here; the real one first. */
-function crowd(where: Page, count: number): Promise<void> {
-  return where.evaluate((wanted) => {
-    const element: QuietRoomElement = document.querySelector('quiet-room')!;
-    const room = element.room!;
-    type Crowded = typeof room & { others?: readonly RemoteParticipant[] };
-    const crowded = room as Crowded;
-    crowded.others ??= room.participants;
-    const [real] = crowded.others;
-    const people = Array.from({ length: wanted }, (_, index) =>
-      index === 0
-        ? real!
-        : new Proxy(real!, {
-            get: (target, key) => {
-              if (key === 'id') return `person ${index}`;
-              if (key === 'name') return `Person number ${index}`;
-              if (key === 'isSpeaking') return index === 3;
-              if (key === 'videoTrack' || key === 'member') return undefined;
-              return Reflect.get(target, key, target) as unknown;
-            },
-          }),
-    );
-    Object.defineProperty(room, 'participants', { configurable: true, get: () => people });
-    element.requestUpdate();
-  }, count);
+  return (await focusStop(where))?.name;
 }
 
 function box(selector: string): Promise<{ left: number; top: number }> {

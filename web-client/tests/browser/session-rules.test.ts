@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { overflowing, picture, SIZES, violations } from './appearance';
 import { Gathering } from './gathering';
 import { BLUE, GREEN, type Participant, RED } from './participant';
+import type { Role } from '../../src/signaling/protocol/Role';
 
 const ROOM = 'appointment-17';
 const CONSENT = {
@@ -60,8 +61,20 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     await client.locator('.decline').click();
 
     expect(await client.locator('.ended h2').textContent()).toBe('You have left');
+    await expectNothingInTheWay(client, 'left');
     await client.locator('.rejoin').click();
     await client.locator('.consent .accept').click();
+    await client.locator('.waiting .why', { hasText: 'not here yet' }).waitFor();
+  });
+
+  test('who waits is told of a lost connection, and is back in the waiting room by themselves', async () => {
+    const back = client.locator('.waiting .back', { hasText: 'Stay on this page' });
+    const crash = gathering.server.crash(CRASH_MS);
+    await back.waitFor();
+    await expectNothingInTheWay(client, 'waiting-interrupted');
+    await crash;
+
+    await back.waitFor({ state: 'detached' });
     await client.locator('.waiting .why', { hasText: 'not here yet' }).waitFor();
   });
 
@@ -136,6 +149,7 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
 
     await observer.goto(`${observerLink}&name=Kim`);
     await observer.locator('.ended', { hasText: 'The room is locked.' }).waitFor();
+    await expectNothingInTheWay(observer, 'locked');
 
     await therapist.locator('quiet-room-session-controls .lock').click();
     await client.locator('.locked').waitFor({ state: 'detached' });
@@ -188,6 +202,7 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
     await expectNothingInTheWay(observer, 'removed');
     await observer.reload();
     await observer.locator('.ended', { hasText: 'opens the room no more' }).waitFor();
+    await expectNothingInTheWay(observer, 'not-joined');
   });
 
   test('who talks how much is shown to the therapist alone, by bars and words', async () => {
@@ -210,12 +225,73 @@ describe('a therapist, a client and an observer in a session of the clinic', () 
       await page.locator('.ended', { hasText: 'The session is over' }).waitFor();
       expect(await page.locator('.rejoin').count()).toBe(0);
     }
+    await expectNothingInTheWay(client, 'over');
     await gathering.server.crash();
     for (const link of [clientLink, therapistLink]) {
       await client.goto('about:blank');
       await client.goto(link);
       await client.locator('.ended', { hasText: 'The session is over' }).waitFor();
     }
+  });
+
+  /** Comes into a session that a therapist and a co-host lead. */
+  async function open(page: Page, role: Role, name: string): Promise<void> {
+    const { server } = gathering;
+    await page.goto('about:blank');
+    await page.goto(`${server.link(await server.token('co-led', role))}&name=${name}`);
+  }
+
+  test('a co-host does what a host does, but over the host and the end, until the host is away', async () => {
+    const coHost = observer;
+    await gathering.server.openSession({ room: 'co-led', waitingRoom: true });
+    await open(therapist, 'host', 'Ada');
+    await open(coHost, 'co-host', 'Kim');
+    const end = coHost.locator('quiet-room-session-controls .end');
+    await coHost.locator('[data-participant]').waitFor();
+    await showPeople(coHost);
+    await coHost.locator('quiet-room-session-controls .lock').waitFor();
+    expect(await end.count()).toBe(0);
+    // Over a host, only hosts have power.
+    const ada = coHost.locator('quiet-room-people li', { hasText: 'Ada' });
+    await ada.waitFor();
+    expect(await ada.locator('.remove, .mute-microphone').count()).toBe(0);
+
+    await therapist.locator('.controls .leave').click();
+    await coHost.locator('.prompt[data-subject=hosting]').waitFor();
+    await end.waitFor();
+  });
+
+  test('a co-host who leads refuses, lets all in, and mutes', async () => {
+    const coHost = observer;
+    await open(client, 'client', 'Ben');
+    await open(guest, 'client', 'Lou');
+    await coHost.getByRole('button', { name: 'Refuse Lou' }).click();
+    await guest.locator('.ended', { hasText: 'You were not let in' }).waitFor();
+    await expectNothingInTheWay(guest, 'refused');
+    await coHost.getByRole('button', { name: 'Refuse Lou' }).waitFor({ state: 'detached' });
+    await guest.locator('.rejoin').click();
+    await coHost.getByRole('button', { name: 'Let in Lou' }).waitFor();
+    await coHost.getByRole('button', { name: 'Let all in' }).click();
+    for (const page of [client, guest]) {
+      await page.locator('[data-participant][has-picture]').nth(1).waitFor();
+    }
+    await guest.locator('.controls .leave').click();
+    const ben = coHost.locator('quiet-room-people li', { hasText: 'Ben' });
+    await ben.locator('.mute-microphone').click();
+    await client.locator('.prompt', { hasText: 'Kim turned off your microphone' }).waitFor();
+  });
+
+  test('a co-host leads no more when the therapist is back', async () => {
+    const coHost = observer;
+    await therapist.locator('.rejoin').click();
+    await coHost.locator('.prompt[data-subject=hosting]').waitFor({ state: 'detached' });
+    const end = coHost.locator('quiet-room-session-controls .end');
+    await end.waitFor({ state: 'detached' });
+    await showPeople(therapist);
+    const kim = therapist.locator('quiet-room-people li', { hasText: 'Kim' });
+    await kim.locator('.remove').click();
+    await therapist.locator('dialog .confirm').click();
+    await coHost.locator('.ended', { hasText: 'You were removed' }).waitFor();
   });
 
   test('the time of a session ends it, after a warning', async () => {
@@ -241,16 +317,21 @@ async function label(page: Page, button: string): Promise<string | undefined> {
   return (await page.locator(`.controls ${button}`).textContent())?.trim();
 }
 
-/** With `shown` on the screen, where it has to be scrolled to. */
+/** With `shown` on the screen, where it has to be scrolled to; at one size in the system's colours. */
 async function expectNothingInTheWay(page: Page, name: string, shown?: Locator): Promise<void> {
   for (const [size, viewport] of Object.entries(SIZES)) {
+    const isForced = size === 'tablet';
+    await page.emulateMedia({ forcedColors: isForced ? 'active' : null });
     await page.setViewportSize(viewport);
     await shown?.scrollIntoViewIfNeeded();
     await picture(page, `${size}-${name}`);
-    expect(await violations(page)).toEqual([]);
+    expect(await violations(page, isForced)).toEqual([]);
     expect(await overflowing(page)).toEqual([]);
   }
 }
+
+/** Long enough for a look at what is said meanwhile. */
+const CRASH_MS = 1_500;
 
 function time(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
