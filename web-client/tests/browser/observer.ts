@@ -36,6 +36,8 @@ export interface Observer {
   pictures(): number;
   /** Looks and listens for `listenMs`, then tells what each remote participant gave. */
   remotes(frequencies: readonly number[], listenMs: number): Promise<Remote[]>;
+  /** Listens for `listenMs` to what each participant's shared screen gives to hear. */
+  screens(frequencies: readonly number[], listenMs: number): Promise<(RemoteSound | null)[]>;
   /** Resolves with `Date.now()` as soon as a picture near `colour` of a participant not in `except` is presented. */
   sees(colour: readonly number[], except: readonly string[], timeoutMs: number): Promise<number>;
   /** Resolves with `Date.now()` as soon as participant `id` and its picture are gone. */
@@ -162,6 +164,32 @@ export function installObserver(): void {
     return Math.max(-200, ...spectrum.subarray(bin - 2, bin + 3));
   }
 
+  /** The loudest that is played of each participant's track, by id. */
+  async function listen(
+    trackOf: (participant: RemoteParticipant) => RemoteParticipant['audioTrack'],
+    frequencies: readonly number[],
+    listenMs: number,
+  ): Promise<Map<string, number[]>> {
+    const loudest = new Map<string, number[]>();
+    const deadline = performance.now() + listenMs;
+    while (performance.now() < deadline) {
+      for (const participant of participants()) {
+        const { mediaStreamTrack } = trackOf(participant) ?? {};
+        const player = playing('audio', mediaStreamTrack);
+        if (mediaStreamTrack === undefined || player === undefined) continue;
+        if (player.muted || player.volume === 0) continue;
+        const node = analyser(mediaStreamTrack);
+        const before = loudest.get(participant.id) ?? frequencies.map(() => -200);
+        loudest.set(
+          participant.id,
+          before.map((value, index) => Math.max(value, level(node, frequencies[index] ?? 0))),
+        );
+      }
+      await pause(20);
+    }
+    return loudest;
+  }
+
   function near(seen: readonly number[], wanted: readonly number[]): boolean {
     return seen.every((value, index) => Math.abs(value - (wanted[index] ?? 0)) < 60);
   }
@@ -186,27 +214,7 @@ export function installObserver(): void {
     pictures: () => participants().filter((participant) => video(participant) !== undefined).length,
 
     async remotes(frequencies, listenMs) {
-      const loudest = new Map<string, number[]>();
-      const deadline = performance.now() + listenMs;
-      while (performance.now() < deadline) {
-        for (const { id, audioTrack } of participants()) {
-          const player = playing('audio', audioTrack?.mediaStreamTrack);
-          if (
-            audioTrack === undefined ||
-            player === undefined ||
-            player.muted ||
-            player.volume === 0
-          )
-            continue;
-          const node = analyser(audioTrack.mediaStreamTrack);
-          const before = loudest.get(id) ?? frequencies.map(() => -200);
-          loudest.set(
-            id,
-            before.map((value, index) => Math.max(value, level(node, frequencies[index] ?? 0))),
-          );
-        }
-        await pause(20);
-      }
+      const loudest = await listen(({ audioTrack }) => audioTrack, frequencies, listenMs);
       return participants().map((participant) => {
         const shown = video(participant);
         const levels = loudest.get(participant.id);
@@ -215,6 +223,18 @@ export function installObserver(): void {
           picture: shown === undefined ? null : look(shown),
           sound: levels === undefined ? null : { levels },
         };
+      });
+    },
+
+    async screens(frequencies, listenMs) {
+      const loudest = await listen(
+        ({ screenAudioTrack }) => screenAudioTrack,
+        frequencies,
+        listenMs,
+      );
+      return participants().map(({ id }) => {
+        const levels = loudest.get(id);
+        return levels === undefined ? null : { levels };
       });
     },
 

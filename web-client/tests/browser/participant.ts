@@ -17,6 +17,8 @@ export interface Person extends Tone {
   readonly voice?: (path: string) => Promise<void>;
   /** What the camera shows; the plain colour when absent. */
   readonly painter?: Painter;
+  /** The usual browser when absent. */
+  readonly browser?: OtherBrowser;
 }
 
 /** 440 Hz, 610 Hz, 830 Hz and 1130 Hz: none is a multiple of another, nor of the bursts' rate. */
@@ -39,6 +41,8 @@ export interface Tile {
 export interface OtherBrowser {
   readonly program?: string;
   readonly flags?: readonly string[];
+  /** Flags that it has otherwise. */
+  readonly without?: readonly string[];
   /** Where its settings and certificates are; the usual place when absent. */
   readonly home?: string;
 }
@@ -70,7 +74,7 @@ export class Participant implements Attendee {
   static async start(
     person: Person,
     size: PictureSize = DEFAULT_SIZE,
-    { program, flags = [], home }: OtherBrowser = {},
+    { program, flags = [], without = [], home }: OtherBrowser = person.browser ?? {},
   ): Promise<Participant> {
     const folder = await mkdtemp(join(tmpdir(), `quietroom-${person.name}-`));
     try {
@@ -83,15 +87,16 @@ export class Participant implements Attendee {
       const browser = await chromium.launch({
         executablePath: program ?? CHROMIUM,
         ...(home !== undefined && { env: { ...process.env, HOME: home } }),
-        ignoreDefaultArgs: ['--mute-audio'],
+        ignoreDefaultArgs: ['--mute-audio', ...without],
         args: [
-          ...CHROMIUM_FLAGS,
+          ...CHROMIUM_FLAGS.filter((flag) => !without.includes(flag)),
           ...flags,
           `--use-file-for-fake-audio-capture=${microphone}`,
           `--use-file-for-fake-video-capture=${camera}`,
         ],
       });
-      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+      const page = await context.newPage();
       await page.addInitScript(installObserver);
       return new Participant(person, browser, page, folder);
     } catch (error) {
@@ -115,9 +120,14 @@ export class Participant implements Attendee {
     await this.page.addInitScript(script);
   }
 
-  /** Another tab of this person's browser. */
+  /** As if on another computer, in this person's browser. */
   newPage(): Promise<Page> {
     return this.#browser.newPage();
+  }
+
+  /** Another tab beside this person's page. */
+  newTab(): Promise<Page> {
+    return this.page.context().newPage();
   }
 
   async open(link: string): Promise<void> {
@@ -228,7 +238,8 @@ const SIDEBAND_DB = 25;
 /** Of 255; VP8 at a low bitrate and the change of colour space move a plain colour by less than 15. */
 const COLOUR_TOLERANCE = 40;
 
-const CHROMIUM_FLAGS = [
+/** Among them pretended devices, which nobody is asked for. */
+export const CHROMIUM_FLAGS: readonly string[] = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

@@ -11,8 +11,12 @@ describe('three people of whom two may share a screen', () => {
   let blue: Participant;
 
   beforeAll(async () => {
-    const participants = await gathering.start([RED, GREEN, BLUE]);
+    const participants = await gathering.start([{ ...RED, browser: SHARES_TAB }, GREEN, BLUE]);
     [red, green, blue] = participants as [Participant, Participant, Participant];
+    await red.page.context().grantPermissions(['camera', 'microphone']);
+    const music = await red.newTab();
+    await music.goto(gathering.server.origin);
+    await music.evaluate(play, { title: SHARED_TITLE, frequency: SHARED_HZ });
     for (const participant of participants) {
       await participant.page.addInitScript(keepConnections);
       await participant.open(gathering.server.link(await gathering.server.token('screens')));
@@ -39,6 +43,29 @@ describe('three people of whom two may share a screen', () => {
     }
     expect(await descriptions(red)).toBe(1);
     expect(await screenSources(red)).toEqual([]);
+  });
+
+  test('hear the sound of the shared screen too, and who shares it does not', async () => {
+    // In decibels of full scale: at the tone, and where nothing is.
+    const heard = async (listener: Participant): Promise<number[][]> => {
+      const sounds = await listener.page.evaluate(
+        (frequencies) => window.observer.screens(frequencies, 600),
+        [SHARED_HZ, UNPLAYED_HZ],
+      );
+      return sounds.flatMap((sound) => (sound === null ? [] : [[...sound.levels]]));
+    };
+    for (const listener of [green, blue]) {
+      await expect
+        .poll(
+          async () =>
+            (await heard(listener)).map(
+              ([tone = -200, rest = -200]) => tone > -45 && tone - rest > 25,
+            ),
+          { timeout: 15_000 },
+        )
+        .toEqual([true]);
+    }
+    expect(await heard(red)).toEqual([]);
   });
 
   test('see two at once, and a third is refused', async () => {
@@ -76,6 +103,19 @@ describe('three people of whom two may share a screen', () => {
     expect(await screenSources(red)).toEqual([await ownId(blue)]);
   });
 });
+
+/** Runs in the page, which is called `title` from then on: moves, and gives a tone in Hz. */
+function play({ title, frequency }: { title: string; frequency: number }): void {
+  document.title = title;
+  const hand = document.body.appendChild(document.createElement('p'));
+  setInterval(() => {
+    hand.textContent = String(performance.now());
+  }, 50);
+  const context = new AudioContext();
+  const tone = new OscillatorNode(context, { frequency });
+  tone.connect(new GainNode(context, { gain: 0.3 })).connect(context.destination);
+  tone.start();
+}
 
 async function press(participant: Participant, selector: string): Promise<void> {
   await participant.page.locator(`quiet-room ${selector}`).click();
@@ -195,3 +235,14 @@ function swapSlots(): void {
     send.call(this, JSON.stringify(message));
   };
 }
+
+const SHARED_TITLE = 'What red shares';
+/** Nobody's voice, nor near anybody's overtones. */
+const SHARED_HZ = 1_370;
+const UNPLAYED_HZ = 1_555;
+
+/** Chooses the tab of that name where a person would be asked, which the pretended question cannot. */
+const SHARES_TAB = {
+  without: ['--use-fake-ui-for-media-stream'],
+  flags: [`--auto-select-tab-capture-source-by-title=${SHARED_TITLE}`],
+};
