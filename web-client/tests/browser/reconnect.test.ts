@@ -9,13 +9,29 @@ describe('two people whose connection breaks', () => {
   let red: Participant;
   let green: Participant;
   let line: BadLine;
+  /** Each has expired a second later. */
+  const greensTokens: string[] = [];
+  const greensJoins: string[] = [];
 
   beforeAll(async () => {
-    [red, green] = (await gathering.start([RED, GREEN])) as [Participant, Participant];
+    const people = [{ ...RED, browser: { without: KEEPS_NO_PAGES } }, GREEN];
+    [red, green] = (await gathering.start(people)) as [Participant, Participant];
     line = await BadLine.to(gathering.server.origin, { latency: 0, jitter: 0, loss: 0 });
     const { server } = gathering;
     await red.open(`${line.origin}/#token=${await server.token('one')}&green-room=skip`);
-    await green.open(server.link(await server.token('one')));
+    await green.page.route('**/demo/token*', async (route) => {
+      const { thumbprint } = route.request().postDataJSON() as { thumbprint: string };
+      const bound = ['--thumbprint', thumbprint, '--sub', 'green', '--ttl', '1s'];
+      greensTokens.push(await server.token('one', 'client', bound));
+      await route.fulfill({ json: { token: greensTokens.at(-1) } });
+    });
+    green.page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        const { type, token } = JSON.parse(String(payload)) as { type: string; token: string };
+        if (type === 'join') greensJoins.push(token);
+      });
+    });
+    await green.open(`${server.origin}/#invitation=hers&green-room=skip`);
     await Promise.all([red.meets(1), green.meets(1)]);
     await Promise.all([red, green].map(({ page }) => page.evaluate(keepWarnings)));
   });
@@ -98,6 +114,7 @@ describe('two people whose connection breaks', () => {
       `back ${back - up} ms after the server was up again, ${back - start} ms after its death`,
     );
     expect(await Promise.all([red.ids(), green.ids()])).toEqual(ids);
+    expect(greensTokens.slice(1)).toContain(greensJoins.at(-1));
     // What is seen must move, and not be the last picture before.
     for (const participant of [red, green]) {
       const [before] = await participant.remotes();
@@ -113,6 +130,24 @@ describe('two people whose connection breaks', () => {
 
     expect(warned).toEqual([[], []]);
   });
+
+  test('lose who goes to another page at once, who begins anew when they come back to it', async () => {
+    const [id = ''] = await green.ids();
+    const start = Date.now();
+    const gone = green.misses(id, 10_000);
+    await red.page.evaluate(() => {
+      Object.assign(window, { wasKept: true });
+    });
+    await red.page.goto(`${line.origin}/imprint`);
+    const took = (await gone) - start;
+    console.log(`gone ${took} ms after going to another page`);
+    // Who only loses the connection is missed for thirty seconds.
+    expect(took).toBeLessThan(5_000);
+
+    await red.page.goBack({ waitUntil: 'commit' });
+    expect(await red.page.evaluate(() => Reflect.get(window, 'wasKept') as unknown)).toBe(true);
+    await Promise.all([red.meets(1), green.meets(1)]);
+  });
 });
 
 /** Runs in the page: keeps what it warns of. */
@@ -123,6 +158,9 @@ function keepWarnings(): void {
     warned.push(...warnings.map(({ kind }) => kind));
   });
 }
+
+/** With these, Chromium begins a page that one comes back to anew. */
+const KEEPS_NO_PAGES = ['--disable-back-forward-cache'];
 
 function tile(name: string): { seen: string; heard: string } {
   return { seen: name, heard: name };

@@ -173,9 +173,9 @@ export class Server {
     }
   }
 
-  /** A token of the clinic's for `room`; only with {@link Server.startWithKeys}. */
-  token(room: string, role: Role = 'client'): Promise<string> {
-    return mint(this.#folder, room, role);
+  /** A token of the clinic's for `room`, by more of the command's `options`; only with {@link Server.startWithKeys}. */
+  token(room: string, role: Role = 'client', options: readonly string[] = []): Promise<string> {
+    return mint(this.#folder, room, role, 'key', options);
   }
 
   /** A figure that the server gives; only with {@link Server.startAt}. */
@@ -262,9 +262,15 @@ export function launch(folder: string, output: string[]): ChildProcess {
 }
 
 /** A token of the clinic's, whose keys are made in `folder` when they are not there. */
-export async function mint(folder: string, room: string, role: Role, key = 'key'): Promise<string> {
+export async function mint(
+  folder: string,
+  room: string,
+  role: Role,
+  key = 'key',
+  options: readonly string[] = [],
+): Promise<string> {
   const file = join(folder, `${key}.pem`);
-  return (await run(['token', '--room', room, '--role', role, '--key', file])).trim();
+  return (await run(['token', '--room', room, '--role', role, '--key', file, ...options])).trim();
 }
 
 /** What a command of the binary prints. */

@@ -2,10 +2,15 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 import { tsMlsCorrection } from '../../build/ts-mls-correction.ts';
 import { wholeBrowsers } from '../whole-browsers.ts';
 
-/** Who waits for a minute, and does nothing else. */
-const PATIENT = ['inactivity.test.ts'];
+/** Who waits, up to a minute, and does nothing else. */
+const PATIENT = ['background.test.ts', 'inactivity.test.ts'];
 /** Who meanwhile tries buttons and panels, and measures nothing. */
-const UNHURRIED = ['room-views.test.ts', 'panels.test.ts', 'session-rules.test.ts'];
+const UNHURRIED = [
+  'keyboard.test.ts',
+  'room-views.test.ts',
+  'panels.test.ts',
+  'session-rules.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -1,0 +1,79 @@
+import { launch, type Browser, type Page } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
+
+import { keepChronicle } from './chronicle';
+import { CHROMIUM, CHROMIUM_FLAGS } from './participant';
+import { Server } from './server';
+
+let server: Server;
+let browser: Browser;
+/** Is behind the other one. */
+let away: Page;
+let front: Page;
+
+beforeAll(async () => {
+  server = await Server.startWithKeys();
+  // Pages of the other driver are never in the background.
+  browser = await launch({
+    executablePath: CHROMIUM,
+    args: [...CHROMIUM_FLAGS, SLOW_TIMERS],
+    ignoreDefaultArgs: NEVER_SLOW,
+  });
+  [away, front] = await Promise.all([browser.newPage(), browser.newPage()]);
+  for (const page of [away, front]) {
+    await page.evaluateOnNewDocument(keepChronicle);
+    await page.bringToFront();
+    await page.goto(server.link(await server.token('background')));
+    await page.waitForFunction(() => window.chronicle.id());
+  }
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+/** How many frames of whoever is away are seen. */
+function frames(): Promise<number> {
+  return front.evaluate(() => window.chronicle.tiles()[0]?.frames ?? 0);
+}
+
+test('a page in the background stays in the session, and comes back there when it was lost', async () => {
+  onTestFailed(() => {
+    console.error(`server:\n${server.output.join('')}`);
+  });
+  await expect.poll(frames).toBeGreaterThan(0);
+  await expect.poll(() => away.evaluate(() => document.hidden)).toBe(true);
+  await away.evaluate(() => {
+    const states: string[] = [];
+    Object.assign(window, { states });
+    document.querySelector('quiet-room')?.room?.on('stateChanged', (state) => states.push(state));
+  });
+  const states = (): Promise<unknown> =>
+    away.evaluate(() => Reflect.get(window, 'states') as unknown);
+  const before = await frames();
+
+  await new Promise((resolve) => setTimeout(resolve, AWAY_MS));
+  expect(await states()).toEqual([]);
+  await expect.poll(frames).toBeGreaterThan(before);
+
+  await server.crash(DOWN_MS);
+  const up = Date.now();
+  await expect.poll(states, { timeout: 30_000 }).toContain('connected');
+  console.log(`back ${Date.now() - up} ms after the server, in the background`);
+  expect(await away.evaluate(() => document.hidden)).toBe(true);
+  const then = await frames();
+  await expect.poll(frames).toBeGreaterThan(then);
+});
+
+/** As after minutes in the background: a page's own timers run once a minute. */
+const SLOW_TIMERS = '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1';
+/** What the driver gives so that pages in the background are as quick as others. */
+const NEVER_SLOW = [
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+];
+const AWAY_MS = 4_000;
+/** Several attempts come too early. */
+const DOWN_MS = 3_000;
