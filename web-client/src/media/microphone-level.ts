@@ -16,7 +16,7 @@ export type CreateAudioContext = () => AudioContext;
 export class MicrophoneLevel extends Emitter<MicrophoneLevelEvents> {
   readonly #createContext: CreateAudioContext;
   #context: AudioContext | undefined;
-  #source: MediaStreamAudioSourceNode | undefined;
+  #stream: MediaStream | undefined;
   #track: MediaStreamTrack | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -28,10 +28,8 @@ export class MicrophoneLevel extends Emitter<MicrophoneLevelEvents> {
   /** Follows `track` in place of the one before, or nothing. */
   follow(track: MediaStreamTrack | undefined): void {
     if (track === this.#track) return;
+    this.#forget();
     this.#track = track;
-    clearInterval(this.#timer);
-    this.#source?.disconnect();
-    this.#source = undefined;
     if (track !== undefined) this.#listen(track);
   }
 
@@ -46,18 +44,26 @@ export class MicrophoneLevel extends Emitter<MicrophoneLevelEvents> {
   /** Ends it; {@link follow} begins anew. */
   close(): void {
     this.follow(undefined);
+  }
+
+  /** Chromium keeps a source, disconnected or not, for as long as its context, and a stream for as long as its tracks. */
+  #forget(): void {
+    clearInterval(this.#timer);
     void this.#context?.close().catch(() => undefined);
     this.#context = undefined;
+    if (this.#track !== undefined) this.#stream?.removeTrack(this.#track);
+    this.#stream = undefined;
   }
 
   #listen(track: MediaStreamTrack): void {
     try {
-      const context = (this.#context ??= this.#createContext());
-      const source = context.createMediaStreamSource(new MediaStream([track]));
+      const context = this.#createContext();
+      this.#context = context;
+      this.#stream = new MediaStream([track]);
+      const source = context.createMediaStreamSource(this.#stream);
       const analyser = new AnalyserNode(context, { fftSize: SAMPLES });
       // Not on to the loudspeakers.
       source.connect(analyser);
-      this.#source = source;
       const samples = new Float32Array(SAMPLES);
       this.#timer = setInterval(() => {
         if (context.state !== 'running') return;
