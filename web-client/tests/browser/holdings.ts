@@ -106,6 +106,7 @@ function countComments(): number {
 /** What a stay, or somebody else's, takes from the browser. */
 export const CLASSES = [
   'RTCPeerConnection',
+  'MediaStream',
   'MediaStreamTrack',
   'HTMLMediaElement',
   'Worker',
@@ -119,6 +120,8 @@ const SLACK: Readonly<Record<string, number>> = {
   detached: 20,
   // Chromium keeps what `getUserMedia` gave for ten seconds.
   MediaStreamTrack: 6,
+  // A camera that is turned on again comes alone, no more with the microphone.
+  MediaStream: 1,
 };
 const GROUP = 'holdings';
 const COUNT = `function (classes) {

@@ -117,5 +117,5 @@ export class Visitor {
   }
 }
 
-/** A busy machine takes some seconds for six. */
-const COMING_MS = 15_000;
+/** A busy machine takes its time for six who come at once. */
+const COMING_MS = 60_000;
