@@ -246,8 +246,10 @@ export interface Sender {
 
 async function openSettings(page: Page): Promise<void> {
   // Of the browser's own pages it tells no end of loading.
-  page.goto(SETTINGS, { timeout: 5_000 }).catch(() => undefined);
+  page.goto(SETTINGS, { timeout: SETTINGS_MS }).catch(() => undefined);
+  const deadline = Date.now() + SETTINGS_MS;
   while (!(await page.evaluate(isAt, SETTINGS).catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`no ${SETTINGS} within ${SETTINGS_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -258,6 +260,7 @@ function isAt(address: string): boolean {
 }
 
 const SETTINGS = 'about:config';
+const SETTINGS_MS = 15_000;
 const FIREFOX = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr';
 /** On another machine it is always free. */
 const DRIVING_PORT = 9230;

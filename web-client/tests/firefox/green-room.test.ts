@@ -49,7 +49,7 @@ test('one sees oneself, the bar moves with the voice, and nothing is in the way'
   await visit();
   await person.sees('quiet-room-tile[has-picture]');
   await person.sees('[role=status]', 'Your microphone works');
-  expect(await firefox.evaluate(shownLevel)).toBeGreaterThan(0.1);
+  await expect.poll(() => firefox.evaluate(shownLevel)).toBeGreaterThan(0.1);
   await nothingIsInTheWay();
 });
 
