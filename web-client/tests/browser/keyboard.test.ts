@@ -51,6 +51,7 @@ describe('a therapist and a client who have keyboards and no mouse', () => {
     await hasKeyboard(therapist, 'Before you come in');
     await press(therapist, 'I agree');
     await hasKeyboard(therapist, 'Controls');
+    await therapist.locator('.prompt[data-subject=waiting]', { hasText: 'Ben' }).waitFor();
     await press(therapist, 'Show');
     await hasKeyboard(therapist, 'Close');
     await press(therapist, 'Let in Ben');
@@ -59,6 +60,7 @@ describe('a therapist and a client who have keyboards and no mouse', () => {
   });
 
   test('write, raise a hand, share a screen, and see the keys', async () => {
+    await client.locator('.protection.on').waitFor();
     await press(client, 'Chat');
     await hasKeyboard(client, 'Write to everyone');
     await client.keyboard.type('Good morning');
@@ -87,8 +89,10 @@ describe('a therapist and a client who have keyboards and no mouse', () => {
   });
 
   test('are muted, unmute, are removed after a question, and the session ended for all', async () => {
+    await therapist.locator('quiet-room-people .mute-microphone').waitFor();
     await press(therapist, 'Mute');
     await hasKeyboard(therapist, 'Ask to unmute');
+    await client.locator('.prompt', { hasText: 'turned off your microphone' }).waitFor();
     await press(client, 'OK');
     await hasKeyboard(client, 'Controls');
     await press(client, 'Unmute');

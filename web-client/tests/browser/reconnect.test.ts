@@ -144,9 +144,21 @@ describe('two people whose connection breaks', () => {
     // Who only loses the connection is missed for thirty seconds.
     expect(took).toBeLessThan(5_000);
 
-    await red.page.goBack({ waitUntil: 'commit' });
-    expect(await red.page.evaluate(() => Reflect.get(window, 'wasKept') as unknown)).toBe(true);
-    await Promise.all([red.meets(1), green.meets(1)]);
+    const back = async (): Promise<unknown> => {
+      await red.page.goBack({ waitUntil: 'commit' });
+      await Promise.all([red.meets(1), green.meets(1)]);
+      return red.page.evaluate(() => Reflect.get(window, 'wasKept') as unknown);
+    };
+    let wasKept = await back();
+    // A browser that is short of time keeps no page.
+    for (let attempt = 0; attempt < 3 && wasKept !== true; attempt++) {
+      await red.page.evaluate(() => {
+        Object.assign(window, { wasKept: true });
+      });
+      await red.page.goto(`${line.origin}/imprint`);
+      wasKept = await back();
+    }
+    expect(wasKept).toBe(true);
   });
 });
 
