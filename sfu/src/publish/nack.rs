@@ -22,6 +22,18 @@ struct Missing {
     since: Instant,
     last_request: Option<Instant>,
     requests: u32,
+    /// When it was last asked for so that an answer is due.
+    last_cost: Option<Instant>,
+}
+
+/// A number to ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    pub number: u16,
+    pub is_first: bool,
+    /// A browser that gets it sends the packet, as a round trip has passed
+    /// since the last request that it may have answered.
+    pub costs: bool,
 }
 
 impl Default for MissingPackets {
@@ -84,14 +96,20 @@ impl MissingPackets {
                 since: now,
                 last_request: None,
                 requests: 0,
+                last_cost: None,
             }));
         Gap::Repairable
     }
 
-    /// Hands the numbers that are to be asked for now to `request`, in order,
-    /// and whether for the first time. Those missing for too long are given
-    /// up; gives whether any was.
-    pub fn poll(&mut self, now: Instant, way: Way, mut request: impl FnMut(u16, bool)) -> bool {
+    /// Hands the numbers that are to be asked for now to `request`, in order;
+    /// it tells whether it asks. Those missing for too long are given up;
+    /// gives whether any was.
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        way: Way,
+        mut request: impl FnMut(Request) -> bool,
+    ) -> bool {
         let before = self.missing.len();
         let way = way.bounded();
         let most = if way.is_lossy {
@@ -108,14 +126,33 @@ impl MissingPackets {
                 now.saturating_duration_since(at) >= way.patience(missing.requests)
             });
             // The way may have become longer than it was measured to be.
-            if is_due && missing.requests < most {
+            let of = Request {
+                number: missing.sequence.number(),
+                is_first: missing.requests == 0,
+                costs: missing.last_cost.is_none_or(|at| {
+                    now.saturating_duration_since(at) >= way.round_trip.max(LEAST_ROUND_TRIP)
+                }),
+            };
+            if is_due && missing.requests < most && request(of) {
                 missing.last_request = Some(now);
                 missing.requests += 1;
-                request(missing.sequence.number(), missing.requests == 1);
+                if of.costs {
+                    missing.last_cost = Some(now);
+                }
             }
             true
         });
         self.missing.len() < before
+    }
+
+    /// Gives up all that is missing.
+    pub fn clear(&mut self) {
+        self.missing.clear();
+    }
+
+    /// Whether the packet at `sequence` is newer than all that came.
+    pub fn is_newest(&self, sequence: ExtendedSequence) -> bool {
+        self.newest.is_none_or(|newest| sequence > newest)
     }
 
     /// Whether the packet at `sequence` has not come: it is missing, or is about
@@ -236,7 +273,10 @@ mod tests {
 
     fn due_over(way: Way, missing: &mut MissingPackets, now: Instant) -> Vec<u16> {
         let mut numbers = Vec::new();
-        missing.poll(now, way, |number, _| numbers.push(number));
+        missing.poll(now, way, |request| {
+            numbers.push(request.number);
+            true
+        });
         numbers
     }
 
@@ -256,6 +296,29 @@ mod tests {
         assert_eq!(due(&mut missing, at(100)), []);
         assert_eq!(due(&mut missing, at(110)), [65_535, 1]);
         assert_eq!(due(&mut missing, at(220)), []);
+    }
+
+    #[test]
+    fn what_was_not_asked_for_is_due_until_it_is_given_up() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut missing = MissingPackets::default();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(4));
+        let mut offered = Vec::new();
+
+        for milliseconds in [0, 20, 990, 1000] {
+            missing.poll(at(milliseconds), WAY, |of| {
+                offered.push((milliseconds, of.number, of.is_first && of.costs));
+                of.number == 2
+            });
+        }
+
+        let first_of_three = [0, 20, 990].map(|milliseconds| (milliseconds, 3, true));
+        let mut of_three = offered.iter().filter(|(_, number, _)| *number == 3);
+        assert!(of_three.by_ref().eq(&first_of_three), "{offered:?}");
+        assert_eq!(offered[0], (0, 2, true));
+        assert!(missing.is_empty());
     }
 
     #[test]
@@ -297,6 +360,28 @@ mod tests {
         assert_eq!(asked[..4], [0, 120, 160, 200], "{asked:?}");
         assert!(asked.last() < Some(&1000), "{asked:?}");
         assert!(missing.is_empty());
+    }
+
+    #[test]
+    fn of_requests_that_follow_quickly_one_in_a_round_trip_costs() {
+        let start = Instant::now();
+        let lossy = Way {
+            is_lossy: true,
+            ..WAY
+        };
+        let mut missing = MissingPackets::default();
+        missing.record(start, ExtendedSequence(1));
+        missing.record(start, ExtendedSequence(3));
+
+        let mut costs = Vec::new();
+        for milliseconds in (0..600).step_by(20) {
+            missing.poll(start + Duration::from_millis(milliseconds), lossy, |of| {
+                costs.extend(of.costs.then_some(milliseconds));
+                true
+            });
+        }
+
+        assert_eq!(costs, [0, 120, 240, 360, 480]);
     }
 
     #[test]

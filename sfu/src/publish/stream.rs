@@ -34,7 +34,7 @@ pub struct Stream {
     pub subscribers: Vec<Subscriber>,
     pub expected_keys: ExpectedKeys,
     pub frame_check: FrameCheck,
-    /// When a packet with payload came last.
+    /// When a packet with payload came last that was not late.
     pub last_media: Instant,
     /// It has fallen silent while other layers of its source go on.
     pub is_stalled: bool,
@@ -201,10 +201,29 @@ impl Stream {
             return Gap::None;
         }
         let gap = self.missing.record(now, incoming.sequence);
-        if gap == Gap::TooLong && !is_sound && !self.subscribers.is_empty() {
+        if self.subscribers.is_empty() {
+            // Whoever takes it later begins with a key frame: what is sent
+            // again till then takes the place of what is taken.
+            self.missing.clear();
+            return Gap::None;
+        }
+        if gap == Gap::TooLong && !is_sound {
             self.key_frames.want();
         }
         gap
+    }
+
+    /// Whether it goes on with this packet, which is not just a late one or
+    /// one sent again.
+    pub fn goes_on_with(&self, sequence: ExtendedSequence) -> bool {
+        self.source.kind() == MediaKind::Audio || self.missing.is_newest(sequence)
+    }
+
+    /// Notes that it has fallen silent: what is missing of it would show no
+    /// picture any more.
+    pub fn stall(&mut self) {
+        self.is_stalled = true;
+        self.missing.clear();
     }
 
     /// Takes a decrypted packet into the ring, if the stream has receivers, and

@@ -194,7 +194,7 @@ impl Worker {
                 newest.duration_since(stream.last_media)
             });
             if !stream.is_stalled && silence >= STALL {
-                stream.is_stalled = true;
+                stream.stall();
                 self.bind_source(now, room, (publisher, source), false);
             }
             self.end_descents(now, key);

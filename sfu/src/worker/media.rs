@@ -228,6 +228,9 @@ impl Worker {
         let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
         reception.record(received, sequence, incoming.header.timestamp);
         if is_newest {
+            if published.source.kind() == MediaKind::Video {
+                self.participants[key].repair.askable.note_arrival(now);
+            }
             self.follow_media(now, key, path);
         }
     }
@@ -248,6 +251,7 @@ impl Worker {
     /// Keeps a published packet, to be sent on with its batch.
     fn receive_media(&mut self, now: Instant, stream: usize, incoming: &Incoming) {
         let published = &mut self.streams[stream];
+        let goes_on = published.goes_on_with(incoming.sequence);
         let gap = published.note_arrival(now, incoming);
         let Some((packet, frame)) = published.receive(incoming) else {
             self.statistics.dropped.malformed += 1;
@@ -257,9 +261,11 @@ impl Worker {
             let has_come =
                 published.has_been_silent(now) || matches!(published.rest, Rest::Ending(_));
             let was_silent = published.is_stalled || has_come;
-            published.last_media = now;
-            if was_silent {
-                self.end_silence(now, stream, has_come);
+            if goes_on {
+                published.last_media = now;
+                if was_silent {
+                    self.end_silence(now, stream, has_come);
+                }
             }
             if self.streams[stream].source == Source::Microphone {
                 self.note_voice(now, stream, packet.audio_level);

@@ -5,6 +5,7 @@
 //! next. After each batch of input, [`Worker::poll_transmit`] must be called
 //! until the batch comes back empty.
 
+mod asking;
 pub mod batch;
 mod budget;
 pub mod command;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Worker;
+use super::asking::Askable;
 use super::budget::Budget;
 use super::outbound::Urgency;
 use crate::identity::MediaKind;
@@ -11,13 +12,14 @@ use crate::rtcp;
 use crate::rtp::Ssrc;
 use crate::transport::TransportProtocol;
 
-/// How long a way to a participant and back takes, and how much may still be
-/// sent to it again.
+/// How long a way to a participant and back takes, how much may still be sent
+/// to it again, and how much it may be asked to send again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repair {
     round_trip: Option<Duration>,
     measured_at: Option<Instant>,
     budget: Budget,
+    pub(super) askable: Askable,
 }
 
 impl Repair {
@@ -26,6 +28,7 @@ impl Repair {
             round_trip: None,
             measured_at: None,
             budget: Budget::new(now, REPAIRS_A_SECOND, MOST_REPAIRS),
+            askable: Askable::new(now),
         }
     }
 
@@ -112,15 +115,20 @@ impl Worker {
         };
         self.hurry(now);
         let published = &mut self.streams[stream];
+        let askable = &mut self.participants[key].repair.askable;
+        let is_picture = published.source.kind() == MediaKind::Video;
         let (mut numbers, mut first) = (Vec::new(), Vec::new());
-        let has_given_up = published.missing.poll(now, way, |number, is_first| {
-            numbers.push(number);
-            if is_first {
-                first.push(number);
+        let has_given_up = published.missing.poll(now, way, |request| {
+            if is_picture && !askable.ask(request.costs) {
+                return false;
             }
+            numbers.push(request.number);
+            if request.is_first {
+                first.push(request.number);
+            }
+            true
         });
         // Receivers would ask for it too, but after seconds.
-        let is_picture = published.source.kind() == MediaKind::Video;
         if has_given_up && is_picture && !published.subscribers.is_empty() {
             published.key_frames.want();
         }

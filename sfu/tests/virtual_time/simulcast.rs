@@ -164,6 +164,81 @@ fn a_layer_that_stalls_is_left_and_taken_again_when_it_is_back() {
 }
 
 #[test]
+fn what_comes_late_of_a_layer_that_stalls_does_not_keep_it() {
+    let (mut session, mut camera) = call();
+    camera.run(&mut session, Duration::from_secs(1));
+    let before = seen(&session, B).len();
+
+    let mut late = camera.layers[2].sequence..;
+    camera.layers[2].sequence += 40;
+    camera.run(&mut session, Duration::from_millis(33));
+    camera.layers[2].is_on = false;
+    for _ in 0..30 {
+        camera.run(&mut session, Duration::from_millis(33));
+        let sequence = ExtendedSequence(late.next().expect("numbers go on"));
+        send_late(&mut session, sequence);
+    }
+
+    let lower = seen_after(&session, B, before);
+    let lower = lower.iter().filter(|packet| packet.layer == 1).count();
+    assert!(lower >= 30, "{lower} packets");
+}
+
+#[test]
+fn of_a_layer_that_nobody_takes_nothing_is_asked_for_again() {
+    let (mut session, mut camera) = call();
+    session.limit(B, 0, 9);
+    session.limit(C, 0, 9);
+    camera.run(&mut session, Duration::from_secs(1));
+
+    for layer in &mut camera.layers {
+        layer.sequence += 5;
+    }
+    camera.run(&mut session, Duration::from_millis(200));
+
+    let asked = &session.peers[&A].nacks_on;
+    let asked = [0, 1, 2].map(|layer| asked.get(&layer_ssrc(A, layer)).copied().unwrap_or(0));
+    assert!(asked[0] >= 5, "{asked:?}");
+    assert_eq!(asked[1..], [0, 0]);
+}
+
+#[test]
+fn a_long_gap_is_asked_for_by_and_by() {
+    let (mut session, mut camera) = call();
+    camera.run(&mut session, Duration::from_secs(1));
+    let asked = |session: &Session| {
+        let asked = &session.peers[&A].nacks_on;
+        asked.get(&layer_ssrc(A, 2)).copied().unwrap_or(0)
+    };
+
+    camera.layers[2].sequence += 100;
+    camera.run(&mut session, Duration::from_millis(34));
+    let at_once = asked(&session);
+    camera.run(&mut session, Duration::from_millis(700));
+
+    assert!((12..=24).contains(&at_once), "{at_once}");
+    assert!(asked(&session) >= 100, "{}", asked(&session));
+}
+
+/// Sends a packet of A's highest layer with the number of one that is missing.
+fn send_late(session: &mut Session, sequence: ExtendedSequence) {
+    let header = Outgoing {
+        marker: true,
+        payload_type: VIDEO_PT,
+        sequence_number: sequence.number(),
+        timestamp: Timestamp(0x3000_0000),
+        ssrc: layer_ssrc(A, 2),
+        has_extensions: true,
+        has_padding: false,
+    };
+    let payload = [
+        0x80, 0xE0, 0x80, 0, 0, 0, 1, b'L', 2, 0, 0, 0, 0, 0, 0, 0x55,
+    ];
+    let names: [(u8, &[u8]); 2] = [(MID_ID, b"1"), (STREAM_ID, b"f")];
+    send(session, A, header, sequence, &names, &payload);
+}
+
+#[test]
 fn a_camera_that_pauses_keeps_its_layers() {
     let (mut session, mut camera) = call();
     camera.run(&mut session, Duration::from_secs(1));
