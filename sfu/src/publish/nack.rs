@@ -22,6 +22,7 @@ struct Missing {
     since: Instant,
     last_request: Option<Instant>,
     requests: u32,
+    first_request: Option<Instant>,
     /// When it was last asked for so that an answer is due.
     last_cost: Option<Instant>,
 }
@@ -96,6 +97,7 @@ impl MissingPackets {
                 since: now,
                 last_request: None,
                 requests: 0,
+                first_request: None,
                 last_cost: None,
             }));
         Gap::Repairable
@@ -134,6 +136,7 @@ impl MissingPackets {
                 }),
             };
             if is_due && missing.requests < most && request(of) {
+                missing.first_request.get_or_insert(now);
                 missing.last_request = Some(now);
                 missing.requests += 1;
                 if of.costs {
@@ -190,7 +193,7 @@ impl MissingPackets {
     /// When the missing packet at `sequence` was first asked for.
     pub fn first_request(&self, sequence: ExtendedSequence) -> Option<Instant> {
         let missing = self.missing.iter().find(|of| of.sequence == sequence)?;
-        (missing.requests > 0).then_some(missing.since)
+        missing.first_request
     }
 
     /// Whether nothing is missing that was not given up.

@@ -4,59 +4,74 @@ use std::time::{Duration, Instant};
 
 /// How many packets of its pictures a publisher may be asked for.
 ///
-/// Browsers send what they are asked for before anything else. Where the way
-/// has become too narrow, most of what they sent is missing; asked for all of
-/// it, they would send nothing new for seconds, not even of a smaller picture.
-/// Less comes then than did, and little is asked for. After an interruption as
-/// much comes as before, and all that is missing is soon asked for.
+/// Browsers send what they are asked for before any new picture. Where the way
+/// has suddenly become too narrow, most of what they sent is missing; asked for
+/// all of it, they would send nothing new for seconds, not even of a smaller
+/// picture. So where less than half as much comes as usual, and more is missing
+/// than comes, little is asked for, until as much comes as before, or all that
+/// was missing is given up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Askable {
-    /// In quarters of packets.
+    /// The way seems too narrow until then.
+    narrow_until: Option<Instant>,
+    /// In quarters of packets, while it does.
     left: u16,
     since: Instant,
-    /// Packets of pictures that came since then.
-    count: u16,
-    /// Those of the interval before.
-    last: u16,
-    /// Those of an interval on average, over some six seconds.
+    interval: Interval,
+    last: Interval,
+    /// Packets that come in an interval on average, over some six seconds.
     usual: f32,
+}
+
+/// Packets of pictures in some time, without what was sent again.
+#[derive(Clone, Copy, Default, Debug)]
+struct Interval {
+    came: u16,
+    /// Of those before the newest, what has not come.
+    lacking: u16,
 }
 
 impl Askable {
     pub(super) fn new(now: Instant) -> Self {
         Self {
+            narrow_until: None,
             left: MOST,
             since: now,
-            count: 0,
-            last: 0,
+            interval: Interval::default(),
+            last: Interval::default(),
             usual: 0.0,
         }
     }
 
-    /// Notes that a packet of a picture came, not counting what was sent again.
-    pub(super) fn note_arrival(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.since);
-        if elapsed >= INTERVAL {
-            self.end_interval();
-            let more = (elapsed.as_millis() / INTERVAL.as_millis()).min(MOST_EMPTY) - 1;
-            for _ in 0..more {
-                self.end_interval();
-            }
-            self.since = now;
-        }
-        self.count = self.count.saturating_add(1);
-        let comes = f32::from(self.last.max(self.count));
-        let more = if comes < self.usual * LITTLE {
-            PACKET / 4
-        } else {
-            PACKET
+    /// Notes that a packet of a picture came, `skipped` numbers beyond the
+    /// newest of its stream; `None` if it was overtaken.
+    pub(super) fn note_arrival(&mut self, now: Instant, skipped: Option<u64>) {
+        self.end_intervals(now);
+        let Interval { came, lacking } = &mut self.interval;
+        *came = came.saturating_add(1);
+        *lacking = match skipped {
+            Some(skipped) => lacking.saturating_add(u16::try_from(skipped).unwrap_or(u16::MAX)),
+            None => lacking.saturating_sub(1),
         };
-        self.left = (self.left + more).min(MOST);
+        let came = self.last.came.max(self.interval.came);
+        let lacking = self.last.lacking.saturating_add(self.interval.lacking);
+        if f32::from(came) >= self.usual * LITTLE {
+            self.narrow_until = None;
+        } else if lacking > self.last.came.saturating_add(self.interval.came) {
+            if !self.is_narrow(now) {
+                self.left = MOST;
+            }
+            self.narrow_until = Some(now + MEMORY);
+        }
+        self.left = (self.left + PACKET / 4).min(MOST);
     }
 
     /// Whether a packet may be asked for; takes it for asked for then, if the
     /// request costs another packet (`Request::costs`).
-    pub(super) fn ask(&mut self, costs: bool) -> bool {
+    pub(super) fn ask(&mut self, now: Instant, costs: bool) -> bool {
+        if !self.is_narrow(now) {
+            return true;
+        }
         let left = self.left.checked_sub(PACKET);
         if costs {
             self.left = left.unwrap_or(self.left);
@@ -64,14 +79,26 @@ impl Askable {
         left.is_some()
     }
 
-    fn end_interval(&mut self) {
-        self.usual += (f32::from(self.count) - self.usual) * WEIGHT;
-        self.last = std::mem::take(&mut self.count);
+    fn is_narrow(&self, now: Instant) -> bool {
+        self.narrow_until.is_some_and(|until| now < until)
+    }
+
+    fn end_intervals(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed < INTERVAL {
+            return;
+        }
+        let count = (elapsed.as_millis() / INTERVAL.as_millis()).min(MOST_EMPTY);
+        for _ in 0..count {
+            self.usual += (f32::from(self.interval.came) - self.usual) * WEIGHT;
+            self.last = std::mem::take(&mut self.interval);
+        }
+        self.since = now;
     }
 }
 
 const PACKET: u16 = 4;
-/// As many as a picture has, or a blink of an interruption costs.
+/// As many as a picture has.
 const MOST: u16 = 12 * PACKET;
 const INTERVAL: Duration = Duration::from_millis(100);
 /// After that many, what was usual is forgotten anyway.
@@ -79,79 +106,109 @@ const MOST_EMPTY: u128 = 256;
 const WEIGHT: f32 = 1.0 / 64.0;
 /// A share of what is usual.
 const LITTLE: f32 = 0.5;
+/// For as long as a lost packet of a picture is waited for, mostly.
+const MEMORY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
 
-    /// Lets packets come 5 ms apart for ten seconds, and then as `comes` tells
-    /// of each millisecond; gives when each of `missing` could be asked for.
-    fn asked(missing: usize, comes: impl Fn(u64) -> bool, until: u64) -> Vec<u64> {
+    const SECOND: u64 = 1000;
+
+    /// A publisher of 200 packets a second, in pictures of ten, of which
+    /// `comes` says which do; gives when each of the others could be asked for
+    /// and when it could not, in ms, from the tenth second on.
+    fn asked(comes: impl Fn(u64) -> bool, seconds: u64) -> (Vec<u64>, Vec<u64>) {
         let start = Instant::now();
         let mut askable = Askable::new(start);
-        for millisecond in (0..10_000).step_by(5) {
-            askable.note_arrival(start + Duration::from_millis(millisecond));
-        }
-        let mut asked = Vec::new();
-        for millisecond in 0..until {
-            if comes(millisecond) {
-                askable.note_arrival(start + Duration::from_millis(10_000 + millisecond));
-                while asked.len() < missing && askable.ask(true) {
-                    asked.push(millisecond);
+        let (mut granted, mut refused) = (Vec::new(), Vec::new());
+        let mut skipped = 0;
+        for millisecond in (0..(10 + seconds) * SECOND).step_by(50) {
+            let now = start + Duration::from_millis(millisecond);
+            for packet in 0..10 {
+                let since = millisecond.saturating_sub(10 * SECOND);
+                if millisecond >= 10 * SECOND && !comes(since / 5 + packet) {
+                    skipped += 1;
+                    continue;
+                }
+                askable.note_arrival(now, Some(skipped));
+                for _ in 0..std::mem::take(&mut skipped) {
+                    let of = if askable.ask(now, true) {
+                        &mut granted
+                    } else {
+                        &mut refused
+                    };
+                    of.push(since);
                 }
             }
         }
-        asked
+        (granted, refused)
     }
 
     #[test]
-    fn a_short_gap_is_asked_for_at_once() {
-        assert_eq!(asked(12, |at| at == 0, 10), [0; 12]);
+    fn a_gap_in_what_comes_is_asked_for_at_once() {
+        let (granted, refused) = asked(|packet| !(20..30).contains(&packet), 2);
+        assert_eq!((granted.len(), refused.len()), (10, 0));
     }
 
     #[test]
-    fn after_an_interruption_all_is_soon_asked_for() {
-        let back = |at: u64| at >= 300 && at.is_multiple_of(5);
-        let asked = asked(60, back, 2000);
-        assert_eq!(asked.len(), 60);
-        assert!(asked.iter().all(|at| *at <= 300 + 350), "{asked:?}");
+    fn after_an_interruption_all_may_soon_be_asked_for() {
+        let start = Instant::now();
+        let mut askable = Askable::new(start);
+        for millisecond in (0..10 * SECOND).step_by(5) {
+            askable.note_arrival(start + Duration::from_millis(millisecond), Some(0));
+        }
+        let back = start + Duration::from_millis(10_300);
+        askable.note_arrival(back, Some(60));
+        assert_eq!((0..60).filter(|_| askable.ask(back, true)).count(), 12);
+        for millisecond in (5..60).step_by(5) {
+            askable.note_arrival(back + Duration::from_millis(millisecond), Some(0));
+        }
+        let soon = back + Duration::from_millis(60);
+        assert_eq!((0..48).filter(|_| askable.ask(soon, true)).count(), 48);
     }
 
     #[test]
     fn of_what_a_path_has_become_too_narrow_for_little_is_asked_for() {
-        let sixth = |at: u64| at.is_multiple_of(30);
-        let asked = asked(200, sixth, 2000);
-        assert!(asked.len() <= 30, "{asked:?}");
+        let (granted, refused) = asked(|packet| packet.is_multiple_of(6), 2);
+        assert!(granted.len() <= 50, "{granted:?}");
+        assert!(refused.len() > 200, "{}", refused.len());
     }
 
     #[test]
-    fn who_loses_a_fifth_is_asked_for_all_of_it() {
-        let start = Instant::now();
-        let mut askable = Askable::new(start);
-        let mut refused = 0;
-        for packet in 0..2000_u64 {
-            if packet.is_multiple_of(5) {
-                refused += u32::from(!askable.ask(true));
-            } else {
-                askable.note_arrival(start + Duration::from_millis(5 * packet));
-            }
-        }
-        assert_eq!(refused, 0);
+    fn who_loses_two_fifths_is_asked_for_all_of_it() {
+        let (granted, refused) = asked(|packet| packet % 5 > 1, 10);
+        assert_eq!((granted.len(), refused.len()), (800, 0));
     }
 
     #[test]
-    fn who_was_away_for_long_counts_as_new() {
+    fn who_sends_less_and_loses_some_of_it_is_asked_for_all_of_it() {
         let start = Instant::now();
         let mut askable = Askable::new(start);
-        for millisecond in 0..10_000 {
-            askable.note_arrival(start + Duration::from_millis(millisecond));
+        for millisecond in (0..10 * SECOND).step_by(5) {
+            askable.note_arrival(start + Duration::from_millis(millisecond), Some(0));
         }
-        while askable.ask(true) {}
-        let later = start + Duration::from_mins(10);
-        for millisecond in (0..200).step_by(50) {
-            askable.note_arrival(later + Duration::from_millis(millisecond));
+        for millisecond in (10 * SECOND..20 * SECOND).step_by(100) {
+            let now = start + Duration::from_millis(millisecond);
+            askable.note_arrival(now, Some(0));
+            askable.note_arrival(now, Some(u64::from(millisecond.is_multiple_of(300))));
+            assert!((0..10).all(|_| askable.ask(now, true)), "{millisecond}");
         }
-        assert_eq!((0..10).filter(|_| askable.ask(true)).count(), 4);
+    }
+
+    #[test]
+    fn what_is_overtaken_is_not_missing() {
+        let start = Instant::now();
+        let mut askable = Askable::new(start);
+        for millisecond in (0..10 * SECOND).step_by(5) {
+            askable.note_arrival(start + Duration::from_millis(millisecond), Some(0));
+        }
+        for millisecond in (10 * SECOND..12 * SECOND).step_by(40) {
+            let now = start + Duration::from_millis(millisecond);
+            askable.note_arrival(now, Some(1));
+            askable.note_arrival(now, None);
+            assert!((0..30).all(|_| askable.ask(now, true)), "{millisecond}");
+        }
     }
 }

@@ -159,6 +159,9 @@ impl Worker {
                 stream
                     .subscribers
                     .retain(|subscriber| (subscriber.participant, subscriber.slot) != (key, index));
+                if stream.subscribers.is_empty() {
+                    stream.missing.clear();
+                }
             }
         }
         for new in after.into_iter().flatten() {

@@ -225,12 +225,17 @@ impl Worker {
             return;
         }
         let reception = &mut published.reception;
-        let is_newest = reception.highest().is_none_or(|highest| sequence > highest);
+        let skipped = match reception.highest() {
+            Some(highest) if sequence <= highest => None,
+            Some(highest) => Some(sequence.0 - highest.0 - 1),
+            None => Some(0),
+        };
         reception.record(received, sequence, incoming.header.timestamp);
-        if is_newest {
-            if published.source.kind() == MediaKind::Video {
-                self.participants[key].repair.askable.note_arrival(now);
-            }
+        if published.source.kind() == MediaKind::Video {
+            let askable = &mut self.participants[key].repair.askable;
+            askable.note_arrival(now, skipped);
+        }
+        if skipped.is_some() {
             self.follow_media(now, key, path);
         }
     }

@@ -119,7 +119,7 @@ impl Worker {
         let is_picture = published.source.kind() == MediaKind::Video;
         let (mut numbers, mut first) = (Vec::new(), Vec::new());
         let has_given_up = published.missing.poll(now, way, |request| {
-            if is_picture && !askable.ask(request.costs) {
+            if is_picture && !askable.ask(now, request.costs) {
                 return false;
             }
             numbers.push(request.number);
