@@ -63,26 +63,52 @@ describe.runIf(PEOPLE > 0)('a room full of people with cameras', () => {
       await page.waitForTimeout(5_000);
 
       const figures = await frameTimes(page, MEASURED_MS);
+      const busy = await whileMoving(page, () => frameTimes(page, MEASURED_MS));
       const sizes = await page.evaluate(pictureSizes);
-      console.log(inWords(figures, sizes));
+      console.log(inWords(figures, `pictures of ${sizes}`));
+      console.log(inWords(busy, 'while the mouse moves'));
       const marks = await page.evaluate(countMarks);
       console.log(`marks of who speaks changed ${String(marks)} times in 3 s`);
 
       expect(await moving()).toBe(PEOPLE - 1);
-      // The bar is 16 ms on a machine that has nothing else to do; no machine needs a tenth of a second.
+      // A beat of the screen is 16.7 ms; no machine needs a tenth of a second.
       expect(quantile(figures.frames, 0.5)).toBeLessThan(100);
+      expect(quantile(busy.frames, 0.5)).toBeLessThan(100);
       expect(figures.shares.scripts).toBeLessThan(0.5);
     },
     START_MS,
   );
 });
 
-function inWords({ frames, longTasks, shares, functions }: FrameTimes, sizes: string): string {
+/**
+ * Moves the mouse over the page until `work` is done. Chromium draws a page of
+ * pictures that come at less than 30 a second at every second beat of the
+ * screen only, however little it has to do, but not within a quarter of a
+ * second after any input.
+ */
+async function whileMoving<T>(page: Page, work: () => Promise<T>): Promise<T> {
+  let isDone = false;
+  const move = async (): Promise<void> => {
+    for (let step = 0; !isDone; step += 1) {
+      await page.mouse.move(300 + (step % 50) * 10, 300);
+      await page.waitForTimeout(50);
+    }
+  };
+  const moving = move();
+  try {
+    return await work();
+  } finally {
+    isDone = true;
+    await moving;
+  }
+}
+
+function inWords({ frames, longTasks, shares, functions }: FrameTimes, what: string): string {
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   const busy = shares.all * (frames.reduce((sum, frame) => sum + frame, 0) / frames.length);
   const load = ((loadavg()[0] ?? 0) / availableParallelism()).toFixed(1);
   return [
-    `${String(PEOPLE)} people, pictures of ${sizes}; load by core ${load}:`,
+    `${String(PEOPLE)} people, ${what}; load by core ${load}:`,
     `  frames: median ${quantile(frames, 0.5).toFixed(1)} ms, p95 ${quantile(frames, 0.95).toFixed(1)} ms, ` +
       `longest ${quantile(frames, 1).toFixed(0)} ms; the page's own part ${busy.toFixed(1)} ms a frame; ` +
       `${String(longTasks.length)} tasks over 50 ms`,
