@@ -31,9 +31,7 @@ describe('a server that lies to one of three people about the group', () => {
     };
     await enter(green, 'elsewhere');
     // Whoever is first begins the group, and is welcomed by nobody.
-    await expect
-      .poll(() => green.page.evaluate(() => window.observer.connected()), { timeout: 20_000 })
-      .toBe(true);
+    await green.page.waitForFunction(() => window.observer.connected());
     await enter(blue, 'elsewhere');
     await Promise.all([green, blue].map((participant) => participant.meets(1)));
     const welcome = before.blue.told.find(({ type }) => type === 'mls-welcome');
