@@ -140,7 +140,9 @@ export class PeopleElement extends LitElement {
   #renderActions({ member, label, actions }: PeopleEntry): TemplateResult {
     const { messages } = this;
     return html`<div class="actions" role="group" aria-label=${messages.actionsOn(label)}>
-      ${actions.map(
+      ${repeat(
+        actions,
+        (action) => action,
         (action) =>
           html`<button
             class=${action}

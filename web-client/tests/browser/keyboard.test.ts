@@ -91,7 +91,8 @@ describe('a therapist and a client who have keyboards and no mouse', () => {
   test('are muted, unmute, are removed after a question, and the session ended for all', async () => {
     await therapist.locator('quiet-room-people .mute-microphone').waitFor();
     await press(therapist, 'Mute');
-    await hasKeyboard(therapist, 'Ask to unmute');
+    // And not "Ask to unmute", which is where it was.
+    await hasKeyboard(therapist, 'People');
     await client.locator('.prompt', { hasText: 'turned off your microphone' }).waitFor();
     await press(client, 'OK');
     await hasKeyboard(client, 'Controls');
