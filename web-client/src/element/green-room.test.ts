@@ -199,6 +199,25 @@ test('a browser that never says what it would ask is asked for the devices all t
   }, PATIENCE);
 });
 
+test('a page that goes away from the green room has left nothing', async () => {
+  element.skipGreenRoom = false;
+  element.token = 'the token';
+  document.body.append(element);
+  await element.rendered();
+  const left = vi.fn();
+  element.addEventListener('left', left);
+  const transition = (type: string): Event => Object.assign(new Event(type), { persisted: true });
+  const [before] = element.stays;
+  dispatchEvent(transition('pagehide'));
+  await element.rendered();
+  dispatchEvent(transition('pageshow'));
+  await element.rendered();
+
+  expect(left).not.toHaveBeenCalled();
+  expect(element.stays).toHaveLength(2);
+  expect(element.stays[1]).not.toBe(before);
+});
+
 /** The kinds of devices that the browser was asked for, each time. */
 function asked(): string[][] {
   return element.environment.getUserMedia.mock.calls.map(([constraints]) =>

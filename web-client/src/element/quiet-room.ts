@@ -434,8 +434,11 @@ export class QuietRoomElement extends LitElement {
 
   /** Browsers keep a page that was left, to show it again as it was, and then devices and keys are gone. */
   readonly #handlePageHide = (): void => {
-    this.#wasPutAway = this.room !== undefined && this.room.state !== 'disconnected';
-    this.room?.leave();
+    const { room } = this;
+    this.#wasPutAway = room !== undefined && room.state !== 'disconnected';
+    // Who was only in the green room has left nothing.
+    if (room?.state === 'idle') this.#end();
+    else room?.leave();
   };
 
   readonly #handlePageShow = ({ persisted }: PageTransitionEvent): void => {
