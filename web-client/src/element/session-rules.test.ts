@@ -122,7 +122,7 @@ test('a waiting room survives a socket that breaks', async () => {
   environment.socket.drop();
   await vi.advanceTimersByTimeAsync(3_000);
   expect(text('.waiting .why')).toContain('Reconnecting');
-  expect(text('.waiting .back')).toContain('you will be back in the waiting room');
+  expect(text('.waiting .back')).toContain('back to the waiting room');
   environment.worker.report({ type: 'entrance', entrance: { keyPackage: 'another' } });
   environment.socket.accept();
   await vi.advanceTimersByTimeAsync(1);
