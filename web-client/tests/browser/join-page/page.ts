@@ -56,6 +56,8 @@ window.joinPage = {
         videos.set(track, video);
         video.muted = true;
         video.playsInline = true;
+        // Four beside one another are in sight; one that is not costs nothing, and shows nothing.
+        video.style.width = '160px';
         document.body.append(video);
         track.attach(video);
         video.requestVideoFrameCallback(() => {
