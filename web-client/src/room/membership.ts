@@ -120,7 +120,7 @@ export class Membership extends Emitter<MembershipEvents> {
     const known = new Set(before?.map(({ key }) => key));
     this.#epoch = epoch;
     if (!isFirst && epoch.members.some(({ key }) => !known.has(key))) this.emit('newcomers');
-    if (isFirst && (this.name !== '' || this.handRaised)) this.#channel.tell(this.#profile);
+    if (isFirst) this.#channel.tell(this.#profile);
     for (const participant of this.#roster.participants) this.#describe(participant);
     this.#protection.handleEpoch(epoch);
     this.emit('changed', epoch);

@@ -47,6 +47,20 @@ test('a leader who comes later is told too, and each change', async () => {
   }
 });
 
+test('whoever missed something is told it again', async () => {
+  const { client, host, other } = await people();
+  expect(await client.emergency.repeat()).toEqual([]);
+  const key = await keyOf(host, [client, host, other]);
+  await client.emergency.setLeaders([idOf(host)]);
+  await client.emergency.handleKey(host.member, key);
+  await client.emergency.tell(TOLD);
+
+  expect(await host.emergency.repeat()).toEqual([{ type: 'sealing-key', key }]);
+  const [again] = await client.emergency.repeat();
+  expect(await host.emergency.open(client.member, sealedIn(again))).toEqual(TOLD);
+  expect(await other.emergency.repeat()).toEqual([]);
+});
+
 test('nobody leads who is not said to by the credential and by the server', async () => {
   const { client, host, other, mls } = await people();
   const everybody = [client, host, other];

@@ -53,6 +53,13 @@ export class Emergency {
     this.#told = new Set();
   }
 
+  /** What is to be told the group again, of which somebody may have missed it. */
+  async repeat(): Promise<ApplicationMessage[]> {
+    const key =
+      this.#key && ({ type: 'sealing-key', key: toBase64url(this.#key.publicKey) } as const);
+    return [...(key === undefined ? [] : [key]), ...(await this.#seal())];
+  }
+
   /** Those who lead the session by the server's word. What is to be told the group. */
   async setLeaders(participantIds: readonly string[]): Promise<ApplicationMessage[]> {
     const before = this.#leaders;

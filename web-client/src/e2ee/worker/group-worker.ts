@@ -178,6 +178,9 @@ export class GroupWorker {
         case 'application':
           await this.#hear(event.sender, event.message);
           break;
+        case 'asked':
+          await this.#tell((await this.#stay?.emergency.repeat()) ?? []);
+          break;
         case 'refused':
           this.#report({ type: 'group-refused', reason: `${event.what}: ${event.reason}` });
           break;
@@ -194,6 +197,9 @@ export class GroupWorker {
       case 'chat':
       case 'reaction':
         this.#reportTold(sender, message);
+        break;
+      // The session's own; it tells when it is time to answer.
+      case 'say-again':
         break;
       case 'sealing-key':
       case 'sealed-emergency':

@@ -12,6 +12,7 @@ test.each([
   { type: 'chat', text: '話'.repeat(4000) },
   { type: 'reaction', reaction: '👍' },
   { type: 'emergency', place: 'Mill Lane 5', contact: '' },
+  { type: 'say-again' },
 ] as const)('a $type goes out and in unchanged', (message) => {
   expect(decodeApplicationMessage(encodeApplicationMessage(message))).toEqual(message);
 });

@@ -33,12 +33,16 @@ export type ApplicationMessage =
       /** From somebody who leads the session: what others seal to, in base64url. */
       readonly type: 'sealing-key';
       readonly key: string;
+    }
+  | {
+      /** Whoever sends this may have missed what others say to newcomers: it is to be said again. */
+      readonly type: 'say-again';
     };
 
 /** What a person says, as the page has it. */
 export type PersonMessage = Exclude<
   ApplicationMessage,
-  { type: 'sealed-emergency' | 'sealing-key' }
+  { type: 'sealed-emergency' | 'sealing-key' | 'say-again' }
 >;
 
 /** Throws a `RangeError` when a text is longer than members take. */
@@ -91,6 +95,8 @@ export function decodeApplicationMessage(bytes: Uint8Array): ApplicationMessage 
       const { key } = fields;
       return isText(key, MAX_KEY_LENGTH) ? { type: 'sealing-key', key } : undefined;
     }
+    case 'say-again':
+      return { type: 'say-again' };
     default:
       return undefined;
   }

@@ -23,6 +23,8 @@ export type SessionEvent =
       readonly sender: Member;
       readonly message: ApplicationMessage;
     }
+  /** A member may have missed what is said to newcomers. */
+  | { readonly type: 'asked' }
   /** Something that came in was not believed, and nothing came of it. */
   | {
       readonly type: 'refused';

@@ -9,6 +9,7 @@ import { fromBase64url, toBase64url } from './base64url';
 import { equalBytes } from './bytes';
 import { Early } from './early';
 import { Entry } from './entry';
+import { Hearing } from './hearing';
 import { KnownKeys } from './known-keys';
 import {
   EarlyError,
@@ -56,6 +57,8 @@ export class GroupSession {
   #commits: { readonly epoch: bigint; readonly commit: Uint8Array }[] = [];
   /** Keys that were in the group and are not any more. */
   readonly #departed = new Set<string>();
+  /** We were in the room's group before, be it this one or another. */
+  #hasBeenIn = false;
   /** When to ask for what is missing. */
   #catchUpAt: number | undefined;
   #catchUps = 0;
@@ -65,11 +68,11 @@ export class GroupSession {
   #standAt: number | undefined;
   #forgetAt: number | undefined;
   #now = 0;
-  #profile: Extract<ApplicationMessage, { type: 'profile' }> = {
-    type: 'profile',
-    name: '',
-    handRaised: false,
-  };
+  /** As it was told last; not before it was. */
+  #profile: Extract<ApplicationMessage, { type: 'profile' }> | undefined;
+  readonly #hearing = new Hearing();
+  /** What a wait that took far too long is followed by. */
+  #breathUntil: number | undefined;
   #events: SessionEvent[] = [];
 
   constructor(mls: Mls, identity: Identity, policy: GroupPolicy) {
@@ -112,14 +115,17 @@ export class GroupSession {
       this.#standAt,
       this.#forgetAt,
       this.#pending?.resendAt,
+      this.#group === undefined ? undefined : this.#hearing.nextTimeout,
       this.#nextTurn(),
     ];
     const due = times.filter((time) => time !== undefined);
-    return due.length === 0 ? undefined : Math.min(...due);
+    if (due.length === 0) return undefined;
+    return Math.max(Math.min(...due), this.#breathUntil ?? -Infinity);
   }
 
   handleTimeout(now: number): Promise<SessionEvent[]> {
     return this.#handling(now, async () => {
+      if (this.#hasSlept(now)) return;
       if (this.#forgetAt !== undefined && now >= this.#forgetAt) {
         this.#forgetAt = undefined;
         this.#group?.forgetFormerEpochs();
@@ -136,7 +142,27 @@ export class GroupSession {
       }
       if (this.#catchUpAt !== undefined && now >= this.#catchUpAt) await this.#catchUp(now);
       if (this.#entry.askAt !== undefined && now >= this.#entry.askAt) await this.#askAgain(now);
+      if (this.#group === undefined) return;
+      if (this.#hearing.takeQuestion(now)) {
+        await this.#encrypt(encodeApplicationMessage({ type: 'say-again' }));
+      }
+      if (this.#hearing.takeAnswer(now)) {
+        await this.#introduce();
+        this.#events.push({ type: 'asked' });
+      }
     });
+  }
+
+  /**
+   * Whether this comes so late that what is waited for may have come meanwhile,
+   * and was not read yet: a machine that is busy, or slept, is no reason to
+   * take the others for lost.
+   */
+  #hasSlept(now: number): boolean {
+    const due = this.nextTimeout;
+    const isLate = this.#breathUntil === undefined && due !== undefined && now > due + LATE;
+    this.#breathUntil = isLate ? now + BREATH : undefined;
+    return isLate;
   }
 
   /** Who is in the room by signaling's word, this client included. */
@@ -189,7 +215,8 @@ export class GroupSession {
       case 'mls-create':
         if (this.#group === undefined) {
           this.#group = await this.#mls.createGroup(this.#identity, this.#policy);
-          await this.#begin([], now, true);
+          this.#hasBeenIn = true;
+          await this.#begin([], now, { isCreator: true });
         } else {
           this.#send({ type: 'mls-report', ...(await groupReport(this.#group, true)) });
         }
@@ -265,7 +292,9 @@ export class GroupSession {
     if (this.#group !== undefined && !equalBytes(this.#group.id, group.id)) this.#lose();
     this.#group = group;
     this.#commits = [];
-    await this.#begin([], now);
+    const hasReturned = this.#hasBeenIn;
+    this.#hasBeenIn = true;
+    await this.#begin([], now, { hasReturned });
   }
 
   async #follow(epoch: bigint, commit: Uint8Array, now: number): Promise<void> {
@@ -339,11 +368,15 @@ export class GroupSession {
     if (pending.isReturn === true) this.#commits = [];
     this.#keepCommit(pending.epoch, pending.commit);
     this.#group = pending.merge();
-    await this.#begin(before, now);
+    await this.#begin(before, now, { hasReturned: pending.isReturn === true });
   }
 
   /** What is to be done in a new epoch. `before` are the members of the one that ended. */
-  async #begin(before: readonly Member[], now: number, isCreator = false): Promise<void> {
+  async #begin(
+    before: readonly Member[],
+    now: number,
+    { isCreator = false, hasReturned = false } = {},
+  ): Promise<void> {
     const group = this.#group;
     if (group === undefined) return;
     const keys = new Set(group.members.map(keyOf));
@@ -363,10 +396,9 @@ export class GroupSession {
     this.#send({ type: 'mls-report', ...(await groupReport(group, isCreator)) });
 
     const known = new Set(before.map(keyOf));
-    const hasNewcomers = group.members.some((member) => !known.has(keyOf(member)));
-    if (hasNewcomers && (this.#profile.name !== '' || this.#profile.handRaised)) {
-      await this.#encrypt(encodeApplicationMessage(this.#profile));
-    }
+    if (group.members.some((member) => !known.has(keyOf(member)))) await this.#introduce();
+    keys.delete(toBase64url(this.#identity.signatureKey));
+    this.#hearing.handleMembers(keys, hasReturned, now);
     for (const message of this.#unsaid.splice(0)) {
       await this.#encrypt(encodeApplicationMessage(message));
     }
@@ -390,6 +422,8 @@ export class GroupSession {
     }
     const content = decodeApplicationMessage(decrypted.message);
     if (content === undefined) return;
+    if (content.type === 'profile') this.#hearing.handleProfile(keyOf(decrypted.sender));
+    if (content.type === 'say-again') this.#hearing.handleQuestion(this.#now);
     this.#events.push({ type: 'application', sender: decrypted.sender, message: content });
   }
 
@@ -478,6 +512,11 @@ export class GroupSession {
     this.#send(message);
   }
 
+  /** Says who we are. */
+  async #introduce(): Promise<void> {
+    if (this.#profile !== undefined) await this.#encrypt(encodeApplicationMessage(this.#profile));
+  }
+
   #nextTurn(): number | undefined {
     if (this.#group === undefined || this.#pending !== undefined) return undefined;
     return this.#adjustment.nextTimeout(this.#group, this.#now);
@@ -534,6 +573,12 @@ const MAX_REFUSALS = 3;
 
 /** Commits kept for a server that lost them. */
 const MAX_COMMITS = 3;
+
+/** More than a timer is late by where a machine has time. */
+const LATE = 500;
+
+/** Enough to read what came meanwhile. */
+const BREATH = 250;
 
 /** Messages kept until they can be said. */
 const MAX_UNSAID = 32;

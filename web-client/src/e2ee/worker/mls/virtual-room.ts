@@ -58,6 +58,9 @@ export class VirtualRoom {
     const member = new VirtualMember(participantId, session);
     const keyPackage = await session.createKeyPackage(this.now);
     this.members.set(participantId, member);
+    await this.perform(member, () =>
+      session.send({ type: 'profile', name: member.name, handRaised: false }, this.now),
+    );
     this.toServer(member, () => {
       member.isConnected = true;
       this.announce();
@@ -167,8 +170,13 @@ export class VirtualRoom {
           member.group = undefined;
           member.losses += 1;
           break;
-        case 'application':
-          member.heard.push([event.sender.credential.participantId, event.message]);
+        case 'application': {
+          const { participantId } = event.sender.credential;
+          if (event.message.type === 'profile') member.names.set(participantId, event.message.name);
+          else member.heard.push([participantId, event.message]);
+          break;
+        }
+        case 'asked':
           break;
         case 'refused':
           this.refusals.push(`${member.id.slice(-2)} ${event.what}: ${event.reason}`);
@@ -219,6 +227,8 @@ export class VirtualMember {
   readonly keys = new Map<bigint, string>();
   readonly epochBegan = new Map<bigint, number>();
   readonly heard: [from: string, message: unknown][] = [];
+  /** What the others are called, by their ids. */
+  readonly names = new Map<string, string>();
   /** How often it was put out of its group. */
   losses = 0;
   isConnected = false;
@@ -234,6 +244,10 @@ export class VirtualMember {
     readonly id: string,
     readonly session: GroupSession,
   ) {}
+
+  get name(): string {
+    return `Person ${this.id.slice(-2)}`;
+  }
 
   async enter(group: Group, now: number): Promise<void> {
     this.group = group;
