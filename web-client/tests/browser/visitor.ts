@@ -5,13 +5,15 @@ import type { TileState } from './chronicle';
 /** What a visitor does while in the session. */
 export type Deed = 'microphone' | 'camera' | 'hand' | 'chat' | 'reaction';
 
-export const DEEDS: readonly Deed[] = ['microphone', 'camera', 'hand', 'chat', 'reaction'];
+const DEEDS: readonly Deed[] = ['microphone', 'camera', 'hand', 'chat', 'reaction'];
 
 /** Somebody who comes and goes, by the buttons of the element, and what the others are to know of it. */
 export class Visitor {
   readonly name: string;
   readonly page: Page;
   readonly #link: string;
+  /** Has the microphone off. */
+  readonly #isQuiet: boolean;
   /** By which the others know this one; absent outside. */
   id: string | undefined;
   microphone = true;
@@ -22,8 +24,9 @@ export class Visitor {
   #heard: string[] = [];
   #written = 0;
 
-  constructor(name: string, page: Page, link: string) {
+  constructor(name: string, page: Page, link: string, isQuiet = false) {
     this.name = name;
+    this.#isQuiet = isQuiet;
     this.page = page;
     this.#link = `${link}&name=${name}`;
   }
@@ -32,8 +35,13 @@ export class Visitor {
     return this.id !== undefined;
   }
 
+  get deeds(): readonly Deed[] {
+    return this.#isQuiet ? DEEDS.filter((deed) => deed !== 'microphone') : DEEDS;
+  }
+
   /** Resolves when the session has this one. */
   async come(): Promise<void> {
+    const isAnew = !this.#isAtEnd;
     if (this.#isAtEnd) {
       await this.page.locator('.rejoin').click();
     } else {
@@ -49,6 +57,7 @@ export class Visitor {
     });
     this.id = await id.jsonValue();
     await id.dispose();
+    if (this.#isQuiet && isAnew) await this.do('microphone');
   }
 
   /** Leaves by the button and stays at the page, or goes to another one. */
@@ -91,7 +100,7 @@ export class Visitor {
   /** Puts everything as it was at the start; resolves with what was done. */
   async calmDown(): Promise<string[]> {
     const done: string[] = [];
-    if (!this.microphone) done.push(await this.do('microphone'));
+    if (this.microphone === this.#isQuiet) done.push(await this.do('microphone'));
     if (!this.camera) done.push(await this.do('camera'));
     if (this.handRaised) done.push(await this.do('hand'));
     return done;
