@@ -105,6 +105,7 @@ fn attempt(
     // All tests have the same ports of this machine, one after the other: what was
     // sent to who had one before comes too, since permissions are for addresses.
     if !is_last && counted.packets_down > counted.packets_up {
+        println!("{over:?} {flags:?}: packets of others: {counted:?}");
         return false;
     }
     assert_eq!(counted.packets_up, counted.packets_down, "{said}");

@@ -54,9 +54,10 @@ async function tell(message: PersonMessage): Promise<void> {
   await element.rendered();
 }
 
+/** Besides who this person is. */
 function told(): PersonMessage[] {
   return environment.worker.requests.flatMap((request) =>
-    request.type === 'tell' ? [request.message] : [],
+    request.type === 'tell' && request.message.type !== 'profile' ? [request.message] : [],
   );
 }
 

@@ -445,7 +445,9 @@ export class QuietRoomElement extends LitElement {
     if (persisted && this.#wasPutAway) this.#begin();
   };
 
-  readonly #handleFocusLost = (): void => {
+  readonly #handleFocusLost = (event: Event): void => {
+    // Between the room's own elements; it is none of the element's events.
+    event.stopPropagation();
     void this.updateComplete.then(() => {
       if (isFocusLost(this.ownerDocument)) this.#focusKeeper.findPlace();
     });

@@ -130,7 +130,9 @@ export class Membership extends Emitter<MembershipEvents> {
     if (message.type === 'profile') this.#keep(this.#profiles, key, message);
     if (message.type === 'emergency') {
       const { place, contact } = message;
-      this.#keep(this.#emergencies, key, { place, contact });
+      const before = this.#emergencies.get(key);
+      const isNews = before?.place !== place || before.contact !== contact;
+      this.#keep(this.#emergencies, key, isNews ? { place, contact } : before);
     }
     const participant = this.#roster.find(participantId);
     // What somebody said who is gone from the group by now still counts.

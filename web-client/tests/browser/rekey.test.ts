@@ -135,6 +135,10 @@ describe('four people who hear one another', () => {
     await arePresent(residents, 4);
     for (const page of residents)
       await page.waitForFunction(() => window.joinPage.pictures() === 3);
+    for (const page of residents) {
+      const sources = async (): Promise<number> => Object.keys(await concealed(page)).length;
+      await expect.poll(sources, { timeout: 30_000 }).toBe(3);
+    }
     // Jitter buffers settle.
     await residents[0]?.waitForTimeout(3_000);
   }

@@ -23,7 +23,7 @@ export type SessionEvent =
       readonly sender: Member;
       readonly message: ApplicationMessage;
     }
-  /** A member may have missed what is said to newcomers. */
+  /** What is said to newcomers is to be said again. */
   | { readonly type: 'asked' }
   /** Something that came in was not believed, and nothing came of it. */
   | {

@@ -103,6 +103,7 @@ export class GroupSession {
     this.#entry.stop();
     if (this.#pending?.isReturn === true) this.#pending = undefined;
     if (this.#group === undefined) return undefined;
+    this.#hearing.handleRejoin(now);
     const commits = this.#commits.map(({ commit }) => toBase64url(commit));
     return { ...(await groupReport(this.#group, true)), commits };
   }
@@ -160,7 +161,7 @@ export class GroupSession {
    */
   #hasSlept(now: number): boolean {
     const due = this.nextTimeout;
-    const isLate = this.#breathUntil === undefined && due !== undefined && now > due + LATE;
+    const isLate = due !== undefined && due !== this.#breathUntil && now > due + LATE;
     this.#breathUntil = isLate ? now + BREATH : undefined;
     return isLate;
   }
@@ -204,7 +205,7 @@ export class GroupSession {
   async #handling(now: number, handle: () => Promise<void>): Promise<SessionEvent[]> {
     this.#now = now;
     await handle();
-    await this.#adjust(now);
+    if (this.#breathUntil === undefined || now >= this.#breathUntil) await this.#adjust(now);
     const events = this.#events;
     this.#events = [];
     return events;
@@ -338,6 +339,7 @@ export class GroupSession {
 
   #lose(): void {
     this.#group = undefined;
+    this.#hearing.handleLoss();
     this.#events.push({ type: 'lost' });
   }
 
@@ -348,6 +350,8 @@ export class GroupSession {
   #refused(epoch: bigint, now: number): void {
     this.#adjustment.handleChange(now);
     if (this.#pending?.isReturn === true) {
+      // Of a commit from before we had lost the way, or this one came too early: it is sent again.
+      if (epoch <= this.#pending.epoch) return;
       // Somebody else was first. Not all who come back shall meet again.
       this.#pending = undefined;
       this.#catchUpAt = now + RETURN_TURN * ((this.#group?.ownLeaf ?? 0) % RETURN_TURNS);
@@ -396,9 +400,12 @@ export class GroupSession {
     this.#send({ type: 'mls-report', ...(await groupReport(group, isCreator)) });
 
     const known = new Set(before.map(keyOf));
-    if (group.members.some((member) => !known.has(keyOf(member)))) await this.#introduce();
+    const hasNewcomers = group.members.some((member) => !known.has(keyOf(member)));
+    // What we said on our way back reached nobody.
+    if (hasNewcomers || hasReturned) await this.#introduce();
+    if (hasReturned) this.#events.push({ type: 'asked' });
     keys.delete(toBase64url(this.#identity.signatureKey));
-    this.#hearing.handleMembers(keys, hasReturned, now);
+    this.#hearing.handleMembers(keys, group.ownLeaf, hasReturned, now);
     for (const message of this.#unsaid.splice(0)) {
       await this.#encrypt(encodeApplicationMessage(message));
     }

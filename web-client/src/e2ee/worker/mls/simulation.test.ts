@@ -35,7 +35,7 @@ test.each([1, 2])(
   120_000,
 );
 
-test.each([3, 4])(
+test.each([3, 4, 6, 8])(
   'people come and go at random, on a link that loses much (seed %i)',
   async (seed) => {
     const random = seededRandom(seed);
