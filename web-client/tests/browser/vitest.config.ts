@@ -1,5 +1,6 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { tsMlsCorrection } from '../../build/ts-mls-correction.ts';
+import { IS_SLOW } from '../slow-machine.ts';
 import { wholeBrowsers } from '../whole-browsers.ts';
 
 /** Who waits, up to a minute, and does nothing else. */
@@ -26,7 +27,7 @@ export default defineConfig({
 });
 
 function sideBySide(name: string, include: string[]): TestProjectInlineConfiguration {
-  return project(name, { include, fileParallelism: true, maxWorkers: 2 });
+  return project(name, { include, fileParallelism: !IS_SLOW, maxWorkers: 2 });
 }
 
 function project(

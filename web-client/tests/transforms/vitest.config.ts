@@ -1,5 +1,7 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
+import { IS_SLOW } from '../slow-machine.ts';
+
 /** What they take of the processor is measured. */
 const MEASURED = ['cost.test.ts'];
 
@@ -7,7 +9,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     projects: [
-      project('two at a time', { exclude: MEASURED, maxWorkers: 2 }),
+      project('two at a time', { exclude: MEASURED, maxWorkers: IS_SLOW ? 1 : 2 }),
       project('alone', { include: MEASURED, fileParallelism: false }),
     ],
   },
