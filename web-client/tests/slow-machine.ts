@@ -19,3 +19,6 @@ const SLOW_MS = 65;
  * side in time: two files of three browsers each would starve one another.
  */
 export const IS_SLOW = quickest(3) > SLOW_MS;
+
+/** Times what a usual machine takes at most. */
+export const SLOWNESS = IS_SLOW ? 3 : 1;
