@@ -63,8 +63,8 @@ describe('three people who open the printed link', () => {
     const known = await Promise.all([red.ids(), blue.ids()]);
     const start = Date.now();
     const back = [
-      red.sees(GREEN, known[0], RELOAD_MS + SLACK_MS),
-      blue.sees(GREEN, known[1], RELOAD_MS + SLACK_MS),
+      red.sees(GREEN, known[0], SLOWNESS * (RELOAD_MS + SLACK_MS)),
+      blue.sees(GREEN, known[1], SLOWNESS * (RELOAD_MS + SLACK_MS)),
     ];
     await green.page.reload({ waitUntil: 'commit' });
     const took = (await Promise.all(back)).map((at) => at - start);
@@ -76,7 +76,10 @@ describe('three people who open the printed link', () => {
   test('lose the one who closes the tab within three seconds', async () => {
     const id = await idOf(green, red);
     const start = Date.now();
-    const gone = [red.misses(id, LEAVE_MS + SLACK_MS), blue.misses(id, LEAVE_MS + SLACK_MS)];
+    const gone = [
+      red.misses(id, SLOWNESS * (LEAVE_MS + SLACK_MS)),
+      blue.misses(id, SLOWNESS * (LEAVE_MS + SLACK_MS)),
+    ];
     await green.page.close();
     const took = (await Promise.all(gone)).map((at) => at - start);
     console.log(`gone after a closed tab: ${took.join(' and ')} ms`);
@@ -89,7 +92,7 @@ describe('three people who open the printed link', () => {
   test('lose the one whose browser dies within three seconds', async () => {
     const id = await idOf(blue, red);
     const start = Date.now();
-    const gone = red.misses(id, LEAVE_MS + SLACK_MS);
+    const gone = red.misses(id, SLOWNESS * (LEAVE_MS + SLACK_MS));
     await blue.close();
     expect((await gone) - start).toBeLessThan(SLOWNESS * LEAVE_MS);
     expect(await red.tiles()).toEqual([]);
