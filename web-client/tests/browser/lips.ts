@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
 
-import { SLOWNESS } from '../slow-machine';
 import type { Attendee } from './attendee';
 import type { Kept } from './connections';
 import { perceive, type Perceived } from './flash-and-beep';
@@ -41,7 +40,7 @@ export async function areTogether(
     // What it believes is what the server told it of the clocks, once there is such news:
     // a browser first reports on its sound after some seconds.
     if (hasExactClocks && each.length >= 3 && perceived.believed.length >= 5)
-      expect(Math.abs(believed - late)).toBeLessThan(SLOWNESS * BAR_MS);
+      expect(Math.abs(believed - late)).toBeLessThan(BAR_MS);
   }
   expect(Math.abs(late)).toBeLessThanOrEqual(BAR_MS);
 }
