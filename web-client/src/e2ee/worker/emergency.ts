@@ -45,7 +45,7 @@ export class Emergency {
     this.#told = present;
     if (!hasNewcomers) return [];
     this.#key ??= await this.#mls.createSealingKey();
-    return [{ type: 'sealing-key', key: toBase64url(this.#key.publicKey) }];
+    return this.#tellKey();
   }
 
   /** We are in no group for now: when we are again, others may have forgotten our key. */
@@ -55,9 +55,7 @@ export class Emergency {
 
   /** What is to be told the group again, of which somebody may have missed it. */
   async repeat(): Promise<ApplicationMessage[]> {
-    const key =
-      this.#key && ({ type: 'sealing-key', key: toBase64url(this.#key.publicKey) } as const);
-    return [...(key === undefined ? [] : [key]), ...(await this.#seal())];
+    return [...this.#tellKey(), ...(await this.#seal())];
   }
 
   /** Those who lead the session by the server's word. What is to be told the group. */
@@ -94,6 +92,11 @@ export class Emergency {
     const end = content.lastIndexOf(END);
     const message = decodeApplicationMessage(content.subarray(0, end));
     return message?.type === 'emergency' ? message : undefined;
+  }
+
+  #tellKey(): ApplicationMessage[] {
+    if (this.#key === undefined) return [];
+    return [{ type: 'sealing-key', key: toBase64url(this.#key.publicKey) }];
   }
 
   async #seal(): Promise<ApplicationMessage[]> {
