@@ -7,6 +7,7 @@ import { VirtualRoom } from './virtual-room';
  * From the moment at which the server has a join or a leave until everyone is
  * in the new epoch: 50 ms there and back, and the time that each member's own
  * work takes here, as if each had a machine like this one to itself.
+ * It takes a minute where a thread takes long to wake another.
  */
 test('in a room of 25 everyone has the new key within half a second of a join or a leave', async () => {
   const link = { latency: 25, jitter: 0, loss: 0, resend: 0 };
@@ -36,7 +37,7 @@ test('in a room of 25 everyone has the new key within half a second of a join or
   expect(took[took.length >> 1]).toBeLessThan(500);
   // What else runs on this machine counts as work too, so the few worst may take longer here.
   expect(p95).toBeLessThan(1000);
-}, 60_000);
+}, 240_000);
 
 /** When the last member entered the newest epoch. */
 function slowest(room: VirtualRoom): number {
