@@ -125,8 +125,10 @@ export class GroupSession {
   }
 
   handleTimeout(now: number): Promise<SessionEvent[]> {
+    // As it was told: what is due may depend on when it is asked.
+    const due = this.nextTimeout;
     return this.#handling(now, async () => {
-      if (this.#hasSlept(now)) return;
+      if (this.#hasSlept(due, now)) return;
       if (this.#forgetAt !== undefined && now >= this.#forgetAt) {
         this.#forgetAt = undefined;
         this.#group?.forgetFormerEpochs();
@@ -159,8 +161,7 @@ export class GroupSession {
    * and was not read yet: a machine that is busy, or slept, is no reason to
    * take the others for lost.
    */
-  #hasSlept(now: number): boolean {
-    const due = this.nextTimeout;
+  #hasSlept(due: number | undefined, now: number): boolean {
     const isLate = due !== undefined && due !== this.#breathUntil && now > due + LATE;
     this.#breathUntil = isLate ? now + BREATH : undefined;
     return isLate;

@@ -58,15 +58,20 @@ export class VirtualRoom {
     const member = new VirtualMember(participantId, session);
     const keyPackage = await session.createKeyPackage(this.now);
     this.members.set(participantId, member);
-    await this.perform(member, () =>
-      session.send({ type: 'profile', name: member.name, handRaised: false }, this.now),
-    );
+    await this.rename(member, `Person ${participantId.slice(-2)}`);
     this.toServer(member, () => {
       member.isConnected = true;
       this.announce();
       this.deliver(this.server.join(participantId, keyPackage, this.now));
     });
     return member;
+  }
+
+  async rename(member: VirtualMember, name: string): Promise<void> {
+    member.name = name;
+    await this.perform(member, () =>
+      member.session.send({ type: 'profile', name, handRaised: false }, this.now),
+    );
   }
 
   leave(member: VirtualMember): void {
@@ -238,16 +243,13 @@ export class VirtualMember {
   reachesAt = 0;
   /** When its last work is done. */
   freeAt = 0;
+  name = '';
   wakesAt: number | undefined;
 
   constructor(
     readonly id: string,
     readonly session: GroupSession,
   ) {}
-
-  get name(): string {
-    return `Person ${this.id.slice(-2)}`;
-  }
 
   async enter(group: Group, now: number): Promise<void> {
     this.group = group;
