@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import type { WorkerReport } from '../messages';
 import { GroupWorker } from './group-worker';
+import { encodeApplicationMessage } from './mls/application';
 import { fromBase64url, toBase64url } from './mls/base64url';
-import { anybody, commit, found } from './mls/careless';
+import { anybody, commit, encrypted, found } from './mls/careless';
 import type { Credential } from './mls/credential';
 import { CONTEXTS } from './sframe/key-id';
 import { KeyRing } from './sframe/key-ring';
@@ -51,6 +52,45 @@ test('a text that is too long is refused, and the session goes on', async () => 
   expect(types()).toContain('group-refused');
   expect(types()).not.toContain('group-failed');
 });
+
+test('a host who is asked says its name and its sealing key again', async () => {
+  const reports: WorkerReport[] = [];
+  const worker = new GroupWorker(new KeyRing(), (report) => reports.push(report));
+  worker.handle({
+    type: 'open-group',
+    credential: { ...credential(1), role: 'host' },
+    name: 'Ann',
+  });
+  const { keyPackage } = await reported(reports, 'key-package');
+  worker.handle({ type: 'tell', message: { type: 'profile', name: 'Ann', handRaised: false } });
+  const { state, welcome } = await found(await anybody(credential(2)), [fromBase64url(keyPackage)]);
+  const group = { type: 'mls-welcome', welcome: toBase64url(welcome) } as const;
+  worker.handle({ type: 'group-message', message: group });
+  const said = (): number => reports.filter(isSaid).length;
+  await vi.waitFor(() => {
+    expect(said()).toBe(2);
+  }, PATIENCE);
+
+  // Who it is, so that it is not asked in turn.
+  const profile = { type: 'profile', name: 'Ben', handRaised: false } as const;
+  const introduction = await encrypted(state, encodeApplicationMessage(profile));
+  const question = await encrypted(
+    introduction.state,
+    encodeApplicationMessage({ type: 'say-again' }),
+  );
+  for (const { message } of [introduction, question]) {
+    const text = toBase64url(message);
+    worker.handle({ type: 'group-message', message: { type: 'mls-message', message: text } });
+  }
+
+  await vi.waitFor(() => {
+    expect(said()).toBe(4);
+  }, PATIENCE);
+});
+
+function isSaid(report: WorkerReport): boolean {
+  return report.type === 'group-send' && report.message.type === 'mls-message';
+}
 
 function credential(name: number): Credential {
   return { participantId: name.toString(16).padStart(16, '0'), room: 'room', role: 'client' };

@@ -1,6 +1,7 @@
 /** A member whose software checks nothing, for tests: what a hostile one can make. */
 
 import {
+  createApplicationMessage,
   createCommit,
   createGroup,
   decodeMlsMessage,
@@ -128,6 +129,24 @@ export async function commit(
             welcome: committed.welcome,
           }),
   };
+}
+
+/** A message of a member to all, as it travels. */
+export async function encrypted(
+  before: ClientState,
+  content: Uint8Array,
+): Promise<{ readonly state: ClientState; readonly message: Uint8Array }> {
+  const { newState, privateMessage } = await createApplicationMessage(
+    before,
+    content,
+    await loadSuite(),
+  );
+  const message = encodeMlsMessage({
+    version: 'mls10',
+    wireformat: 'mls_private_message',
+    privateMessage,
+  });
+  return { state: newState, message };
 }
 
 export function decodeKeyPackage(bytes: Uint8Array): KeyPackage {

@@ -1,9 +1,8 @@
-import { createApplicationMessage, encodeMlsMessage } from 'ts-mls';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { seededRandom } from '../seeded-random';
 import { encodeApplicationMessage } from './application';
 import { fromBase64url, toBase64url } from './base64url';
-import { anybody, commit, decodeKeyPackage, enter, found, loadSuite } from './careless';
+import { anybody, commit, decodeKeyPackage, encrypted, enter, found } from './careless';
 import { encodeCredential, type Credential } from './credential';
 import type { Member, Mls } from './mls';
 import { GroupSession } from './session';
@@ -34,16 +33,7 @@ test('a member cannot put somebody of its own in the place of another', async ()
     { proposalType: 'add', add: { keyPackage: decodeKeyPackage(puppet.keyPackage) } },
   ]);
   const words = encodeApplicationMessage({ type: 'chat', text: 'I am the victim' });
-  const { privateMessage } = await createApplicationMessage(
-    await enter(after.welcome, puppet),
-    words,
-    await loadSuite(),
-  );
-  const message = encodeMlsMessage({
-    version: 'mls10',
-    wireformat: 'mls_private_message',
-    privateMessage,
-  });
+  const { message } = await encrypted(await enter(after.welcome, puppet), words);
 
   const events = [
     ...(await session.handleMessage(
