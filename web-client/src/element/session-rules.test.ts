@@ -102,16 +102,17 @@ test('who waits is told what for', async () => {
 });
 
 test.each([
-  ['refused', 'You were not let in', true],
-  ['removed', 'You were removed from the session', false],
-  ['session-ended', 'The session is over', false],
-  ['inactive', 'You were logged off', true],
-] as const)('after "%s" it says so', async (code, title, mayRejoin) => {
+  ['refused', 'You were not let in', 'Ask the clinic, or join again later.', true],
+  ['removed', 'You were removed from the session', 'Ask the clinic.', false],
+  ['session-ended', 'The session is over', 'You can close this page.', false],
+  ['inactive', 'You were logged off, as nobody seemed to be there', 'Join again.', true],
+] as const)('after "%s" it says so, once', async (code, title, mend, mayRejoin) => {
   await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
 
   await say({ type: 'error', code, message: '', fatal: true });
 
   expect(text('.ended h2')).toBe(title);
+  expect(text('.ended p')).toBe(mend);
   expect(element.find('.rejoin') !== null).toBe(mayRejoin);
 });
 

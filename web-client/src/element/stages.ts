@@ -272,7 +272,7 @@ function renderEnd(room: Room, messages: Messages, { rejoin }: StageActions): Te
   return html`
     <div class="ended" part="ended" role="status" aria-live="polite">
       <h2 tabindex="-1">${endTitle(room, messages)}</h2>
-      <p>${error === undefined ? messages.leftDetail : messages.errors[error.code].join(' ')}</p>
+      <p>${endDetail(room, messages)}</p>
       ${
         error !== undefined && FINAL.has(error.code)
           ? nothing
@@ -287,6 +287,13 @@ function endTitle({ error, timings }: Room, messages: Messages): string {
   const title = messages.endings[error.code];
   if (title !== undefined) return title;
   return timings.connected === undefined ? messages.notJoined : messages.failed;
+}
+
+function endDetail({ error }: Room, messages: Messages): string {
+  if (error === undefined) return messages.leftDetail;
+  const [message, mend] = messages.errors[error.code];
+  // A title of its own says what the message does.
+  return messages.endings[error.code] === undefined ? `${message} ${mend}` : mend;
 }
 
 /** After these, the same link leads nowhere. */

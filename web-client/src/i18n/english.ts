@@ -337,6 +337,6 @@ export const english: Messages = {
     'session-ended': 'The session is over',
     removed: 'You were removed from the session',
     refused: 'You were not let in',
-    inactive: 'You were logged off',
+    inactive: 'You were logged off, as nobody seemed to be there',
   },
 };

@@ -252,6 +252,6 @@ export interface Messages {
   readonly microphoneReplaced: (label: string) => string;
   /** Said to whoever comes back to the page, of what was on meanwhile. */
   readonly wasInBackground: (microphone: boolean, camera: boolean) => string;
-  /** Ends that are neither the person's own wish nor a failure. */
+  /** Titles of ends that are neither the person's own wish nor a failure; said instead of the message in `errors`. */
   readonly endings: Partial<Record<QuietroomErrorCode, string>>;
 }

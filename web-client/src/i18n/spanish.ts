@@ -342,6 +342,6 @@ export const spanish: Messages = {
     'session-ended': 'La sesión ha terminado',
     removed: 'Le han expulsado de la sesión',
     refused: 'No le han dejado entrar',
-    inactive: 'Se ha cerrado su sesión',
+    inactive: 'Se ha cerrado su sesión porque parecía que no había nadie',
   },
 };
