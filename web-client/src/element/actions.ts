@@ -83,7 +83,7 @@ export function roomActions(context: ActionContext): StageActions {
     },
     leave: () => {
       room()?.leave();
-      context.focus('.rejoin');
+      context.focus('.ended h2');
     },
   };
 
@@ -153,7 +153,7 @@ export function roomActions(context: ActionContext): StageActions {
     },
     hear: () => {
       void session().playback.resume();
-      context.focus('.microphone');
+      context.focus('.controls');
     },
     rejoin: context.rejoin,
   };

@@ -270,7 +270,7 @@ export class QuietRoomElement extends LitElement {
   #rejoin(): void {
     this.#end();
     this.#join(this.#createStay(false));
-    this.#focus('.microphone');
+    this.#focus('.controls');
   }
 
   #createStay(isPreparing: boolean): Room {
@@ -337,7 +337,7 @@ export class QuietRoomElement extends LitElement {
     if (!camera) this.#turn('camera', false);
     this.#openDevices();
     this.#join(room);
-    this.#focus('.microphone');
+    this.#focus('.controls');
   }
 
   #tellPage(room: Room): () => void {
