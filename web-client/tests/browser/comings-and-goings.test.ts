@@ -68,8 +68,13 @@ describe('people of whom some come and go', () => {
               return { ...tile, picture: frames > before ? 'moves' : 'stands' };
             });
             const heard = await viewer.heard();
-            for (const { id = '' } of newcomers) {
-              heard.set(id, (heard.get(id) ?? []).filter(isNoOpening));
+            for (const newcomer of newcomers) {
+              const { id = '' } = newcomer;
+              const told = heard.get(id) ?? [];
+              heard.set(
+                id,
+                told.filter((event) => !newcomer.opensBy(event)),
+              );
             }
             // A newcomer cannot know what was before, nor when it came in.
             if (newcomers.includes(viewer)) return { shown: byName(shown), heard: expected };
@@ -208,11 +213,6 @@ describe('people of whom some come and go', () => {
     expect(covered).toBe(0);
   });
 });
-
-/** What follows from coming in: the devices open one after the other, and some are closed again. */
-function isNoOpening(event: string): boolean {
-  return !['microphone on', 'microphone off', 'camera on'].includes(event);
-}
 
 function byName<T extends { readonly name: string }>(all: readonly T[]): T[] {
   return [...all].sort((a, b) => a.name.localeCompare(b.name));

@@ -39,6 +39,11 @@ export class Visitor {
     return this.#isQuiet ? DEEDS.filter((deed) => deed !== 'microphone') : DEEDS;
   }
 
+  /** Whether `event` follows from coming in: the devices open one after the other, and a quiet one closes its microphone. */
+  opensBy(event: string): boolean {
+    return OPENINGS.includes(event) || (this.#isQuiet && event === 'microphone off');
+  }
+
   /** Resolves when the session has this one. */
   async come(): Promise<void> {
     const isAnew = !this.#isAtEnd;
@@ -125,6 +130,8 @@ export class Visitor {
     this.#heard = [];
   }
 }
+
+const OPENINGS = ['microphone on', 'camera on'];
 
 /** A busy machine takes its time for six who come at once. */
 const COMING_MS = 60_000;

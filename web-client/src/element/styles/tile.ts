@@ -190,6 +190,18 @@ export const tileStyles = css`
       line-height: 1.2;
     }
   }
+  /* Between the button and the name there is no line left: beside the button it is cut short. */
+  @container (max-height: 6rem) {
+    .paused {
+      display: -webkit-box;
+      inset-inline: 2.25rem 4px;
+      top: 4px;
+      overflow: hidden;
+      text-align: start;
+      -webkit-box-orient: vertical;
+      -webkit-line-clamp: 2;
+    }
+  }
   .quality {
     display: grid;
     color: var(--qr-highlight);
