@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { overflowing, picture, SIZES, violations } from './appearance';
+import { crowd } from './crowd';
 import { Gathering } from './gathering';
 import { BLUE, GREEN, type Participant, RED } from './participant';
 
@@ -134,6 +135,16 @@ describe('three people with names', () => {
     await pauseCameras(red, 'slow-connection');
     await nothingIsInTheWay('paused');
     expect(await wordsInTheWay(page)).toEqual([]);
+    for (const others of [5, 24]) {
+      await crowd(page, others, 'seen');
+      await page
+        .locator('[data-participant]')
+        .nth(others - 1)
+        .waitFor();
+      await nothingIsInTheWay(`paused-${others + 1}`);
+      expect(await wordsInTheWay(page)).toEqual([]);
+    }
+    await crowd(page, 2);
     await pauseCameras(red, undefined);
     await page.keyboard.press('Enter');
     await page.locator('li.pinned').waitFor({ state: 'detached' });
