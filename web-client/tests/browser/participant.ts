@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { type Browser, chromium, type Page } from 'playwright-core';
 
+import { SLOWNESS } from '../slow-machine';
 import type { Attendee } from './attendee';
 import { installObserver, type JoinTimings, type Remote } from './observer';
 import { type Colour, type Painter, type PictureSize, plain, writePicture } from './picture';
@@ -224,7 +225,7 @@ function whoIsHeard({ sound }: Remote): string {
 }
 
 /** Far more than it takes: who measures says by itself what is too long. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = SLOWNESS * 20_000;
 const DEFAULT_SIZE: PictureSize = { width: 640, height: 360, frames: 15 };
 /** Nobody's tone: what is heard there is noise. */
 const UNPLAYED_HZ = 1490;

@@ -4,6 +4,7 @@ import type { Attendee } from '../browser/attendee';
 import { type Kept, keepConnections } from '../browser/connections';
 import { installObserver, type Remote } from '../browser/observer';
 import { type Machine, SERVER } from '../network/machine';
+import { SLOWNESS } from '../slow-machine';
 import type { SoundDevice } from './sound-device';
 
 /** How a Firefox is started. */
@@ -144,11 +145,11 @@ export class FirefoxParticipant implements Attendee {
     await this.page.mouse.click(x, y);
   }
 
-  /** Resolves once this page shows `count` others, and fails after fifteen seconds. */
+  /** Resolves once this page shows `count` others, and fails after fifteen seconds on a usual machine. */
   async meets(count: number): Promise<void> {
     await this.page.waitForFunction(
       (wanted) => window.observer.ids().length === wanted && window.observer.pictures() === wanted,
-      { timeout: 15_000, polling: 100 },
+      { timeout: SLOWNESS * 15_000, polling: 100 },
       count,
     );
   }

@@ -1,4 +1,5 @@
 import type { Attendee } from '../browser/attendee';
+import { SLOWNESS } from '../slow-machine';
 
 /** A page of somebody's, in either browser. */
 export type Seat = Pick<Attendee, 'name' | 'evaluate' | 'open'>;
@@ -102,4 +103,4 @@ function press({ selector, words }: { selector: string; words: string }): boolea
 }
 
 /** Far more than anything takes: no bar is kept by it. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = SLOWNESS * 20_000;

@@ -1,4 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { IS_SLOW } from '../slow-machine.ts';
 import { wholeBrowsers } from '../whole-browsers.ts';
 
 /** Who tries buttons and panels, and measures nothing. */
@@ -10,7 +11,11 @@ export default defineConfig({
     teardownTimeout: 20_000,
     projects: [
       // Projects begin in the order of their names.
-      project('beside one another', { include: UNHURRIED, fileParallelism: true, maxWorkers: 2 }),
+      project('beside one another', {
+        include: UNHURRIED,
+        fileParallelism: !IS_SLOW,
+        maxWorkers: 2,
+      }),
       project('one by one', { exclude: UNHURRIED }),
     ],
   },
