@@ -2,16 +2,23 @@
  * Evens out the sizes of one sender's Opus packets, which would tell something
  * of what is said even when encrypted (RFC 6562). Firefox heeds no `cbr=1` and
  * sends about 80 bytes, 20 more or less with the voice. What is of constant
- * size already stays as it is.
+ * size already stays as it is: Chromium's, of which one alone is larger at
+ * times when its encoder is set up anew.
  */
 export class OpusPadding {
   /** No packet is smaller. */
   #least = CONSTANT_SIZE;
+  /** How many packets ago one was larger than is constant. */
+  #sinceLarger = Infinity;
 
   /** The packet, or one that decodes to the same and is larger. */
   pad(packet: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
     const { length } = packet;
-    if (length > this.#least) this.#least = VARYING_SIZE;
+    this.#sinceLarger += 1;
+    if (length > CONSTANT_SIZE) {
+      if (this.#sinceLarger <= SECOND) this.#least = VARYING_SIZE;
+      this.#sinceLarger = 0;
+    }
     const size = length <= this.#least ? this.#least : Math.ceil(length / STEP) * STEP;
     return length < size ? padded(packet, size) : packet;
   }
@@ -49,6 +56,8 @@ const CONSTANT_SIZE = 80;
 /** Only the beginning of something loud is larger at times. */
 const VARYING_SIZE = 128;
 const STEP = 64;
+/** In packets. */
+const SECOND = 50;
 /** Of the packet's first byte: how its frames are packed (§3.1). */
 const CODE_MASK = 0x03;
 const TWO_EQUAL_FRAMES = 1;
