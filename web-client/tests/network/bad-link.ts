@@ -16,6 +16,9 @@ export interface BothWays {
   readonly up: Reception;
 }
 
+/** By its RID. */
+export type Layer = 'q' | 'h' | 'f';
+
 /**
  * Somebody behind a link that can be made bad, and somebody behind a good one
  * with Chromium, who is in a room from the start.
@@ -64,6 +67,11 @@ export class BadLink<Far extends Attendee = Participant> {
   /** The one behind the link. */
   get far(): Far {
     return this.#encounter.far;
+  }
+
+  /** The widths in which the one behind the good link sent a layer since a moment. */
+  async widthsSent(layer: Layer, since: number): Promise<ReadonlySet<number>> {
+    return (await Reception.at(this.#encounter.near, since)).widthsSent(layer);
   }
 
   /** To call in a test. */

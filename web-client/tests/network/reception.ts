@@ -25,7 +25,12 @@ export interface Sample {
   readonly soundOut: number;
   /** Bytes sent, by layer. */
   readonly sent: Readonly<Record<string, number>>;
+  /** Pixels across, by layer, of what is sent. A browser whose machine is busy makes all layers smaller. */
+  readonly widthsSent: Readonly<Record<string, number>>;
 }
+
+/** What a sample adds up. */
+type Sum = Exclude<keyof Sample, 'sent' | 'widthsSent'>;
 
 /** Runs in the page, which keeps its connections: samples ten times a second. */
 export function recordReception(): void {
@@ -39,12 +44,14 @@ export function recordReception(): void {
       ...{ soundWait: 0, soundOut: 0 },
     };
     const sent: Record<string, number> = {};
+    const widthsSent: Record<string, number> = {};
     for (const report of (await connection.getStats()).values()) {
       const stats = report as Record<string, unknown>;
       const figure = (name: string): number => (typeof stats[name] === 'number' ? stats[name] : 0);
       const layer = typeof stats['rid'] === 'string' ? stats['rid'] : String(stats['kind']);
       if (stats['type'] === 'outbound-rtp') {
         sent[layer] = (sent[layer] ?? 0) + figure('bytesSent');
+        if (figure('frameWidth') > 0) widthsSent[layer] = figure('frameWidth');
       } else if (stats['type'] !== 'inbound-rtp') {
         continue;
       } else if (stats['kind'] === 'video') {
@@ -66,7 +73,7 @@ export function recordReception(): void {
         sum.soundOut += figure('jitterBufferEmittedCount');
       }
     }
-    return { ...sum, sent };
+    return { ...sum, sent, widthsSent };
   };
   const look = async (): Promise<void> => {
     const connection = kept.connections.find((one) => one.connectionState === 'connected');
@@ -152,6 +159,19 @@ export class Reception {
     return shares;
   }
 
+  /** The share of the time in which the picture had one of these widths. */
+  shareOf(widths: ReadonlySet<number>): number {
+    return [...this.widths].reduce(
+      (sum, [width, share]) => sum + (widths.has(width) ? share : 0),
+      0,
+    );
+  }
+
+  /** In which this layer was sent. */
+  widthsSent(layer: string): ReadonlySet<number> {
+    return new Set(this.#samples.flatMap((sample) => sample.widthsSent[layer] ?? []));
+  }
+
   /** The last width of the picture, in pixels. */
   get width(): number {
     return this.#samples.at(-1)?.width ?? 0;
@@ -160,6 +180,11 @@ export class Reception {
   /** When the picture first was so wide, `Date.now()`. */
   firstAt(width: number): number | undefined {
     return this.#samples.find((sample) => sample.width >= width)?.at;
+  }
+
+  /** When the picture first had one of these widths, `Date.now()`. */
+  firstOf(widths: ReadonlySet<number>): number | undefined {
+    return this.#samples.find(({ width }) => widths.has(width))?.at;
   }
 
   get keyRequests(): number {
@@ -191,7 +216,7 @@ export class Reception {
     const lines: string[] = [];
     for (const sample of this.#samples) {
       if (sample.at < before.at + 1_000) continue;
-      const grown = (name: keyof Omit<Sample, 'sent'>): number => sample[name] - before[name];
+      const grown = (name: Sum): number => sample[name] - before[name];
       const wait = (grown('soundWait') * 1_000) / Math.max(1, grown('soundOut'));
       lines.push(
         `    ${((sample.at - from) / 1_000).toFixed(1)} s: ${sample.width} pixels wide, ` +
@@ -217,7 +242,7 @@ export class Reception {
     ].join(', ');
   }
 
-  #growth(name: keyof Omit<Sample, 'sent'>): number {
+  #growth(name: Sum): number {
     return this.#last[name] - this.#first[name];
   }
 

@@ -70,7 +70,7 @@ export function tryBadLinks<Far extends Attendee>(
         const dropped = traffic.dropped('down', settled);
         const within = traffic.estimatedWithin(settled, 800_000, 1_050_000);
         const knownMs = (traffic.estimatedAt(joined, 800_000, 1_050_000) ?? NaN) - joined;
-        const fitting = down.widths.get(640) ?? 0;
+        const fitting = down.shareOf(await place.widthsSent('h', settled));
         console.log(
           `  known after ${Math.round(knownMs)} ms; then the estimate is ` +
             `${Math.round(traffic.estimate(settled) / 1_000)} kbit/s, ${percent(within)} of the time ` +
@@ -94,9 +94,12 @@ export function tryBadLinks<Far extends Attendee>(
       async (where, ways) => {
         await place.link.narrow({ rate: 2_000_000, queueMs: 300 });
         await place.enter({ delayMs: 50 });
-        const width = async (): Promise<number> =>
-          (await Reception.at(place.far, Date.now() - 1_000)).width;
-        await expect.poll(width, { timeout: 30_000 }).toBe(1280);
+        const isUpper = async (): Promise<boolean> => {
+          const [now, second] = [Date.now(), 1_000];
+          const { width } = await Reception.at(place.far, now - second);
+          return (await place.widthsSent('f', now - second)).has(width);
+        };
+        await expect.poll(isUpper, { timeout: 30_000 }).toBe(true);
         await passTime(Date.now() + 3_000);
 
         const fell = Date.now();
@@ -109,7 +112,8 @@ export function tryBadLinks<Far extends Attendee>(
           await place.link.narrow({ rate: 2_000_000, queueMs: 300 }, ways);
           while (Number.isNaN(backMs) && Date.now() < rose + SLACK * 10_000) {
             await passTime(Date.now() + 500);
-            backMs = ((await Reception.at(place.far, rose)).firstAt(1280) ?? NaN) - rose;
+            const upper = await place.widthsSent('f', rose);
+            backMs = ((await Reception.at(place.far, rose)).firstOf(upper) ?? NaN) - rose;
           }
           // It may not last.
           await passTime(Date.now() + 3_000);
