@@ -36,7 +36,8 @@ export class Company {
               typeof value === 'bigint' ? String(value) : value,
             ).slice(0, 200),
           );
-        console.error(`page of ${person.name}:\n${[...lines, ...told].join('\n')}`);
+        const pictures = await page.evaluate(describePictures).catch(() => []);
+        console.error(`page of ${person.name}:\n${[...lines, ...told, ...pictures].join('\n')}`);
       }
     });
   }
@@ -81,3 +82,15 @@ export function safetyCode({ page }: Participant): Promise<string> {
 
 /** What the page tells the person of a picture or voice that was not whose it should be. */
 export const ACCUSATION = /not of the person whom the server named/;
+
+/** Runs in the page: why somebody's picture may not be shown. */
+function describePictures(): string[] {
+  const { room } = document.querySelector('quiet-room') ?? {};
+  return (room?.participants ?? []).map(({ id, videoPaused, cameraEnabled, videoTrack }) =>
+    [
+      `${id}: camera ${cameraEnabled ? 'on' : 'off'}`,
+      videoPaused === undefined ? 'not paused' : `paused: ${videoPaused}`,
+      videoTrack === undefined ? 'without a track' : 'with a track',
+    ].join(', '),
+  );
+}
