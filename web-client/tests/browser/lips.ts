@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 
+import { SLOWNESS } from '../slow-machine';
 import type { Attendee } from './attendee';
 import type { Kept } from './connections';
 import { perceive, type Perceived } from './flash-and-beep';
@@ -79,7 +80,7 @@ function ms(value: number): string {
   return `${value.toFixed(0)} ms`;
 }
 
-const BAR_MS = 80;
+const BAR_MS = SLOWNESS * 80;
 const LOOK_MS = 3_600;
 /** Of the time from one flash to the next: no flash and beep farther apart belong together. */
 const HALF_MS = 450;
