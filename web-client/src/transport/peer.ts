@@ -24,7 +24,7 @@ import { chooseAudioCodec } from './redundancy';
 import { RelayWatch } from './relay-watch';
 import { RepairDelay } from './repair-delay';
 import { SilenceWatch } from './silence';
-import { readUplink, UplinkWatch, type UplinkSample } from './uplink';
+import { UplinkReader, UplinkWatch, type UplinkSample } from './uplink';
 
 /** The `offer` message. */
 export type Offer = Extract<ClientMessage, { type: 'offer' }>;
@@ -88,6 +88,7 @@ export class Peer extends Emitter<PeerEvents> {
     () => this.statistics(),
     () => [...this.#slots.people, ...this.#slots.screens].map(({ video }) => video.receiver),
   );
+  readonly #uplinkReader = new UplinkReader();
   readonly #uplink = new UplinkWatch(
     () => this.#sampleUplink(),
     (capacity, isThrifty) => {
@@ -308,7 +309,7 @@ export class Peer extends Emitter<PeerEvents> {
   async #sampleUplink(): Promise<UplinkSample | 'idle' | undefined> {
     if (this.#publications.camera.sender.track === null) return 'idle';
     if (this.#highest.get('camera') === -1 || this.state !== 'connected') return undefined;
-    return readUplink((await this.#connection.getStats()).values());
+    return this.#uplinkReader.read((await this.#connection.getStats()).values());
   }
 
   /**

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { readUplink, Uplink, UplinkWatch, type UplinkSample } from './uplink';
+import { Uplink, UplinkReader, UplinkWatch, type UplinkSample } from './uplink';
 
 const WIDE: UplinkSample = { available: 2_000_000, loss: 0, roundTrip: 40 };
 const NARROW = { ...WIDE, available: 200_000 };
-const TINY = { ...WIDE, available: 60_000 };
+const TINY = { ...WIDE, available: 60_000, loss: 0.03 };
+/** A machine that sends at odd times, on a path that is wide. */
+const STARVED = { ...WIDE, available: 134_000, sent: 140_000, roundTrip: 90 };
 
 /** What may go out after each of so many seconds on a path. */
 function seconds(uplink: Uplink, count: number, sample: UplinkSample): string[] {
@@ -214,21 +216,64 @@ test('a path that only loses is sent less for some seconds, about once a minute'
   expect(thrifty(secondsOn(uplink, 60, RADIO))).toBe(5);
 });
 
+test('an estimate that only follows how little is sent costs no picture, nor its layers', () => {
+  for (const sound of [60_000, 75_000, 110_000]) {
+    for (const picture of [0, 10_000, 20_000, 40_000]) {
+      const uplink = new Uplink();
+      // After a moment of bad Wi-Fi; from then on Chromium's grows as here.
+      let available = 0.85 * sound;
+      const were = Array.from({ length: 60 }, () => {
+        const sent = sound + (uplink.capacity === 'sound-only' ? 0 : picture);
+        available = Math.min(1.08 * available, 1.5 * sent + 10_000);
+        uplink.update({ available, sent, loss: 0, roundTrip: 40 });
+        return uplink.capacity;
+      });
+      expect([sound, picture, were.slice(25)]).toEqual([sound, picture, Array(35).fill('all')]);
+    }
+  }
+});
+
+test('an estimate that falls though nothing waits or is lost costs layers, and not the picture', () => {
+  const uplink = new Uplink();
+  expect(new Set(seconds(uplink, 100, STARVED))).toEqual(new Set(['all', 'least']));
+  // Where packets wait, it is true.
+  const full = { ...STARVED, sent: 120_000, roundTrip: 250 };
+  expect(seconds(uplink, 4, full).at(-1)).toBe('sound-only');
+});
+
+test('an estimate that is sent to the full counts', () => {
+  for (const share of [0.85, 1, 1.1]) {
+    const uplink = new Uplink();
+    const narrow = { ...NARROW, sent: share * NARROW.available };
+    expect(seconds(uplink, 30, narrow).at(-1)).toBe('least');
+    const tiny = { ...TINY, sent: share * TINY.available };
+    expect(seconds(uplink, 8, tiny).at(-1)).toBe('sound-only');
+  }
+});
+
 test('of the reports, those of the path in use and of the sound count', () => {
-  expect(
-    readUplink([
-      { type: 'candidate-pair', nominated: false, availableOutgoingBitrate: 1 },
-      {
-        type: 'candidate-pair',
-        nominated: true,
-        availableOutgoingBitrate: 300_000,
-        currentRoundTripTime: 0.05,
-      },
-      { type: 'remote-inbound-rtp', kind: 'audio', fractionLost: 0.125 },
-      { type: 'remote-inbound-rtp', kind: 'video', fractionLost: 0.5 },
-    ]),
-  ).toEqual({ available: 300_000, loss: 0.125, roundTrip: 50 });
-  expect(readUplink([])).toEqual({ available: undefined, loss: undefined, roundTrip: undefined });
+  const pair = {
+    ...{ type: 'candidate-pair', id: 'one', nominated: true },
+    ...{ availableOutgoingBitrate: 300_000, currentRoundTripTime: 0.05 },
+  };
+  const at = (timestamp: number, bytesSent: number, packetsSent: number): object[] => [
+    { type: 'candidate-pair', id: 'two', nominated: false, availableOutgoingBitrate: 1 },
+    { ...pair, timestamp, bytesSent, packetsSent },
+    { type: 'remote-inbound-rtp', kind: 'audio', fractionLost: 0.125 },
+    { type: 'remote-inbound-rtp', kind: 'video', fractionLost: 0.5 },
+  ];
+  const reader = new UplinkReader();
+  const known = { available: 300_000, loss: 0.125, roundTrip: 50 };
+  expect(reader.read(at(1_000, 50_000, 400))).toEqual({ ...known, sent: undefined });
+  expect(reader.read(at(3_000, 70_000, 600))).toEqual({ ...known, sent: 4 * (20_000 + 5_600) });
+  // Another path has not sent what this one has.
+  const [, ...rest] = at(4_000, 80_000, 700);
+  expect(reader.read([{ ...rest[0], id: 'three' }]).sent).toBeUndefined();
+  expect(reader.read([{ ...pair, id: 'three', timestamp: 5_000 }]).sent).toBeUndefined();
+  expect(reader.read([])).toEqual({
+    ...{ available: undefined, sent: undefined },
+    ...{ loss: undefined, roundTrip: undefined },
+  });
 });
 
 beforeEach(() => {

@@ -4,6 +4,8 @@ import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 export interface UplinkSample {
   /** What it thinks it can send, in bit/s; absent in browsers that do not tell. */
   readonly available: number | undefined;
+  /** What it did send of late, in bit/s; absent where that is not known. */
+  readonly sent?: number | undefined;
   /** Lost of what it sends, a share of 1; absent before anybody has reported. */
   readonly loss: number | undefined;
   /** To the server and back, in ms. */
@@ -14,7 +16,10 @@ export interface UplinkSample {
  * Decides from samples, one a second while the camera is on, how much of it may
  * go out: sound comes first. Down after some seconds of too little; up after
  * longer, and later each time it was in vain. With nothing of a camera going
- * out no browser can tell what the path would take, so it is tried.
+ * out no browser can tell what the path would take, so it is tried. Nor can it
+ * when little goes out, as of somebody who sits still in a dark room: after a
+ * moment of bad Wi-Fi its estimate stays at some 1.5 times of what is sent, so a
+ * low one counts only where that much is sent.
  */
 export class Uplink {
   #capacity: UplinkCapacity = 'all';
@@ -64,15 +69,14 @@ export class Uplink {
         const seemsLossy = this.#losesByItself(sample);
         this.#thrift.update(sample.loss ?? 0, seemsLossy, isBad(sample, FLOOR_FOR_PICTURES));
         const isLossy = seemsLossy && this.#thrift.isNoCure;
+        const floor =
+          seemsLossy || this.#thrift.isAtWork || !this.#isFelt(sample) ? 0 : FLOOR_FOR_PICTURES;
         const isUnknown = sample.available === undefined && this.#thrift.isAtWork;
         this.#note(
-          isBad(
-            sample,
-            seemsLossy || this.#thrift.isAtWork ? 0 : FLOOR_FOR_PICTURES,
-            isLossy ? MOST_LOST : MUCH_LOST,
-          ),
+          isBad(sample, floor, isLossy ? MOST_LOST : MUCH_LOST),
           // That little is lost of little says nothing of more.
-          !isUnknown && !isBad(sample, CLEARLY * FLOOR_FOR_LAYERS),
+          // What we keep back ourselves says nothing of the path.
+          !isUnknown && !isBad(this.isThrifty ? whole(sample) : sample, CLEARLY * FLOOR_FOR_LAYERS),
         );
         if (this.#bad >= PATIENCE && this.#age >= GRACE) this.#giveUp();
         else if (this.#good >= this.#waitForAll) this.#climb('all');
@@ -84,6 +88,16 @@ export class Uplink {
         break;
     }
     return this.#capacity !== before || this.isThrifty !== wasThrifty;
+  }
+
+  /**
+   * Whether the path shows by anything but the browser's estimate that it is
+   * full. That falls by itself where a machine is so busy that packets leave at
+   * odd times, and Chromium's never below what it wants to send at the least:
+   * a path that does not take as much loses some, or keeps them waiting.
+   */
+  #isFelt({ loss, roundTrip }: UplinkSample): boolean {
+    return (loss ?? 0) >= FELT || (roundTrip ?? Infinity) > this.#quickest + NO_QUEUE;
   }
 
   /**
@@ -296,22 +310,54 @@ export class UplinkWatch {
 }
 
 /** What the browser's reports say of the way out: of loss, that of the sound. */
-export function readUplink(reports: Iterable<object>): UplinkSample {
-  let [available, loss, roundTrip]: (number | undefined)[] = [];
-  for (const report of reports) {
-    const { type } = report as RTCStats;
-    if (type === 'candidate-pair') {
-      const pair = report as RTCIceCandidatePairStats;
-      if (pair.nominated !== true) continue;
-      available = pair.availableOutgoingBitrate ?? available;
-      roundTrip = pair.currentRoundTripTime ?? roundTrip;
-    } else if (type === 'remote-inbound-rtp') {
-      const { kind, fractionLost } = report as RemoteInboundStats;
-      if (kind === 'audio') loss = fractionLost ?? loss;
+export class UplinkReader {
+  #before: RTCIceCandidatePairStats | undefined;
+
+  /** All reports of one moment. */
+  read(reports: Iterable<object>): UplinkSample {
+    let [available, loss, roundTrip]: (number | undefined)[] = [];
+    let pair: RTCIceCandidatePairStats | undefined;
+    for (const report of reports) {
+      const { type } = report as RTCStats;
+      if (type === 'candidate-pair') {
+        const one = report as RTCIceCandidatePairStats;
+        if (one.nominated !== true) continue;
+        pair = one;
+        available = one.availableOutgoingBitrate ?? available;
+        roundTrip = one.currentRoundTripTime ?? roundTrip;
+      } else if (type === 'remote-inbound-rtp') {
+        const { kind, fractionLost } = report as RemoteInboundStats;
+        if (kind === 'audio') loss = fractionLost ?? loss;
+      }
     }
+    const sent = sentBetween(this.#before, pair);
+    this.#before = pair;
+    return {
+      available,
+      sent,
+      loss,
+      roundTrip: roundTrip === undefined ? undefined : roundTrip * 1000,
+    };
   }
-  return { available, loss, roundTrip: roundTrip === undefined ? undefined : roundTrip * 1000 };
 }
+
+/** What went out over a path from one moment to another, in bit/s, with what IP and UDP add. */
+function sentBetween(
+  before: RTCIceCandidatePairStats | undefined,
+  after: RTCIceCandidatePairStats | undefined,
+): number | undefined {
+  if (before === undefined || after?.id !== before.id) return undefined;
+  const seconds = (after.timestamp - before.timestamp) / 1000;
+  const bytes = bytesOf(after) - bytesOf(before);
+  return seconds > 0 && bytes > 0 ? (bytes * 8) / seconds : undefined;
+}
+
+function bytesOf({ bytesSent = NaN, packetsSent = 0 }: PairStats): number {
+  return bytesSent + packetsSent * HEADERS;
+}
+
+/** What TypeScript's library does not have yet. */
+type PairStats = RTCIceCandidatePairStats & { readonly packetsSent?: number };
 
 /** What TypeScript's library does not have yet. */
 interface RemoteInboundStats extends RTCStats {
@@ -319,14 +365,19 @@ interface RemoteInboundStats extends RTCStats {
   readonly fractionLost?: number;
 }
 
+/** As if all that the browser thinks it can send were sent. */
+function whole(sample: UplinkSample): UplinkSample {
+  return { ...sample, sent: undefined };
+}
+
 /** Whether a path takes less than `floor`, or what goes out is hardly of use. */
 function isBad(
-  { available, loss, roundTrip }: UplinkSample,
+  { available, sent, loss, roundTrip }: UplinkSample,
   floor: number,
   muchLost = MUCH_LOST,
 ): boolean {
   return (
-    (available !== undefined && available < floor) ||
+    (available !== undefined && available < floor && (sent ?? Infinity) >= NEARLY * available) ||
     (loss ?? 0) >= muchLost ||
     (roundTrip ?? 0) >= TOO_LATE
   );
@@ -338,11 +389,16 @@ const FLOOR_FOR_LAYERS = 280_000;
 const FLOOR_FOR_PICTURES = 150_000;
 /** Times the floor: enough to go up. */
 const CLEARLY = 1.2;
+/** Of an estimate, a share of 1: so much is sent where it is what keeps more back. */
+const NEARLY = 0.8;
+/** Of IPv4 and UDP, in bytes. */
+const HEADERS = 28;
 // Shares of 1.
 const MUCH_LOST = 0.25;
 /** Where it is the path's own, and not of what is sent; more than a fifth comes to by chance. */
 const MOST_LOST = 0.4;
 const LOSSY = 0.05;
+const FELT = 0.02;
 /** Of what was lost before: less, and it is due to what is sent. */
 const YIELDING = 0.7;
 /** A queue somewhere is full of our pictures, in ms. */
