@@ -208,7 +208,8 @@ function wordsInTheWay(page: Page): Promise<string[]> {
           other.top >= words.bottom ||
           other.right <= words.left ||
           other.left >= words.right;
-        return isApart ? [] : `${tile.outerHTML}: ${selector}`;
+        const { width, height } = tile.getBoundingClientRect();
+        return isApart ? [] : `${tile.outerHTML} of ${width}x${height}: ${selector}`;
       });
     });
   });

@@ -202,6 +202,16 @@ export const tileStyles = css`
       -webkit-line-clamp: 2;
     }
   }
+  /* No line fits: it is still there to be read out. */
+  @container (max-height: 3.5rem) {
+    .paused {
+      inset-inline: auto 0;
+      top: 0;
+      width: 1px;
+      height: 1px;
+      clip-path: inset(50%);
+    }
+  }
   .quality {
     display: grid;
     color: var(--qr-highlight);
