@@ -229,7 +229,8 @@ function some<Name extends string, Value>(
   return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
 }
 
-function number(value: unknown): number | undefined {
+/** A figure of a report's, where it has one. */
+export function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 

@@ -309,7 +309,8 @@ export class Peer extends Emitter<PeerEvents> {
   async #sampleUplink(): Promise<UplinkSample | 'idle' | undefined> {
     if (this.#publications.camera.sender.track === null) return 'idle';
     if (this.#highest.get('camera') === -1 || this.state !== 'connected') return undefined;
-    return this.#uplinkReader.read((await this.#connection.getStats()).values());
+    const reports = (await this.#connection.getStats()) as ReadonlyMap<string, Report>;
+    return this.#uplinkReader.read(reports);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Report } from '../room/statistics';
 import { Uplink, UplinkReader, UplinkWatch, type UplinkSample } from './uplink';
 
 const WIDE: UplinkSample = { available: 2_000_000, loss: 0, roundTrip: 40 };
@@ -251,12 +252,16 @@ test('an estimate that is sent to the full counts', () => {
   }
 });
 
+function byId(reports: Report[]): Map<string, Report> {
+  return new Map(reports.map((report, index) => [String(index), report]));
+}
+
 test('of the reports, those of the path in use and of the sound count', () => {
   const pair = {
     ...{ type: 'candidate-pair', id: 'one', nominated: true },
     ...{ availableOutgoingBitrate: 300_000, currentRoundTripTime: 0.05 },
   };
-  const at = (timestamp: number, bytesSent: number, packetsSent: number): object[] => [
+  const at = (timestamp: number, bytesSent: number, packetsSent: number): Report[] => [
     { type: 'candidate-pair', id: 'two', nominated: false, availableOutgoingBitrate: 1 },
     { ...pair, timestamp, bytesSent, packetsSent },
     { type: 'remote-inbound-rtp', kind: 'audio', fractionLost: 0.125 },
@@ -264,13 +269,16 @@ test('of the reports, those of the path in use and of the sound count', () => {
   ];
   const reader = new UplinkReader();
   const known = { available: 300_000, loss: 0.125, roundTrip: 50 };
-  expect(reader.read(at(1_000, 50_000, 400))).toEqual({ ...known, sent: undefined });
-  expect(reader.read(at(3_000, 70_000, 600))).toEqual({ ...known, sent: 4 * (20_000 + 5_600) });
+  expect(reader.read(byId(at(1_000, 50_000, 400)))).toEqual({ ...known, sent: undefined });
+  expect(reader.read(byId(at(3_000, 70_000, 600)))).toEqual({
+    ...known,
+    sent: 4 * (20_000 + 5_600),
+  });
   // Another path has not sent what this one has.
   const [, ...rest] = at(4_000, 80_000, 700);
-  expect(reader.read([{ ...rest[0], id: 'three' }]).sent).toBeUndefined();
-  expect(reader.read([{ ...pair, id: 'three', timestamp: 5_000 }]).sent).toBeUndefined();
-  expect(reader.read([])).toEqual({
+  expect(reader.read(byId([{ ...rest[0], id: 'three' }])).sent).toBeUndefined();
+  expect(reader.read(byId([{ ...pair, id: 'three', timestamp: 5_000 }])).sent).toBeUndefined();
+  expect(reader.read(byId([]))).toEqual({
     ...{ available: undefined, sent: undefined },
     ...{ loss: undefined, roundTrip: undefined },
   });

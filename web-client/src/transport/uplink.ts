@@ -1,4 +1,6 @@
+import { number, type Report } from '../room/statistics';
 import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
+import { selectedPair } from './path';
 
 /** What a browser knows of the way from it at one moment. */
 export interface UplinkSample {
@@ -74,8 +76,7 @@ export class Uplink {
         const isUnknown = sample.available === undefined && this.#thrift.isAtWork;
         this.#note(
           isBad(sample, floor, isLossy ? MOST_LOST : MUCH_LOST),
-          // That little is lost of little says nothing of more.
-          // What we keep back ourselves says nothing of the path.
+          // That little is lost of little says nothing of more, nor that we keep something back.
           !isUnknown && !isBad(this.isThrifty ? whole(sample) : sample, CLEARLY * FLOOR_FOR_LAYERS),
         );
         if (this.#bad >= PATIENCE && this.#age >= GRACE) this.#giveUp();
@@ -96,8 +97,13 @@ export class Uplink {
    * odd times, and Chromium's never below what it wants to send at the least:
    * a path that does not take as much loses some, or keeps them waiting.
    */
-  #isFelt({ loss, roundTrip }: UplinkSample): boolean {
-    return (loss ?? 0) >= FELT || (roundTrip ?? Infinity) > this.#quickest + NO_QUEUE;
+  #isFelt(sample: UplinkSample): boolean {
+    return (sample.loss ?? 0) >= FELT || this.#mayWait(sample);
+  }
+
+  /** Whether packets wait on the path, as far as is known. */
+  #mayWait({ roundTrip }: UplinkSample): boolean {
+    return (roundTrip ?? Infinity) > this.#quickest + NO_QUEUE;
   }
 
   /**
@@ -106,8 +112,8 @@ export class Uplink {
    * nothing there, and what is lost of it is sent again. {@link Thrift} finds
    * out whether it is so.
    */
-  #losesByItself({ loss, roundTrip }: UplinkSample): boolean {
-    return (loss ?? 0) >= LOSSY && (roundTrip ?? Infinity) <= this.#quickest + NO_QUEUE;
+  #losesByItself(sample: UplinkSample): boolean {
+    return (sample.loss ?? 0) >= LOSSY && !this.#mayWait(sample);
   }
 
   #note(isBad: boolean, isGood: boolean): void {
@@ -311,29 +317,20 @@ export class UplinkWatch {
 
 /** What the browser's reports say of the way out: of loss, that of the sound. */
 export class UplinkReader {
-  #before: RTCIceCandidatePairStats | undefined;
+  #before: Report | undefined;
 
-  /** All reports of one moment. */
-  read(reports: Iterable<object>): UplinkSample {
-    let [available, loss, roundTrip]: (number | undefined)[] = [];
-    let pair: RTCIceCandidatePairStats | undefined;
-    for (const report of reports) {
-      const { type } = report as RTCStats;
-      if (type === 'candidate-pair') {
-        const one = report as RTCIceCandidatePairStats;
-        if (one.nominated !== true) continue;
-        pair = one;
-        available = one.availableOutgoingBitrate ?? available;
-        roundTrip = one.currentRoundTripTime ?? roundTrip;
-      } else if (type === 'remote-inbound-rtp') {
-        const { kind, fractionLost } = report as RemoteInboundStats;
-        if (kind === 'audio') loss = fractionLost ?? loss;
-      }
+  /** All reports of one moment, by their ids. */
+  read(reports: ReadonlyMap<string, Report>): UplinkSample {
+    let loss: number | undefined;
+    for (const { type, kind, fractionLost } of reports.values()) {
+      if (type === 'remote-inbound-rtp' && kind === 'audio') loss = number(fractionLost) ?? loss;
     }
+    const pair = selectedPair(reports);
     const sent = sentBetween(this.#before, pair);
     this.#before = pair;
+    const roundTrip = number(pair?.['currentRoundTripTime']);
     return {
-      available,
+      available: number(pair?.['availableOutgoingBitrate']),
       sent,
       loss,
       roundTrip: roundTrip === undefined ? undefined : roundTrip * 1000,
@@ -342,27 +339,15 @@ export class UplinkReader {
 }
 
 /** What went out over a path from one moment to another, in bit/s, with what IP and UDP add. */
-function sentBetween(
-  before: RTCIceCandidatePairStats | undefined,
-  after: RTCIceCandidatePairStats | undefined,
-): number | undefined {
-  if (before === undefined || after?.id !== before.id) return undefined;
-  const seconds = (after.timestamp - before.timestamp) / 1000;
+function sentBetween(before: Report | undefined, after: Report | undefined): number | undefined {
+  if (before === undefined || after?.['id'] !== before['id']) return undefined;
+  const seconds = (Number(after?.['timestamp']) - Number(before['timestamp'])) / 1000;
   const bytes = bytesOf(after) - bytesOf(before);
   return seconds > 0 && bytes > 0 ? (bytes * 8) / seconds : undefined;
 }
 
-function bytesOf({ bytesSent = NaN, packetsSent = 0 }: PairStats): number {
-  return bytesSent + packetsSent * HEADERS;
-}
-
-/** What TypeScript's library does not have yet. */
-type PairStats = RTCIceCandidatePairStats & { readonly packetsSent?: number };
-
-/** What TypeScript's library does not have yet. */
-interface RemoteInboundStats extends RTCStats {
-  readonly kind?: string;
-  readonly fractionLost?: number;
+function bytesOf(pair: Report | undefined): number {
+  return (number(pair?.['bytesSent']) ?? NaN) + (number(pair?.['packetsSent']) ?? 0) * HEADERS;
 }
 
 /** As if all that the browser thinks it can send were sent. */

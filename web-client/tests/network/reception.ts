@@ -161,10 +161,8 @@ export class Reception {
 
   /** The share of the time in which the picture had one of these widths. */
   shareOf(widths: ReadonlySet<number>): number {
-    return [...this.widths].reduce(
-      (sum, [width, share]) => sum + (widths.has(width) ? share : 0),
-      0,
-    );
+    const some = this.#samples.filter(({ width }) => widths.has(width));
+    return some.length / Math.max(1, this.#samples.length);
   }
 
   /** In which this layer was sent. */

@@ -96,9 +96,9 @@ export function tryBadLinks<Far extends Attendee>(
         await place.link.narrow({ rate: 2_000_000, queueMs: 300 });
         await place.enter({ delayMs: 50 });
         const isUpper = async (): Promise<boolean> => {
-          const [now, second] = [Date.now(), 1_000];
-          const { width } = await Reception.at(place.far, now - second);
-          return (await place.widthsSent('f', now - second)).has(width);
+          const since = Date.now() - 1_000;
+          const { width } = await Reception.at(place.far, since);
+          return (await place.widthsSent('f', since)).has(width);
         };
         await expect.poll(isUpper, { timeout: 30_000 }).toBe(true);
         await passTime(Date.now() + 3_000);
