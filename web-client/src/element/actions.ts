@@ -123,7 +123,9 @@ export function roomActions(context: ActionContext): StageActions {
         context.openPanel(undefined);
       },
       handleKey: (event) => {
-        if (event.key !== 'Escape') return;
+        // It may end what is being composed, or mean something in what the clinic put there.
+        if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return;
+        if (event.composedPath().some((target) => target instanceof HTMLSlotElement)) return;
         event.stopPropagation();
         context.openPanel(undefined);
       },

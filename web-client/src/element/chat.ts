@@ -86,7 +86,7 @@ export class ChatElement extends LitElement {
       <p class="head">
         <span class="writer">${isOwn ? this.messages.you : writer}</span>
         <time datetime=${time.toISOString()}
-          >${time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}</time
+          >${time.toLocaleTimeString(this.messages.language, { hour: '2-digit', minute: '2-digit' })}</time
         >
       </p>
       <p class="text" dir="auto">${text === '' ? nothing : text}</p>

@@ -86,3 +86,13 @@ test('where there is no place, what is around is told', async () => {
 
   expect(told).toHaveBeenCalledOnce();
 });
+
+test('the outermost tells the page nothing', async () => {
+  const told = vi.fn();
+  document.body.addEventListener('focus-lost', told);
+  new FocusKeeper(panel, ['.nowhere'], { isOutermost: true }).findPlace();
+  await panel.updateComplete;
+  document.body.removeEventListener('focus-lost', told);
+
+  expect(told).not.toHaveBeenCalled();
+});

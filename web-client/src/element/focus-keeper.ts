@@ -9,15 +9,21 @@ import type { ReactiveController, ReactiveElement } from 'lit';
 export class FocusKeeper implements ReactiveController {
   readonly #host: ReactiveElement;
   readonly #places: readonly string[];
+  readonly #isOutermost: boolean;
   #focused: Element | null = null;
 
   /**
    * Looks for a place by each of the selectors, in their order. Where there is
-   * none, `focus-lost` tells the elements around.
+   * none, `focus-lost` tells the elements around, unless those are the page's.
    */
-  constructor(host: ReactiveElement, places: readonly string[]) {
+  constructor(
+    host: ReactiveElement,
+    places: readonly string[],
+    { isOutermost = false }: { readonly isOutermost?: boolean } = {},
+  ) {
     this.#host = host;
     this.#places = places;
+    this.#isOutermost = isOutermost;
     host.addController(this);
   }
 
@@ -41,7 +47,7 @@ export class FocusKeeper implements ReactiveController {
       found?.focus();
       if (found != null && this.#present === found) return;
     }
-    tellFocusLost(this.#host);
+    if (!this.#isOutermost) tellFocusLost(this.#host);
   }
 
   get #present(): Element | null {

@@ -254,3 +254,20 @@ test('a headset that works as a telephone is told of before the session too', as
 
 /** How long a busy machine may take for what needs no time. */
 const PATIENCE = { timeout: 10_000 };
+
+test.each([
+  ['granted', 'Starting your camera'],
+  ['prompt', 'Your browser asks'],
+  [undefined, 'Your browser asks'],
+])('where the permission is %s and devices are slow to open, it says so', async (state, said) => {
+  element.prepare = ({ devices, getUserMedia }) => {
+    const query = (): Promise<{ state: string | undefined }> => Promise.resolve({ state });
+    Object.assign(devices, { permissions: { query } });
+    getUserMedia.mockReturnValue(new Promise(() => undefined));
+  };
+  const green = await prepare();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await element.rendered();
+
+  expect(green.querySelector('.state')?.textContent).toContain(said);
+});

@@ -42,7 +42,7 @@ export class GreenRoomElement extends LitElement {
     microphone: { type: Boolean },
     wanted: { attribute: false },
     problems: { attribute: false },
-    asks: { type: Boolean },
+    asks: { attribute: false },
     test: { attribute: false },
     isSlow: { state: true },
   };
@@ -58,10 +58,10 @@ export class GreenRoomElement extends LitElement {
   declare wanted: Readonly<Record<DeviceSource, boolean>>;
   /** What is wrong with devices. */
   declare problems: readonly QuietroomError[];
-  /** The browser is going to ask, or asks, for the devices. */
-  declare asks: boolean;
+  /** The browser is going to ask, or asks, for the devices; absent where it does not tell. */
+  declare asks: boolean | undefined;
   declare test: TestNetwork;
-  /** The devices take long to open: most likely the browser waits for an answer. */
+  /** The devices take long to open: where nothing else is known, the browser waits for an answer. */
   declare isSlow: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,7 +73,7 @@ export class GreenRoomElement extends LitElement {
     this.microphone = false;
     this.wanted = { microphone: false, camera: false };
     this.problems = [];
-    this.asks = false;
+    this.asks = undefined;
     this.isSlow = false;
   }
 
@@ -192,7 +192,7 @@ export class GreenRoomElement extends LitElement {
     const { messages } = this;
     if (this.camera) return messages.onlyYouSee;
     if (!this.wanted.camera) return messages.cameraIsOff;
-    return this.asks || this.isSlow ? messages.askingForDevices : messages.openingDevices;
+    return (this.asks ?? this.isSlow) ? messages.askingForDevices : messages.openingDevices;
   }
 
   get #givenName(): string {

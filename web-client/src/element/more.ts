@@ -10,6 +10,8 @@ export interface MoreState {
   readonly isAudioOnly: boolean;
   /** Absent where the browser has no such window. */
   readonly isSmallWindowOpen: boolean | undefined;
+  /** Whether there is a picture to open it with. */
+  readonly canOpenSmallWindow: boolean;
   /** Absent where the page may not have the whole screen. */
   readonly isFullScreen: boolean | undefined;
   /** Whether this client is seen at all. */
@@ -63,6 +65,7 @@ export function renderMore(
             icons.smallWindow,
             state.isSmallWindowOpen ? messages.closeSmallWindow : messages.smallWindow,
             actions.toggleSmallWindow,
+            !state.isSmallWindowOpen && !state.canOpenSmallWindow,
           )
     }
     ${
@@ -85,6 +88,9 @@ function entry(
   icon: SVGTemplateResult,
   text: string,
   act: () => void,
+  isDisabled = false,
 ): TemplateResult {
-  return html`<button class=${name} @click=${act}>${icon}<span>${text}</span></button>`;
+  return html`<button class=${name} ?disabled=${isDisabled} @click=${act}>
+    ${icon}<span>${text}</span>
+  </button>`;
 }

@@ -10,11 +10,15 @@ interface NoticesEvents {
   changed: [];
 }
 
-/** What does not work just now: of a device until it works or is tried again, of all else for a while. */
+/**
+ * What does not work just now: of a device until it works or is tried again, of
+ * all else for a while. That no screen was chosen is nothing that has to work.
+ */
 export class Notices extends Emitter<NoticesEvents> {
   /** By what they are about. */
   readonly #errors = new Map<string, QuietroomError>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** By what they are about, too. */
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   get errors(): readonly QuietroomError[] {
     return [...this.#errors.values()];
@@ -26,19 +30,21 @@ export class Notices extends Emitter<NoticesEvents> {
     const about = subject(error);
     this.#errors.set(about, error);
     this.emit('changed');
-    if (about !== ROOM) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.delete(ROOM);
-    }, SHOWN_FOR);
+    if (STAYING.has(about)) return;
+    clearTimeout(this.#timers.get(about));
+    const hide = (): void => {
+      this.delete(about);
+    };
+    this.#timers.set(about, setTimeout(hide, SHOWN_FOR));
   }
 
   delete(about: string): void {
+    clearTimeout(this.#timers.get(about));
     if (this.#errors.delete(about)) this.emit('changed');
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
+    for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#errors.clear();
   }
 }
@@ -81,6 +87,9 @@ function subject({ code }: QuietroomError): string {
 }
 
 const ROOM = 'room';
+
+/** About what a line stays until it works or is tried again. */
+const STAYING: ReadonlySet<string> = new Set(['microphone', 'camera']);
 
 const WARNINGS: ReadonlySet<string> = new Set<Warning['kind']>([
   'sender-mismatch',

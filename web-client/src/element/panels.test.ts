@@ -271,3 +271,54 @@ test('a screen that was not chosen is told with its mend', async () => {
 
   expect(text(element.renderRoot, '.notice')[0]).toMatch(/^No screen was shared\./);
 });
+
+test.each([
+  ['what ends the composing of a word', '.panel .close', { isComposing: true }],
+  ['what the clinic put there', '[slot=panel]', {}],
+])('Escape in %s closes no panel', async (_of, selector, more) => {
+  const notes = document.createElement('textarea');
+  notes.slot = 'panel';
+  element.append(notes);
+  await element.rendered();
+  await press('.own-toggle');
+
+  const place = selector === '[slot=panel]' ? notes : element.find(selector)!;
+  const escape = { key: 'Escape', bubbles: true, composed: true };
+  place.dispatchEvent(new KeyboardEvent('keydown', { ...escape, ...more }));
+  await element.rendered();
+  expect(element.find('.panel')).not.toBeNull();
+
+  element.find('.panel .close')!.dispatchEvent(new KeyboardEvent('keydown', escape));
+  await element.rendered();
+  expect(element.find('.panel')).toBeNull();
+});
+
+test('the clinic’s own panel stays at the end, and no other', async () => {
+  const notes = document.createElement('textarea');
+  notes.slot = 'panel';
+  element.append(notes);
+  await element.rendered();
+  await press('.own-toggle');
+  environment.socket.say({ type: 'error', code: 'session-ended', message: '', fatal: true });
+  await element.rendered();
+
+  expect(element.find('.ended')).not.toBeNull();
+  expect(element.find('.panel slot[name=panel]')).not.toBeNull();
+  await press('.panel .close');
+  expect(element.find('.panel')).toBeNull();
+});
+
+test('a screen that was not chosen is told of for a while only', async () => {
+  await begin(1n, 'key');
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  environment.getDisplayMedia.mockRejectedValue(new DOMException('', 'NotAllowedError'));
+  await press('.controls .screen');
+  await vi.waitFor(() => {
+    expect(text(element.renderRoot, '.notice')).toHaveLength(1);
+  });
+
+  await vi.advanceTimersByTimeAsync(30_000);
+  await element.updateComplete;
+  expect(text(element.renderRoot, '.notice')).toEqual([]);
+  vi.useRealTimers();
+});

@@ -176,6 +176,7 @@ test('refused playback shows one big button that plays', async () => {
   environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
   await element.rendered();
   expect(text('.hear')).toBe('Tap to hear the others');
+  expect(text('.announcer p:last-child')).toBe('Tap to hear the others');
 
   play.mockReset().mockResolvedValue();
   find('.hear')?.click();

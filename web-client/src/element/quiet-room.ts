@@ -104,12 +104,12 @@ export class QuietRoomElement extends LitElement {
   #wanted: Record<DeviceSource, boolean> = ALL_ON;
   /** The stay whose devices are to be opened as soon as what is said of that is there. */
   #unopened: Room | undefined;
-  #asksForDevices = false;
+  #asksForDevices: boolean | undefined;
   /** What the person typed in place of what the page says. */
   #givenName: string | undefined;
   #stops: (() => void)[] = [];
 
-  readonly #focusKeeper = new FocusKeeper(this, NEUTRAL_PLACES);
+  readonly #focusKeeper = new FocusKeeper(this, NEUTRAL_PLACES, { isOutermost: true });
   /** The page was left while a stay was on, which that ended. */
   #wasPutAway = false;
 
@@ -217,6 +217,7 @@ export class QuietRoomElement extends LitElement {
                 interruption: this.#interruption.cause,
                 ownPanel: this.#ownPanel,
                 isSmallWindowOpen: SmallWindow.isSupported ? this.#smallWindow.isOpen : undefined,
+                canOpenSmallWindow: this.#smallWindow.hasPicture,
                 isFullScreen: canFillScreen(this) ? this.#isFullScreen : undefined,
               })
         }
@@ -251,7 +252,7 @@ export class QuietRoomElement extends LitElement {
   /** Opens the devices when the words about the browser's question are there. */
   async #prepareDevices(room: Room): Promise<void> {
     this.#unopened = room;
-    this.#asksForDevices = false;
+    this.#asksForDevices = undefined;
     const asks = await Promise.race([room.wouldAskForDevices(), noAnswer()]);
     if (room !== this.#unopened) return;
     this.#asksForDevices = asks;
@@ -669,9 +670,9 @@ function isBar(target: EventTarget): boolean {
 }
 
 /** Some browsers never tell what they would ask. */
-function noAnswer(): Promise<false> {
+function noAnswer(): Promise<undefined> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ANSWERED_WITHIN, false);
+    setTimeout(resolve, ANSWERED_WITHIN);
   });
 }
 

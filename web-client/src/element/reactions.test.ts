@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Reactions, REACTIONS } from './reactions';
+import type { RemoteParticipant } from '../room/participant';
+import { ReactionNews, Reactions, REACTIONS } from './reactions';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -42,4 +43,32 @@ test('what is cleared calls nobody any more', () => {
   vi.advanceTimersByTime(10_000);
 
   expect(changed).not.toHaveBeenCalled();
+});
+
+test('the first is told at once, and those of the next moments together', () => {
+  const tell = vi.fn();
+  const news = new ReactionNews(tell);
+  const [ana, ben, cem] = ['ana', 'ben', 'cem'].map((id) => ({ id }) as RemoteParticipant);
+  news.note(ana!, '👏');
+  expect(tell.mock.lastCall).toEqual([[ana], '👏']);
+
+  news.note(ben!, '👏');
+  news.note(cem!, '👏');
+  news.note(ben!, '👏');
+  news.note(ana!, '👍');
+  vi.advanceTimersByTime(2_999);
+  expect(tell).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(1);
+  expect(tell.mock.calls.slice(1)).toEqual([
+    [[ben, cem], '👏'],
+    [[ana], '👍'],
+  ]);
+
+  vi.advanceTimersByTime(3_000);
+  news.note(cem!, '👍');
+  expect(tell.mock.lastCall).toEqual([[cem], '👍']);
+  news.note(ben!, '👍');
+  news.clear();
+  vi.advanceTimersByTime(10_000);
+  expect(tell).toHaveBeenCalledTimes(4);
 });

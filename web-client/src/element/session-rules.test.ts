@@ -528,3 +528,19 @@ test('a client says where they are, and nobody else is shown it', async () => {
   });
   expect(inside('quiet-room-emergency', '.told')).toHaveLength(1);
 });
+
+test('who waits is told of a device that stops, and can choose another', async () => {
+  await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  environment.microphone.stall(true);
+  await vi.advanceTimersByTimeAsync(3_000);
+  vi.useRealTimers();
+  await element.rendered();
+  const answers = [...element.renderRoot.querySelectorAll<HTMLElement>('.prompt button')];
+  expect(answers.map(({ textContent }) => textContent.trim())).toContain('Choose another');
+
+  answers.find(({ textContent }) => textContent.trim() === 'Choose another')?.click();
+  await element.rendered();
+  expect(element.find('.panel quiet-room-devices')).not.toBeNull();
+  expect(element.find('.waiting')).not.toBeNull();
+});

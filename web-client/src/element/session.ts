@@ -14,7 +14,7 @@ import { Notices } from './notices';
 import { PauseNotices } from './pause-notices';
 import type { Comparison } from './people';
 import { Prompts } from './prompts';
-import { Reactions } from './reactions';
+import { ReactionNews, Reactions } from './reactions';
 import { promptByRules } from './session-prompts';
 
 interface SessionEvents {
@@ -58,6 +58,10 @@ export class Session extends Emitter<SessionEvents> {
   readonly #comings = new Comings((news) => {
     this.#tellComings(news);
   });
+  readonly #reactionNews = new ReactionNews((showers, reaction) => {
+    this.#announce(this.messages.reacted(this.#namesOf(showers), showers.length, reaction));
+    this.#update();
+  });
   /** Keys of those with whom the safety code was compared. */
   readonly #compared = new Set<string>();
   /** Whose hands are known to be up, by id, the first to rise first. */
@@ -79,7 +83,11 @@ export class Session extends Emitter<SessionEvents> {
     this.playback = playback;
     this.messages = messages;
     this.#actions = actions;
-    playback.on('blockedChanged', this.#update);
+    playback.on('blockedChanged', (isBlocked) => {
+      // Who does not see the button would hear silence.
+      if (isBlocked) this.#announce(this.messages.tapToHear);
+      this.#update();
+    });
     this.notices.on('changed', this.#update);
     this.reactions.on('changed', this.#update);
     this.prompts.on('changed', this.#update);
@@ -168,6 +176,7 @@ export class Session extends Emitter<SessionEvents> {
     this.playback.clear();
     this.conversation.clear();
     this.reactions.clear();
+    this.#reactionNews.clear();
     this.prompts.clear();
     this.#pauses.clear();
     this.#comings.clear();
@@ -324,9 +333,7 @@ export class Session extends Emitter<SessionEvents> {
     });
     room.on('reaction', (participant, reaction) => {
       const isShown = this.reactions.show(participant.isLocal ? LOCAL : participant.id, reaction);
-      if (isShown && !participant.isLocal) {
-        this.#announce(this.messages.reacted(this.nameOf(participant), reaction));
-      }
+      if (isShown && !participant.isLocal) this.#reactionNews.note(participant, reaction);
       update();
     });
     room.on('localParticipantUpdated', (participant) => {
@@ -401,14 +408,14 @@ export class Session extends Emitter<SessionEvents> {
 
   #tellComings({ came, went }: ComingsAndGoings): void {
     const { messages } = this;
-    const namesOf = (people: readonly RemoteParticipant[]): string =>
-      listed(
-        people.map((one) => this.nameOf(one)),
-        messages.language,
-      );
-    if (came.length > 0) this.#announce(messages.cameIn(namesOf(came), came.length));
-    if (went.length > 0) this.#announce(messages.wentAway(namesOf(went), went.length));
+    if (came.length > 0) this.#announce(messages.cameIn(this.#namesOf(came), came.length));
+    if (went.length > 0) this.#announce(messages.wentAway(this.#namesOf(went), went.length));
     this.#update();
+  }
+
+  #namesOf(people: readonly RemoteParticipant[]): string {
+    const names = people.map((one) => this.nameOf(one));
+    return listed(names, this.messages.language);
   }
 
   #announce(text: string): void {

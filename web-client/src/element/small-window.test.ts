@@ -58,3 +58,15 @@ test('one that opens after the end of the stay is closed at once', async () => {
   expect(small.video.srcObject).toBeNull();
   expect(exit).toHaveBeenCalledOnce();
 });
+
+test('without a picture none is opened', async () => {
+  small.follow(undefined);
+  expect(small.hasPicture).toBe(false);
+  const open = vi.fn();
+  Object.assign(small.video, { requestPictureInPicture: open });
+
+  await small.toggle();
+
+  expect(open).not.toHaveBeenCalled();
+  expect(small.isOpen).toBe(false);
+});

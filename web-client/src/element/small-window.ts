@@ -33,6 +33,11 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
     return (document as Partial<Document>).pictureInPictureEnabled === true;
   }
 
+  /** Whether there is a picture to open it with: a browser opens none without. */
+  get hasPicture(): boolean {
+    return this.#wanted !== undefined;
+  }
+
   get isOpen(): boolean {
     return this.#isOpen;
   }
@@ -49,6 +54,7 @@ export class SmallWindow extends Emitter<SmallWindowEvents> {
       await document.exitPictureInPicture();
       return;
     }
+    if (!this.hasPicture) return;
     const before = this.#closings;
     this.#show(this.#wanted);
     try {

@@ -50,10 +50,11 @@ export interface StageContext {
   readonly ownPanel: string | undefined;
   /** What is about to be opened; absent once it is. */
   readonly unopened: Readonly<Record<DeviceSource, boolean>> | undefined;
-  /** The browser is going to ask for it, or asks. */
-  readonly asksForDevices: boolean;
+  /** The browser is going to ask for it, or asks; absent where it does not tell. */
+  readonly asksForDevices: boolean | undefined;
   readonly interruption: InterruptionCause | undefined;
   readonly isSmallWindowOpen: boolean | undefined;
+  readonly canOpenSmallWindow: boolean;
   readonly isFullScreen: boolean | undefined;
 }
 
@@ -64,7 +65,7 @@ export function renderStage(
   actions: StageActions,
   context: StageContext,
 ): TemplateResult {
-  if (room.state === 'disconnected') return renderEnd(room, session.messages, actions);
+  if (room.state === 'disconnected') return renderEnd(room, session, actions, context);
   if (session.isPreparing) return renderGreenRoom(room, session, actions, context);
   return isAtDoor(room)
     ? renderAtDoor(room, session, actions, context)
@@ -92,7 +93,7 @@ function renderGreenRoom(
       ?camera=${cameraEnabled}
       ?microphone=${microphoneEnabled}
       .wanted=${wanted}
-      ?asks=${asksForDevices && !cameraEnabled && !microphoneEnabled}
+      .asks=${cameraEnabled || microphoneEnabled ? false : asksForDevices}
       .test=${actions.testNetwork}
       .problems=${session.notices.errors}
       @device-toggle=${(event: CustomEvent<DeviceSource>) => {
@@ -109,13 +110,19 @@ function renderGreenRoom(
 function renderAtDoor(
   room: Room,
   session: Session,
-  { door }: StageActions,
-  { interruption }: StageContext,
+  { door, panel }: StageActions,
+  { interruption, level }: StageContext,
 ): TemplateResult {
   const { messages } = session;
+  // A device that fails while somebody waits is theirs to choose anew; of all else there is nothing yet.
+  const devices =
+    session.panel === 'devices'
+      ? renderSidePanel(room, session, panel, { level, ownPanel: '' })
+      : nothing;
   const isInterrupted = room.state === 'reconnecting';
   const status = isInterrupted ? statusText(room, interruption, messages) : undefined;
-  return html`${renderDoor(room, door, messages, status)}
+  return html`<div class="main">${renderDoor(room, door, messages, status)}${devices}</div>
+    ${renderPrompts(session.prompts)}
     <div class="lines" role="status" aria-live="polite">${noticesOf(room, session)}</div>`;
 }
 
@@ -221,6 +228,7 @@ function moreState(room: Room, session: Session, context: StageContext): MoreSta
     isSelfHidden: session.isSelfHidden,
     isAudioOnly: room.audioOnly === 'chosen',
     isSmallWindowOpen: context.isSmallWindowOpen,
+    canOpenSmallWindow: context.canOpenSmallWindow,
     isFullScreen: context.isFullScreen,
     hasCamera: room.localParticipant.role !== 'observer',
   };
@@ -267,16 +275,30 @@ function statusText(
   }
 }
 
-function renderEnd(room: Room, messages: Messages, { rejoin }: StageActions): TemplateResult {
+function renderEnd(
+  room: Room,
+  session: Session,
+  { panel, rejoin }: StageActions,
+  { level, ownPanel }: StageContext,
+): TemplateResult {
   const { error } = room;
+  const { messages } = session;
   return html`
-    <div class="ended" part="ended" role="status" aria-live="polite">
-      <h2 tabindex="-1">${endTitle(room, messages)}</h2>
-      <p>${endDetail(room, messages)}</p>
+    <div class="main">
+      <div class="ended" part="ended" role="status" aria-live="polite">
+        <h2 tabindex="-1">${endTitle(room, messages)}</h2>
+        <p>${endDetail(room, messages)}</p>
+        ${
+          error !== undefined && FINAL.has(error.code)
+            ? nothing
+            : html`<button class="primary rejoin" @click=${rejoin}>${messages.joinAgain}</button>`
+        }
+      </div>
       ${
-        error !== undefined && FINAL.has(error.code)
-          ? nothing
-          : html`<button class="primary rejoin" @click=${rejoin}>${messages.joinAgain}</button>`
+        session.panel === 'own' && ownPanel !== undefined
+          ? // Whoever writes in it goes on writing.
+            keyed(room, renderSidePanel(room, session, panel, { level, ownPanel }))
+          : nothing
       }
     </div>
   `;

@@ -17,6 +17,7 @@ class FakeRoom extends Emitter<{
   deviceReplaced: [source: 'microphone', label: string];
 }> {
   state = 'connected';
+  readonly devices = new Emitter<{ chosen: [kind: 'microphone' | 'camera'] }>();
   readonly localParticipant = {
     microphoneEnabled: true,
     cameraEnabled: true,

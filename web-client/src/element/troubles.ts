@@ -55,7 +55,7 @@ export function watchTroubles(room: Room, prompts: Prompts, context: TroublesCon
     const { microphoneEnabled, microphoneStalled, cameraStalled } = localParticipant;
     if (microphoneEnabled !== wasMicrophoneOn) {
       wasMicrophoneOn = microphoneEnabled;
-      silence.reset();
+      silence.pause();
       prompts.dismiss(SILENCE);
     }
     noteStall('microphone', microphoneStalled);
@@ -96,6 +96,9 @@ export function watchTroubles(room: Room, prompts: Prompts, context: TroublesCon
   };
 
   const stops = [
+    room.devices.on('chosen', (kind) => {
+      if (kind === 'microphone') silence.reset();
+    }),
     level.on('level', noteLevel),
     room.on('localParticipantUpdated', noteDevices),
     room.on('deviceReplaced', (_source, label) => {

@@ -100,7 +100,7 @@ export const english: Messages = {
     '😮': 'Surprised',
     '🙏': 'Thank you',
   },
-  reacted: (name, reaction) => `${name}: ${reaction}`,
+  reacted: (names, count, reaction) => `${count > 3 ? `${count} people` : names}: ${reaction}`,
   raisedHand: (name) => `${name} raised a hand.`,
   handRaisedAs: (place) => `Hand raised, number ${place} in turn`,
   cameIn: (names, count) => (count > 3 ? `${count} people came in.` : `${names} came in.`),

@@ -34,7 +34,10 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
   ],
   pin: [['⟦name⟧']],
   screenOf: [['⟦name⟧']],
-  reacted: [['⟦name⟧', '⟦reaction⟧']],
+  reacted: [
+    ['⟦name⟧', 1, '⟦reaction⟧'],
+    ['⟦name⟧', 417, '⟦reaction⟧'],
+  ],
   raisedHand: [['⟦name⟧']],
   handRaisedAs: [[417]],
   cameIn: [

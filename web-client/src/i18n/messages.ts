@@ -78,7 +78,8 @@ export interface Messages {
   readonly sharedScreens: string;
   readonly react: string;
   readonly reactions: Record<(typeof REACTIONS)[number], string>;
-  readonly reacted: (name: string, reaction: string) => string;
+  /** Of all who showed it within some seconds; `names` is a list, which may be too long to say. */
+  readonly reacted: (names: string, count: number, reaction: string) => string;
   readonly raisedHand: (name: string) => string;
   /** Of a hand where several are up; `place` is whose turn it is, from 1. */
   readonly handRaisedAs: (place: number) => string;

@@ -104,7 +104,7 @@ export const spanish: Messages = {
     '😮': 'Sorpresa',
     '🙏': 'Gracias',
   },
-  reacted: (name, reaction) => `${name}: ${reaction}`,
+  reacted: (names, count, reaction) => `${count > 3 ? `${count} personas` : names}: ${reaction}`,
   raisedHand: (name) => `${name} ha levantado la mano.`,
   handRaisedAs: (place) => `Mano levantada, turno ${place}`,
   cameIn: (names, count) =>

@@ -167,8 +167,9 @@ export class Devices {
   }
 
   /** Whether opening `source` would put one, as far as the browser tells. */
-  async wouldAsk(source: DeviceSource): Promise<boolean> {
-    return (await this.#permission(source)) === 'prompt';
+  async wouldAsk(source: DeviceSource): Promise<boolean | undefined> {
+    const permission = await this.#permission(source);
+    return permission === undefined ? undefined : permission === 'prompt';
   }
 
   async #permission(source: DeviceSource): Promise<PermissionState | undefined> {

@@ -83,3 +83,28 @@ test('another microphone begins anew', () => {
   expect(silence.isSilent).toBe(false);
   expect(hear(NOISE, 20)).toBeUndefined();
 });
+
+test('who listens and never speaks is told once, however often it is turned on', () => {
+  expect(hear(NOISE, 30)).toBeDefined();
+
+  for (let time = 0; time < 5; time++) {
+    silence.pause();
+    expect(silence.isSilent).toBe(false);
+    expect(hear(NOISE, 60)).toBeUndefined();
+  }
+});
+
+test('who has spoken and turns it on again is left in peace while listening', () => {
+  hear(SPEECH, 1);
+  silence.pause();
+
+  expect(hear(NOISE, 3600)).toBeUndefined();
+});
+
+test('turning it off and on counts no time before it', () => {
+  hear(NOISE, 20);
+  silence.pause();
+
+  expect(hear(NOISE, 24)).toBeUndefined();
+  expect(hear(NOISE, 4)).toBeDefined();
+});

@@ -2,7 +2,8 @@
  * Whether a microphone that is on seems not to be heard. A person may well
  * listen for long, so what was heard once is silent only if it gives nothing
  * at all, not even noise; and as some headsets and programs give just that
- * between words, this is held against it once only.
+ * between words, and some people say nothing for long, each is held against it
+ * once only.
  */
 export class MicrophoneSilence {
   #wasHeard = false;
@@ -10,6 +11,8 @@ export class MicrophoneSilence {
   #isSilent = false;
   /** It was silent after it had been heard. */
   #hasFallenSilent = false;
+  /** It was silent from its beginning on. */
+  #wasNeverHeard = false;
 
   get isSilent(): boolean {
     return this.#isSilent;
@@ -32,18 +35,24 @@ export class MicrophoneSilence {
     return this.#isSilent !== before;
   }
 
-  /** Another microphone, or the same one turned on again. */
+  /** Another microphone. */
   reset(): void {
+    this.pause();
     this.#wasHeard = false;
+    this.#wasNeverHeard = false;
+  }
+
+  /** The same one is turned off or on again; what is known of it stays. */
+  pause(): void {
     this.#quietSince = undefined;
     this.#isSilent = false;
   }
 
   #fallSilent(): void {
-    if (this.#wasHeard && !this.#isSilent) {
-      if (this.#hasFallenSilent) return;
-      this.#hasFallenSilent = true;
-    }
+    if (this.#isSilent) return;
+    if (this.#wasHeard ? this.#hasFallenSilent : this.#wasNeverHeard) return;
+    if (this.#wasHeard) this.#hasFallenSilent = true;
+    else this.#wasNeverHeard = true;
     this.#isSilent = true;
   }
 }

@@ -63,10 +63,13 @@ export class LocalMedia extends Emitter<LocalMediaEvents> {
   }
 
   /** Whether {@link LocalMedia.open} would have the browser ask the person, as far as it tells. */
-  async wouldAsk(wanted: Partial<Record<DeviceSource, boolean | undefined>>): Promise<boolean> {
+  async wouldAsk(
+    wanted: Partial<Record<DeviceSource, boolean | undefined>>,
+  ): Promise<boolean | undefined> {
     const asked = SOURCES.filter((source) => wanted[source] ?? true);
     const answers = await Promise.all(asked.map((source) => this.#devices.wouldAsk(source)));
-    return answers.includes(true);
+    if (answers.includes(true)) return true;
+    return answers.includes(undefined) ? undefined : false;
   }
 
   /** Sends the devices by `peer` from now on; calls `fail` if they cannot be. */

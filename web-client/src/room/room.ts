@@ -147,9 +147,9 @@ export class Room extends Emitter<RoomEvents> {
 
   /**
    * Whether {@link Room.openDevices} would have the browser ask the person, who
-   * can be told so before. `false` where the browser does not tell.
+   * can be told so before. `undefined` where the browser does not tell.
    */
-  wouldAskForDevices(): Promise<boolean> {
+  wouldAskForDevices(): Promise<boolean | undefined> {
     return this.#localMedia.wouldAsk(this.#options);
   }
 

@@ -91,6 +91,8 @@ test('while one writes, letters are letters', async () => {
   await page.keyboard.type('mv hls');
 
   expect(await page.locator('quiet-room-chat textarea').inputValue()).toBe('mv hls');
+  await page.locator('label[slot=panel] textarea').press('Escape');
+  expect(await page.locator('.panel').count()).toBe(1);
   expect(await page.locator('.controls .microphone.off').count()).toBe(0);
   await page.keyboard.press('Escape');
 });

@@ -45,4 +45,7 @@ test('fewer than 15 lines of the README lead to a room in a page of one’s own'
   await client.page.goto('http://localhost:3000/client.html');
   await client.join();
   await Promise.all([therapist.sees(1), client.sees(1)]);
+  // The page's own style says nothing of it.
+  const { height } = (await therapist.page.locator('quiet-room').boundingBox())!;
+  expect(height / therapist.page.viewportSize()!.height).toBeCloseTo(0.8, 2);
 });

@@ -10,6 +10,7 @@ export const doorStyles = css`
     /* A long note may take more than there is: its beginning must stay in reach. */
     justify-content: safe center;
     gap: 12px;
+    min-width: 0;
     min-height: 0;
     padding: 12px;
     overflow: auto;

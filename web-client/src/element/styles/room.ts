@@ -11,6 +11,9 @@ const hostStyles = css`
   :host {
     display: block;
     container-type: inline-size;
+    /* What a page gives it counts before these. */
+    height: 80vh;
+    height: 80dvh;
     min-height: 20rem;
     background: var(--qr-background);
     color: var(--qr-text);
