@@ -22,6 +22,7 @@ beforeAll(async () => {
   [away, front] = await Promise.all([browser.newPage(), browser.newPage()]);
   for (const page of [away, front]) {
     await page.evaluateOnNewDocument(keepChronicle);
+    await page.evaluateOnNewDocument(keepLocks);
     await page.bringToFront();
     await page.goto(server.link(await server.token('background')));
     await page.waitForFunction(() => window.chronicle.id());
@@ -69,6 +70,38 @@ test('a page in the background stays in the session, and comes back there when i
   await front.waitForFunction(() => window.chronicle.id());
   await expect.poll(framesInASecond, { timeout: 20_000 }).toBeGreaterThan(0);
 });
+
+test('the screen is kept on by the page in front, until it leaves', async () => {
+  await expect.poll(() => held(front)).toBe(1);
+  expect(await held(away)).toBe(0);
+
+  await away.bringToFront();
+  await expect.poll(() => held(away)).toBe(1);
+  await expect.poll(() => held(front)).toBe(0);
+
+  await away.evaluate(() => document.querySelector('quiet-room')?.room?.leave());
+  await expect.poll(() => held(away)).toBe(0);
+});
+
+/** Runs in the page: keeps what it was given by which the screen stays on. */
+function keepLocks(): void {
+  const { wakeLock } = navigator;
+  const request = wakeLock.request.bind(wakeLock);
+  const locks: WakeLockSentinel[] = [];
+  Object.assign(window, { locks });
+  wakeLock.request = async (type) => {
+    const lock = await request(type);
+    locks.push(lock);
+    return lock;
+  };
+}
+
+function held(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const locks = Reflect.get(window, 'locks') as WakeLockSentinel[];
+    return locks.filter(({ released }) => !released).length;
+  });
+}
 
 /** As after minutes in the background, where the browser takes the page for one that may rest. */
 const SLOW_TIMERS = '--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1';
