@@ -18,6 +18,7 @@ export type ClientErrorCode =
   | 'encryption-failed'
   | 'token-unavailable'
   | 'encryption-pending'
+  | 'not-connected'
   | 'text-too-long'
   | 'sender-mismatch'
   | 'role-mismatch'
@@ -146,6 +147,10 @@ export const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, me
   'invalid-group-message': [
     'The server refused a message of this page about encryption.',
     'If something does not work, leave and join again.',
+  ],
+  'not-connected': [
+    'There is no connection just now, so this was not sent.',
+    'Try again when it is back.',
   ],
   'encryption-pending': ['The room is not protected yet.', 'Try again in a moment.'],
   'text-too-long': ['The text is too long.', 'Send it in parts.'],

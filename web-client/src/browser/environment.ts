@@ -20,6 +20,8 @@ export interface Environment {
   createPeerConnection(configuration: PeerConfiguration): RTCPeerConnection;
   readonly fetch: typeof fetch;
   startWorker(url: string | URL | undefined): TransformWorker;
+  /** Whether the device knows of no network at all. */
+  isOffline(): boolean;
   /** Calls `listener` when the network may be another one, or back, or the device slept; the returned function undoes it. */
   onNetworkChange(listener: () => void): () => void;
   /** Calls `listener` when the page goes away; the returned function undoes it. */
@@ -45,6 +47,7 @@ export function browserEnvironment(): Environment {
             name: 'quietroom-e2ee',
           })
         : new Worker(new URL(url, location.href), { type: 'module', name: 'quietroom-e2ee' }),
+    isOffline: () => !navigator.onLine,
     onNetworkChange: (listener) => {
       window.addEventListener('online', listener);
       const sleepWatch = new SleepWatch(listener, timers);

@@ -75,7 +75,11 @@ export function roomActions(context: ActionContext): StageActions {
       togglePopup('more');
     },
     react: (reaction) => {
-      room()?.react(reaction);
+      try {
+        room()?.react(reaction);
+      } catch (reason) {
+        session().notices.note(toQuietroomError(reason, 'internal'));
+      }
       context.closePopup();
     },
     togglePanel: (panel) => {

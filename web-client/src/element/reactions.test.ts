@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RemoteParticipant } from '../room/participant';
+import { RemoteParticipant } from '../room/participant';
 import { ReactionNews, Reactions, REACTIONS } from './reactions';
 
 beforeEach(() => {
@@ -48,7 +48,8 @@ test('what is cleared calls nobody any more', () => {
 test('the first is told at once, and those of the next moments together', () => {
   const tell = vi.fn();
   const news = new ReactionNews(tell);
-  const [ana, ben, cem] = ['ana', 'ben', 'cem'].map((id) => ({ id }) as RemoteParticipant);
+  const here = { role: 'client', microphone: true, camera: true, reconnecting: false } as const;
+  const [ana, ben, cem] = ['ana', 'ben', 'cem'].map((id) => new RemoteParticipant({ id, ...here }));
   news.note(ana!, '👏');
   expect(tell.mock.lastCall).toEqual([[ana], '👏']);
 

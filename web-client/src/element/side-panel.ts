@@ -79,7 +79,7 @@ function renderContent(
       return html`<quiet-room-chat
         .messages=${messages}
         .lines=${session.conversation.lines}
-        ?disabled=${room.group === undefined}
+        ?disabled=${room.group === undefined || room.isRejoining}
         @chat-send=${actions.handleChatSend}
       ></quiet-room-chat>`;
     case 'people':

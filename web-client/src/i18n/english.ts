@@ -142,7 +142,7 @@ export const english: Messages = {
   hostAbsent: 'The therapist is not here yet. You can wait on this page.',
   waitingAdvice: 'Nobody sees or hears you yet. Only you see this picture.',
   backToWaiting:
-    'Stay on this page: it connects again by itself, and takes you back to the waiting room.',
+    'Stay on this page: for two minutes it tries to connect again, and takes you back to the waiting room.',
   consentTitle: 'Before you come in',
   consentVersion: (version) => `Version ${version}`,
   consentAdvice:

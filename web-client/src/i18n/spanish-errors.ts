@@ -101,6 +101,10 @@ export const errors: Messages['errors'] = {
     'El servidor ha rechazado un mensaje de esta página sobre el cifrado.',
     'Si algo no funciona, salga y vuelva a entrar.',
   ],
+  'not-connected': [
+    'Ahora mismo no hay conexión, así que esto no se ha enviado.',
+    'Inténtelo de nuevo cuando vuelva.',
+  ],
   'encryption-pending': [
     'La sala todavía no está protegida.',
     'Inténtelo de nuevo dentro de un momento.',

@@ -150,7 +150,7 @@ export const spanish: Messages = {
   hostAbsent: 'Su terapeuta todavía no está. Puede esperar en esta página.',
   waitingAdvice: 'Nadie le ve ni le oye todavía. Solo usted ve esta imagen.',
   backToWaiting:
-    'Quédese en esta página: se vuelve a conectar por sí sola y le devuelve a la sala de espera.',
+    'Quédese en esta página: durante dos minutos intenta volver a conectarse, y le devuelve a la sala de espera.',
   consentTitle: 'Antes de entrar',
   consentVersion: (version) => `Versión ${version}`,
   consentAdvice:

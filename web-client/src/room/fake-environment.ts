@@ -69,6 +69,12 @@ export class FakeEnvironment implements Environment {
     return this.worker;
   }
 
+  hasNetwork = true;
+
+  isOffline(): boolean {
+    return !this.hasNetwork;
+  }
+
   onNetworkChange(listener: () => void): () => void {
     this.changeNetwork = listener;
     return () => {

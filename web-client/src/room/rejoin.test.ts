@@ -294,3 +294,53 @@ test('who leaves meanwhile does not come back', async () => {
   expect(environment.socket).toBe(socket);
   expect(room.state).toBe('disconnected');
 });
+
+test('what is asked while the stay is lost is refused, and nothing of it looks sent', async () => {
+  await loseStay();
+  expect(room.isRejoining).toBe(true);
+  const written: string[] = [];
+  room.on('chatMessage', (_participant, text) => written.push(text));
+  room.on('reaction', (_participant, reaction) => written.push(reaction));
+
+  expect(() => {
+    room.sendChat('hello');
+  }).toThrow(expect.objectContaining({ code: 'not-connected' }));
+  expect(() => {
+    room.react('👍');
+  }).toThrow(expect.objectContaining({ code: 'not-connected' }));
+  room.rules.remove('ben');
+  room.rules.endForAll();
+
+  expect(written).toEqual([]);
+  expect(errors.map(({ code }) => code)).toEqual(['not-connected', 'not-connected']);
+});
+
+test('once the stay is found again, what is asked is sent', async () => {
+  await loseStay();
+  await findAgain();
+  expect(room.isRejoining).toBe(false);
+
+  room.rules.remove('ben');
+
+  expect(environment.socket.sent).toContainEqual({ type: 'remove', participantId: 'ben' });
+  expect(errors).toEqual([]);
+});
+
+test('time without a network does not count', async () => {
+  environment.hasNetwork = false;
+  await loseStay();
+  const wait = async (seconds: number): Promise<void> => {
+    for (let second = 0; second < seconds && room.state !== 'disconnected'; second += 1) {
+      environment.socket.drop();
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+  };
+  await wait(600);
+  expect(room.state).toBe('reconnecting');
+
+  environment.hasNetwork = true;
+  await wait(100);
+  expect(room.state).toBe('reconnecting');
+  await wait(60);
+  expect(room.state).toBe('disconnected');
+});

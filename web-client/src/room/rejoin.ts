@@ -1,4 +1,4 @@
-import { Timers } from '../browser/timers';
+import type { Timers } from '../browser/timers';
 import { BackOff } from '../signaling/back-off';
 import type { QuietroomErrorCode } from '../error';
 
@@ -7,14 +7,17 @@ export class Rejoin {
   readonly #attempt: () => void;
   readonly #timers: Timers;
   readonly #backOff = new BackOff();
+  readonly #isOffline: () => boolean;
   #since: number | undefined;
   #stopTimer: () => void = () => undefined;
   #isWaiting = false;
   #isHeld = false;
 
-  constructor(attempt: () => void, timers = new Timers()) {
+  /** `isOffline` tells that the machine knows of no network. */
+  constructor(attempt: () => void, timers: Timers, isOffline: () => boolean) {
     this.#attempt = attempt;
     this.#timers = timers;
+    this.#isOffline = isOffline;
   }
 
   /** Whether the stay is lost and not yet found again. */
@@ -22,9 +25,12 @@ export class Rejoin {
     return this.#since !== undefined;
   }
 
-  /** Plans the next attempt. Returns whether there is one: after two minutes there is none. */
+  /**
+   * Plans the next attempt. Returns whether there is one: after two minutes
+   * there is none. Where the machine knows of no network those do not begin.
+   */
   plan(): boolean {
-    if (this.#isHeld) this.#since = undefined;
+    if (this.#isHeld || this.#isOffline()) this.#since = undefined;
     this.#isHeld = false;
     this.#since ??= Date.now();
     if (Date.now() - this.#since > PATIENCE) return false;

@@ -47,6 +47,10 @@ export class Room extends Emitter<RoomEvents> {
     const send = (message: ClientMessage): void => {
       this.#stay.send(message);
     };
+    const command = (message: ClientMessage): void => {
+      if (this.isRejoining) this.emit('error', new QuietroomError('not-connected'));
+      else send(message);
+    };
     const localMedia = new LocalMedia(environment.devices, send);
     const { microphone, camera, screen } = localMedia;
     const local = new LocalParticipant(microphone, camera, screen);
@@ -54,7 +58,7 @@ export class Room extends Emitter<RoomEvents> {
     const tellCaller = (participantId: string, text: string): void => {
       this.#stay.encryption?.tellWaiting(participantId, text);
     };
-    const rules = new SessionRules(send, tellCaller, () => environment.now());
+    const rules = new SessionRules(send, command, tellCaller, () => environment.now());
     this.localParticipant = local;
     this.rules = rules;
     this.timers = environment.timers;
@@ -76,6 +80,14 @@ export class Room extends Emitter<RoomEvents> {
   /** Where the stay is; `stateChanged` tells of another one. */
   get state(): RoomState {
     return this.#stay.state;
+  }
+
+  /**
+   * Whether the stay is lost and being found again by joining anew, as after
+   * half a minute without a connection: nothing reaches anybody until then.
+   */
+  get isRejoining(): boolean {
+    return this.#stay.isRejoining;
   }
 
   /** What ended the stay, if it was an error. */
@@ -193,16 +205,19 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
-   * Writes to all. Throws `encryption-pending`, or a `RangeError` above 4,000
-   * characters; control characters, which nobody types, count more.
+   * Writes to all. Throws `encryption-pending`, `not-connected` while
+   * {@link Room.isRejoining}, or a `RangeError` above 4,000 characters; control
+   * characters, which nobody types, count more.
    */
   sendChat(text: string): void {
+    this.#requireConnection();
     this.#requireMembership().tell({ type: 'chat', text });
     this.emit('chatMessage', this.localParticipant, text);
   }
 
-  /** Shows all an emoji. Throws `encryption-pending`, or a `RangeError` above 32 code units. */
+  /** Shows all an emoji. Throws as {@link Room.sendChat}, the `RangeError` above 32 code units. */
   react(reaction: string): void {
+    this.#requireConnection();
     this.#requireMembership().tell({ type: 'reaction', reaction });
     this.emit('reaction', this.localParticipant, reaction);
   }
@@ -287,6 +302,10 @@ export class Room extends Emitter<RoomEvents> {
     );
     const reports = (await media?.statistics()) ?? [];
     return this.#statistics.read(reports, { sent, received });
+  }
+
+  #requireConnection(): void {
+    if (this.isRejoining) throw new QuietroomError('not-connected');
   }
 
   #requireMembership(): Membership {

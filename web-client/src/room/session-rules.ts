@@ -64,9 +64,14 @@ export interface SessionRulesEvents {
   inactivityWarning: [seconds: number];
 }
 
-/** What the server says of a session's rules, and what can be asked of it. */
+/**
+ * What the server says of a session's rules, and what can be asked of it. What
+ * is asked while the stay is lost ({@link Room.isRejoining}) is not sent: the
+ * room's `error` says `not-connected`.
+ */
 export class SessionRules extends Emitter<SessionRulesEvents> {
   readonly #send: (message: ClientMessage) => void;
+  readonly #command: (message: ClientMessage) => void;
   readonly #tellCaller: (participantId: string, text: string) => void;
   readonly #now: () => number;
   #consent: ConsentRequest | undefined;
@@ -80,14 +85,19 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   #activityAt = -Infinity;
   #isWarned = false;
 
-  /** `tellCaller` tells one who waits, by id; `now` gives ms. */
+  /**
+   * `command` sends what a person asks for, or says that it cannot be sent;
+   * `tellCaller` tells one who waits, by id; `now` gives ms.
+   */
   constructor(
     send: (message: ClientMessage) => void,
+    command: (message: ClientMessage) => void,
     tellCaller: (participantId: string, text: string) => void,
     now: () => number,
   ) {
     super();
     this.#send = send;
+    this.#command = command;
     this.#tellCaller = tellCaller;
     this.#now = now;
   }
@@ -141,7 +151,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   /** Lets in who waits, by their ids. Needs the permission `admit`, as do the others about the door. */
   admit(participantIds: readonly string[]): void {
-    this.#send({ type: 'admit', participantIds: [...participantIds] });
+    this.#command({ type: 'admit', participantIds: [...participantIds] });
   }
 
   /** Lets in who waits by what the host was told; whoever has come since waits on. */
@@ -151,7 +161,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   /** Sends away who waits; that stay ends with `refused`. */
   refuse(participantId: string): void {
-    this.#send({ type: 'refuse', participantId });
+    this.#command({ type: 'refuse', participantId });
   }
 
   /** Tells all who wait now. Throws a `RangeError` above 500 characters. */
@@ -162,37 +172,37 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   /** Lets nobody new in, or does again. Needs the permission `lock`. */
   lock(locked: boolean): void {
-    this.#send({ type: 'lock', locked });
+    this.#command({ type: 'lock', locked });
   }
 
   /** Turns off somebody’s device, which they can turn on again. Needs the permission `mute`. */
   mute(participantId: string, source: DeviceSource): void {
-    this.#send({ type: 'mute', participantId, source });
+    this.#command({ type: 'mute', participantId, source });
   }
 
   /** Turns off the microphones of all others who have no power to do the same. */
   muteAll(): void {
-    this.#send({ type: 'mute-all' });
+    this.#command({ type: 'mute-all' });
   }
 
   /** Asks somebody to turn a device on. Needs the permission `mute`. */
   ask(participantId: string, source: DeviceSource): void {
-    this.#send({ type: 'ask', participantId, source });
+    this.#command({ type: 'ask', participantId, source });
   }
 
   /** Ends somebody’s shared screen. Needs the permission `mute`. */
   stopShare(participantId: string): void {
-    this.#send({ type: 'stop-share', participantId });
+    this.#command({ type: 'stop-share', participantId });
   }
 
   /** Sends somebody out for good; that stay ends with `removed`. Needs the permission `remove`. */
   remove(participantId: string): void {
-    this.#send({ type: 'remove', participantId });
+    this.#command({ type: 'remove', participantId });
   }
 
   /** Ends the session for all. Needs the permission `end`. */
   endForAll(): void {
-    this.#send({ type: 'end-session' });
+    this.#command({ type: 'end-session' });
   }
 
   /** Somebody is at the device: to be called at each key or touch, however many come. */

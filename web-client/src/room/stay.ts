@@ -100,6 +100,11 @@ export class Stay {
     return this.#media;
   }
 
+  /** As {@link Room.isRejoining}. */
+  get isRejoining(): boolean {
+    return this.#rejoin?.isUnderWay === true;
+  }
+
   /** As {@link Room.prepare}. */
   prepare(): void {
     if (this.#state === 'idle') this.#boundToken.prepare();
@@ -167,9 +172,10 @@ export class Stay {
     this.#setState('connecting');
     this.#setDeadline(SIGNALING_TIMEOUT, () => new QuietroomError('join-timeout'));
     this.#openConnection(address);
-    this.#rejoin = new Rejoin(() => {
+    const joinAgain = (): void => {
       this.#joinAgain(address);
-    }, environment.timers);
+    };
+    this.#rejoin = new Rejoin(joinAgain, environment.timers, () => environment.isOffline());
     this.#cleanups.push(() => {
       this.#connection?.close();
       this.#media?.close();
@@ -383,7 +389,7 @@ export class Stay {
 
   #handleJoined(message: JoinedMessage): void {
     const { local, localMedia, people, rules, tell } = this.#context;
-    const isRejoin = this.#rejoin?.isUnderWay === true;
+    const isRejoin = this.isRejoining;
     const peer = isRejoin ? this.#openAgain() : this.#media?.peer;
     if (peer === undefined || !this.#awaitsJoined) {
       this.#end(new QuietroomError('protocol-violation', 'joined came twice'));

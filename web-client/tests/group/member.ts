@@ -1,3 +1,4 @@
+import { Timers } from '../../src/browser/timers';
 import { createCredential, type ParticipantName } from '../../src/e2ee/credential';
 import type { Entrance, GroupEpoch, WorkerReport } from '../../src/e2ee/messages';
 import { GroupWorker } from '../../src/e2ee/worker/group-worker';
@@ -22,10 +23,14 @@ export class Member {
   readonly #token: string;
   readonly #name: ParticipantName;
   readonly #address: string;
-  readonly #rejoin = new Rejoin(() => {
-    this.#connection = this.#connect();
-    this.#worker.handle({ type: 'rejoin-group' });
-  });
+  readonly #rejoin = new Rejoin(
+    () => {
+      this.#connection = this.#connect();
+      this.#worker.handle({ type: 'rejoin-group' });
+    },
+    new Timers(),
+    () => false,
+  );
   #connection: SignalingConnection;
   /** How often a broken connection was resumed, and how often it was joined again. */
   resumed = 0;
