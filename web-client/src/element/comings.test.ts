@@ -4,7 +4,9 @@ import { Comings } from './comings';
 
 const told: string[] = [];
 const names = (people: readonly RemoteParticipant[]): string => people.map(({ id }) => id).join();
-const comings = new Comings(({ came, went }) => told.push(`+${names(came)} -${names(went)}`));
+const comings = new Comings(({ came, went, lost }) =>
+  told.push(`+${names(came)} -${names(went)}${lost.length > 0 ? ` !${names(lost)}` : ''}`),
+);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -16,13 +18,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function person(id: string): RemoteParticipant {
+function person(id: string, reconnecting = false): RemoteParticipant {
   return new RemoteParticipant({
     id,
     role: 'client',
     microphone: true,
     camera: true,
-    reconnecting: false,
+    reconnecting,
   });
 }
 
@@ -58,6 +60,33 @@ test('after the end nothing more is said', () => {
   comings.handleJoined(person('ann'));
   comings.clear();
   vi.advanceTimersByTime(10_000);
+
+  expect(told).toEqual([]);
+});
+
+test('who goes without a connection is told apart from who walks out', () => {
+  comings.handleLeft(person('ann', true));
+  comings.handleLeft(person('ben'));
+  vi.advanceTimersByTime(3000);
+
+  expect(told).toEqual(['+ -ben !ann']);
+});
+
+test('who was only not there yet when we came back is not said to have lost the connection', () => {
+  const ann = person('ann');
+  ann.handleAbsent();
+  expect(ann.isReconnecting).toBe(true);
+  comings.handleLeft(ann);
+  vi.advanceTimersByTime(3000);
+
+  expect(told).toEqual(['+ -ann']);
+});
+
+test('who loses the connection and comes in anew at once is no news', () => {
+  const ann = person('ann', true);
+  comings.handleLeft(ann);
+  comings.handleJoined(ann);
+  vi.advanceTimersByTime(3000);
 
   expect(told).toEqual([]);
 });

@@ -4,6 +4,8 @@ import type { RemoteParticipant } from '../room/participant';
 export interface ComingsAndGoings {
   readonly came: readonly RemoteParticipant[];
   readonly went: readonly RemoteParticipant[];
+  /** Those who went without wanting to: the connection was gone before. */
+  readonly lost: readonly RemoteParticipant[];
 }
 
 /**
@@ -43,9 +45,15 @@ export class Comings {
   ): void {
     if (!from.delete(participant.id)) to.set(participant.id, participant);
     this.#timer ??= setTimeout(() => {
-      const news = { came: [...this.#came.values()], went: [...this.#went.values()] };
+      const came = [...this.#came.values()];
+      const gone = [...this.#went.values()];
       this.clear();
-      if (news.came.length + news.went.length > 0) this.#tell(news);
+      if (came.length + gone.length === 0) return;
+      this.#tell({
+        came,
+        went: gone.filter(({ hasLostConnection }) => !hasLostConnection),
+        lost: gone.filter(({ hasLostConnection }) => hasLostConnection),
+      });
     }, COLLECTED_FOR);
   }
 }

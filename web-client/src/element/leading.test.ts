@@ -150,6 +150,39 @@ test('who comes and goes is said together, by name, and who was there is not', a
   expect(element.find('.status')?.closest('[role=status], [aria-live]')).toBeNull();
 });
 
+test('whose connection is gone is said once, on the tile too, and is not said to have left', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], shouldAdvanceTime: true });
+  await element.enter('client', ORDINARY, [BEN]);
+  const said = (): string[] =>
+    texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]).slice(1);
+  const words = (): string[] => texts(element.inside('[data-participant=ben]', '.away'));
+  const become = async (reconnecting: boolean): Promise<void> => {
+    await element.say({ type: 'participant-updated', participant: { ...BEN, reconnecting } });
+  };
+
+  await become(true);
+  await vi.advanceTimersByTimeAsync(1000);
+  await become(false);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([said(), words()]).toEqual([[], []]);
+
+  await become(true);
+  await vi.advanceTimersByTimeAsync(5000);
+  await element.rendered();
+  expect([said(), words()]).toEqual([['Participant is reconnecting.'], ['Reconnecting…']]);
+
+  await become(false);
+  expect(words()).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(said().at(-1)).toBe('Participant is connected again.');
+
+  await become(true);
+  await element.say({ type: 'participant-left', participantId: 'ben' });
+  await vi.advanceTimersByTimeAsync(5000);
+  await element.rendered();
+  expect(said().slice(2)).toEqual(['Participant lost the connection.']);
+});
+
 test('a language that the browser has no lists for is told by commas', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
   addLanguage({ ...english, language: 'no_such' });

@@ -50,6 +50,8 @@ function renderScreen(
       .camera=${true}
       .blanked=${participant.isScreenBlanked}
       .pause=${pauseText(participant.screenPaused, room, messages)}
+      .reconnecting=${participant.isReconnecting}
+      .away=${session.isAway(participant) ? messages.reconnectingThere : undefined}
     ></quiet-room-tile>
   </li>`;
 }
@@ -75,6 +77,8 @@ function renderRemote(
       .handRaised=${participant.handRaised}
       .blanked=${participant.isBlanked}
       .pause=${pauseText(participant.videoPaused, room, session.messages)}
+      .reconnecting=${participant.isReconnecting}
+      .away=${session.isAway(participant) ? session.messages.reconnectingThere : undefined}
       .pinned=${isPinned}
       .compared=${session.isCompared(participant.member)}
       .reaction=${session.reactions.of(participant.id)}

@@ -15,6 +15,7 @@ import { PauseNotices } from './pause-notices';
 import type { Comparison } from './people';
 import { Prompts } from './prompts';
 import { ReactionNews, Reactions } from './reactions';
+import { Reconnections } from './reconnections';
 import { promptByRules } from './session-prompts';
 
 interface SessionEvents {
@@ -59,9 +60,10 @@ export class Session extends Emitter<SessionEvents> {
     this.#tellComings(news);
   });
   readonly #reactionNews = new ReactionNews((showers, reaction) => {
-    this.#announce(this.messages.reacted(this.#namesOf(showers), showers.length, reaction));
+    this.#announce(this.messages.reacted(...this.#named(showers), reaction));
     this.#update();
   });
+  readonly #reconnections = new Reconnections();
   /** Keys of those with whom the safety code was compared. */
   readonly #compared = new Set<string>();
   /** Whose hands are known to be up, by id, the first to rise first. */
@@ -93,6 +95,11 @@ export class Session extends Emitter<SessionEvents> {
     this.prompts.on('changed', this.#update);
     this.#pauses.on('changed', (somePaused) => {
       this.#announce(somePaused ? this.messages.somePaused : this.messages.nonePaused);
+      this.#update();
+    });
+    this.#reconnections.on('changed', (away, back) => {
+      if (away.length > 0) this.#announce(this.messages.connectionGone(...this.#named(away)));
+      if (back.length > 0) this.#announce(this.messages.connectionBack(...this.#named(back)));
       this.#update();
     });
   }
@@ -180,6 +187,7 @@ export class Session extends Emitter<SessionEvents> {
     this.prompts.clear();
     this.#pauses.clear();
     this.#comings.clear();
+    this.#reconnections.clear();
     this.#raisedHands.clear();
     this.#announcements = [];
     this.#pinned = undefined;
@@ -253,6 +261,11 @@ export class Session extends Emitter<SessionEvents> {
     return count === 0 ? this.messages.alone : this.messages.others(count);
   }
 
+  /** Whether somebody's connection is gone, and not just for a moment. */
+  isAway(participant: RemoteParticipant): boolean {
+    return this.#reconnections.isAway(participant);
+  }
+
   /** How many hands are up. */
   get raisedHands(): number {
     return this.#raisedHands.size;
@@ -299,10 +312,12 @@ export class Session extends Emitter<SessionEvents> {
     room.on('participantJoined', (participant) => {
       // Those who were there before are not news.
       if (room.state === 'connected') this.#comings.handleJoined(participant);
+      this.#reconnections.update(room.participants);
       update();
     });
     room.on('participantUpdated', (participant) => {
       this.#noteHand(participant);
+      this.#reconnections.update(room.participants);
       update();
     });
     room.on('participantLeft', (participant) => {
@@ -311,6 +326,7 @@ export class Session extends Emitter<SessionEvents> {
       this.#raisedHands.delete(id);
       if (this.#pinned === id) this.#pinned = undefined;
       this.#updatePauses(room);
+      this.#reconnections.update(room.participants);
       update();
     });
     room.on('speakersChanged', (speakers) => {
@@ -406,16 +422,18 @@ export class Session extends Emitter<SessionEvents> {
     }
   }
 
-  #tellComings({ came, went }: ComingsAndGoings): void {
+  #tellComings({ came, went, lost }: ComingsAndGoings): void {
     const { messages } = this;
-    if (came.length > 0) this.#announce(messages.cameIn(this.#namesOf(came), came.length));
-    if (went.length > 0) this.#announce(messages.wentAway(this.#namesOf(went), went.length));
+    if (came.length > 0) this.#announce(messages.cameIn(...this.#named(came)));
+    if (went.length > 0) this.#announce(messages.wentAway(...this.#named(went)));
+    if (lost.length > 0) this.#announce(messages.lostConnection(...this.#named(lost)));
     this.#update();
   }
 
-  #namesOf(people: readonly RemoteParticipant[]): string {
+  /** Their names in a list, and how many they are. */
+  #named(people: readonly RemoteParticipant[]): [names: string, count: number] {
     const names = people.map((one) => this.nameOf(one));
-    return listed(names, this.messages.language);
+    return [listed(names, this.messages.language), people.length];
   }
 
   #announce(text: string): void {

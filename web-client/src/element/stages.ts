@@ -180,7 +180,13 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
     <div class="lines" part="lines">
       ${count === undefined ? nothing : html`<p class="status">${count}</p>`}
       <div role="status" aria-live="polite" aria-atomic="false">
-        ${count === undefined ? html`<p class="status">${statusText(room, interruption, messages)}</p>` : nothing}
+        ${
+          count === undefined
+            ? html`<p class=${room.state === 'reconnecting' ? 'status notice' : 'status'}>
+                ${statusText(room, interruption, messages)}
+              </p>`
+            : nothing
+        }
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
         ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
         ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}

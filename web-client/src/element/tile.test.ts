@@ -78,6 +78,78 @@ test('a picture that is taken away before a press is played by none', async () =
   expect(play).toHaveBeenCalledTimes(1);
 });
 
+test('a picture that stands still while the connection is gone is hidden until it moves', async () => {
+  const frame = fakeFrames();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  tile.reconnecting = true;
+  await tile.updateComplete;
+  vi.advanceTimersByTime(2000);
+  frame();
+  vi.advanceTimersByTime(2900);
+  expect(tile.hasPicture, 'media still comes').toBe(true);
+  vi.advanceTimersByTime(100);
+  expect(tile.hasPicture, 'it stands still').toBe(false);
+
+  await tile.updateComplete;
+  frame();
+  expect(tile.hasPicture, 'it moves again').toBe(true);
+  await tile.updateComplete;
+  vi.advanceTimersByTime(3000);
+  expect(tile.hasPicture, 'it stands still again').toBe(false);
+  vi.useRealTimers();
+});
+
+test('no picture is hidden after the connection is back, nor where nothing tells of frames', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  tile.reconnecting = true;
+  await tile.updateComplete;
+  vi.advanceTimersByTime(60_000);
+  expect(tile.hasPicture).toBe(true);
+  tile.reconnecting = false;
+  await tile.updateComplete;
+
+  fakeFrames();
+  tile.reconnecting = true;
+  await tile.updateComplete;
+  vi.advanceTimersByTime(2000);
+  tile.reconnecting = false;
+  await tile.updateComplete;
+  vi.advanceTimersByTime(60_000);
+  expect(tile.hasPicture).toBe(true);
+  vi.useRealTimers();
+});
+
+test('that the connection is gone is said over the picture, in place of a pause', async () => {
+  tile.label = 'Ben';
+  tile.pause = 'Paused';
+  tile.away = 'Reconnecting…';
+  await rendered();
+
+  const words = [...tile.renderRoot.querySelectorAll('.paused')];
+  expect(words.map(({ textContent }) => textContent)).toEqual(['Reconnecting…']);
+  expect(words[0]?.closest('.cover')).toBeNull();
+  const name = tile.renderRoot.querySelector('figure')?.getAttribute('aria-label');
+  expect(name).toBe('Ben: microphone off, camera on, Reconnecting…');
+});
+
+/** Has the video tell of frames; the returned function shows one. */
+function fakeFrames(): () => void {
+  const waiting = new Map<number, () => void>();
+  let next = 1;
+  Object.assign(video(), {
+    requestVideoFrameCallback: (listener: () => void) => {
+      waiting.set(next, listener);
+      return next++;
+    },
+    cancelVideoFrameCallback: (handle: number) => waiting.delete(handle),
+  });
+  return () => {
+    const listeners = [...waiting.values()];
+    waiting.clear();
+    for (const listener of listeners) listener();
+  };
+}
+
 function refuseToPlay(): MockInstance<HTMLMediaElement['play']> {
   const refusal = new DOMException('not now', 'NotAllowedError');
   return vi.spyOn(HTMLMediaElement.prototype, 'play').mockClear().mockRejectedValue(refusal);

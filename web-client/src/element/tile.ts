@@ -22,6 +22,8 @@ export class TileElement extends LitElement {
     handRaised: { type: Boolean },
     blanked: { type: Boolean },
     pause: {},
+    reconnecting: { type: Boolean },
+    away: {},
     pinned: { attribute: false },
     quality: { attribute: false },
     speaking: { type: Boolean, reflect: true },
@@ -43,6 +45,10 @@ export class TileElement extends LitElement {
   declare blanked: boolean;
   /** Why the picture does not come for now, in words or in none; absent while it may come. */
   declare pause: string | undefined;
+  /** The person's connection to the server is gone, and the picture may stop at any time. */
+  declare reconnecting: boolean;
+  /** The same in words, once it has been so for a while. */
+  declare away: string | undefined;
   /** Whether the person wants to see this one before others; absent where that is no question. */
   declare pinned: boolean | undefined;
   /** Of the person's connection. */
@@ -59,6 +65,7 @@ export class TileElement extends LitElement {
   declare hasPicture: boolean;
   #rendered: Track | undefined;
   #cancelWait: (() => void) | undefined;
+  #cancelWatch: (() => void) | undefined;
   /** Ends the wait for a press by which a refused picture can be played. */
   #press = new AbortController();
 
@@ -70,6 +77,7 @@ export class TileElement extends LitElement {
     this.mirrored = false;
     this.handRaised = false;
     this.blanked = false;
+    this.reconnecting = false;
     this.speaking = false;
     this.compared = false;
     this.screen = false;
@@ -94,8 +102,9 @@ export class TileElement extends LitElement {
     if (changed.has('pause') && this.#isPaused && this.#rendered !== undefined) this.#cover();
   }
 
-  protected override updated(): void {
+  protected override updated(changed: PropertyValues<this>): void {
     this.#renderTrack();
+    if (changed.has('reconnecting') || changed.has('hasPicture')) this.#watchForFrames();
   }
 
   protected override render(): TemplateResult {
@@ -105,8 +114,9 @@ export class TileElement extends LitElement {
         <video playsinline muted .muted=${true} ?data-mirrored=${this.mirrored}></video>
         <div class="cover">
           ${this.screen ? icons.screen : icons.figure}
-          ${this.#isPaused && this.pause !== '' ? html`<p class="paused">${this.pause}</p>` : null}
+          ${this.#pauseWords === '' ? null : html`<p class="paused">${this.#pauseWords}</p>`}
         </div>
+        ${this.away === undefined ? null : html`<p class="paused away">${this.away}</p>`}
         ${this.#renderPin()}
         ${
           this.reaction === undefined
@@ -179,7 +189,13 @@ export class TileElement extends LitElement {
   get #name(): string {
     const { label, messages } = this;
     const name = this.screen ? label : messages.tile(label, this.microphone, this.camera);
-    return this.#isPaused && this.pause !== '' ? `${name}, ${this.pause}` : name;
+    const words = this.away ?? this.#pauseWords;
+    return words === '' ? name : `${name}, ${words}`;
+  }
+
+  /** What is said of a pause in the picture's place, if anything. */
+  get #pauseWords(): string {
+    return this.#isPaused && this.away === undefined ? (this.pause ?? '') : '';
   }
 
   /** Without a camera there is nothing to wait for. */
@@ -244,8 +260,29 @@ export class TileElement extends LitElement {
     });
   }
 
+  /** While the connection is gone, media may still come: only what stands still is hidden. */
+  #watchForFrames(): void {
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
+    const video = this.#video;
+    // Without a word of each frame, a picture that moves cannot be told from one that does not.
+    if (!this.reconnecting || !this.hasPicture || video === null || !tellsFrames(video)) return;
+    const timer = setTimeout(() => {
+      this.#cover();
+    }, STILL_FOR);
+    const cancel = afterFirstFrame(video, () => {
+      this.#watchForFrames();
+    });
+    this.#cancelWatch = () => {
+      clearTimeout(timer);
+      cancel();
+    };
+  }
+
   #stopRendering(): void {
     this.#press.abort();
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
     this.#cancelWait?.();
     this.#cancelWait = undefined;
     const video = this.#video;
@@ -260,18 +297,24 @@ export class TileElement extends LitElement {
 /** After these, on whatever part of the page, browsers play what they refused. */
 const PRESSES = ['click', 'keydown'] as const;
 
+/** How long no frame comes before a picture stands still, in ms. */
+const STILL_FOR = 3000;
+
+function tellsFrames(video: HTMLVideoElement): boolean {
+  return 'requestVideoFrameCallback' in video;
+}
+
 /** Calls `listener` when `video` has shown a frame of what it was given; returns how to give up. */
 function afterFirstFrame(video: HTMLVideoElement, listener: () => void): () => void {
-  if ('requestVideoFrameCallback' in video) {
+  if (tellsFrames(video)) {
     const handle = video.requestVideoFrameCallback(listener);
     return () => {
       video.cancelVideoFrameCallback(handle);
     };
   }
-  const element = video as HTMLVideoElement;
-  element.addEventListener('playing', listener, { once: true });
+  video.addEventListener('playing', listener, { once: true });
   return () => {
-    element.removeEventListener('playing', listener);
+    video.removeEventListener('playing', listener);
   };
 }
 

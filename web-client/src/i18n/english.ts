@@ -58,6 +58,7 @@ export const english: Messages = {
     `${level === 'weak' ? 'Weak' : 'Poor'} connection${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
   videoPaused: 'Video paused: your connection is slow',
   videoPausedThere: 'Video paused: their connection is slow',
+  reconnectingThere: 'Reconnecting…',
   cameraPaused: 'Your camera is paused: your connection is slow',
   cameraPausedNotice:
     'Your camera is paused: your connection is slow. The others hear you. It comes back by itself.',
@@ -105,6 +106,15 @@ export const english: Messages = {
   handRaisedAs: (place) => `Hand raised, number ${place} in turn`,
   cameIn: (names, count) => (count > 3 ? `${count} people came in.` : `${names} came in.`),
   wentAway: (names, count) => (count > 3 ? `${count} people left.` : `${names} left.`),
+  lostConnection: (names, count) => `${count > 3 ? `${count} people` : names} lost the connection.`,
+  connectionGone: (names, count) =>
+    count > 3
+      ? `${count} people are reconnecting.`
+      : `${names} ${count === 1 ? 'is' : 'are'} reconnecting.`,
+  connectionBack: (names, count) =>
+    count > 3
+      ? `${count} people are connected again.`
+      : `${names} ${count === 1 ? 'is' : 'are'} connected again.`,
   people: 'People',
   peopleWaiting: (count) => `People, ${count} waiting`,
   chat: 'Chat',

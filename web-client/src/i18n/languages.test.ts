@@ -50,6 +50,21 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
     ['⟦name⟧', 2],
     ['⟦name⟧', 417],
   ],
+  lostConnection: [
+    ['⟦name⟧', 1],
+    ['⟦name⟧', 2],
+    ['⟦name⟧', 417],
+  ],
+  connectionGone: [
+    ['⟦name⟧', 1],
+    ['⟦name⟧', 2],
+    ['⟦name⟧', 417],
+  ],
+  connectionBack: [
+    ['⟦name⟧', 1],
+    ['⟦name⟧', 2],
+    ['⟦name⟧', 417],
+  ],
   peopleWaiting: [[417]],
   chatUnread: [[1], [417]],
   wrote: [['⟦name⟧', '⟦text⟧']],

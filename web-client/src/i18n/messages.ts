@@ -47,7 +47,9 @@ export interface Messages {
   readonly videoPaused: string;
   /** On a tile whose picture its owner's connection does not take. */
   readonly videoPausedThere: string;
-  /** The same on the own tile, and as a notice. */
+  /** On a tile, and in the list of people, of somebody whose connection is gone for now. */
+  readonly reconnectingThere: string;
+  /** The pause on the own tile, and as a notice. */
   readonly cameraPaused: string;
   readonly cameraPausedNotice: string;
   /** Why no picture comes, in the place of a word on each tile. */
@@ -86,6 +88,11 @@ export interface Messages {
   /** Said of all who came within some seconds; `names` is a list, which may be too long to say. */
   readonly cameIn: (names: string, count: number) => string;
   readonly wentAway: (names: string, count: number) => string;
+  /** The same of those whose connection was gone before. */
+  readonly lostConnection: (names: string, count: number) => string;
+  /** Said of those whose connection is gone and may come back, and when it has. */
+  readonly connectionGone: (names: string, count: number) => string;
+  readonly connectionBack: (names: string, count: number) => string;
   readonly people: string;
   /** The button's whole name while somebody waits to be let in. */
   readonly peopleWaiting: (count: number) => string;

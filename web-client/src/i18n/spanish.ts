@@ -62,6 +62,7 @@ export const spanish: Messages = {
     `Conexión ${level === 'weak' ? 'débil' : 'mala'}${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
   videoPaused: 'Vídeo en pausa: su conexión es lenta',
   videoPausedThere: 'Vídeo en pausa: la conexión de esta persona es lenta',
+  reconnectingThere: 'Conectando de nuevo…',
   cameraPaused: 'Su cámara está en pausa: su conexión es lenta',
   cameraPausedNotice:
     'Su cámara está en pausa: su conexión es lenta. Los demás le oyen. El vídeo vuelve solo.',
@@ -113,6 +114,18 @@ export const spanish: Messages = {
       : `${count === 1 ? 'Ha' : 'Han'} entrado: ${names}.`,
   wentAway: (names, count) =>
     count > 3 ? `Han salido ${count} personas.` : `${count === 1 ? 'Ha' : 'Han'} salido: ${names}.`,
+  lostConnection: (names, count) =>
+    count > 3
+      ? `${count} personas han perdido la conexión.`
+      : `${count === 1 ? 'Ha' : 'Han'} perdido la conexión: ${names}.`,
+  connectionGone: (names, count) =>
+    count > 3
+      ? `${count} personas se están conectando de nuevo.`
+      : `Conectando de nuevo: ${names}.`,
+  connectionBack: (names, count) =>
+    count > 3
+      ? `${count} personas se han conectado de nuevo.`
+      : `${count === 1 ? 'Se ha' : 'Se han'} conectado de nuevo: ${names}.`,
   people: 'Personas',
   peopleWaiting: (count) => `Personas, ${count} en espera`,
   chat: 'Chat',

@@ -55,6 +55,7 @@ export class RemoteParticipant {
   #isSpeaking = false;
   #quality: ConnectionQuality = GOOD;
   readonly #pauses: Partial<Record<PublicationSource, PauseReason | undefined>> = {};
+  #isAbsent = false;
 
   constructor(state: ParticipantState) {
     this.id = state.id;
@@ -141,6 +142,14 @@ export class RemoteParticipant {
 
   /** Whether the server lost touch with this one, who may come back by itself. */
   get isReconnecting(): boolean {
+    return this.#state.reconnecting || this.#isAbsent;
+  }
+
+  /**
+   * Whether the last that the server said of this one is that the connection is
+   * gone. Who then leaves did not walk out.
+   */
+  get hasLostConnection(): boolean {
     return this.#state.reconnecting;
   }
 
@@ -194,11 +203,12 @@ export class RemoteParticipant {
   /** @internal */
   handleUpdate(state: ParticipantState): void {
     this.#state = state;
+    this.#isAbsent = false;
   }
 
   /** The server does not know this one, and may yet. @internal */
   handleAbsent(): void {
-    this.#state = { ...this.#state, reconnecting: true };
+    this.#isAbsent = true;
   }
 
   /** Returns whether anything is new. @internal */

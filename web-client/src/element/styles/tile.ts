@@ -59,6 +59,15 @@ export const tileStyles = css`
     line-height: 1.35;
     text-align: center;
   }
+  /* The picture may still be there. */
+  .away {
+    width: fit-content;
+    margin-inline: auto;
+    padding: 2px 10px;
+    border-radius: 10px;
+    background: var(--qr-shade);
+    color: var(--qr-on-shade);
+  }
   .cover svg {
     width: min(38%, 9rem);
     max-height: 60%;
@@ -169,7 +178,7 @@ export const tileStyles = css`
       top: 3.25rem;
       font-size: 0.75rem;
     }
-    .cover:has(.paused) svg {
+    figure:has(.paused) .cover svg {
       display: none;
     }
   }
@@ -234,6 +243,7 @@ export const tileStyles = css`
       border: 4px solid Highlight;
     }
     .pin,
+    .away,
     figcaption {
       border: 1px solid CanvasText;
     }
