@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { english } from '../i18n/english';
 import { addLanguage } from '../i18n/languages';
+import { OWN_ID } from '../room/fake-environment';
 import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
 import { FakeElement, stubMedia } from './fake-element';
@@ -181,6 +182,52 @@ test('whose connection is gone is said once, on the tile too, and is not said to
   await vi.advanceTimersByTimeAsync(5000);
   await element.rendered();
   expect(said().slice(2)).toEqual(['Participant lost the connection.']);
+});
+
+test('the own bad connection is a line with its cause, unless what follows from it says so', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+  await element.enter('client', ORDINARY, [BEN]);
+  const quality = { type: 'quality', participantId: OWN_ID, level: 'poor' } as const;
+  const line = (): string[] =>
+    texts([...element.renderRoot.querySelectorAll<HTMLElement>('[role=status] .own-quality')]);
+
+  await element.say({ ...quality, participantId: 'ben' });
+  await element.say({ ...quality, cause: 'slow-downlink' });
+  expect(line(), 'it may pass').toEqual([]);
+  await vi.advanceTimersByTimeAsync(6000);
+  await element.rendered();
+  expect(line()).toEqual(['Your connection is poor: too slow for all video.']);
+
+  await element.say({ type: 'audio-only', audioOnly: true });
+  expect(line()).toEqual([]);
+});
+
+test('how somebody is connected is in the list of people, in words', async () => {
+  await element.enter('host', [...ORDINARY, 'admit'], [BEN, CAT]);
+  await press('.people-toggle');
+  expect(listed('.connection')).toEqual([]);
+
+  await element.say({ type: 'quality', participantId: 'ben', level: 'weak', cause: 'delay' });
+  expect(listed('li:has(.connection) .name')).toEqual(listed('[data-key=ben] .name'));
+  expect(listed('.connection')).toEqual(['Weak connection: long delay']);
+});
+
+test('who is here without keys is in the list, says so, and can be removed', async () => {
+  await element.enter('host', [...ORDINARY, 'remove'], [BEN]);
+  await press('.people-toggle');
+  await element.say({ type: 'participant-joined', participant: CAT });
+
+  expect(listed('li')).toHaveLength(3);
+  expect(listed('.keyless')).toEqual(['Not yet in the encrypted session']);
+  expect(listed('li:has(.keyless) .role')).toEqual(['Participant (not confirmed)']);
+  expect(element.inside('quiet-room-people', 'li:has(.keyless) input')).toEqual([]);
+
+  element.inside('quiet-room-people', 'li:has(.keyless) .remove')[0]!.click();
+  await element.rendered();
+  element.inside('quiet-room-confirmation', '.confirm')[0]!.click();
+  await element.rendered();
+  const removed = element.environment.socket.sent.filter(({ type }) => type === 'remove');
+  expect(removed).toEqual([{ type: 'remove', participantId: 'cat' }]);
 });
 
 test('a language that the browser has no lists for is told by commas', async () => {

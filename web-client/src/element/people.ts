@@ -10,13 +10,17 @@ import type { PersonAction } from './powers';
 
 /** Somebody's line in the list. */
 export interface PeopleEntry {
-  readonly member: GroupMember;
+  readonly participantId: string;
+  /** Absent of somebody who is here and holds no keys. */
+  readonly member: GroupMember | undefined;
   readonly label: string;
   readonly role: string;
   readonly isLocal: boolean;
   readonly handRaised: boolean;
   /** Whose turn it is, from 1, where several hands are up. */
   readonly handPlace: number | undefined;
+  /** How this one's connection is, in words; absent where it is good. */
+  readonly connection: string | undefined;
   /** What is known of this one's consent, in words; absent where it is no question. */
   readonly consent: string | undefined;
   /** The code was compared with this person's key in force. */
@@ -47,8 +51,8 @@ declare global {
 }
 
 /**
- * Who holds the keys of the session, and the code to compare by voice. A
- * "compared" mark is of a person's key: it stays when others come and go, and
+ * Who holds the keys of the session, who is here without, and the code to
+ * compare by voice. A "compared" mark is of a person's key: it stays when others come and go, and
  * is not there for the same name under another key.
  */
 export class PeopleElement extends LitElement {
@@ -76,7 +80,7 @@ export class PeopleElement extends LitElement {
         <ul>
           ${repeat(
             this.entries,
-            ({ member }) => member.leaf,
+            ({ member, participantId }) => member?.leaf ?? participantId,
             (entry) => this.#renderEntry(entry),
           )}
         </ul>
@@ -93,15 +97,16 @@ export class PeopleElement extends LitElement {
 
   #renderEntry(entry: PeopleEntry): TemplateResult {
     const { messages } = this;
-    const { member, label, role, isLocal, handRaised, handPlace, isCompared, consent } = entry;
-    return html`<li data-key=${member.key}>
+    const { member, label, role, isLocal, handRaised, handPlace, isCompared } = entry;
+    const { connection, consent } = entry;
+    return html`<li data-key=${member?.key ?? nothing}>
       <div class="who">
         <span class="name" dir="auto">${label}</span>
         <span class="role">${role}</span>
       </div>
       ${handRaised ? this.#renderHand(handPlace) : nothing}
       ${
-        isLocal
+        isLocal || member === undefined
           ? nothing
           : html`<label class=${isCompared ? 'compared' : ''}
               ><input
@@ -114,6 +119,8 @@ export class PeopleElement extends LitElement {
               />${messages.compared}</label
             >`
       }
+      ${member === undefined ? html`<p class="keyless">${messages.notInGroup}</p>` : nothing}
+      ${connection === undefined ? nothing : html`<p class="connection">${connection}</p>`}
       ${consent === undefined ? nothing : html`<p class="consent">${consent}</p>`}
       ${
         entry.emergency === undefined
@@ -137,7 +144,7 @@ export class PeopleElement extends LitElement {
     >`;
   }
 
-  #renderActions({ member, label, actions }: PeopleEntry): TemplateResult {
+  #renderActions({ participantId, label, actions }: PeopleEntry): TemplateResult {
     const { messages } = this;
     return html`<div class="actions" role="group" aria-label=${messages.actionsOn(label)}>
       ${repeat(
@@ -147,7 +154,7 @@ export class PeopleElement extends LitElement {
           html`<button
             class=${action}
             @click=${() => {
-              const detail: PersonRequest = { participantId: member.participantId, action };
+              const detail: PersonRequest = { participantId, action };
               this.dispatchEvent(new CustomEvent('person-request', { detail }));
             }}
           >
@@ -199,10 +206,14 @@ export class PeopleElement extends LitElement {
         line-height: 1.3;
       }
       .role,
+      .keyless,
+      .connection,
       .consent {
         color: var(--qr-muted-text);
         font-size: 0.875rem;
       }
+      .keyless,
+      .connection,
       .consent {
         flex: 1 0 100%;
         margin: -6px 0 0;

@@ -11,6 +11,7 @@ import { Conversation } from './conversation';
 import type { Messages } from '../i18n/messages';
 import { participantName } from './names';
 import { Notices } from './notices';
+import { OwnQuality } from './own-quality';
 import { PauseNotices } from './pause-notices';
 import type { Comparison } from './people';
 import { Prompts } from './prompts';
@@ -52,6 +53,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly conversation = new Conversation();
   readonly reactions = new Reactions();
   readonly prompts = new Prompts();
+  readonly ownQuality = new OwnQuality();
   /** Outlives a stay; another session begins with another one's nothing. */
   readonly talkTime = new TalkTime();
   readonly #actions: SessionActions;
@@ -93,6 +95,7 @@ export class Session extends Emitter<SessionEvents> {
     this.notices.on('changed', this.#update);
     this.reactions.on('changed', this.#update);
     this.prompts.on('changed', this.#update);
+    this.ownQuality.on('changed', this.#update);
     this.#pauses.on('changed', (somePaused) => {
       this.#announce(somePaused ? this.messages.somePaused : this.messages.nonePaused);
       this.#update();
@@ -185,6 +188,7 @@ export class Session extends Emitter<SessionEvents> {
     this.reactions.clear();
     this.#reactionNews.clear();
     this.prompts.clear();
+    this.ownQuality.clear();
     this.#pauses.clear();
     this.#comings.clear();
     this.#reconnections.clear();
@@ -334,7 +338,10 @@ export class Session extends Emitter<SessionEvents> {
         speakers.find((one): one is RemoteParticipant => !one.isLocal)?.id ?? this.#lastSpeaker;
       update();
     });
-    room.on('qualityChanged', update);
+    room.on('qualityChanged', ({ isLocal, quality }) => {
+      if (isLocal) this.ownQuality.update(quality);
+      update();
+    });
     room.on('pathChanged', update);
     room.on('pausedChanged', () => {
       this.#updatePauses(room);
@@ -358,6 +365,8 @@ export class Session extends Emitter<SessionEvents> {
     });
     room.on('stateChanged', (state) => {
       if (state === 'connected') this.#announce(this.presence);
+      // What was measured of a connection that is gone is not of the next one.
+      this.ownQuality.update(room.localParticipant.quality);
       update();
     });
     room.on('groupChanged', update);

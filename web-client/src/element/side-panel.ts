@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { GroupMember } from '../e2ee/messages';
-import type { EmergencyInformation, RemoteParticipant } from '../room/participant';
+import type { EmergencyInformation, Participant, RemoteParticipant } from '../room/participant';
 import type { MicrophoneLevel } from '../media/microphone-level';
 import type { Room } from '../room/room';
 import type { Role } from '../signaling/protocol/Role';
@@ -177,46 +177,69 @@ function consentText(
   return isThereText ? messages.notConsented : undefined;
 }
 
-/** The group's members by what they are called on their tiles. */
+/**
+ * The group's members by what they are called on their tiles; then those who
+ * are here and not in it, whom those who lead may have to do something about.
+ */
 function peopleEntries(room: Room, session: Session): PeopleEntry[] {
+  const { members = [] } = room.group ?? {};
+  const keyed = new Set(members.map(({ participantId }) => participantId));
+  const keyless = room.participants.filter(({ id }) => !keyed.has(id));
+  return [
+    ...members.map((member) => peopleEntry(member.participantId, member, room, session)),
+    ...keyless.map(({ id }) => peopleEntry(id, undefined, room, session)),
+  ];
+}
+
+function peopleEntry(
+  participantId: string,
+  member: GroupMember | undefined,
+  room: Room,
+  session: Session,
+): PeopleEntry {
   const { messages } = session;
   const areSeveralUp = session.raisedHands > 1;
-  return (room.group?.members ?? []).map((member) => {
-    const isLocal = member.participantId === room.localParticipant.id;
-    const other = room.participants.find(({ id }) => id === member.participantId);
-    const person = isLocal ? room.localParticipant : other;
-    const label = isLocal
-      ? session.localName
-      : other === undefined
-        ? messages.unknown
-        : session.nameOf(other);
-    const handRaised = person?.handRaised ?? false;
-    const handPlace = areSeveralUp && person !== undefined ? session.handPlace(person) : undefined;
-    const isCompared = session.isCompared(member);
-    const actions = other === undefined ? [] : personActions(room, other);
-    const role = roleText(member, person?.role, messages);
-    const emergency = other?.emergencyInformation;
-    const consent = other === undefined ? undefined : consentText(room, other, messages);
-    return {
-      member,
-      label,
-      role,
-      isLocal,
-      handRaised,
-      handPlace,
-      consent,
-      isCompared,
-      emergency,
-      actions,
-    };
-  });
+  const isLocal = participantId === room.localParticipant.id;
+  const other = room.participants.find(({ id }) => id === participantId);
+  const person = isLocal ? room.localParticipant : other;
+  const label = isLocal
+    ? session.localName
+    : other === undefined
+      ? messages.unknown
+      : session.nameOf(other);
+  return {
+    participantId,
+    member,
+    label,
+    role: roleText(member, person?.role, messages),
+    isLocal,
+    handRaised: person?.handRaised ?? false,
+    handPlace: areSeveralUp && person !== undefined ? session.handPlace(person) : undefined,
+    connection: person === undefined ? undefined : connectionText(person, session),
+    consent: other === undefined ? undefined : consentText(room, other, messages),
+    isCompared: session.isCompared(member),
+    emergency: other?.emergencyInformation,
+    actions: other === undefined ? [] : personActions(room, other),
+  };
+}
+
+/** What the tile shows by a sign, which not everybody can point at. */
+function connectionText(person: Participant, session: Session): string | undefined {
+  const { messages } = session;
+  if (!person.isLocal && session.isAway(person)) return messages.reconnectingThere;
+  const { level, cause } = person.quality;
+  return level === 'good' ? undefined : messages.quality(level, cause);
 }
 
 /** A role as the server says it; a member's own word alone is worth nothing. */
-function roleText(member: GroupMember, role: Role | undefined, messages: Messages): string {
+function roleText(
+  member: GroupMember | undefined,
+  role: Role | undefined,
+  messages: Messages,
+): string {
   if (role === undefined) return messages.roleUnknown;
   const text = messages.participant(role, undefined);
-  return member.role === role ? text : messages.roleNotConfirmed(text);
+  return member?.role === role ? text : messages.roleNotConfirmed(text);
 }
 
 /** Those that are shown with the people. */

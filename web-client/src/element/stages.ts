@@ -196,7 +196,7 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
             ? html`<p class="notice">${messages.cameraPausedNotice}</p>`
             : nothing
         }
-        ${noticesOf(room, session)}
+        ${renderOwnQuality(room, session)} ${noticesOf(room, session)}
       </div>
       <p class=${room.group === undefined ? 'protection' : 'protection on'}>
         ${icons.lock}${room.group === undefined ? messages.notYetEncrypted : messages.encrypted}
@@ -221,6 +221,19 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
 function renderAudioOnly(reason: AudioOnlyReason, messages: Messages): TemplateResult {
   const style = reason === 'chosen' ? 'audio-only' : 'audio-only notice';
   return html`<p class=${style}>${messages.audioOnly[reason]}</p>`;
+}
+
+/** What follows from it says the same where there is such a line. */
+function renderOwnQuality(
+  { state, audioOnly, localParticipant }: Room,
+  { ownQuality, messages }: Session,
+): TemplateResult | typeof nothing {
+  const { level, cause } = ownQuality.told;
+  if (level === 'good' || state !== 'connected') return nothing;
+  if (cause === 'slow-uplink' && localParticipant.cameraPaused) return nothing;
+  if (cause === 'slow-downlink' && audioOnly === 'slow-connection') return nothing;
+  const style = level === 'poor' ? 'own-quality notice' : 'own-quality';
+  return html`<p class=${style}>${messages.ownQuality(level, cause)}</p>`;
 }
 
 function noticesOf(room: Room, session: Session): TemplateResult[] {

@@ -22,6 +22,14 @@ const CAUSES: Record<QualityCause, string> = {
   'slow-uplink': 'too slow to send video',
 };
 
+const OWN_CAUSES: Record<QualityCause, string> = {
+  'uplink-loss': 'much of what you send is lost',
+  'downlink-loss': 'much of what you receive is lost',
+  delay: 'what you say arrives late',
+  'slow-downlink': 'too slow for all video',
+  'slow-uplink': 'too slow to send video',
+};
+
 const SYSTEM_STEP =
   'If they are allowed already, allow them to the browser in the computer’s settings too, under “Privacy”.';
 
@@ -56,6 +64,8 @@ export const english: Messages = {
   microphoneOff: 'Microphone off',
   quality: (level, cause) =>
     `${level === 'weak' ? 'Weak' : 'Poor'} connection${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
+  ownQuality: (level, cause) =>
+    `Your connection is ${level}${cause === undefined ? '' : `: ${OWN_CAUSES[cause]}`}.`,
   videoPaused: 'Video paused: your connection is slow',
   videoPausedThere: 'Video paused: their connection is slow',
   reconnectingThere: 'Reconnecting…',
@@ -136,6 +146,7 @@ export const english: Messages = {
   },
   notYetEncrypted: 'Setting up encryption…',
   encrypted: 'End-to-end encrypted',
+  notInGroup: 'Not yet in the encrypted session',
   safetyCode: 'Safety code',
   safetyAdvice:
     'Read the code to one another. If it is the same for everyone, nobody but the people in this list can see or hear the session. It changes when somebody comes or leaves.',

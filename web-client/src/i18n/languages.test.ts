@@ -32,6 +32,14 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
     ['poor', 'slow-uplink'],
     ['poor', 'slow-downlink'],
   ],
+  ownQuality: [
+    ['weak', undefined],
+    ['poor', 'delay'],
+    ['poor', 'uplink-loss'],
+    ['poor', 'downlink-loss'],
+    ['poor', 'slow-uplink'],
+    ['poor', 'slow-downlink'],
+  ],
   pin: [['⟦name⟧']],
   screenOf: [['⟦name⟧']],
   reacted: [

@@ -43,6 +43,8 @@ export interface Messages {
   readonly microphoneOff: string;
   /** Beside the name of somebody whose connection is not good. */
   readonly quality: (level: 'weak' | 'poor', cause: QualityCause | undefined) => string;
+  /** The same of the own connection, as a line. */
+  readonly ownQuality: (level: 'weak' | 'poor', cause: QualityCause | undefined) => string;
   /** On a tile whose picture the connection does not take. */
   readonly videoPaused: string;
   /** On a tile whose picture its owner's connection does not take. */
@@ -114,6 +116,8 @@ export interface Messages {
   readonly interruptions: Record<InterruptionCause, string>;
   readonly notYetEncrypted: string;
   readonly encrypted: string;
+  /** In the list of people: of somebody who is in the room and holds no keys. */
+  readonly notInGroup: string;
   readonly safetyCode: string;
   readonly safetyAdvice: string;
   readonly compared: string;

@@ -60,6 +60,8 @@ export const spanish: Messages = {
   microphoneOff: 'Micrófono apagado',
   quality: (level, cause) =>
     `Conexión ${level === 'weak' ? 'débil' : 'mala'}${cause === undefined ? '' : `: ${CAUSES[cause]}`}`,
+  ownQuality: (level, cause) =>
+    `Su conexión es ${level === 'weak' ? 'débil' : 'mala'}${cause === undefined ? '' : `: ${CAUSES[cause]}`}.`,
   videoPaused: 'Vídeo en pausa: su conexión es lenta',
   videoPausedThere: 'Vídeo en pausa: la conexión de esta persona es lenta',
   reconnectingThere: 'Conectando de nuevo…',
@@ -147,6 +149,7 @@ export const spanish: Messages = {
   },
   notYetEncrypted: 'Preparando el cifrado…',
   encrypted: 'Cifrado de extremo a extremo',
+  notInGroup: 'Aún no está en la sesión cifrada',
   safetyCode: 'Código de seguridad',
   safetyAdvice:
     'Léanse el código unos a otros. Si es el mismo para todos, nadie más que las personas de esta lista puede ver u oír la sesión. Cambia cuando alguien llega o se va.',
