@@ -176,15 +176,14 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
   const { role, isSharingScreen } = room.localParticipant;
   // Who comes and goes is said by name, some at once; a count of them would be said each time.
   const count = room.state === 'connected' ? session.presence : undefined;
+  const style = room.state === 'reconnecting' ? 'status notice' : 'status';
   return html`
     <div class="lines" part="lines">
       ${count === undefined ? nothing : html`<p class="status">${count}</p>`}
       <div role="status" aria-live="polite" aria-atomic="false">
         ${
           count === undefined
-            ? html`<p class=${room.state === 'reconnecting' ? 'status notice' : 'status'}>
-                ${statusText(room, interruption, messages)}
-              </p>`
+            ? html`<p class=${style}>${statusText(room, interruption, messages)}</p>`
             : nothing
         }
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}

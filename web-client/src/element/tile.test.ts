@@ -23,6 +23,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   tile.remove();
+  vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
 });
@@ -96,7 +97,6 @@ test('a picture that stands still while the connection is gone is hidden until i
   await tile.updateComplete;
   vi.advanceTimersByTime(3000);
   expect(tile.hasPicture, 'it stands still again').toBe(false);
-  vi.useRealTimers();
 });
 
 test('no picture is hidden after the connection is back, nor where nothing tells of frames', async () => {
@@ -116,7 +116,6 @@ test('no picture is hidden after the connection is back, nor where nothing tells
   await tile.updateComplete;
   vi.advanceTimersByTime(60_000);
   expect(tile.hasPicture).toBe(true);
-  vi.useRealTimers();
 });
 
 test('that the connection is gone is said over the picture, in place of a pause', async () => {
