@@ -586,9 +586,7 @@ test('an interruption says what this computer knows of it', async () => {
   window.dispatchEvent(new Event('online'));
   await element.rendered();
   expect(text('.status')).toBe('The connection was interrupted. Reconnecting…');
-  expect(find('.status.notice')?.textContent).toBe(
-    'The connection was interrupted. Reconnecting…',
-  );
+  expect(find('.status.notice')?.textContent).toBe('The connection was interrupted. Reconnecting…');
 });
 
 test('what the browser stops in the middle is played by a press', async () => {
