@@ -353,6 +353,26 @@ test('what the browser stops in the middle, as for a call, is heard again by a p
   expect(await page.locator('.hear').count()).toBe(0);
 });
 
+test('notes that are being written as the session ends can be finished', async () => {
+  await page.evaluate(() => {
+    const notes = document.createElement('label');
+    notes.slot = 'panel';
+    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
+    document.querySelector('quiet-room')!.append(notes);
+  });
+  await page.locator('.own-toggle').click();
+  await page.locator('label[slot=panel] textarea').focus();
+  await page.keyboard.type('she sle');
+  await page.evaluate(() => {
+    document.querySelector('quiet-room')!.room!.leave();
+  });
+  await page.locator('.ended').waitFor();
+
+  await page.keyboard.type('eps better');
+  expect(await page.locator('label[slot=panel] textarea').inputValue()).toBe('she sleeps better');
+  await nothingIsInTheWay('ended-with-notes');
+});
+
 const LIGHT = [
   ['background', '#ffffff'],
   ['text', '#14202b'],
