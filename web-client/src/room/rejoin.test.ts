@@ -344,3 +344,43 @@ test('time without a network does not count', async () => {
   await wait(60);
   expect(room.state).toBe('disconnected');
 });
+
+test.each([
+  [
+    'a word to all',
+    (): void => {
+      room.sendChat('hello');
+    },
+  ],
+  [
+    'the end for all',
+    (): void => {
+      room.rules.endForAll();
+    },
+  ],
+])('%s that waited for a stay which is lost then is told of', async (_what, ask) => {
+  const members = [OWN_ID, 'ben'].map((id, leaf) => {
+    return { participantId: id, leaf, room: 'room', role: 'client', key: id } as const;
+  });
+  const safetyCode = '1'.repeat(30);
+  environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode, members });
+  environment.socket.drop();
+  ask();
+  environment.socket.accept();
+  environment.socket.say({ type: 'error', code: 'resume-refused', message: '', fatal: true });
+  await settle();
+
+  expect(errors.map(({ code }) => code)).toEqual(['not-connected']);
+});
+
+test('what waited and was sent is not told of', async () => {
+  environment.socket.drop();
+  room.rules.remove('ben');
+  environment.socket.accept();
+  environment.socket.say({ type: 'resumed', received: 2, secret: 'second' });
+  await settle();
+  expect(environment.socket.sent).toContainEqual({ type: 'remove', participantId: 'ben' });
+
+  await loseStay();
+  expect(errors).toEqual([]);
+});

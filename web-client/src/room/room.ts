@@ -48,8 +48,8 @@ export class Room extends Emitter<RoomEvents> {
       this.#stay.send(message);
     };
     const command = (message: ClientMessage): void => {
-      if (this.isRejoining) this.emit('error', new QuietroomError('not-connected'));
-      else send(message);
+      if (this.#stay.noteAsked()) send(message);
+      else this.emit('error', new QuietroomError('not-connected'));
     };
     const localMedia = new LocalMedia(environment.devices, send);
     const { microphone, camera, screen } = localMedia;
@@ -210,15 +210,13 @@ export class Room extends Emitter<RoomEvents> {
    * characters, which nobody types, count more.
    */
   sendChat(text: string): void {
-    this.#requireConnection();
-    this.#requireMembership().tell({ type: 'chat', text });
+    this.#tellAll({ type: 'chat', text });
     this.emit('chatMessage', this.localParticipant, text);
   }
 
   /** Shows all an emoji. Throws as {@link Room.sendChat}, the `RangeError` above 32 code units. */
   react(reaction: string): void {
-    this.#requireConnection();
-    this.#requireMembership().tell({ type: 'reaction', reaction });
+    this.#tellAll({ type: 'reaction', reaction });
     this.emit('reaction', this.localParticipant, reaction);
   }
 
@@ -304,8 +302,10 @@ export class Room extends Emitter<RoomEvents> {
     return this.#statistics.read(reports, { sent, received });
   }
 
-  #requireConnection(): void {
+  #tellAll(message: Parameters<Membership['tell']>[0]): void {
     if (this.isRejoining) throw new QuietroomError('not-connected');
+    this.#requireMembership().tell(message);
+    this.#stay.noteAsked();
   }
 
   #requireMembership(): Membership {

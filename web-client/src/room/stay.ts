@@ -68,6 +68,8 @@ export class Stay {
   #connection: SignalingConnection | undefined;
   /** What the server wants signed on the present connection's first socket. */
   #nonce: Promise<string> | undefined;
+  /** What a person asked for during an interruption waits for its end. */
+  #isAskedUnsent = false;
   #awaitsJoined = false;
   #media: MediaConnection | undefined;
   #encryption: Encryption | undefined;
@@ -141,6 +143,16 @@ export class Stay {
   leave(): void {
     this.send({ type: 'leave' });
     this.#end();
+  }
+
+  /**
+   * A person asks for something that is to be sent. Returns whether it can be;
+   * if the stay is lost before it is, the room's `error` says so.
+   */
+  noteAsked(): boolean {
+    if (this.isRejoining) return false;
+    if (this.#connection?.isLive === false) this.#isAskedUnsent = true;
+    return true;
   }
 
   /** Sends to the server, if there is a connection. */
@@ -298,6 +310,7 @@ export class Stay {
       this.#updateState();
     });
     connection.on('resumed', () => {
+      this.#isAskedUnsent = false;
       this.#updateState();
       this.#media?.handleReachable();
     });
@@ -326,6 +339,9 @@ export class Stay {
     this.#connection = undefined;
     this.#media?.drop();
     this.#setState('reconnecting');
+    if (!this.#isAskedUnsent) return;
+    this.#isAskedUnsent = false;
+    this.#context.tell('error', new QuietroomError('not-connected'));
   }
 
   #mayRejoinAfter({ code }: QuietroomError): boolean {
