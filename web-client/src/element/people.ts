@@ -52,8 +52,8 @@ declare global {
 
 /**
  * Who holds the keys of the session, who is here without, and the code to
- * compare by voice. A "compared" mark is of a person's key: it stays when others come and go, and
- * is not there for the same name under another key.
+ * compare by voice. A "compared" mark is of a person's key: it stays when others
+ * come and go, and is not there for the same name under another key.
  */
 export class PeopleElement extends LitElement {
   static override readonly properties = {

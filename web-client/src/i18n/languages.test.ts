@@ -8,6 +8,15 @@ type FunctionKey = {
   [Key in keyof Messages]: Messages[Key] extends (...values: never[]) => string ? Key : never;
 }[keyof Messages];
 
+const QUALITIES: readonly Parameters<Messages['quality']>[] = [
+  ['weak', undefined],
+  ['poor', 'delay'],
+  ['poor', 'uplink-loss'],
+  ['poor', 'downlink-loss'],
+  ['poor', 'slow-uplink'],
+  ['poor', 'slow-downlink'],
+];
+
 /** What each text with gaps is tried with. */
 const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } = {
   youNamed: [['⟦name⟧']],
@@ -24,22 +33,8 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
     ['⟦name⟧', true, false],
     ['⟦name⟧', false, true],
   ],
-  quality: [
-    ['weak', undefined],
-    ['poor', 'delay'],
-    ['poor', 'uplink-loss'],
-    ['poor', 'downlink-loss'],
-    ['poor', 'slow-uplink'],
-    ['poor', 'slow-downlink'],
-  ],
-  ownQuality: [
-    ['weak', undefined],
-    ['poor', 'delay'],
-    ['poor', 'uplink-loss'],
-    ['poor', 'downlink-loss'],
-    ['poor', 'slow-uplink'],
-    ['poor', 'slow-downlink'],
-  ],
+  quality: QUALITIES,
+  ownQuality: QUALITIES,
   pin: [['⟦name⟧']],
   screenOf: [['⟦name⟧']],
   reacted: [
