@@ -146,13 +146,9 @@ test('the whole screen is taken and given back', async () => {
 
 test('the clinic’s own panel is beside the pictures, for this person only', async () => {
   await page.evaluate(() => {
-    const element = document.querySelector('quiet-room')!;
-    element.panelLabel = 'My notes';
-    const notes = document.createElement('label');
-    notes.slot = 'panel';
-    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
-    element.append(notes);
+    document.querySelector('quiet-room')!.panelLabel = 'My notes';
   });
+  await putNotes();
   await page.getByRole('button', { name: 'My notes' }).click();
   await page.locator('label[slot=panel] textarea').fill('m is for mother');
   await page.locator('label[slot=panel] textarea').press('m');
@@ -354,12 +350,7 @@ test('what the browser stops in the middle, as for a call, is heard again by a p
 });
 
 test('notes that are being written as the session ends can be finished', async () => {
-  await page.evaluate(() => {
-    const notes = document.createElement('label');
-    notes.slot = 'panel';
-    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
-    document.querySelector('quiet-room')!.append(notes);
-  });
+  await putNotes();
   await page.locator('.own-toggle').click();
   await page.locator('label[slot=panel] textarea').focus();
   await page.keyboard.type('she sle');
@@ -414,6 +405,16 @@ async function focusStops(where: Page): Promise<FocusStop[]> {
     await where.keyboard.press('Tab');
   }
   return stops;
+}
+
+/** What a clinic puts beside the pictures. */
+function putNotes(): Promise<void> {
+  return page.evaluate(() => {
+    const notes = document.createElement('label');
+    notes.slot = 'panel';
+    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
+    document.querySelector('quiet-room')!.append(notes);
+  });
 }
 
 /** What has the keyboard. */
