@@ -5,6 +5,7 @@ import type { GroupMember } from '../e2ee/messages';
 import { fakeStream } from '../media/fake-track';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { FakeElement, stubMedia } from './fake-element';
+import { SmallWindow } from './small-window';
 
 const BEN = {
   id: 'ben',
@@ -168,6 +169,19 @@ test('a voice plays by an element of its own and stops with its participant', as
 
   expect(element.renderRoot.querySelectorAll('audio')).toHaveLength(0);
   expect(labels()).toEqual(['You']);
+});
+
+test('the small window cannot be opened without a picture to show in it', async () => {
+  vi.spyOn(SmallWindow, 'isSupported', 'get').mockReturnValue(true);
+  const environment = await enter();
+  find('.more-toggle')?.click();
+  await element.rendered();
+  const button = find('.small-window') as HTMLButtonElement;
+  expect(button.disabled).toBe(true);
+
+  environment.socket.say({ type: 'slots', assignments: [{ slot: 0, participantId: 'ben' }] });
+  await element.rendered();
+  expect(button.disabled).toBe(false);
 });
 
 test('refused playback shows one big button that plays', async () => {

@@ -82,6 +82,10 @@ test('another microphone begins anew', () => {
 
   expect(silence.isSilent).toBe(false);
   expect(hear(NOISE, 20)).toBeUndefined();
+  hear(SPEECH, 1);
+  silence.reset();
+  expect(hear(NOISE, 24)).toBeUndefined();
+  expect(hear(NOISE, 4)).toBeDefined();
 });
 
 test('who listens and never speaks is told once, however often it is turned on', () => {
