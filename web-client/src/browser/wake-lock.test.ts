@@ -62,6 +62,16 @@ test('one that is given after the end is given back', async () => {
   expect(sentinels.map(({ released }) => released)).toEqual([true]);
 });
 
+test('a page that was hidden for a moment only keeps no second one', async () => {
+  const stop = keepScreenOn({ wakeLock: { request } }, page as unknown as Document);
+  page.dispatchEvent(new Event('visibilitychange'));
+  await Promise.resolve();
+  expect(sentinels.map(({ released }) => released)).toEqual([false, true]);
+
+  stop();
+  expect(sentinels.map(({ released }) => released)).toEqual([true, true]);
+});
+
 test('without the interface, or refused, nothing happens', async () => {
   const stops = [
     keepScreenOn({}, page as unknown as Document),

@@ -14,7 +14,8 @@ export function keepScreenOn(access: WakeLockAccess, page: Document): () => void
     if (isOver || page.hidden || held?.released === false) return;
     access.wakeLock?.request('screen').then(
       (sentinel) => {
-        if (isOver) void sentinel.release();
+        // Of two that were asked for one after the other, one is enough.
+        if (isOver || held?.released === false) void sentinel.release();
         else held = sentinel;
       },
       // A battery that is low is a reason to refuse.
