@@ -179,6 +179,12 @@ export class ChatElement extends LitElement {
         color: var(--qr-muted-text);
         opacity: 1;
       }
+      @media (forced-colors: active) {
+        textarea,
+        textarea::placeholder {
+          color: FieldText;
+        }
+      }
       button {
         display: grid;
         place-items: center;

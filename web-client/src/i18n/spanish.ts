@@ -98,7 +98,7 @@ export const spanish: Messages = {
   sharing: 'Todos ven su pantalla.',
   screenOf: (name) => `Pantalla de ${name}`,
   sharedScreens: 'Pantallas compartidas',
-  react: 'Reaccionar',
+  react: 'Reacción',
   reactions: {
     '👍': 'Pulgar arriba',
     '👏': 'Aplauso',

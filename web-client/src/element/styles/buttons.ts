@@ -62,6 +62,10 @@ export const buttonStyles = css`
   }
   /* There a button's state is not told by its colours. */
   @media (forced-colors: active) {
+    /* The colour of its words is made for this one alone, not for what is behind. */
+    button {
+      background: ButtonFace !important;
+    }
     button.on,
     button.off,
     button[aria-expanded='true'],

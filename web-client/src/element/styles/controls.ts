@@ -41,6 +41,8 @@ export const controlsStyles = css`
     border-radius: 16px;
     font-size: 0.8125rem;
     line-height: 1.25;
+    /* A long word rather breaks than reaches out. */
+    overflow-wrap: anywhere;
   }
   .controls button[aria-expanded='true'],
   .controls button.on {

@@ -70,6 +70,13 @@ export const wordStyles = css`
     flex-wrap: wrap;
     gap: 8px;
   }
+  .small-window-picture {
+    position: fixed;
+    top: 0;
+    width: 1px;
+    height: 1px;
+    clip-path: inset(50%);
+  }
   .announcer {
     position: absolute;
     width: 1px;
