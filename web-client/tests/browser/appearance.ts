@@ -12,9 +12,13 @@ export const SIZES = {
 } as const;
 
 /** A page of any browser. */
-interface Evaluating {
+export interface Evaluating {
   evaluate(script: string): Promise<unknown>;
   evaluate<Result>(work: () => Result | Promise<Result>): Promise<Result>;
+  evaluate<Result, Argument>(
+    work: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>;
 }
 
 /**
@@ -36,7 +40,7 @@ export async function violations(page: Evaluating, forcedColors = false): Promis
 }
 
 /** What reaches out of the page to the side, or of its own button. */
-export function overflowing(page: Page): Promise<string[]> {
+export function overflowing(page: Evaluating): Promise<string[]> {
   return page.evaluate(() => {
     const within = (root: ParentNode | null | undefined): HTMLElement[] =>
       [...(root?.querySelectorAll<HTMLElement>('*') ?? [])].flatMap((element) => [
@@ -53,8 +57,59 @@ export function overflowing(page: Page): Promise<string[]> {
   });
 }
 
+/** How many tiles are out of their place, or too small to see somebody in. */
+export function misplacedTiles(page: Evaluating): Promise<number> {
+  return page.evaluate(() => {
+    const root = document.querySelector('quiet-room')!.shadowRoot!;
+    const grid = root.querySelector('.grid')!.getBoundingClientRect();
+    return [...root.querySelectorAll('.grid li')].filter((tile) => {
+      const { top, bottom, left, right, width } = tile.getBoundingClientRect();
+      return (
+        width < 48 ||
+        top < grid.top - 1 ||
+        bottom > grid.bottom + 1 ||
+        left < grid.left - 1 ||
+        right > grid.right + 1
+      );
+    }).length;
+  });
+}
+
+/** Has the page speak some of a language that is written from right to left. */
+export async function speakArabic(page: Evaluating): Promise<void> {
+  // As text: the tests' own loader would take the import for itself.
+  await page.evaluate(`(async () => {
+    const { addLanguage, english } = await import(new URL('quietroom.js', location.href).href);
+    addLanguage({ ...english, language: 'ar', direction: 'rtl', mute: '${ARABIC_MUTE}' });
+    document.querySelector('quiet-room').lang = 'ar';
+  })()`);
+}
+
+/** What a clinic puts beside the pictures. */
+export function putNotes(page: Evaluating): Promise<void> {
+  return page.evaluate(() => {
+    const notes = document.createElement('label');
+    notes.slot = 'panel';
+    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
+    document.querySelector('quiet-room')!.append(notes);
+  });
+}
+
+/** The colours of a clinic's light page, by the names after `--quiet-room-`. */
+export const LIGHT = [
+  ['background', '#ffffff'],
+  ['text', '#14202b'],
+  ['accent', '#0b5d8a'],
+  ['accent-text', '#ffffff'],
+  ['focus', '#b35c00'],
+  ['notice', '#fff1cf'],
+  ['notice-text', '#4a3200'],
+] as const;
+
+export const ARABIC_MUTE = 'كتم الصوت';
+
 /** What moves by the style rules while `work` is done, through all shadow roots: what it is, and of what. */
-export async function motions(page: Page, work: () => Promise<void>): Promise<string[]> {
+export async function motions(page: Evaluating, work: () => Promise<void>): Promise<string[]> {
   await page.evaluate(() => {
     const seen = new Set<string>();
     const rootsIn = (root: Document | ShadowRoot): (Document | ShadowRoot)[] => [

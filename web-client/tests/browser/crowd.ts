@@ -1,11 +1,10 @@
-import type { Page } from 'playwright-core';
-
 import type { QuietRoomElement } from '../../src/element/index';
 import type { RemoteParticipant } from '../../src/index';
+import type { Evaluating } from './appearance';
 
 /** As if `count` others were here: those who are come first, and the rest have no cameras or `seen` theirs. */
 export function crowd(
-  page: Page,
+  page: Evaluating,
   count: number,
   seen: 'unseen' | 'seen' = 'unseen',
 ): Promise<void> {

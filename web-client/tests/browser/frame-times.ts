@@ -55,8 +55,8 @@ export async function frameTimes(page: Page, milliseconds: number): Promise<Fram
   };
 }
 
-/** Runs in the page. */
-async function watchFrames(milliseconds: number): Promise<[number[], number[]]> {
+/** Runs in the page of any browser; where none tells of long tasks, there are none. */
+export async function watchFrames(milliseconds: number): Promise<[number[], number[]]> {
   const longTasks: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longTasks.push(duration);

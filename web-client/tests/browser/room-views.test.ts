@@ -1,7 +1,18 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-import { motions, overflowing, picture, SIZES, violations } from './appearance';
+import {
+  ARABIC_MUTE,
+  LIGHT,
+  misplacedTiles,
+  motions,
+  overflowing,
+  picture,
+  putNotes,
+  SIZES,
+  speakArabic,
+  violations,
+} from './appearance';
 import { crowd } from './crowd';
 import { Gathering } from './gathering';
 import { type FocusStop, focusStop } from './keyboard';
@@ -148,7 +159,7 @@ test('the clinic’s own panel is beside the pictures, for this person only', as
   await page.evaluate(() => {
     document.querySelector('quiet-room')!.panelLabel = 'My notes';
   });
-  await putNotes();
+  await putNotes(page);
   await page.getByRole('button', { name: 'My notes' }).click();
   await page.locator('label[slot=panel] textarea').fill('m is for mother');
   await page.locator('label[slot=panel] textarea').press('m');
@@ -225,21 +236,7 @@ test.each(['phone', 'desktop'] as const)('25 people all fit on a %s', async (nam
   await crowd(page, 24);
   await page.locator('[data-participant]').nth(23).waitFor();
   await nothingIsInTheWay(`${name}-25`);
-  const outside = await page.evaluate(() => {
-    const root = document.querySelector('quiet-room')!.shadowRoot!;
-    const grid = root.querySelector('.grid')!.getBoundingClientRect();
-    return [...root.querySelectorAll('.grid li')].filter((tile) => {
-      const { top, bottom, left, right, width } = tile.getBoundingClientRect();
-      return (
-        width < 48 ||
-        top < grid.top - 1 ||
-        bottom > grid.bottom + 1 ||
-        left < grid.left - 1 ||
-        right > grid.right + 1
-      );
-    }).length;
-  });
-  expect(outside).toBe(0);
+  expect(await misplacedTiles(page)).toBe(0);
   await page.keyboard.press('l');
   await page.locator('li.pinned').waitFor();
   await nothingIsInTheWay(`${name}-25-speaker`);
@@ -249,13 +246,8 @@ test.each(['phone', 'desktop'] as const)('25 people all fit on a %s', async (nam
 
 test('from right to left, and at twice the size, nothing is cut', async () => {
   await page.setViewportSize({ width: 720, height: 450 });
-  // As text: the tests' own loader would take the import for itself.
-  await page.evaluate(`(async () => {
-    const { addLanguage, english } = await import(new URL('quietroom.js', location.href).href);
-    addLanguage({ ...english, language: 'ar', direction: 'rtl', mute: 'كتم الصوت' });
-    document.querySelector('quiet-room').lang = 'ar';
-  })()`);
-  await page.locator('.controls .microphone', { hasText: 'كتم الصوت' }).waitFor();
+  await speakArabic(page);
+  await page.locator('.controls .microphone', { hasText: ARABIC_MUTE }).waitFor();
   const { left } = await box('.controls .microphone');
   expect(left).toBeGreaterThan((await box('.controls .leave')).left);
   await nothingIsInTheWay('right-to-left');
@@ -350,7 +342,7 @@ test('what the browser stops in the middle, as for a call, is heard again by a p
 });
 
 test('notes that are being written as the session ends can be finished', async () => {
-  await putNotes();
+  await putNotes(page);
   await page.locator('.own-toggle').click();
   await page.locator('label[slot=panel] textarea').focus();
   await page.keyboard.type('she sle');
@@ -363,16 +355,6 @@ test('notes that are being written as the session ends can be finished', async (
   expect(await page.locator('label[slot=panel] textarea').inputValue()).toBe('she sleeps better');
   await nothingIsInTheWay('ended-with-notes');
 });
-
-const LIGHT = [
-  ['background', '#ffffff'],
-  ['text', '#14202b'],
-  ['accent', '#0b5d8a'],
-  ['accent-text', '#ffffff'],
-  ['focus', '#b35c00'],
-  ['notice', '#fff1cf'],
-  ['notice-text', '#4a3200'],
-] as const;
 
 /** What somebody gets to by Tab from the first tile on, with the people shown. */
 const REACHED = [
@@ -405,16 +387,6 @@ async function focusStops(where: Page): Promise<FocusStop[]> {
     await where.keyboard.press('Tab');
   }
   return stops;
-}
-
-/** What a clinic puts beside the pictures. */
-function putNotes(): Promise<void> {
-  return page.evaluate(() => {
-    const notes = document.createElement('label');
-    notes.slot = 'panel';
-    notes.innerHTML = 'Notes <textarea rows="6"></textarea>';
-    document.querySelector('quiet-room')!.append(notes);
-  });
 }
 
 /** What has the keyboard. */

@@ -101,10 +101,9 @@ export class FirefoxParticipant implements Attendee {
     await this.page.goto(link, { waitUntil: 'load' });
   }
 
-  /** Changes the browser's settings; leaves the page. */
+  /** Changes the browser's settings. */
   async configure(preferences: Preferences): Promise<void> {
-    await openSettings(this.page);
-    await this.page.evaluate((wanted) => {
+    await this.#besidePage((wanted) => {
       const { Services } = globalThis as unknown as Privileged;
       for (const [name, value] of Object.entries(wanted)) {
         if (typeof value === 'boolean') Services.prefs.setBoolPref(name, value);
@@ -114,13 +113,41 @@ export class FirefoxParticipant implements Attendee {
     }, preferences);
   }
 
+  /** Takes back what {@link configure} changed. */
+  async forget(names: readonly string[]): Promise<void> {
+    await this.#besidePage((changed) => {
+      const { Services } = globalThis as unknown as Privileged;
+      for (const name of changed) Services.prefs.clearUserPref(name);
+    }, names);
+  }
+
+  /** As by "Work Offline" in the browser's menu. */
+  async setOffline(isOffline: boolean): Promise<void> {
+    await this.#besidePage((wanted) => {
+      (globalThis as unknown as Privileged).Services.io.offline = wanted;
+    }, isOffline);
+  }
+
+  /** As by the browser's menu: 2 is twice the size. */
+  async zoom(factor: number): Promise<void> {
+    await this.#besidePage(
+      ({ origin, wanted }) => {
+        const { Services } = globalThis as unknown as Privileged;
+        // Else it is forgotten as the tab is shown again.
+        Services.prefs.setBoolPref('browser.zoom.siteSpecific', false);
+        for (const { linkedBrowser } of Services.wm.getMostRecentBrowserWindow().gBrowser.tabs) {
+          if (!linkedBrowser.currentURI.spec.startsWith(origin)) continue;
+          linkedBrowser.browsingContext.fullZoom = wanted;
+        }
+      },
+      { origin: new URL(this.page.url()).origin, wanted: factor },
+    );
+  }
+
   /** Does to the page what a person can do by the browser's own sign that devices are in use. */
   async handleDevices(deed: DeviceDeed): Promise<void> {
-    const address = new URL(this.page.url()).origin;
-    const settings = await this.#browser.newPage();
-    await openSettings(settings);
-    await settings.evaluate(
-      (origin, message) => {
+    await this.#besidePage(
+      ({ origin, message }) => {
         const { Services } = globalThis as unknown as Privileged;
         for (const { linkedBrowser } of Services.wm.getMostRecentBrowserWindow().gBrowser.tabs) {
           if (!linkedBrowser.currentURI.spec.startsWith(origin)) continue;
@@ -128,10 +155,8 @@ export class FirefoxParticipant implements Attendee {
           page.getActor('WebRTC').sendAsyncMessage(message, page.outerWindowId);
         }
       },
-      address,
-      `webrtc:${deed}`,
+      { origin: new URL(this.page.url()).origin, message: `webrtc:${deed}` },
     );
-    await settings.close();
   }
 
   /** Presses, with the mouse, where `selector` finds the first in the element's own tree. */
@@ -207,6 +232,17 @@ export class FirefoxParticipant implements Attendee {
   async close(): Promise<void> {
     await this.#browser.close();
   }
+
+  /** Runs `work` in a page of the browser's own, in another tab for so long. */
+  async #besidePage<Argument>(
+    work: (argument: Argument) => void,
+    argument: Argument,
+  ): Promise<void> {
+    const settings = await this.#browser.newPage();
+    await openSettings(settings);
+    await settings.evaluate(work as (argument: unknown) => void, argument);
+    await settings.close();
+  }
 }
 
 /** What a page of the browser's own has. */
@@ -217,7 +253,9 @@ interface Privileged {
         readonly gBrowser: { readonly tabs: readonly { readonly linkedBrowser: Tab }[] };
       };
     };
+    readonly io: { offline: boolean };
     readonly prefs: {
+      clearUserPref(name: string): void;
       setBoolPref(name: string, value: boolean): void;
       setIntPref(name: string, value: number): void;
       setStringPref(name: string, value: string): void;
@@ -228,6 +266,7 @@ interface Privileged {
 interface Tab {
   readonly currentURI: { readonly spec: string };
   readonly browsingContext: {
+    fullZoom: number;
     readonly currentWindowGlobal: {
       readonly outerWindowId: number;
       getActor(name: string): { sendAsyncMessage(message: string, data: unknown): void };

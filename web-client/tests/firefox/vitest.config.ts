@@ -3,7 +3,12 @@ import { IS_SLOW } from '../slow-machine.ts';
 import { wholeBrowsers } from '../whole-browsers.ts';
 
 /** Who tries buttons and panels, and measures nothing. */
-const UNHURRIED = ['green-room.test.ts', 'in-the-room.test.ts', 'session-rules.test.ts'];
+const UNHURRIED = [
+  'green-room.test.ts',
+  'in-the-room.test.ts',
+  'room-views.test.ts',
+  'session-rules.test.ts',
+];
 
 export default defineConfig({
   test: {
