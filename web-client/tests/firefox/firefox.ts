@@ -159,6 +159,23 @@ export class FirefoxParticipant implements Attendee {
     );
   }
 
+  /** Another tab, in front of the others, with nothing prepared. */
+  anotherTab(): Promise<Page> {
+    return this.#browser.newPage();
+  }
+
+  /** The computer sleeps for so long: nothing of the browser runs. */
+  async sleep(durationMs: number): Promise<void> {
+    const leader = this.#browser.process()?.pid;
+    if (leader === undefined) throw new Error('the browser has no process');
+    process.kill(-leader, 'SIGSTOP');
+    try {
+      await new Promise((resolve) => setTimeout(resolve, durationMs));
+    } finally {
+      process.kill(-leader, 'SIGCONT');
+    }
+  }
+
   /** Presses, with the mouse, where `selector` finds the first in the element's own tree. */
   async click(selector: string): Promise<void> {
     const { x, y } = await this.page.evaluate((wanted) => {

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 
-import type { Role } from '../../src/index';
 import { violations } from '../browser/appearance';
 import { Participant, RED } from '../browser/participant';
 import { Server } from '../browser/server';
 import { FirefoxParticipant } from './firefox';
 import { sharePaintedScreen, toneOfScreen } from './painted-screen';
 import { SoundDevice } from './sound-device';
-import { type Seat, User } from './user';
+import { type Seat, seatAt, User } from './user';
 
 const CONSENT = { version: '2026-11', text: 'I agree to meet by video. Nothing is recorded.' };
 
@@ -29,7 +28,7 @@ beforeAll(async () => {
     FirefoxParticipant.start({ sound }),
   ]);
   await Promise.all([chromium, firefox].map((one) => one.prepare(sharePaintedScreen)));
-  guest = new User(await anotherTab(chromium));
+  guest = new User(seatAt(await chromium.newPage(), 'the guest'));
   inChromium = new User(chromium);
   inFirefox = new User(firefox);
   await server.openSession({ room: 'first', waitingRoom: true, consent: CONSENT });
@@ -51,22 +50,17 @@ afterAll(async () => {
   await server.stop();
 });
 
-async function come(user: User, room: string, role: Role, name: string): Promise<void> {
-  const link = server.link(await server.token(room, role));
-  await user.visit(`${link}&name=${encodeURIComponent(name)}`);
-}
-
 describe('a therapist with Firefox', () => {
   test('sees who waits, refuses one, and lets in all', async () => {
     for (const [user, name] of [
       [inChromium, 'Ben'],
       [guest, 'Lou'],
     ] as const) {
-      await come(user, 'first', 'client', name);
+      await user.comes(server, 'first', 'client', name);
       await user.presses('.accept');
       await user.sees('.waiting .why', 'not here yet');
     }
-    await come(inFirefox, 'first', 'host', 'Dr. Ada Okafor');
+    await inFirefox.comes(server, 'first', 'host', 'Dr. Ada Okafor');
     await inFirefox.presses('.accept');
     await inFirefox.presses('.prompt[data-subject=waiting] .primary');
     await inFirefox.sees('.waiting .name', 'Ben');
@@ -96,7 +90,7 @@ describe('a therapist with Firefox', () => {
   test('locks the room, and opens it', async () => {
     await inFirefox.presses('button.lock');
     await inChromium.sees('.locked');
-    await come(guest, 'first', 'client', 'Kim');
+    await guest.comes(server, 'first', 'client', 'Kim');
     await guest.sees('.ended', 'The room is locked.');
 
     await inFirefox.presses('button.lock');
@@ -120,7 +114,7 @@ describe('a therapist with Firefox', () => {
 
 describe('a client with Firefox', () => {
   test('who does not agree does not come in, and who does waits to be let in', async () => {
-    await come(inFirefox, 'second', 'client', 'Ben');
+    await inFirefox.comes(server, 'second', 'client', 'Ben');
     await inFirefox.sees('.consent .text', 'Nothing is recorded');
     expect(await violations(firefox.page)).toEqual([]);
     await inFirefox.presses('.decline');
@@ -131,7 +125,7 @@ describe('a client with Firefox', () => {
     await inFirefox.sees('.waiting quiet-room-tile[has-picture]');
     expect(await violations(firefox.page)).toEqual([]);
 
-    await come(inChromium, 'second', 'host', 'Dr. Ada Okafor');
+    await inChromium.comes(server, 'second', 'host', 'Dr. Ada Okafor');
     await inChromium.presses('.accept');
     await inFirefox.sees('.waiting .why', 'will let you in');
     await inChromium.presses('.prompt[data-subject=waiting] .primary');
@@ -169,9 +163,9 @@ describe('a client with Firefox', () => {
 
 describe('a co-therapist with Firefox', () => {
   test('has more power while the therapist is away', async () => {
-    await come(inChromium, 'third', 'host', 'Dr. Ada Okafor');
+    await inChromium.comes(server, 'third', 'host', 'Dr. Ada Okafor');
     await inChromium.sees('.status', 'Nobody else');
-    await come(inFirefox, 'third', 'co-host', 'Kim');
+    await inFirefox.comes(server, 'third', 'co-host', 'Kim');
     await Promise.all([chromium.meets(1), firefox.meets(1)]);
     await inFirefox.presses('.people-toggle');
     await inFirefox.sees('button.lock');
@@ -180,7 +174,7 @@ describe('a co-therapist with Firefox', () => {
     await inChromium.presses('.controls .leave');
     await inFirefox.sees('.prompt[data-subject=hosting]', 'You lead the session');
 
-    await come(guest, 'third', 'client', 'Lou');
+    await guest.comes(server, 'third', 'client', 'Lou');
     await guest.sees('.waiting .why', 'will let you in');
     await inFirefox.presses('.prompt[data-subject=waiting] .primary');
     await inFirefox.presses('.admit');
@@ -218,15 +212,4 @@ async function shareUntilStopped(sharing: User, powerful: User, ears: Seat): Pro
 
   await sharing.sees('.prompt', 'ended the sharing');
   await powerful.misses('.stage');
-}
-
-async function anotherTab(participant: Participant): Promise<Seat> {
-  const page = await participant.newPage();
-  return {
-    name: 'the guest',
-    evaluate: (work, argument) => page.evaluate(work as never, argument as never),
-    open: async (link) => {
-      await page.goto(link);
-    },
-  };
 }

@@ -8,6 +8,7 @@ const UNHURRIED = [
   'in-the-room.test.ts',
   'room-views.test.ts',
   'session-rules.test.ts',
+  'stays.test.ts',
 ];
 
 export default defineConfig({
