@@ -14,3 +14,17 @@ export function keepConnections(): void {
     }
   };
 }
+
+/** Runs in the page: packets of sound that its connections have received. */
+export async function countSoundPackets(): Promise<number> {
+  let packets = 0;
+  for (const connection of (globalThis as unknown as Kept).connections) {
+    for (const report of (await connection.getStats()).values()) {
+      const stats = report as RTCInboundRtpStreamStats;
+      if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
+        packets += stats.packetsReceived ?? 0;
+      }
+    }
+  }
+  return packets;
+}

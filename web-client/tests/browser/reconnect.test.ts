@@ -4,6 +4,7 @@ import { SLOWNESS } from '../slow-machine';
 import { BadLine } from './bad-line';
 import { Gathering } from './gathering';
 import { GREEN, type Participant, RED } from './participant';
+import { keepStatuses, statuses } from './statuses';
 
 describe('two people whose connection breaks', () => {
   const gathering = Gathering.byTokens();
@@ -77,25 +78,14 @@ describe('two people whose connection breaks', () => {
 
   test('are told that the computer slept, which is back by itself', async () => {
     const ids = await red.ids();
+    await red.page.evaluate(keepStatuses);
     await red.page.evaluate(() => {
-      const element = document.querySelector('quiet-room')!;
-      const said: string[] = [];
-      Object.assign(window, { said });
-      const note = (): void => {
-        const status = element.shadowRoot?.querySelector('.status')?.textContent ?? '';
-        if (said.at(-1) !== status) said.push(status);
-      };
-      new MutationObserver(note).observe(element.shadowRoot!, {
-        subtree: true,
-        childList: true,
-        characterData: true,
-      });
       const real = Date.now.bind(Date);
       Date.now = () => real() + 600_000;
     });
 
     await expect
-      .poll(() => red.page.evaluate(() => Reflect.get(window, 'said') as unknown))
+      .poll(() => red.page.evaluate(statuses))
       .toEqual(['This device was asleep. Reconnecting…', 'One other person is here.']);
     expect(await red.ids()).toEqual(ids);
   });

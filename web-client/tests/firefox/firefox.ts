@@ -1,7 +1,7 @@
 import { launch, type Browser, type Page } from 'puppeteer-core';
 
 import type { Attendee } from '../browser/attendee';
-import { type Kept, keepConnections } from '../browser/connections';
+import { countSoundPackets, type Kept, keepConnections } from '../browser/connections';
 import { installObserver, type Remote } from '../browser/observer';
 import { type Machine, SERVER } from '../network/machine';
 import { SLOWNESS } from '../slow-machine';
@@ -211,18 +211,7 @@ export class FirefoxParticipant implements Attendee {
 
   /** Packets of sound that this page's connections have received. */
   soundPackets(): Promise<number> {
-    return this.page.evaluate(async () => {
-      let packets = 0;
-      for (const connection of (globalThis as unknown as Kept).connections) {
-        for (const report of (await connection.getStats()).values()) {
-          const stats = report as RTCInboundRtpStreamStats;
-          if (stats.type === 'inbound-rtp' && stats.kind === 'audio') {
-            packets += stats.packetsReceived ?? 0;
-          }
-        }
-      }
-      return packets;
-    });
+    return this.page.evaluate(countSoundPackets);
   }
 
   /** What this page's own keys and codecs are. */

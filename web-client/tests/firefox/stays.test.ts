@@ -1,30 +1,45 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 
 import { violations } from '../browser/appearance';
-import { Participant, GREEN } from '../browser/participant';
+import { countSoundPackets, keepConnections } from '../browser/connections';
+import { GREEN, Participant } from '../browser/participant';
 import { Server } from '../browser/server';
+import { keepStatuses, statuses } from '../browser/statuses';
 import { FirefoxParticipant } from './firefox';
-import { seatAt, User } from './user';
+import { SoundDevice } from './sound-device';
+import { type Seat, seatAt, User } from './user';
 
 let server: Server;
+let sound: SoundDevice;
 let chromium: Participant;
 let firefox: FirefoxParticipant;
 /** In another tab of Chromium's. */
 let guest: User;
 let inChromium: User;
 let inFirefox: User;
+/** What becomes of two in other tabs of Firefox's, whose microphones give nothing and whom nobody touches. */
+let idling: Promise<void>;
 
 beforeAll(async () => {
+  // Without it, a microphone's level would not be known.
+  sound = await SoundDevice.start();
   [server, chromium, firefox] = await Promise.all([
     Server.startWithSessions(),
     Participant.start(GREEN, { width: 320, height: 180, frames: 15 }),
-    FirefoxParticipant.start(),
+    FirefoxParticipant.start({ sound }),
   ]);
   guest = new User(seatAt(await chromium.newPage(), 'the guest'));
   inChromium = new User(chromium);
   inFirefox = new User(firefox);
   await server.openSession({ room: 'first', waitingRoom: true });
   await server.openSession({ room: 'second', waitingRoom: true });
+  await server.openSession({ room: 'idle', waitingRoom: false, inactivityLimitSeconds: 60 });
+  await chromium.prepare(keepConnections);
+  const [silent, staying] = [await idler('the silent one'), await idler('who stays')];
+  await firefox.page.bringToFront();
+  idling = idle(silent, staying);
+  // It is awaited later.
+  idling.catch(() => undefined);
 });
 
 beforeEach(() => {
@@ -37,6 +52,7 @@ beforeEach(() => {
 
 afterAll(async () => {
   await Promise.allSettled([chromium.close(), firefox.close()]);
+  await sound.stop();
   await server.stop();
 });
 
@@ -115,8 +131,33 @@ describe('a therapist with Firefox', () => {
     expect(await violations(firefox.page)).toEqual([]);
   });
 
-  test('sees who talks how much, in words, as the client does not', async () => {
+  test('goes on being heard and seen with another page in front, and is told so after', async () => {
+    await Promise.all([chromium, firefox].map((seat) => seat.evaluate(keepStatuses)));
+    await chromium.evaluate(keepLosses);
     await inFirefox.presses('summary');
+    const other = await firefox.anotherTab();
+    await expect.poll(() => firefox.evaluate(() => document.hidden)).toBe(true);
+    const since = Date.now();
+    const before = await soundPackets();
+    const pictures = await picturesOfOther(chromium);
+    await new Promise((resolve) => setTimeout(resolve, AWAY_MS));
+    const after = await soundPackets();
+
+    const fewest = (Date.now() - since) * LEAST_PACKETS_PER_MS;
+    expect(after.map((packets, index) => packets - (before[index] ?? 0) > fewest)).toEqual([
+      true,
+      true,
+    ]);
+    expect(await picturesOfOther(chromium)).toBeGreaterThan(pictures + 30);
+    expect(await chromium.evaluate(() => Reflect.get(window, 'losses') as number)).toBe(0);
+    for (const seat of [chromium, firefox]) expect(await seat.evaluate(statuses)).toEqual([]);
+    await other.close();
+    await firefox.page.bringToFront();
+    await inFirefox.sees('.prompt', 'While this page was in the background, the others could hear');
+    await inFirefox.presses('.prompt button');
+  });
+
+  test('sees who talks how much, in words, as the client does not', async () => {
     await inFirefox.sees('tbody th', 'Dr. Ada Okafor (you)');
     expect(await inFirefox.reads('tbody tr')).toEqual([
       // A tone that never pauses is no voice.
@@ -169,6 +210,50 @@ describe('keys in Firefox', () => {
   }
 });
 
+describe('warnings in Firefox', () => {
+  test('come before the end of a session, and the end comes', async () => {
+    const now = Date.now();
+    const [opensAt = '', closesAt = ''] = [now - 60_000, now + 8_000].map((time) =>
+      new Date(time).toISOString(),
+    );
+    await server.openSession({ room: 'short', waitingRoom: false, window: { opensAt, closesAt } });
+    await inFirefox.comes(server, 'short', 'client', 'Ben');
+
+    await inFirefox.sees('.prompt[data-subject=ending]', 'ends for all in one minute');
+    await inFirefox.sees('.ended h2', 'The session is over');
+    await inFirefox.misses('.rejoin');
+    expect(Date.now()).toBeGreaterThan(now + 8_000);
+  });
+
+  test('come to who is not heard, and to who seems to be away and may stay', async () => {
+    await idling;
+  });
+});
+
+describe('a computer with Firefox that has slept', () => {
+  test('is back in the session by itself', async () => {
+    await inFirefox.comes(server, 'second', 'host', 'Dr. Ada Okafor');
+    await Promise.all([chromium.meets(1), firefox.meets(1)]);
+    const ids = await Promise.all([chromium.ids(), firefox.ids()]);
+    await firefox.evaluate(keepStatuses);
+
+    await firefox.sleep(ASLEEP_MS);
+
+    await expect
+      .poll(() => firefox.evaluate(statuses))
+      .toEqual(['This device was asleep. Reconnecting…', 'One other person is here.']);
+    await Promise.all([chromium.meets(1), firefox.meets(1)]);
+    expect(await Promise.all([chromium.ids(), firefox.ids()])).toEqual(ids);
+    for (const seat of [chromium, firefox]) {
+      const pictures = await picturesOfOther(seat);
+      await expect.poll(() => picturesOfOther(seat)).toBeGreaterThan(pictures + 5);
+    }
+    const before = await soundPackets();
+    await expect.poll(async () => (await soundPackets())[0]).toBeGreaterThan(before[0]! + 20);
+    await expect.poll(async () => (await soundPackets())[1]).toBeGreaterThan(before[1]! + 20);
+  });
+});
+
 /** Who waits is let in by nobody yet, and reads what somebody with power writes. */
 async function writeToWhoWaits(powerful: User, waiting: User): Promise<void> {
   await waiting.sees('.waiting .why', 'will let you in');
@@ -190,6 +275,61 @@ async function tellForEmergency(client: User, therapist: User): Promise<void> {
   await therapist.sees('.emergency', 'Mill Lane 5');
   await therapist.sees('.emergency', 'Zoe, 555 0100');
   expect(server.output.join('')).not.toMatch(/Mill Lane|555 0100/);
+}
+
+/** In another tab of Firefox's, whose microphone gives nothing. */
+async function idler(name: string): Promise<User> {
+  const page = await firefox.anotherTab();
+  await page.evaluateOnNewDocument(giveSilence);
+  const user = new User(seatAt(page, name), IDLE);
+  await user.comes(server, 'idle', 'client', name);
+  await user.sees('.controls .microphone', 'Mute');
+  return user;
+}
+
+async function idle(silent: User, staying: User): Promise<void> {
+  const stay = async (): Promise<void> => {
+    await staying.presses('.prompt[data-subject=inactivity] button', 'still here');
+    await staying.misses('.prompt[data-subject=inactivity]');
+  };
+  const beLoggedOff = async (): Promise<void> => {
+    await silent.sees('.prompt[data-subject=silence]', 'We can’t hear you');
+    await silent.sees('.prompt[data-subject=inactivity]', 'Are you still here?');
+    await silent.sees('.ended h2', 'You were logged off');
+  };
+  await Promise.all([stay(), beLoggedOff()]);
+  await staying.sees('.status', 'Nobody else');
+}
+
+/** What each has received. */
+function soundPackets(): Promise<number[]> {
+  return Promise.all([chromium, firefox].map((seat) => seat.evaluate(countSoundPackets)));
+}
+
+/** How many pictures of the only other one this one has seen. */
+async function picturesOfOther(seat: Seat): Promise<number> {
+  const [remote] = await seat.evaluate(() => window.observer.remotes([], 0));
+  return remote?.picture?.frames ?? 0;
+}
+
+/** Runs in the page: counts how often others are said to have lost the connection. */
+function keepLosses(): void {
+  Object.assign(window, { losses: 0 });
+  const { room } = document.querySelector('quiet-room')!;
+  room?.on('participantUpdated', ({ isReconnecting }) => {
+    if (isReconnecting) Object.assign(window, { losses: 1 });
+  });
+  room?.on('participantLeft', () => Object.assign(window, { losses: 1 }));
+}
+
+/** Runs in the page before its own scripts: no camera, and a microphone that is switched off. */
+function giveSilence(): void {
+  // An empty page has no devices.
+  if (!('mediaDevices' in navigator)) return;
+  navigator.mediaDevices.getUserMedia = (constraints) =>
+    constraints?.video
+      ? Promise.reject(new DOMException('no camera', 'NotFoundError'))
+      : Promise.resolve(new AudioContext().createMediaStreamDestination().stream);
 }
 
 /** Runs in the page. */
@@ -219,3 +359,11 @@ const POWERS = [
   'quiet-room-emergency',
   '.consent',
 ];
+/** Long enough to be told of it after. */
+const AWAY_MS = 16_000;
+/** Of 50 a second. */
+const LEAST_PACKETS_PER_MS = 0.04;
+/** Longer than what counts as sleep. */
+const ASLEEP_MS = 12_000;
+/** Longer than the limit of those who do nothing. */
+const IDLE = { patienceMs: 90_000, everyMs: 1_000 };

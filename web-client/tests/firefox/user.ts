@@ -29,12 +29,14 @@ export function seatAt(page: Tab, name: string): Seat {
 /** Somebody who reads what a page shows and presses its buttons, in whatever shadow tree they are. */
 export class User {
   readonly #seat: Seat;
-  readonly #patience: number;
+  readonly #patienceMs: number;
+  readonly #everyMs: number;
 
-  /** Waits for `patience` in ms, and no longer, for what is to be seen. */
-  constructor(seat: Seat, patience = PATIENCE_MS) {
+  /** Looks every `everyMs` for what is to be seen, and for `patienceMs` at most. */
+  constructor(seat: Seat, { patienceMs = PATIENCE_MS, everyMs = 50 } = {}) {
     this.#seat = seat;
-    this.#patience = patience;
+    this.#patienceMs = patienceMs;
+    this.#everyMs = everyMs;
   }
 
   get name(): string {
@@ -101,10 +103,10 @@ export class User {
 
   /** Resolves once `isSo` is, and fails with what `otherwise` says after some seconds. */
   async #until(isSo: () => Promise<boolean>, otherwise: () => string): Promise<void> {
-    const deadline = Date.now() + this.#patience;
+    const deadline = Date.now() + this.#patienceMs;
     while (!(await isSo())) {
       if (Date.now() > deadline) throw new Error(otherwise());
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
     }
   }
 }
