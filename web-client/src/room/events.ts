@@ -39,6 +39,8 @@ export interface RoomTimings {
 export interface RoomEvents {
   /** {@link Room.state} is another one. */
   stateChanged: [state: RoomState];
+  /** {@link Room.isRejoining} is another one. */
+  rejoiningChanged: [isRejoining: boolean];
   /** Somebody came in; their tracks follow. */
   participantJoined: [participant: RemoteParticipant];
   /** Somebody's devices, role, name, raised hand, shared screen or paused pictures changed. */

@@ -47,18 +47,21 @@ export class Room extends Emitter<RoomEvents> {
     const send = (message: ClientMessage): void => {
       this.#stay.send(message);
     };
-    const command = (message: ClientMessage): void => {
-      if (this.#stay.noteAsked()) send(message);
-      else this.emit('error', new QuietroomError('not-connected'));
-    };
     const localMedia = new LocalMedia(environment.devices, send);
     const { microphone, camera, screen } = localMedia;
     const local = new LocalParticipant(microphone, camera, screen);
     const people = new People(local, send, tell);
-    const tellCaller = (participantId: string, text: string): void => {
-      this.#stay.encryption?.tellWaiting(participantId, text);
+    const ask = (message: ClientMessage): void => {
+      this.#stay.requireConnection();
+      this.#stay.send(message);
+      this.#stay.noteSent();
     };
-    const rules = new SessionRules(send, command, tellCaller, () => environment.now());
+    const tellCaller = (participantId: string, text: string): void => {
+      this.#stay.requireConnection();
+      this.#stay.encryption?.tellWaiting(participantId, text);
+      this.#stay.noteSent();
+    };
+    const rules = new SessionRules({ send, ask, tellCaller }, () => environment.now());
     this.localParticipant = local;
     this.rules = rules;
     this.timers = environment.timers;
@@ -83,8 +86,9 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
-   * Whether the stay is lost and being found again by joining anew, as after
-   * half a minute without a connection: nothing reaches anybody until then.
+   * Whether the stay was lost and the server has not let this client in again.
+   * Nothing that is written, shown or asked for meanwhile reaches anybody, so
+   * it is refused with `not-connected`; devices and {@link Room.leave} work.
    */
   get isRejoining(): boolean {
     return this.#stay.isRejoining;
@@ -205,22 +209,28 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /**
-   * Writes to all. Throws `encryption-pending`, `not-connected` while
-   * {@link Room.isRejoining}, or a `RangeError` above 4,000 characters; control
-   * characters, which nobody types, count more.
+   * Writes to all. Throws `encryption-pending`, `not-connected` where it would
+   * reach nobody, or a `RangeError` above 4,000 characters; control characters,
+   * which nobody types, count more.
    */
   sendChat(text: string): void {
     this.#tellAll({ type: 'chat', text });
     this.emit('chatMessage', this.localParticipant, text);
   }
 
-  /** Shows all an emoji. Throws as {@link Room.sendChat}, the `RangeError` above 32 code units. */
+  /**
+   * Shows all an emoji. Throws `encryption-pending`, `not-connected`, or a
+   * `RangeError` above 32 code units.
+   */
   react(reaction: string): void {
     this.#tellAll({ type: 'reaction', reaction });
     this.emit('reaction', this.localParticipant, reaction);
   }
 
-  /** Raises or lowers the hand, for all to see. Throws `encryption-pending` before the join. */
+  /**
+   * Raises or lowers the hand, for all to see. Throws `encryption-pending`
+   * before the join, or `not-connected`.
+   */
   setHandRaised(handRaised: boolean): void {
     this.#requireMembership().setProfile({ handRaised });
     this.localParticipant.handleProfile(this.localParticipant.name, handRaised);
@@ -230,9 +240,11 @@ export class Room extends Emitter<RoomEvents> {
   /**
    * Tells those who lead the session where this person is and whom to call in
    * an emergency, and whoever comes to lead it later. Up to 200 characters
-   * each; throws `encryption-pending` before the join, or a `RangeError`.
+   * each; throws `encryption-pending` before the join, `not-connected`, or a
+   * `RangeError`.
    */
   setEmergencyInformation(information: EmergencyInformation): void {
+    this.#stay.requireConnection();
     const { encryption } = this.#stay;
     if (encryption === undefined) throw new QuietroomError('encryption-pending');
     encryption.setEmergencyInformation(information);
@@ -243,7 +255,7 @@ export class Room extends Emitter<RoomEvents> {
     return this.#stay.encryption?.emergencyInformation;
   }
 
-  /** Another name. Throws `encryption-pending` before the join, or a `RangeError`. */
+  /** Another name. Throws `encryption-pending` before the join, `not-connected`, or a `RangeError`. */
   setName(name: string): void {
     this.#requireMembership().setProfile({ name });
     this.localParticipant.handleProfile(name, this.localParticipant.handRaised);
@@ -258,8 +270,8 @@ export class Room extends Emitter<RoomEvents> {
   /**
    * Lets the person choose a screen, window or tab, and shows it to all; to be
    * called while a press is handled. Resolves when it is being sent; rejects
-   * with `screen-refused`, `screen-unsupported`, `screen-failed`, or
-   * `screens-full` when others share as many as the room takes.
+   * with `screen-refused`, `screen-unsupported`, `screen-failed`,
+   * `not-connected`, or `screens-full` when others share as many as the room takes.
    */
   shareScreen(options: ScreenShareOptions = {}): Promise<void> {
     if (!this.#localMedia.screen.isSupported) {
@@ -268,6 +280,7 @@ export class Room extends Emitter<RoomEvents> {
     if (this.timings.signaled === undefined || this.group === undefined) {
       return Promise.reject(new QuietroomError('encryption-pending'));
     }
+    if (this.isRejoining) return Promise.reject(new QuietroomError('not-connected'));
     const { slots, taken } = this.#people.roster.screens;
     if (taken >= slots && !this.#localMedia.screen.isSharing) {
       return Promise.reject(new QuietroomError('screens-full'));
@@ -303,12 +316,12 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   #tellAll(message: Parameters<Membership['tell']>[0]): void {
-    if (this.isRejoining) throw new QuietroomError('not-connected');
     this.#requireMembership().tell(message);
-    this.#stay.noteAsked();
+    this.#stay.noteSent();
   }
 
   #requireMembership(): Membership {
+    this.#stay.requireConnection();
     const membership = this.#stay.encryption?.membership;
     if (membership === undefined) throw new QuietroomError('encryption-pending');
     return membership;

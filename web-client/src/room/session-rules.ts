@@ -64,15 +64,23 @@ export interface SessionRulesEvents {
   inactivityWarning: [seconds: number];
 }
 
+/** How what is asked for goes out. */
+export interface RulesWays {
+  /** To the server, if there is a connection. */
+  readonly send: (message: ClientMessage) => void;
+  /** The same; throws `not-connected` where it would be lost. */
+  readonly ask: (message: ClientMessage) => void;
+  /** To one who waits, by id; throws `not-connected` too. */
+  readonly tellCaller: (participantId: string, text: string) => void;
+}
+
 /**
  * What the server says of a session's rules, and what can be asked of it. What
- * is asked while the stay is lost ({@link Room.isRejoining}) is not sent: the
- * room's `error` says `not-connected`.
+ * those with power ask for throws `not-connected` while {@link Room.isRejoining}
+ * and after the end: it would reach nobody, and is not kept.
  */
 export class SessionRules extends Emitter<SessionRulesEvents> {
-  readonly #send: (message: ClientMessage) => void;
-  readonly #command: (message: ClientMessage) => void;
-  readonly #tellCaller: (participantId: string, text: string) => void;
+  readonly #ways: RulesWays;
   readonly #now: () => number;
   #consent: ConsentRequest | undefined;
   #acceptedHash: string | undefined;
@@ -85,20 +93,10 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   #activityAt = -Infinity;
   #isWarned = false;
 
-  /**
-   * `command` sends what a person asks for, or says that it cannot be sent;
-   * `tellCaller` tells one who waits, by id; `now` gives ms.
-   */
-  constructor(
-    send: (message: ClientMessage) => void,
-    command: (message: ClientMessage) => void,
-    tellCaller: (participantId: string, text: string) => void,
-    now: () => number,
-  ) {
+  /** `now` gives ms. */
+  constructor(ways: RulesWays, now: () => number) {
     super();
-    this.#send = send;
-    this.#command = command;
-    this.#tellCaller = tellCaller;
+    this.#ways = ways;
     this.#now = now;
   }
 
@@ -146,12 +144,12 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   acceptConsent(): void {
     if (this.#consent === undefined) return;
     this.#acceptedHash = this.#consent.hash;
-    this.#send({ type: 'accept-consent', hash: this.#consent.hash });
+    this.#ways.send({ type: 'accept-consent', hash: this.#consent.hash });
   }
 
   /** Lets in who waits, by their ids. Needs the permission `admit`, as do the others about the door. */
   admit(participantIds: readonly string[]): void {
-    this.#command({ type: 'admit', participantIds: [...participantIds] });
+    this.#ways.ask({ type: 'admit', participantIds: [...participantIds] });
   }
 
   /** Lets in who waits by what the host was told; whoever has come since waits on. */
@@ -161,48 +159,48 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
 
   /** Sends away who waits; that stay ends with `refused`. */
   refuse(participantId: string): void {
-    this.#command({ type: 'refuse', participantId });
+    this.#ways.ask({ type: 'refuse', participantId });
   }
 
   /** Tells all who wait now. Throws a `RangeError` above 500 characters. */
   tellWaiting(text: string): void {
     if (text.length > MAX_NOTE_LENGTH) throw new RangeError('the text is too long');
-    for (const { id } of this.#waitingList) this.#tellCaller(id, text);
+    for (const { id } of this.#waitingList) this.#ways.tellCaller(id, text);
   }
 
   /** Lets nobody new in, or does again. Needs the permission `lock`. */
   lock(locked: boolean): void {
-    this.#command({ type: 'lock', locked });
+    this.#ways.ask({ type: 'lock', locked });
   }
 
   /** Turns off somebody’s device, which they can turn on again. Needs the permission `mute`. */
   mute(participantId: string, source: DeviceSource): void {
-    this.#command({ type: 'mute', participantId, source });
+    this.#ways.ask({ type: 'mute', participantId, source });
   }
 
   /** Turns off the microphones of all others who have no power to do the same. */
   muteAll(): void {
-    this.#command({ type: 'mute-all' });
+    this.#ways.ask({ type: 'mute-all' });
   }
 
   /** Asks somebody to turn a device on. Needs the permission `mute`. */
   ask(participantId: string, source: DeviceSource): void {
-    this.#command({ type: 'ask', participantId, source });
+    this.#ways.ask({ type: 'ask', participantId, source });
   }
 
   /** Ends somebody’s shared screen. Needs the permission `mute`. */
   stopShare(participantId: string): void {
-    this.#command({ type: 'stop-share', participantId });
+    this.#ways.ask({ type: 'stop-share', participantId });
   }
 
   /** Sends somebody out for good; that stay ends with `removed`. Needs the permission `remove`. */
   remove(participantId: string): void {
-    this.#command({ type: 'remove', participantId });
+    this.#ways.ask({ type: 'remove', participantId });
   }
 
   /** Ends the session for all. Needs the permission `end`. */
   endForAll(): void {
-    this.#command({ type: 'end-session' });
+    this.#ways.ask({ type: 'end-session' });
   }
 
   /** Somebody is at the device: to be called at each key or touch, however many come. */
@@ -211,7 +209,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     if (!this.#isWarned && now - this.#activityAt < ACTIVITY_INTERVAL) return;
     this.#activityAt = now;
     this.#isWarned = false;
-    this.#send({ type: 'active' });
+    this.#ways.send({ type: 'active' });
   }
 
   /** @internal */

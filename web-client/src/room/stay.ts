@@ -68,13 +68,15 @@ export class Stay {
   #connection: SignalingConnection | undefined;
   /** What the server wants signed on the present connection's first socket. */
   #nonce: Promise<string> | undefined;
-  /** What a person asked for during an interruption waits for its end. */
-  #isAskedUnsent = false;
+  /** What a person said or asked for during an interruption waits for its end. */
+  #isUnsent = false;
   #awaitsJoined = false;
   #media: MediaConnection | undefined;
   #encryption: Encryption | undefined;
   #rejoin: Rejoin | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
+  /** What was told last of {@link Stay.isRejoining}. */
+  #wasRejoining = false;
   #settleJoin: { resolve: () => void; reject: (error: QuietroomError) => void } | undefined;
 
   constructor(context: StayContext) {
@@ -92,6 +94,12 @@ export class Stay {
     return this.#error;
   }
 
+  /** As {@link Room.isRejoining}. */
+  get isRejoining(): boolean {
+    if (this.#state === 'disconnected' || this.#rejoin?.isUnderWay !== true) return false;
+    return this.#connection === undefined || this.#awaitsJoined;
+  }
+
   /** Absent before the join. */
   get encryption(): Encryption | undefined {
     return this.#encryption;
@@ -100,11 +108,6 @@ export class Stay {
   /** Absent before the join. */
   get media(): MediaConnection | undefined {
     return this.#media;
-  }
-
-  /** As {@link Room.isRejoining}. */
-  get isRejoining(): boolean {
-    return this.#rejoin?.isUnderWay === true;
   }
 
   /** As {@link Room.prepare}. */
@@ -145,19 +148,21 @@ export class Stay {
     this.#end();
   }
 
-  /**
-   * A person asks for something that is to be sent. Returns whether it can be;
-   * if the stay is lost before it is, the room's `error` says so.
-   */
-  noteAsked(): boolean {
-    if (this.isRejoining) return false;
-    if (this.#connection?.isLive === false) this.#isAskedUnsent = true;
-    return true;
-  }
-
   /** Sends to the server, if there is a connection. */
   send(message: ClientMessage): void {
     this.#connection?.send(message);
+  }
+
+  /** Throws `not-connected` while what is sent would reach nobody: nothing is kept then. */
+  requireConnection(): void {
+    if (this.isRejoining || this.#state === 'disconnected') {
+      throw new QuietroomError('not-connected');
+    }
+  }
+
+  /** Something is sent that is not kept: if the stay is lost before, the room's `error` says so. */
+  noteSent(): void {
+    if (this.#connection?.isLive === false) this.#isUnsent = true;
   }
 
   #begin(start: () => void): Promise<void> {
@@ -310,7 +315,7 @@ export class Stay {
       this.#updateState();
     });
     connection.on('resumed', () => {
-      this.#isAskedUnsent = false;
+      this.#isUnsent = false;
       this.#updateState();
       this.#media?.handleReachable();
     });
@@ -339,8 +344,9 @@ export class Stay {
     this.#connection = undefined;
     this.#media?.drop();
     this.#setState('reconnecting');
-    if (!this.#isAskedUnsent) return;
-    this.#isAskedUnsent = false;
+    this.#tellRejoining();
+    if (!this.#isUnsent) return;
+    this.#isUnsent = false;
     this.#context.tell('error', new QuietroomError('not-connected'));
   }
 
@@ -442,6 +448,7 @@ export class Stay {
     this.#encryption.awaitGroup();
     localMedia.handleJoined();
     if (isRejoin) localMedia.screen.reconnect(peer);
+    this.#tellRejoining();
   }
 
   /** Makes a new peer connection in place of the one that is lost. */
@@ -497,6 +504,13 @@ export class Stay {
     this.#context.tell('stateChanged', state);
   }
 
+  #tellRejoining(): void {
+    const { isRejoining } = this;
+    if (isRejoining === this.#wasRejoining) return;
+    this.#wasRejoining = isRejoining;
+    this.#context.tell('rejoiningChanged', isRejoining);
+  }
+
   #end(error?: QuietroomError): void {
     if (this.#state === 'disconnected') return;
     const { localMedia, people, tell } = this.#context;
@@ -509,6 +523,7 @@ export class Stay {
     this.#boundToken.close();
     people.roster.clear();
     this.#setState('disconnected');
+    this.#tellRejoining();
     if (error !== undefined) tell('error', error);
     this.#settleJoin?.reject(error ?? new QuietroomError('left'));
   }
