@@ -4,6 +4,7 @@ import type { Room } from '../room/room';
 import type { TestNetwork } from './connection-check';
 import type { Panel } from './controls';
 import type { JoinRequest } from './green-room';
+import type { Notices } from './notices';
 import type { PersonRequest } from './people';
 import type { Popup, Session } from './session';
 import type { PowerRequest } from './session-controls';
@@ -28,7 +29,19 @@ export interface ActionContext {
   readonly toggleFullScreen: () => void;
   readonly showShortcuts: () => void;
   readonly actOnPerson: (room: Room, request: PersonRequest) => void;
-  readonly actOnSession: (room: Room, request: PowerRequest) => void;
+  /** Returns whether it was done, or is asked about first. */
+  readonly actOnSession: (room: Room, request: PowerRequest) => boolean;
+}
+
+/** Returns whether what `send` sends could be; if not, `notices` say why. */
+export function attemptToSend(notices: Notices, send: () => void): boolean {
+  try {
+    send();
+    return true;
+  } catch (reason) {
+    notices.note(toQuietroomError(reason, 'internal'));
+    return false;
+  }
 }
 
 /** What every button of the room does. */
@@ -39,6 +52,8 @@ export function roomActions(context: ActionContext): StageActions {
     if (session().popup === popup) context.closePopup();
     else context.openPopup(popup);
   };
+  /** Returns whether it was sent; what was not is told of. */
+  const attempt = (send: () => void): boolean => attemptToSend(session().notices, send);
   /** What is behind "More" closes with the press. */
   const andClose =
     (act: () => void): (() => void) =>
@@ -66,7 +81,7 @@ export function roomActions(context: ActionContext): StageActions {
     },
     toggleHand: () => {
       const present = room();
-      present?.setHandRaised(!present.localParticipant.handRaised);
+      attempt(() => present?.setHandRaised(!present.localParticipant.handRaised));
     },
     toggleReactions: () => {
       togglePopup('reactions');
@@ -75,11 +90,7 @@ export function roomActions(context: ActionContext): StageActions {
       togglePopup('more');
     },
     react: (reaction) => {
-      try {
-        room()?.react(reaction);
-      } catch (reason) {
-        session().notices.note(toQuietroomError(reason, 'internal'));
-      }
+      attempt(() => room()?.react(reaction));
       context.closePopup();
     },
     togglePanel: (panel) => {
@@ -134,12 +145,7 @@ export function roomActions(context: ActionContext): StageActions {
         context.openPanel(undefined);
       },
       handleChatSend: (event) => {
-        try {
-          room()?.sendChat(event.detail);
-        } catch (reason) {
-          event.preventDefault();
-          session().notices.note(toQuietroomError(reason, 'text-too-long'));
-        }
+        if (!attempt(() => room()?.sendChat(event.detail))) event.preventDefault();
       },
       handleCompared: ({ detail }) => {
         session().setCompared(detail);
@@ -148,12 +154,14 @@ export function roomActions(context: ActionContext): StageActions {
         const present = room();
         if (present !== undefined) context.actOnPerson(present, detail);
       },
-      handlePowerRequest: ({ detail }) => {
+      handlePowerRequest: (event) => {
         const present = room();
-        if (present !== undefined) context.actOnSession(present, detail);
+        if (present === undefined || !context.actOnSession(present, event.detail)) {
+          event.preventDefault();
+        }
       },
       handleEmergency: ({ detail }) => {
-        room()?.setEmergencyInformation(detail);
+        attempt(() => room()?.setEmergencyInformation(detail));
         context.update();
       },
     },

@@ -19,12 +19,15 @@ export class ChatElement extends LitElement {
     messages: { attribute: false },
     lines: { attribute: false },
     disabled: { type: Boolean },
+    away: { type: Boolean },
   };
 
   declare messages: Messages;
   declare lines: readonly ChatLine[];
   /** Nothing can be sent just now; one may go on writing. */
   declare disabled: boolean;
+  /** The same, until the connection is back, which is said. */
+  declare away: boolean;
   #isAtEnd = true;
 
   constructor() {
@@ -32,6 +35,7 @@ export class ChatElement extends LitElement {
     new FocusKeeper(this, ['textarea']);
     this.lines = [];
     this.disabled = false;
+    this.away = false;
   }
 
   /** The place to write gets the keyboard. */
@@ -66,6 +70,9 @@ export class ChatElement extends LitElement {
         }
       </div>
       <form @submit=${this.#handleSubmit}>
+        <div role="status">
+          ${this.away ? html`<p id="away">${messages.awayWriting}</p>` : nothing}
+        </div>
         <textarea
           rows="2"
           maxlength=${MAX_CHAT_LENGTH}
@@ -73,7 +80,13 @@ export class ChatElement extends LitElement {
           placeholder=${messages.chatWrite}
           @keydown=${this.#handleKey}
         ></textarea>
-        <button type="submit" aria-label=${messages.chatSend} ?disabled=${this.disabled}>
+        <button
+          type="submit"
+          aria-label=${messages.chatSend}
+          ?disabled=${this.disabled}
+          aria-disabled=${this.away ? 'true' : nothing}
+          aria-describedby=${this.away ? 'away' : nothing}
+        >
           ${icons.send}
         </button>
       </form>
@@ -97,7 +110,7 @@ export class ChatElement extends LitElement {
     submit.preventDefault();
     const field = this.renderRoot.querySelector('textarea');
     const text = field?.value.trim() ?? '';
-    if (field === null || text === '' || this.disabled) return;
+    if (field === null || text === '' || this.disabled || this.away) return;
     const event = new CustomEvent('chat-send', { detail: text, cancelable: true });
     if (this.dispatchEvent(event)) field.value = '';
   };
@@ -160,7 +173,15 @@ export class ChatElement extends LitElement {
       }
       form {
         display: flex;
-        gap: 8px;
+        flex-wrap: wrap;
+        gap: 0 8px;
+      }
+      [role='status'] {
+        flex: 1 0 100%;
+      }
+      #away {
+        margin: 0 0 8px;
+        font-size: 0.875rem;
       }
       textarea {
         box-sizing: border-box;
@@ -198,7 +219,8 @@ export class ChatElement extends LitElement {
       button:hover {
         background: var(--qr-accent-hover);
       }
-      button:disabled {
+      button:disabled,
+      button[aria-disabled='true'] {
         background: var(--qr-border);
         cursor: default;
       }

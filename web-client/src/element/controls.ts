@@ -20,6 +20,8 @@ export interface ControlsState {
   readonly isSharingScreen: boolean;
   /** Words, hands and reactions can be sent. */
   readonly isEncrypted: boolean;
+  /** What is sent would reach nobody; words with the id `away` say so. */
+  readonly isAway: boolean;
   readonly areReactionsOpen: boolean;
   readonly isMoreOpen: boolean;
   /** What the clinic shows beside the pictures is called; absent where it shows nothing. */
@@ -58,7 +60,12 @@ export function renderControls(
   messages: Messages,
   more: TemplateResult | typeof nothing,
 ): TemplateResult {
-  const { microphone, camera, isSharingScreen, handRaised } = state;
+  const { microphone, camera, isSharingScreen, handRaised, isAway } = state;
+  // Not disabled, so that the keyboard stays where it is.
+  const ifHere = (act: () => void) => (): void => {
+    if (!isAway) act();
+  };
+  const disabledBy = isAway ? 'away' : nothing;
   return html`
     <div class="bar">
       ${state.areReactionsOpen ? renderReactions(actions, messages) : nothing} ${more}
@@ -80,7 +87,9 @@ export function renderControls(
             ? html`<button
                 class=${isSharingScreen ? 'screen on' : 'screen'}
                 ?disabled=${!state.isEncrypted}
-                @click=${actions.toggleScreen}
+                aria-disabled=${isAway && !isSharingScreen ? 'true' : nothing}
+                aria-describedby=${isSharingScreen ? nothing : disabledBy}
+                @click=${isSharingScreen ? actions.toggleScreen : ifHere(actions.toggleScreen)}
               >
                 ${isSharingScreen ? icons.screenOff : icons.screen}
                 <span>${isSharingScreen ? messages.stopSharing : messages.shareScreen}</span>
@@ -90,7 +99,9 @@ export function renderControls(
         <button
           class=${handRaised ? 'hand on' : 'hand'}
           ?disabled=${!state.isEncrypted}
-          @click=${actions.toggleHand}
+          aria-disabled=${isAway ? 'true' : nothing}
+          aria-describedby=${disabledBy}
+          @click=${ifHere(actions.toggleHand)}
         >
           ${icons.hand}<span>${handRaised ? messages.lowerHand : messages.raiseHand}</span>
         </button>
@@ -98,7 +109,9 @@ export function renderControls(
           class="react"
           aria-expanded=${state.areReactionsOpen ? 'true' : 'false'}
           ?disabled=${!state.isEncrypted}
-          @click=${actions.toggleReactions}
+          aria-disabled=${isAway ? 'true' : nothing}
+          aria-describedby=${disabledBy}
+          @click=${ifHere(actions.toggleReactions)}
         >
           ${icons.smile}<span>${messages.react}</span>
         </button>

@@ -15,16 +15,20 @@ export class EmergencyElement extends LitElement {
     messages: { attribute: false },
     given: { attribute: false },
     disabled: { type: Boolean },
+    away: { type: Boolean },
   };
 
   declare messages: Messages;
   /** What was told last; absent before. */
   declare given: EmergencyInformation | undefined;
   declare disabled: boolean;
+  /** It would reach nobody until the connection is back. */
+  declare away: boolean;
 
   constructor() {
     super();
     this.disabled = false;
+    this.away = false;
   }
 
   protected override render(): TemplateResult {
@@ -50,8 +54,16 @@ export class EmergencyElement extends LitElement {
           .value=${given?.contact ?? ''}
         />
       </label>
-      <button type="submit" ?disabled=${this.disabled}>${messages.emergencyTell}</button>
+      <button
+        type="submit"
+        ?disabled=${this.disabled}
+        aria-disabled=${this.away ? 'true' : nothing}
+        aria-describedby=${this.away ? 'away' : nothing}
+      >
+        ${messages.emergencyTell}
+      </button>
       <div role="status">
+        ${this.away ? html`<p id="away">${messages.awayWriting}</p>` : nothing}
         ${given === undefined ? nothing : html`<p class="told">${messages.emergencyTold}</p>`}
       </div>
     </form>`;
@@ -59,7 +71,7 @@ export class EmergencyElement extends LitElement {
 
   readonly #handleSubmit = (event: Event): void => {
     event.preventDefault();
-    if (this.disabled) return;
+    if (this.disabled || this.away) return;
     const value = (name: string): string =>
       this.renderRoot.querySelector<HTMLInputElement>(`[name=${name}]`)?.value.trim() ?? '';
     const detail = { place: value('place'), contact: value('contact') };
@@ -118,7 +130,8 @@ export class EmergencyElement extends LitElement {
       font-weight: 600;
       cursor: pointer;
     }
-    button:disabled {
+    button:disabled,
+    button[aria-disabled='true'] {
       border-color: var(--qr-border);
       background: var(--qr-border);
     }

@@ -60,16 +60,20 @@ export class PeopleElement extends LitElement {
     messages: { attribute: false },
     group: { attribute: false },
     entries: { attribute: false },
+    away: { type: Boolean },
   };
 
   declare messages: Messages;
   declare group: GroupEpoch | undefined;
   declare entries: readonly PeopleEntry[];
+  /** Nothing can be done to anybody until the connection is back. */
+  declare away: boolean;
 
   constructor() {
     super();
     new FocusKeeper(this, ['.scroll']);
     this.entries = [];
+    this.away = false;
   }
 
   protected override render(): TemplateResult {
@@ -153,7 +157,10 @@ export class PeopleElement extends LitElement {
         (action) =>
           html`<button
             class=${action}
+            aria-disabled=${this.away ? 'true' : nothing}
+            title=${this.away ? messages.awayPowers : nothing}
             @click=${() => {
+              if (this.away) return;
               const detail: PersonRequest = { participantId, action };
               this.dispatchEvent(new CustomEvent('person-request', { detail }));
             }}
@@ -256,6 +263,11 @@ export class PeopleElement extends LitElement {
       }
       .actions button:hover {
         background: var(--qr-control-hover);
+      }
+      .actions button[aria-disabled='true'] {
+        background: none;
+        color: var(--qr-muted-text);
+        cursor: default;
       }
       .hand {
         display: flex;

@@ -27,13 +27,13 @@ export function personActions(room: Room, participant: RemoteParticipant): Perso
   return actions;
 }
 
-/** Does `action` to somebody, called `name`; asks first if it cannot be taken back. */
+/** Does `action` to somebody, called `name`; asks first if it cannot be taken back. May throw `not-connected`. */
 export function actOnPerson(
   room: Room,
   participantId: string,
   action: PersonAction,
   name: string,
-  { confirmation, messages }: Asking,
+  { confirmation, messages, attempt }: Asking,
 ): void {
   const { rules } = room;
   switch (action) {
@@ -58,18 +58,20 @@ export function actOnPerson(
         text: messages.removeText,
         label: messages.remove,
         act: () => {
-          rules.remove(participantId);
+          attempt(() => {
+            rules.remove(participantId);
+          });
         },
       });
       break;
   }
 }
 
-/** Does what is asked for with the session as a whole. */
+/** Does what is asked for with the session as a whole, as {@link actOnPerson}. */
 export function actOnSession(
   room: Room,
   request: PowerRequest,
-  { confirmation, messages }: Asking,
+  { confirmation, messages, attempt }: Asking,
 ): void {
   const { rules } = room;
   switch (request.action) {
@@ -98,14 +100,19 @@ export function actOnSession(
         text: messages.endText,
         label: messages.endForAll,
         act: () => {
-          rules.endForAll();
+          attempt(() => {
+            rules.endForAll();
+          });
         },
       });
       break;
   }
 }
 
-interface Asking {
+/** What is asked before, and told after. */
+export interface Asking {
   readonly confirmation: ConfirmationElement;
   readonly messages: Messages;
+  /** Does it, and tells the person if that fails. */
+  readonly attempt: (act: () => void) => void;
 }

@@ -11,7 +11,7 @@ import { MicrophoneLevel } from '../media/microphone-level';
 import type { RoomOptions } from '../room/options';
 import { Room } from '../room/room';
 import { testNetwork, type NetworkTest, type NetworkTestOptions } from '../transport/network-test';
-import { roomActions, type ActionContext } from './actions';
+import { attemptToSend, roomActions, type ActionContext } from './actions';
 import './confirmation';
 import type { ConfirmationElement } from './confirmation';
 import { wantedDevices, type Panel } from './controls';
@@ -22,7 +22,7 @@ import { watchHeadset } from './headset';
 import './help-sheet';
 import type { HelpSheetElement } from './help-sheet';
 import { Interruption } from './interruption';
-import { actOnPerson, actOnSession } from './powers';
+import { actOnPerson, actOnSession, type Asking } from './powers';
 import { Session, type Popup } from './session';
 import { shortcutOf, ShortcutSetting, type Shortcut } from './shortcuts';
 import { SmallWindow } from './small-window';
@@ -479,7 +479,7 @@ export class QuietRoomElement extends LitElement {
     const { controls, more } = this.#actions;
     // The button's own state is the truth: what has none, or is not to be pressed, does nothing.
     const mayPress = (selector: string): boolean =>
-      this.renderRoot.querySelector<HTMLButtonElement>(selector)?.disabled === false;
+      this.renderRoot.querySelector(`${selector}:enabled:not([aria-disabled='true'])`) !== null;
     switch (shortcut) {
       case 'microphone':
       case 'camera':
@@ -582,11 +582,13 @@ export class QuietRoomElement extends LitElement {
   }
 
   #actionContext(): ActionContext {
-    const asking = (): { confirmation: ConfirmationElement; messages: Messages } => {
+    const attempt = (act: () => void): boolean => attemptToSend(this.#session.notices, act);
+    const asking = (): Asking => {
       const confirmation = this.renderRoot.querySelector('quiet-room-confirmation');
       return {
         confirmation: confirmation as ConfirmationElement,
         messages: this.#session.messages,
+        attempt,
       };
     };
     return {
@@ -642,11 +644,15 @@ export class QuietRoomElement extends LitElement {
         });
       },
       actOnPerson: (room, { participantId, action }) => {
-        actOnPerson(room, participantId, action, this.#session.nameOfId(participantId), asking());
+        const name = this.#session.nameOfId(participantId);
+        attempt(() => {
+          actOnPerson(room, participantId, action, name, asking());
+        });
       },
-      actOnSession: (room, request) => {
-        actOnSession(room, request, asking());
-      },
+      actOnSession: (room, request) =>
+        attempt(() => {
+          actOnSession(room, request, asking());
+        }),
     };
   }
 }

@@ -42,7 +42,7 @@ export function waitingEntries(
 
 declare global {
   interface HTMLElementEventMap {
-    /** A power over the session was used. */
+    /** A power over the session was used. Cancelled if it could not be; what was written stays then. */
     'power-request': CustomEvent<PowerRequest>;
   }
 }
@@ -54,6 +54,7 @@ export class SessionControlsElement extends LitElement {
     permissions: { attribute: false },
     waiting: { attribute: false },
     locked: { type: Boolean },
+    away: { type: Boolean },
     isTold: { state: true },
   };
 
@@ -61,6 +62,8 @@ export class SessionControlsElement extends LitElement {
   declare permissions: ReadonlySet<Permission>;
   declare waiting: readonly WaitingEntry[];
   declare locked: boolean;
+  /** Nothing of it can be done until the connection is back. */
+  declare away: boolean;
   /** What was written last has been sent to those who wait. */
   declare isTold: boolean;
 
@@ -72,11 +75,16 @@ export class SessionControlsElement extends LitElement {
     this.permissions = new Set();
     this.waiting = [];
     this.locked = false;
+    this.away = false;
   }
 
   protected override render(): TemplateResult {
     const { messages, permissions } = this;
+    const { disabled, reason } = this.#state;
     return html`
+      <div role="status">
+        ${this.away ? html`<p id="away">${messages.awayPowers}</p>` : nothing}
+      </div>
       ${permissions.has('admit') && this.waiting.length > 0 ? this.#renderWaiting() : nothing}
       <div class="session" role="group" tabindex="-1" aria-label=${messages.session}>
         ${
@@ -84,6 +92,8 @@ export class SessionControlsElement extends LitElement {
             ? html`<button
                 class="lock"
                 aria-pressed=${this.locked ? 'true' : 'false'}
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
                 @click=${this.#request({ action: this.locked ? 'unlock' : 'lock' })}
               >
                 ${icons.lock}${this.locked ? messages.unlock : messages.lock}
@@ -92,14 +102,24 @@ export class SessionControlsElement extends LitElement {
         }
         ${
           permissions.has('mute')
-            ? html`<button class="mute-all" @click=${this.#request({ action: 'mute-all' })}>
+            ? html`<button
+                class="mute-all"
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
+                @click=${this.#request({ action: 'mute-all' })}
+              >
                 ${icons.microphoneOff}${messages.muteAll}
               </button>`
             : nothing
         }
         ${
           permissions.has('end')
-            ? html`<button class="end" @click=${this.#request({ action: 'end' })}>
+            ? html`<button
+                class="end"
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
+                @click=${this.#request({ action: 'end' })}
+              >
                 ${icons.leave}${messages.endForAll}
               </button>`
             : nothing
@@ -108,8 +128,16 @@ export class SessionControlsElement extends LitElement {
     `;
   }
 
+  /** Not disabled, so that the keyboard stays where it is. */
+  get #state(): Record<'disabled' | 'reason', string | typeof nothing> {
+    return this.away
+      ? { disabled: 'true', reason: 'away' }
+      : { disabled: nothing, reason: nothing };
+  }
+
   #renderWaiting(): TemplateResult {
     const { messages, waiting } = this;
+    const { disabled, reason } = this.#state;
     return html`<section class="waiting" aria-labelledby="waiting">
       <header>
         <h3 id="waiting" tabindex="-1">${messages.waitingRoom}</h3>
@@ -117,6 +145,8 @@ export class SessionControlsElement extends LitElement {
           waiting.length > 1
             ? html`<button
                 class="admit-all"
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
                 @click=${this.#request({
                   action: 'admit-all',
                   participantIds: waiting.map(({ id }) => id),
@@ -140,6 +170,8 @@ export class SessionControlsElement extends LitElement {
               <button
                 class="admit primary"
                 aria-label=${messages.admitPerson(label)}
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
                 @click=${this.#request({ action: 'admit', participantId: id })}
               >
                 ${messages.admit}
@@ -147,6 +179,8 @@ export class SessionControlsElement extends LitElement {
               <button
                 class="refuse"
                 aria-label=${messages.refusePerson(label)}
+                aria-disabled=${disabled}
+                aria-describedby=${reason}
                 @click=${this.#request({ action: 'refuse', participantId: id })}
               >
                 ${messages.refuse}
@@ -165,7 +199,9 @@ export class SessionControlsElement extends LitElement {
             this.isTold = false;
           }}
         />
-        <button type="submit">${messages.chatSend}</button>
+        <button type="submit" aria-disabled=${disabled} aria-describedby=${reason}>
+          ${messages.chatSend}
+        </button>
         <div role="status">${this.isTold ? messages.toldWaiting : nothing}</div>
       </form>
     </section>`;
@@ -175,15 +211,17 @@ export class SessionControlsElement extends LitElement {
     event.preventDefault();
     const input = this.renderRoot.querySelector<HTMLInputElement>('#tell');
     const text = input?.value.trim() ?? '';
-    if (input === null || text === '') return;
+    if (input === null || text === '' || this.away) return;
+    const detail: PowerRequest = { action: 'tell-waiting', text };
+    const request = new CustomEvent('power-request', { detail, cancelable: true });
+    if (!this.dispatchEvent(request)) return;
     input.value = '';
     this.isTold = true;
-    const detail: PowerRequest = { action: 'tell-waiting', text };
-    this.dispatchEvent(new CustomEvent('power-request', { detail }));
   };
 
   #request(detail: PowerRequest): () => void {
     return () => {
+      if (this.away) return;
       this.dispatchEvent(new CustomEvent('power-request', { detail }));
     };
   }
@@ -293,6 +331,16 @@ export class SessionControlsElement extends LitElement {
       border-color: var(--qr-danger-border);
       background: var(--qr-danger);
       color: var(--qr-danger-text);
+    }
+    button[aria-disabled='true'] {
+      border-color: var(--qr-border);
+      background: none;
+      color: var(--qr-muted-text);
+      cursor: default;
+    }
+    #away {
+      margin: 0;
+      font-size: 0.875rem;
     }
     svg {
       flex: none;

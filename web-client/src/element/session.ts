@@ -371,6 +371,7 @@ export class Session extends Emitter<SessionEvents> {
     });
     room.on('groupChanged', update);
     room.on('groupLost', update);
+    room.on('rejoiningChanged', update);
     room.on('trackSubscribed', (track, participant) => {
       if (track.kind === 'audio') this.playback.add(track);
       if (track.source === 'camera') this.#applyPin();

@@ -79,7 +79,8 @@ function renderContent(
       return html`<quiet-room-chat
         .messages=${messages}
         .lines=${session.conversation.lines}
-        ?disabled=${room.group === undefined || room.isRejoining}
+        ?disabled=${room.group === undefined}
+        ?away=${room.isRejoining}
         @chat-send=${actions.handleChatSend}
       ></quiet-room-chat>`;
     case 'people':
@@ -88,6 +89,7 @@ function renderContent(
           .messages=${messages}
           .group=${room.group}
           .entries=${peopleEntries(room, session)}
+          ?away=${room.isRejoining}
           @compared-change=${actions.handleCompared}
           @person-request=${actions.handlePersonRequest}
         ></quiet-room-people
@@ -125,6 +127,7 @@ function renderEmergency(
     .messages=${messages}
     .given=${room.emergencyInformation}
     ?disabled=${room.group === undefined}
+    ?away=${room.isRejoining}
     @emergency-change=${handleEmergency}
   ></quiet-room-emergency>`;
 }
@@ -141,6 +144,7 @@ function renderSessionControls(
     .permissions=${rules.permissions}
     .waiting=${waitingEntries(room, messages)}
     ?locked=${rules.locked}
+    ?away=${room.isRejoining}
     @power-request=${handlePowerRequest}
   ></quiet-room-session-controls>`;
 }

@@ -186,6 +186,7 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
             ? html`<p class=${style}>${statusText(room, interruption, messages)}</p>`
             : nothing
         }
+        ${room.isRejoining ? html`<p id="away" class="away">${messages.away}</p>` : nothing}
         ${room.rules.locked ? html`<p class="locked">${messages.locked}</p>` : nothing}
         ${role === 'observer' ? html`<p class="observing">${messages.observing}</p>` : nothing}
         ${isSharingScreen ? html`<p class="sharing">${messages.sharing}</p>` : nothing}
@@ -265,6 +266,7 @@ function controlsState(room: Room, session: Session, { ownPanel }: StageContext)
     canShareScreen: room.canShareScreen && may('screen'),
     isSharingScreen: localParticipant.isSharingScreen,
     isEncrypted: room.group !== undefined,
+    isAway: room.isRejoining,
     areReactionsOpen: session.popup === 'reactions',
     isMoreOpen: session.popup === 'more',
     ownPanel,

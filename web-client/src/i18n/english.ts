@@ -144,6 +144,10 @@ export const english: Messages = {
     asleep: 'This device was asleep. Reconnecting…',
     offline: 'This device has no network. The session goes on by itself when it is back.',
   },
+  away: 'Until the connection is back, nothing that you write or show reaches anybody. You can leave.',
+  awayWriting: 'What you write stays here. You can send it when the connection is back.',
+  awayPowers:
+    'You have no connection to the room: you can do this when it is back. Until then the session may go on without you.',
   notYetEncrypted: 'Setting up encryption…',
   encrypted: 'End-to-end encrypted',
   notInGroup: 'Not yet in the encrypted session',

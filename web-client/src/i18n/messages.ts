@@ -114,6 +114,12 @@ export interface Messages {
   readonly reconnecting: string;
   /** The same, where this computer knows why. */
   readonly interruptions: Record<InterruptionCause, string>;
+  /** In the room while what is written, shown or asked for would reach nobody. */
+  readonly away: string;
+  /** The same, beside what somebody writes. */
+  readonly awayWriting: string;
+  /** The same, beside what those with power may do. */
+  readonly awayPowers: string;
   readonly notYetEncrypted: string;
   readonly encrypted: string;
   /** In the list of people: of somebody who is in the room and holds no keys. */

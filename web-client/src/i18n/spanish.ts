@@ -147,6 +147,10 @@ export const spanish: Messages = {
     asleep: 'Este equipo estaba en reposo. Conectando de nuevo…',
     offline: 'Este equipo no tiene red. La sesión sigue sola en cuanto vuelva.',
   },
+  away: 'Hasta que vuelva la conexión, nada de lo que escriba o muestre llega a nadie. Puede salir.',
+  awayWriting: 'Lo que escriba se queda aquí. Podrá enviarlo cuando vuelva la conexión.',
+  awayPowers:
+    'Usted no tiene conexión con la sala: podrá hacer esto cuando vuelva. Hasta entonces, la sesión puede seguir sin usted.',
   notYetEncrypted: 'Preparando el cifrado…',
   encrypted: 'Cifrado de extremo a extremo',
   notInGroup: 'Aún no está en la sesión cifrada',

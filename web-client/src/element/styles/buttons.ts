@@ -25,7 +25,8 @@ export const buttonStyles = css`
     outline: 3px solid var(--qr-focus);
     outline-offset: 2px;
   }
-  button:disabled {
+  button:disabled,
+  .controls button[aria-disabled='true'] {
     border-color: var(--qr-control-hover);
     background: none;
     color: var(--qr-faint-text);
@@ -72,7 +73,8 @@ export const buttonStyles = css`
     button[aria-pressed='true'] {
       border: 3px solid Highlight;
     }
-    button:disabled {
+    button:disabled,
+    .controls button[aria-disabled='true'] {
       border-color: GrayText;
       color: GrayText;
     }
