@@ -39,7 +39,8 @@ export function attemptToSend(notices: Notices, send: () => void): boolean {
     send();
     return true;
   } catch (reason) {
-    notices.note(toQuietroomError(reason, 'internal'));
+    const isTooLong = reason instanceof RangeError;
+    notices.note(toQuietroomError(reason, isTooLong ? 'text-too-long' : 'internal'));
     return false;
   }
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { QuietroomError } from '../error';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import { OWN_ID, FakeEnvironment, stubGlobals } from './fake-environment';
@@ -488,9 +488,32 @@ test('time without a network does not count', async () => {
   expect(room.state).toBe('disconnected');
 });
 
-test.each([
+/** The server, found again, has `received` messages; the stay goes on. */
+function resume(received: number): void {
+  environment.socket.accept();
+  environment.socket.say({ type: 'resumed', received, secret: 'second' });
+}
+
+/** How many messages that count were said in this stay so far. */
+function said(): number {
+  return environment.socket.sent.filter(({ type }) => type !== 'join' && type !== 'resume').length;
+}
+
+/** What the worker made of a word for all. */
+function seal(): void {
+  environment.worker.report({ type: 'group-send', message: { type: 'mls-message', message: 'sealed' } });
+}
+
+describe.each([
   [
     'a word to all',
+    (): void => {
+      room.sendChat('hello');
+      seal();
+    },
+  ],
+  [
+    'a word to all that is yet to be sealed',
     (): void => {
       room.sendChat('hello');
     },
@@ -501,29 +524,72 @@ test.each([
       room.rules.endForAll();
     },
   ],
-])('%s that waited for a stay which is lost then is told of', async (_what, ask) => {
-  const members = [OWN_ID, 'ben'].map((id, leaf) => {
-    return { participantId: id, leaf, room: 'room', role: 'client', key: id } as const;
-  });
-  const safetyCode = '1'.repeat(30);
-  environment.worker.report({ type: 'epoch', epoch: 1n, safetyCode, members });
-  environment.socket.drop();
-  ask();
-  environment.socket.accept();
-  environment.socket.say({ type: 'error', code: 'resume-refused', message: '', fatal: true });
-  await settle();
+])('%s', (_what, ask) => {
+  const codes = (): string[] => errors.map(({ code }) => code);
+  const refuseToResume = async (): Promise<void> => {
+    environment.socket.accept();
+    environment.socket.say({ type: 'error', code: 'resume-refused', message: '', fatal: true });
+    await settle();
+  };
 
-  expect(errors.map(({ code }) => code)).toEqual(['not-connected']);
+  beforeEach(() => {
+    enterGroup();
+  });
+
+  test('that waited for a stay which is lost then is told of, once', async () => {
+    environment.socket.drop();
+    ask();
+    await refuseToResume();
+    expect(codes()).toEqual(['not-connected']);
+    room.leave();
+    expect(codes()).toEqual(['not-connected']);
+  });
+
+  test('given to a socket that nobody knew to be dead is told of', async () => {
+    ask();
+    environment.socket.drop();
+    await refuseToResume();
+    expect(codes()).toEqual(['not-connected']);
+  });
+
+  test('that was kept by one leaving is told of, and not where there is a connection', () => {
+    ask();
+    environment.socket.drop();
+    room.leave();
+    expect(codes()).toEqual(['not-connected']);
+  });
+
+  test('said before one leaves is not told of', () => {
+    ask();
+    room.leave();
+    expect(codes()).toEqual([]);
+  });
 });
 
-test('what waited and was sent is not told of', async () => {
+test('what the server says that it has is not told of', async () => {
+  enterGroup();
+  room.sendChat('hello');
+  seal();
+  environment.socket.say({ type: 'ack', received: said() });
+  await loseStay();
+  expect(errors).toEqual([]);
+});
+
+test('what waited and was sent is told of until the server has it', async () => {
+  const before = said();
   environment.socket.drop();
   room.rules.remove('ben');
-  environment.socket.accept();
-  environment.socket.say({ type: 'resumed', received: 2, secret: 'second' });
-  await settle();
+  resume(before);
   expect(environment.socket.sent).toContainEqual({ type: 'remove', participantId: 'ben' });
+  await loseStay();
+  expect(errors.map(({ code }) => code)).toEqual(['not-connected']);
 
+  await findAgain();
+  errors.length = 0;
+  room.rules.remove('ben');
+  const all = said();
+  environment.socket.drop();
+  resume(all);
   await loseStay();
   expect(errors).toEqual([]);
 });

@@ -52,14 +52,12 @@ export class Room extends Emitter<RoomEvents> {
     const local = new LocalParticipant(microphone, camera, screen);
     const people = new People(local, send, tell);
     const ask = (message: ClientMessage): void => {
-      this.#stay.requireConnection();
-      this.#stay.send(message);
-      this.#stay.noteSent();
+      this.#stay.ask(message);
     };
     const tellCaller = (participantId: string, text: string): void => {
       this.#stay.requireConnection();
+      this.#stay.noteSealing();
       this.#stay.encryption?.tellWaiting(participantId, text);
-      this.#stay.noteSent();
     };
     const rules = new SessionRules({ send, ask, tellCaller }, () => environment.now());
     this.localParticipant = local;
@@ -317,7 +315,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #tellAll(message: Parameters<Membership['tell']>[0]): void {
     this.#requireMembership().tell(message);
-    this.#stay.noteSent();
+    this.#stay.noteSealing();
   }
 
   #requireMembership(): Membership {

@@ -68,8 +68,8 @@ export class Stay {
   #connection: SignalingConnection | undefined;
   /** What the server wants signed on the present connection's first socket. */
   #nonce: Promise<string> | undefined;
-  /** What a person said or asked for during an interruption waits for its end. */
-  #isUnsent = false;
+  /** What a person said or asked for last, which is kept nowhere: its number, once it is sealed. */
+  #asked: number | 'sealing' | undefined;
   #awaitsJoined = false;
   #media: MediaConnection | undefined;
   #encryption: Encryption | undefined;
@@ -144,7 +144,10 @@ export class Stay {
 
   /** As {@link Room.leave}. */
   leave(): void {
+    // What was given to a socket that works gets there before the end.
+    const isLost = this.#connection?.isInterrupted === true && this.#isUnsent();
     this.send({ type: 'leave' });
+    if (isLost) this.#context.tell('error', new QuietroomError('not-connected'));
     this.#end();
   }
 
@@ -153,16 +156,25 @@ export class Stay {
     this.#connection?.send(message);
   }
 
+  /**
+   * Sends what is kept nowhere else: if the stay is lost before the server is
+   * known to have it, the room's `error` says so. Throws as {@link Stay.requireConnection}.
+   */
+  ask(message: ClientMessage): void {
+    this.requireConnection();
+    this.#asked = this.#connection?.send(message);
+  }
+
+  /** The same of what the worker has, and is about to give to be sent. */
+  noteSealing(): void {
+    this.#asked = 'sealing';
+  }
+
   /** Throws `not-connected` while what is sent would reach nobody: nothing is kept then. */
   requireConnection(): void {
     if (this.isRejoining || this.#state === 'disconnected') {
       throw new QuietroomError('not-connected');
     }
-  }
-
-  /** Something is sent that is not kept: if the stay is lost before, the room's `error` says so. */
-  noteSent(): void {
-    if (this.#connection?.isLive === false) this.#isUnsent = true;
   }
 
   #begin(start: () => void): Promise<void> {
@@ -237,7 +249,8 @@ export class Stay {
       encryption.close();
     });
     encryption.on('send', (message) => {
-      this.send(message);
+      const number = this.#connection?.send(message);
+      if (this.#asked === 'sealing' && SEALED.has(message.type)) this.#asked = number;
     });
     encryption.on('caller', (participantId, name) => {
       rules.handleCaller(participantId, name);
@@ -315,7 +328,6 @@ export class Stay {
       this.#updateState();
     });
     connection.on('resumed', () => {
-      this.#isUnsent = false;
       this.#updateState();
       this.#media?.handleReachable();
     });
@@ -338,6 +350,8 @@ export class Stay {
     }
     clearTimeout(this.#deadline);
     this.#encryption?.awaitNothing();
+    const isUnsent = this.#isUnsent();
+    this.#asked = undefined;
     this.send({ type: 'leave' });
     this.#connection?.close();
     // What its attempt still waits for comes too late.
@@ -345,9 +359,14 @@ export class Stay {
     this.#media?.drop();
     this.#setState('reconnecting');
     this.#tellRejoining();
-    if (!this.#isUnsent) return;
-    this.#isUnsent = false;
-    this.#context.tell('error', new QuietroomError('not-connected'));
+    if (isUnsent) this.#context.tell('error', new QuietroomError('not-connected'));
+  }
+
+  /** Whether something was asked that the server is not known to have. */
+  #isUnsent(): boolean {
+    const asked = this.#asked;
+    if (asked === undefined || asked === 'sealing') return asked !== undefined;
+    return this.#connection?.hasArrived(asked) !== true;
   }
 
   #mayRejoinAfter({ code }: QuietroomError): boolean {
@@ -539,6 +558,9 @@ const MAY_REFUSE_OFFERS: ReadonlySet<QuietroomErrorCode> = new Set([
   'invalid-offer',
   'internal',
 ]);
+
+/** What carries the words that were given to the worker. */
+const SEALED: ReadonlySet<ClientMessage['type']> = new Set(['mls-message', 'tell-waiting']);
 
 /** For an attempt to join again, until media flows, in ms. */
 const REJOIN_TIMEOUT = 15_000;

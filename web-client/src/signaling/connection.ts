@@ -71,18 +71,25 @@ export class SignalingConnection extends Emitter<SignalingEvents> {
   /**
    * Sends `message`: `join`, which must come first, when the socket is open,
    * all others in order when it is answered, on another socket if need be; nothing
-   * after the end.
+   * after the end. Returns the number for {@link SignalingConnection.hasArrived},
+   * which `join` has not, nor what is not sent.
    */
-  send(message: ClientMessage): void {
-    if (this.#phase === 'closed') return;
+  send(message: ClientMessage): number | undefined {
+    if (this.#phase === 'closed') return undefined;
     const text = JSON.stringify(message);
     if (message.type === 'join') {
       this.#greeting = text;
       if (this.#phase === 'open') this.#greet();
-      return;
+      return undefined;
     }
-    this.#said.push(text);
+    const number = this.#said.push(text);
     if (this.#phase === 'live') this.#socket.send(text);
+    return number;
+  }
+
+  /** Whether the server has said that it has this message; it does so once in a while. */
+  hasArrived(number: number): boolean {
+    return this.#said.hasArrived(number);
   }
 
   /**

@@ -4,16 +4,27 @@ export class Unacknowledged {
   #length = 0;
   /** How many messages went before the first of them. */
   #forgotten = 0;
+  /** How many the server has. */
+  #received = 0;
 
-  push(text: string): void {
+  /** Returns the message's number, from 1. */
+  push(text: string): number {
     this.#texts.push(text);
     this.#length += text.length;
+    const number = this.#forgotten + this.#texts.length;
     while (this.#length > MAX_LENGTH || this.#texts.length > MAX_COUNT) this.#forgetOldest();
+    return number;
+  }
+
+  /** Whether the server is known to have the message of this number. */
+  hasArrived(number: number): boolean {
+    return number <= this.#received;
   }
 
   /** The server has so many messages in all. Returns whether that can be. */
   acknowledge(received: number): boolean {
     if (received > this.#forgotten + this.#texts.length) return false;
+    this.#received = Math.max(this.#received, received);
     while (this.#forgotten < received) this.#forgetOldest();
     return true;
   }
