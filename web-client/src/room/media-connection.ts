@@ -7,7 +7,7 @@ import type { VideoCodec } from '../signaling/protocol/VideoCodec';
 import { IceRestart } from '../transport/ice-restart';
 import type { TransportPath } from '../transport/path';
 import type { Offer, Peer } from '../transport/peer';
-import type { Report } from './statistics';
+import type { Report } from '../transport/report';
 
 interface MediaConnectionEvents {
   stateChanged: [state: RTCPeerConnectionState];

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { StatisticsReader, type Report } from './statistics';
+import type { Report } from '../transport/report';
+import { StatisticsReader } from './statistics';
 
 const OWNERS = {
   sent: new Map([['1', 'camera' as const]]),

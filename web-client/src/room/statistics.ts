@@ -1,4 +1,5 @@
 import { pathOf, selectedPair, type TransportPath } from '../transport/path';
+import { number, type Report } from '../transport/report';
 import type { PublicationSource } from '../signaling/protocol/PublicationSource';
 
 /**
@@ -135,9 +136,6 @@ export class StatisticsReader {
   }
 }
 
-/** One of the browser's, of any type. */
-export type Report = Readonly<Record<string, unknown>>;
-
 interface Count {
   readonly bytes: number;
   /** In ms. */
@@ -227,11 +225,6 @@ function some<Name extends string, Value>(
   value: Value | undefined,
 ): Partial<Record<Name, Value>> {
   return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
-}
-
-/** A figure of a report's, where it has one. */
-export function number(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 function text(value: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createIdentity } from '../e2ee/identity';
 import { FakeEnvironment, stubGlobals } from '../room/fake-environment';
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { foundPaths, judge, mediaAddresses, testNetwork, type FoundPaths } from './network-test';
 import type { TransportPath } from './path';
 

@@ -3,7 +3,7 @@ import { createCredential } from '../e2ee/credential';
 import { createIdentity, type Identity } from '../e2ee/identity';
 import { requestToken } from '../e2ee/token-request';
 import { QuietroomError, toQuietroomError } from '../error';
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { signalingAddress } from '../signaling/address';
 import { SUBPROTOCOL, type SignalingSocket } from '../signaling/connection';
 import { parseServerMessage } from '../signaling/parse';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { pathInUse } from './path';
 
 function reports(...all: Report[]): Map<string, Report> {

@@ -1,4 +1,4 @@
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 
 /**
  * How media gets to the server: straight, over UDP or TCP, or by a relay that

@@ -1,4 +1,4 @@
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { Timers } from '../browser/timers';
 import type { Transforms } from '../e2ee/transforms';
 import { Emitter } from '../events';

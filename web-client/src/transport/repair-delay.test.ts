@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { RepairDelay } from './repair-delay';
 
 const receiver = { track: { id: 'picture' }, jitterBufferTarget: null as number | null };

@@ -1,4 +1,4 @@
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 
 /**
  * Gives pictures time for what is lost to be sent again, and that once more,

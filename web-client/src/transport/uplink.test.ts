@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Report } from '../room/statistics';
+import type { Report } from './report';
 import { Uplink, UplinkReader, UplinkWatch, type UplinkSample } from './uplink';
 
 const WIDE: UplinkSample = { available: 2_000_000, loss: 0, roundTrip: 40 };

@@ -1,4 +1,4 @@
-import { number, type Report } from '../room/statistics';
+import { number, type Report } from './report';
 import type { UplinkCapacity } from '../signaling/protocol/UplinkCapacity';
 import { selectedPair } from './path';
 
