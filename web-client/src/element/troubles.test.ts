@@ -12,12 +12,18 @@ class FakeLevel extends Emitter<{ level: [peak: number] }> {
   }
 }
 
+class FakeDevices extends Emitter<{ chosen: [kind: 'microphone' | 'camera'] }> {
+  choose(kind: 'microphone' | 'camera'): void {
+    this.emit('chosen', kind);
+  }
+}
+
 class FakeRoom extends Emitter<{
   localParticipantUpdated: [];
   deviceReplaced: [source: 'microphone', label: string];
 }> {
   state = 'connected';
-  readonly devices = new Emitter<{ chosen: [kind: 'microphone' | 'camera'] }>();
+  readonly devices = new FakeDevices();
   readonly localParticipant = {
     microphoneEnabled: true,
     cameraEnabled: true,
@@ -126,6 +132,38 @@ test('a device that stops for a moment is not worth a word', () => {
   vi.advanceTimersByTime(5000);
 
   expect(told()).toEqual([]);
+});
+
+test.each([
+  [
+    'chosen',
+    (): void => {
+      room.devices.choose('microphone');
+    },
+  ],
+  [
+    'used as the other one is gone',
+    (): void => {
+      room.replace('Built-in');
+    },
+  ],
+])(
+  'another microphone that is %s may well be heard: what was said of the other is taken back',
+  (_how, change) => {
+    hear(0, 30);
+    expect(told()).toEqual([english.cannotHearYou]);
+    change();
+    expect(told()).not.toContain(english.cannotHearYou);
+
+    hear(0, 30);
+    expect(told()).toContain(english.cannotHearYou);
+  },
+);
+
+test('another camera takes nothing back', () => {
+  hear(0, 30);
+  room.devices.choose('camera');
+  expect(told()).toEqual([english.cannotHearYou]);
 });
 
 test('an unplugged headset is told of with what is used now, for a while', () => {

@@ -78,6 +78,11 @@ export function watchTroubles(room: Room, prompts: Prompts, context: TroublesCon
     }
   };
 
+  const noteAnotherMicrophone = (): void => {
+    silence.reset();
+    prompts.dismiss(SILENCE);
+  };
+
   let hiddenAt: number | undefined;
   const noteVisibility = (): void => {
     if (page.hidden) {
@@ -97,12 +102,12 @@ export function watchTroubles(room: Room, prompts: Prompts, context: TroublesCon
 
   const stops = [
     room.devices.on('chosen', (kind) => {
-      if (kind === 'microphone') silence.reset();
+      if (kind === 'microphone') noteAnotherMicrophone();
     }),
     level.on('level', noteLevel),
     room.on('localParticipantUpdated', noteDevices),
     room.on('deviceReplaced', (_source, label) => {
-      silence.reset();
+      noteAnotherMicrophone();
       const text = context.messages().microphoneReplaced(label);
       prompts.show({ subject: REPLACED, text, answers: [understood(), choose()] });
       after(REPLACED, SHOWN_FOR, () => {

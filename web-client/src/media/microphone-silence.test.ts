@@ -47,9 +47,19 @@ test('a microphone that gives nothing between words is told of once', () => {
   hear(SPEECH, 1);
 
   expect(hear(0, 600)).toBeUndefined();
-  silence.reset();
+  silence.pause();
   hear(SPEECH, 1);
   expect(hear(0, 600)).toBeUndefined();
+});
+
+test('another microphone that gives nothing between words is told of, too', () => {
+  hear(SPEECH, 1);
+  hear(0, 61);
+  silence.reset();
+  hear(SPEECH, 1);
+
+  expect(hear(0, 59)).toBeUndefined();
+  expect(hear(0, 2)).toBeDefined();
 });
 
 test('a pause in the noise is no switch', () => {

@@ -39,6 +39,7 @@ export class MicrophoneSilence {
   reset(): void {
     this.pause();
     this.#wasHeard = false;
+    this.#hasFallenSilent = false;
     this.#wasNeverHeard = false;
   }
 
