@@ -271,3 +271,28 @@ test.each([
 
   expect(green.querySelector('.state')?.textContent).toContain(said);
 });
+
+test('a camera that is turned on later, and asked for, is not said to be starting for ever', async () => {
+  element.prepare = ({ devices }) => {
+    const query = (): Promise<unknown> => Promise.resolve({ state: 'prompt' });
+    Object.assign(devices, { permissions: { query } });
+  };
+  const green = await prepare();
+  const state = (): string | null | undefined => green.querySelector('.state')?.textContent;
+  const press = async (): Promise<void> => {
+    green.querySelector<HTMLElement>('.camera')!.click();
+    await element.rendered();
+  };
+  await vi.waitFor(() => {
+    expect(state()).toContain('Only you see this');
+  }, PATIENCE);
+  await press();
+  expect(state()).toContain('Your camera is off');
+
+  element.environment.getUserMedia.mockReturnValue(new Promise(() => undefined));
+  await press();
+  expect(state()).toContain('Starting your camera');
+  await vi.waitFor(() => {
+    expect(state()).toContain('Your browser asks');
+  }, PATIENCE);
+});

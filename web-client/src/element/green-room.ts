@@ -77,13 +77,6 @@ export class GreenRoomElement extends LitElement {
     this.isSlow = false;
   }
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#timer = setTimeout(() => {
-      this.isSlow = true;
-    }, SLOW);
-  }
-
   /** Gives the keyboard to the choice of devices. */
   showDevices(): void {
     this.renderRoot.querySelector<HTMLElement>('quiet-room-devices')?.focus();
@@ -96,7 +89,17 @@ export class GreenRoomElement extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    clearTimeout(this.#timer);
+    this.#endWait();
+  }
+
+  protected override willUpdate(): void {
+    if (!this.wanted.camera || this.camera) {
+      this.#endWait();
+      return;
+    }
+    this.#timer ??= setTimeout(() => {
+      this.isSlow = true;
+    }, SLOW);
   }
 
   protected override render(): TemplateResult {
@@ -186,6 +189,12 @@ export class GreenRoomElement extends LitElement {
     const [message, mend] = this.messages.errors[code];
     // Its mend stands below, in steps.
     return code.endsWith('-refused') ? message : `${message} ${mend}`;
+  }
+
+  #endWait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.isSlow = false;
   }
 
   get #stateText(): string {

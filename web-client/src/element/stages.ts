@@ -80,6 +80,8 @@ function renderGreenRoom(
 ): TemplateResult {
   const { cameraEnabled, microphoneEnabled } = room.localParticipant;
   const wanted = unopened ?? wantedDevices(room.localParticipant);
+  // Of one of them it has asked; of the other it may.
+  const isOneOpen = cameraEnabled || microphoneEnabled;
   // Another stay may be somebody else's: what was typed is not there any more.
   return html`${keyed(
     room,
@@ -93,7 +95,7 @@ function renderGreenRoom(
       ?camera=${cameraEnabled}
       ?microphone=${microphoneEnabled}
       .wanted=${wanted}
-      .asks=${cameraEnabled || microphoneEnabled ? false : asksForDevices}
+      .asks=${isOneOpen && asksForDevices === true ? undefined : asksForDevices}
       .test=${actions.testNetwork}
       .problems=${session.notices.errors}
       @device-toggle=${(event: CustomEvent<DeviceSource>) => {
