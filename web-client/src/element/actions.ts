@@ -3,6 +3,7 @@ import type { DeviceSource } from '../media/devices';
 import type { Room } from '../room/room';
 import type { TestNetwork } from './connection-check';
 import type { Panel } from './controls';
+import { pathWithin } from './event-path';
 import type { JoinRequest } from './green-room';
 import type { Notices } from './notices';
 import type { PersonRequest } from './people';
@@ -141,7 +142,7 @@ export function roomActions(context: ActionContext): StageActions {
       handleKey: (event) => {
         // It may end what is being composed, or mean something in what the clinic put there.
         if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return;
-        if (event.composedPath().some((target) => target instanceof HTMLSlotElement)) return;
+        if (pathWithin(event).some((target) => target instanceof HTMLSlotElement)) return;
         event.stopPropagation();
         context.openPanel(undefined);
       },

@@ -47,6 +47,24 @@ test.each(['input', 'textarea', 'select', 'dialog', 'slot'])('in a %s keys are i
   expect(press('m', element(name))).toBeUndefined();
 });
 
+test('what is around the room, as a dialog of the clinic’s or a slot of another component, takes no keys', () => {
+  const room = element('div');
+  const button = element('button');
+  room.append(button);
+  let asked: string | undefined;
+  room.addEventListener('keydown', (event) => {
+    asked = shortcutOf(event);
+  });
+  for (const around of ['dialog', 'slot']) {
+    const other = element(around);
+    other.append(room);
+    document.body.append(other);
+    asked = undefined;
+    button.dispatchEvent(new KeyboardEvent('keydown', { key: 'm', bubbles: true, composed: true }));
+    expect(asked, around).toBe('microphone');
+  }
+});
+
 test.each(['ctrlKey', 'altKey', 'metaKey'])('with %s it is the browser’s', (modifier) => {
   expect(press('m', element('button'), { [modifier]: true })).toBeUndefined();
 });

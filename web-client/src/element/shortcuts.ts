@@ -1,3 +1,5 @@
+import { pathWithin } from './event-path';
+
 /** What a key does while the keyboard is in the room. */
 export type Shortcut =
   'microphone' | 'camera' | 'hand' | 'chat' | 'people' | 'view' | 'self' | 'full-screen' | 'help';
@@ -22,7 +24,7 @@ export const SHORTCUT_KEYS: Record<Shortcut, string> = {
 export function shortcutOf(event: KeyboardEvent): Shortcut | undefined {
   const { key, altKey, ctrlKey, metaKey, repeat, isComposing } = event;
   if (altKey || ctrlKey || metaKey || repeat || isComposing || event.defaultPrevented) return;
-  if (event.composedPath().some(takesKeys)) return;
+  if (pathWithin(event).some(takesKeys)) return;
   return BY_KEY.get(key.toUpperCase());
 }
 
