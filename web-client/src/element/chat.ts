@@ -1,6 +1,7 @@
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { MAX_CHAT_LENGTH } from '../e2ee/worker/mls/application';
 import type { ChatLine } from './conversation';
+import { timeOfDay } from '../i18n/formats';
 import type { Messages } from '../i18n/messages';
 import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
@@ -98,9 +99,7 @@ export class ChatElement extends LitElement {
     return html`<div class=${isOwn ? 'line own' : 'line'} data-line=${id}>
       <p class="head">
         <span class="writer">${isOwn ? this.messages.you : writer}</span>
-        <time datetime=${time.toISOString()}
-          >${time.toLocaleTimeString(this.messages.language, { hour: '2-digit', minute: '2-digit' })}</time
-        >
+        <time datetime=${time.toISOString()}>${timeOfDay(time, this.messages.language)}</time>
       </p>
       <p class="text" dir="auto">${text === '' ? nothing : text}</p>
     </div>`;
