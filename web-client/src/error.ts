@@ -149,8 +149,8 @@ export const SENTENCES: Record<QuietroomErrorCode, readonly [message: string, me
     'If something does not work, leave and join again.',
   ],
   'not-connected': [
-    'There is no connection just now, so this was not sent.',
-    'Try again when it is back.',
+    'The connection was interrupted, so what you did last was not sent.',
+    'Do it again once you are connected.',
   ],
   'encryption-pending': ['The room is not protected yet.', 'Try again in a moment.'],
   'text-too-long': ['The text is too long.', 'Send it in parts.'],

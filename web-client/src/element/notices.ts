@@ -80,9 +80,10 @@ function warningText(
   }
 }
 
-/** What an error is about: a device, a shared screen, or the room. */
+/** What an error is about: a device, a shared screen, what was not sent, or the room. */
 function subject({ code }: QuietroomError): string {
   if (code === 'screens-full') return 'screen';
+  if (code === 'not-connected') return 'connection';
   return /^(microphone|camera|screen)-/.exec(code)?.[1] ?? ROOM;
 }
 

@@ -102,8 +102,8 @@ export const errors: Messages['errors'] = {
     'Si algo no funciona, salga y vuelva a entrar.',
   ],
   'not-connected': [
-    'Ahora mismo no hay conexión, así que esto no se ha enviado.',
-    'Inténtelo de nuevo cuando vuelva.',
+    'La conexión se ha interrumpido y lo último que hizo no se ha enviado.',
+    'Vuelva a hacerlo cuando haya conexión.',
   ],
   'encryption-pending': [
     'La sala todavía no está protegida.',
