@@ -143,7 +143,7 @@ test('who comes and goes is said together, by name, and who was there is not', a
   await vi.advanceTimersByTimeAsync(5000);
   await element.rendered();
 
-  const [, came, went] = announced();
+  const [, went, came] = announced();
   expect(came).toBe('Participant and Observer came in.');
   // By a number, as another one came without a name.
   expect(went).toMatch(/^Participant \d+ left\.$/);
@@ -174,7 +174,7 @@ test('whose connection is gone is said once, on the tile too, and is not said to
 
   await become(false);
   expect(words()).toEqual([]);
-  await vi.advanceTimersByTimeAsync(1000);
+  await vi.advanceTimersByTimeAsync(5000);
   expect(said().at(-1)).toBe('Participant is connected again.');
 
   await become(true);
@@ -200,6 +200,51 @@ test('the own bad connection is a line with its cause, unless what follows from 
 
   await element.say({ type: 'audio-only', audioOnly: true });
   expect(line()).toEqual([]);
+  await element.say({ type: 'audio-only', audioOnly: false });
+  expect(line()).toHaveLength(1);
+
+  // What comes of the next connection is not known.
+  element.environment.socket.drop();
+  await element.rendered();
+  expect(line()).toEqual([]);
+});
+
+test('who is here by another stay, as after a reload, is not said to have lost the connection', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], shouldAdvanceTime: true });
+  await element.enter('client', ORDINARY, [BEN, CAT]);
+  const lose = async (one: Participant): Promise<string[]> => {
+    await element.say({ type: 'participant-updated', participant: { ...one, reconnecting: true } });
+    await element.say({ type: 'participant-left', participantId: one.id });
+    await vi.advanceTimersByTimeAsync(4000);
+    await element.rendered();
+    return texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]).slice(1);
+  };
+  await element.tell('ben', { type: 'profile', name: 'Ben', handRaised: false });
+  await element.tell('cat', { type: 'profile', name: 'Ben', handRaised: false });
+
+  expect(await lose(BEN)).toEqual([]);
+  expect(await lose(CAT)).toEqual(['Ben lost the connection.']);
+});
+
+test('hands that rise together are said together, and one that is down again is not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], shouldAdvanceTime: true });
+  const DAN = { ...CAT, id: 'dan' };
+  await element.enter('client', ORDINARY, [BEN, CAT, DAN]);
+  for (const [id, name] of [
+    ['ben', 'Ben'],
+    ['cat', 'Cat'],
+    ['dan', 'Dan'],
+  ] as const) {
+    await element.tell(id, { type: 'profile', name, handRaised: true });
+  }
+  await element.tell('dan', { type: 'profile', name: 'Dan', handRaised: false });
+  await element.tell('cat', { type: 'profile', name: 'Cat', handRaised: false });
+  await element.tell('cat', { type: 'profile', name: 'Cat', handRaised: true });
+  await vi.advanceTimersByTimeAsync(4000);
+  await element.rendered();
+  expect(
+    texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]).slice(1),
+  ).toEqual(['Ben raised a hand.', 'Cat raised a hand.']);
 });
 
 test('how somebody is connected is in the list of people, in words', async () => {

@@ -286,7 +286,17 @@ test('Escape that ends the composing of a word closes no panel', async () => {
   expect(element.find('.panel')).toBeNull();
 });
 
-test('the clinic’s own panel stays at the end, and no other', async () => {
+test.each(['chat', 'people'])('no panel %s stays at the end', async (panel) => {
+  await press(`.${panel}-toggle`);
+  expect(element.find('.panel')).not.toBeNull();
+  environment.socket.say({ type: 'error', code: 'session-ended', message: '', fatal: true });
+  await element.rendered();
+
+  expect(element.find('.ended')).not.toBeNull();
+  expect(element.find('.panel')).toBeNull();
+});
+
+test('the clinic’s own panel stays at the end', async () => {
   const notes = document.createElement('textarea');
   notes.slot = 'panel';
   element.append(notes);

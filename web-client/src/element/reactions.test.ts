@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { RemoteParticipant } from '../room/participant';
-import { ReactionNews, Reactions, REACTIONS } from './reactions';
+import { Reactions, REACTIONS } from './reactions';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -43,33 +42,4 @@ test('what is cleared calls nobody any more', () => {
   vi.advanceTimersByTime(10_000);
 
   expect(changed).not.toHaveBeenCalled();
-});
-
-test('the first is told at once, and those of the next moments together', () => {
-  const tell = vi.fn();
-  const news = new ReactionNews(tell);
-  const here = { role: 'client', microphone: true, camera: true, reconnecting: false } as const;
-  const [ana, ben, cem] = ['ana', 'ben', 'cem'].map((id) => new RemoteParticipant({ id, ...here }));
-  news.note(ana!, '👏');
-  expect(tell.mock.lastCall).toEqual([[ana], '👏']);
-
-  news.note(ben!, '👏');
-  news.note(cem!, '👏');
-  news.note(ben!, '👏');
-  news.note(ana!, '👍');
-  vi.advanceTimersByTime(2_999);
-  expect(tell).toHaveBeenCalledTimes(1);
-  vi.advanceTimersByTime(1);
-  expect(tell.mock.calls.slice(1)).toEqual([
-    [[ben, cem], '👏'],
-    [[ana], '👍'],
-  ]);
-
-  vi.advanceTimersByTime(3_000);
-  news.note(cem!, '👍');
-  expect(tell.mock.lastCall).toEqual([[cem], '👍']);
-  news.note(ben!, '👍');
-  news.clear();
-  vi.advanceTimersByTime(10_000);
-  expect(tell).toHaveBeenCalledTimes(4);
 });

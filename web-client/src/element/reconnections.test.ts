@@ -69,6 +69,62 @@ test('several whose connection is gone are told of once, and are not away any mo
   expect(told).toEqual(['-ann,ben +', '- +ann,ben']);
 });
 
+test('who is shown to be back again and again is not said to be', () => {
+  const shown: boolean[] = [];
+  for (let round = 0; round < 20; round++) {
+    become(0, true);
+    vi.advanceTimersByTime(4000);
+    shown.push(reconnections.isAway(people[0]!));
+    become(0, false);
+    vi.advanceTimersByTime(3000);
+  }
+  expect(new Set(shown)).toEqual(new Set([true]));
+  expect(told.filter((news) => news !== '- +')).toEqual(['-ann +']);
+
+  vi.advanceTimersByTime(1000);
+  expect(told.at(-1)).toBe('- +ann');
+});
+
+test('a connection that is gone for the third time is said to be only when it is so for longer', () => {
+  const lose = (): number => {
+    become(0, true);
+    const since = Date.now();
+    while (!told.includes('-ann +')) vi.advanceTimersByTime(500);
+    const waited = Date.now() - since;
+    become(0, false);
+    vi.advanceTimersByTime(5000);
+    told.length = 0;
+    return waited;
+  };
+
+  expect([lose(), lose(), lose()]).toEqual([3000, 6000, 12_000]);
+});
+
+test('who was said to be away, went, and is here again, is back', () => {
+  become(0, true);
+  vi.advanceTimersByTime(3500);
+  const [ann, ben] = people;
+  people = [ben!];
+  reconnections.update(people);
+  people = [ben!, ann!];
+  become(1, false);
+  vi.advanceTimersByTime(5000);
+  expect(told).toEqual(['-ann +', '- +ann']);
+});
+
+test('who was said to have gone for good is not said to be back', () => {
+  become(0, true);
+  vi.advanceTimersByTime(3500);
+  const [ann, ben] = people;
+  people = [ben!];
+  reconnections.update(people);
+  reconnections.forget([ann!]);
+  people = [ben!, ann!];
+  become(1, false);
+  vi.advanceTimersByTime(10_000);
+  expect(told).toEqual(['-ann +']);
+});
+
 test('who is gone for good is not told of here', () => {
   become(0, true);
   become(1, true);

@@ -8,14 +8,16 @@ import { TalkTime } from '../room/talk-time';
 import type { Panel } from './controls';
 import { Comings, type ComingsAndGoings } from './comings';
 import { Conversation } from './conversation';
+import { listed } from '../i18n/formats';
 import type { Messages } from '../i18n/messages';
+import { Gathering } from './gathering';
 import { participantName } from './names';
 import { Notices } from './notices';
 import { OwnQuality } from './own-quality';
 import { PauseNotices } from './pause-notices';
 import type { Comparison } from './people';
 import { Prompts } from './prompts';
-import { ReactionNews, Reactions } from './reactions';
+import { Reactions } from './reactions';
 import { Reconnections } from './reconnections';
 import { promptByRules } from './session-prompts';
 
@@ -61,8 +63,13 @@ export class Session extends Emitter<SessionEvents> {
   readonly #comings = new Comings((news) => {
     this.#tellComings(news);
   });
-  readonly #reactionNews = new ReactionNews((showers, reaction) => {
-    this.#announce(this.messages.reacted(...this.#named(showers), reaction));
+  readonly #reactionNews = new Gathering<string>((showers, reactions) => {
+    this.#announce(this.messages.reacted(...this.#named(showers), reactions.join(' ')));
+    this.#update();
+  });
+  readonly #handNews = new Gathering<'raised'>((raisers) => {
+    const raised = raisers.filter(({ handRaised }) => handRaised);
+    if (raised.length > 0) this.#announce(this.messages.raisedHand(...this.#named(raised)));
     this.#update();
   });
   readonly #reconnections = new Reconnections();
@@ -187,6 +194,7 @@ export class Session extends Emitter<SessionEvents> {
     this.conversation.clear();
     this.reactions.clear();
     this.#reactionNews.clear();
+    this.#handNews.clear();
     this.prompts.clear();
     this.ownQuality.clear();
     this.#pauses.clear();
@@ -366,7 +374,8 @@ export class Session extends Emitter<SessionEvents> {
     room.on('stateChanged', (state) => {
       if (state === 'connected') this.#announce(this.presence);
       // What was measured of a connection that is gone is not of the next one.
-      this.ownQuality.update(room.localParticipant.quality);
+      if (state === 'reconnecting') this.ownQuality.clear();
+      else this.ownQuality.update(room.localParticipant.quality);
       update();
     });
     room.on('groupChanged', update);
@@ -428,16 +437,28 @@ export class Session extends Emitter<SessionEvents> {
     } else if (!this.#raisedHands.has(key)) {
       this.#raisedHands.add(key);
       if (participant.isLocal) return;
-      this.#announce(this.messages.raisedHand(this.nameOf(participant)));
+      this.#handNews.note(participant, 'raised');
     }
   }
 
   #tellComings({ came, went, lost }: ComingsAndGoings): void {
     const { messages } = this;
-    if (came.length > 0) this.#announce(messages.cameIn(...this.#named(came)));
+    this.#reconnections.forget([...went, ...lost]);
+    const missing = lost.filter((one) => !this.#isBack(one));
+    // Who came again by another stay is here at the end of what is said.
+    if (missing.length > 0) this.#announce(messages.lostConnection(...this.#named(missing)));
     if (went.length > 0) this.#announce(messages.wentAway(...this.#named(went)));
-    if (lost.length > 0) this.#announce(messages.lostConnection(...this.#named(lost)));
+    if (came.length > 0) this.#announce(messages.cameIn(...this.#named(came)));
     this.#update();
+  }
+
+  /** Whether whose connection was lost is here by another stay, as after a reload. */
+  #isBack({ name, role }: RemoteParticipant): boolean {
+    const { participants = [] } = this.#room ?? {};
+    return (
+      name !== '' &&
+      participants.some((one) => one.name === name && one.role === role && !one.isReconnecting)
+    );
   }
 
   /** Their names in a list, and how many they are. */
@@ -449,15 +470,6 @@ export class Session extends Emitter<SessionEvents> {
   #announce(text: string): void {
     const announcement = { id: this.#nextAnnouncement++, text };
     this.#announcements = [...this.#announcements, announcement].slice(-MAX_ANNOUNCEMENTS);
-  }
-}
-
-/** As the language lists them; by commas where the browser does not know what a clinic calls it. */
-function listed(names: readonly string[], language: string): string {
-  try {
-    return new Intl.ListFormat(language, { type: 'conjunction' }).format(names);
-  } catch {
-    return names.join(', ');
   }
 }
 

@@ -112,7 +112,7 @@ export const english: Messages = {
     '🙏': 'Thank you',
   },
   reacted: (names, count, reaction) => `${count > 3 ? `${count} people` : names}: ${reaction}`,
-  raisedHand: (name) => `${name} raised a hand.`,
+  raisedHand: (names, count) => `${count > 3 ? `${count} people` : names} raised a hand.`,
   handRaisedAs: (place) => `Hand raised, number ${place} in turn`,
   cameIn: (names, count) => (count > 3 ? `${count} people came in.` : `${names} came in.`),
   wentAway: (names, count) => (count > 3 ? `${count} people left.` : `${names} left.`),

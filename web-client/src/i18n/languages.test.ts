@@ -41,7 +41,11 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
     ['⟦name⟧', 1, '⟦reaction⟧'],
     ['⟦name⟧', 417, '⟦reaction⟧'],
   ],
-  raisedHand: [['⟦name⟧']],
+  raisedHand: [
+    ['⟦name⟧', 1],
+    ['⟦name⟧', 2],
+    ['⟦name⟧', 417],
+  ],
   handRaisedAs: [[417]],
   cameIn: [
     ['⟦name⟧', 1],

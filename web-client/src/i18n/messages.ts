@@ -84,7 +84,7 @@ export interface Messages {
   readonly reactions: Record<(typeof REACTIONS)[number], string>;
   /** Of all who showed it within some seconds; `names` is a list, which may be too long to say. */
   readonly reacted: (names: string, count: number, reaction: string) => string;
-  readonly raisedHand: (name: string) => string;
+  readonly raisedHand: (names: string, count: number) => string;
   /** Of a hand where several are up; `place` is whose turn it is, from 1. */
   readonly handRaisedAs: (place: number) => string;
   /** Said of all who came within some seconds; `names` is a list, which may be too long to say. */

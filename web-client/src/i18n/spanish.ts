@@ -108,7 +108,10 @@ export const spanish: Messages = {
     '🙏': 'Gracias',
   },
   reacted: (names, count, reaction) => `${count > 3 ? `${count} personas` : names}: ${reaction}`,
-  raisedHand: (name) => `${name} ha levantado la mano.`,
+  raisedHand: (names, count) =>
+    count > 3
+      ? `${count} personas han levantado la mano.`
+      : `${names} ${count === 1 ? 'ha' : 'han'} levantado la mano.`,
   handRaisedAs: (place) => `Mano levantada, turno ${place}`,
   cameIn: (names, count) =>
     count > 3

@@ -501,7 +501,10 @@ function said(): number {
 
 /** What the worker made of a word for all. */
 function seal(): void {
-  environment.worker.report({ type: 'group-send', message: { type: 'mls-message', message: 'sealed' } });
+  environment.worker.report({
+    type: 'group-send',
+    message: { type: 'mls-message', message: 'sealed' },
+  });
 }
 
 describe.each([
