@@ -275,6 +275,34 @@ test('a laptop that slept for long is not late: it has its two minutes from then
   expect(errors).toEqual([]);
 });
 
+test('an attempt that hangs as the network comes back is given up for another', async () => {
+  await loseStay();
+  environment.socket.drop();
+  // It does not wait for its next attempt.
+  environment.changeNetwork?.();
+  await vi.advanceTimersByTimeAsync(300);
+  const { socket } = environment;
+  environment.changeNetwork?.();
+  await vi.advanceTimersByTimeAsync(100);
+  expect(environment.socket).toBe(socket);
+
+  await vi.advanceTimersByTimeAsync(2000);
+  environment.changeNetwork?.();
+  await vi.advanceTimersByTimeAsync(300);
+  expect(socket.closedWith).toBeDefined();
+  expect(environment.socket).not.toBe(socket);
+  environment.socket.accept();
+  environment.worker.report({ type: 'entrance', entrance: { group: REPORT } });
+  await settle();
+  const answered = environment.socket;
+  environment.socket.say(JOINED);
+  // It was let in on the network that is there.
+  await vi.advanceTimersByTimeAsync(2000);
+  environment.changeNetwork?.();
+  expect(room.isRejoining).toBe(false);
+  expect(answered.closedWith).not.toBe(1000);
+});
+
 test('a restart that the server refuses is asked for again', async () => {
   const { connection } = environment;
   connection.become('failed');

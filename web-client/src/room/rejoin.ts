@@ -12,6 +12,8 @@ export class Rejoin {
   #stopTimer: () => void = () => undefined;
   #isWaiting = false;
   #isHeld = false;
+  /** Of the attempt under way, until it is answered. */
+  #unanswered: { readonly since: number; readonly giveUp: () => void } | undefined;
 
   /** `isOffline` tells that the machine knows of no network. */
   constructor(attempt: () => void, timers: Timers, isOffline: () => boolean) {
@@ -41,29 +43,42 @@ export class Rejoin {
   /** The attempt under way has so long, in ms, before `giveUp` is called. */
   limit(milliseconds: number, giveUp: () => void): void {
     this.#stopTimer();
+    this.#unanswered = { since: Date.now(), giveUp };
     this.#stopTimer = this.#timers.after(milliseconds, giveUp);
   }
 
   /** Somebody has to let us in, which takes as long as it takes: no limit holds. */
   hold(): void {
     this.#stopTimer();
+    this.#unanswered = undefined;
     this.#isHeld = true;
+  }
+
+  /** The server has let us in; its limit holds until there is media. */
+  handleAnswered(): void {
+    this.#unanswered = undefined;
   }
 
   /**
    * The network is there again, or another one, or the machine has slept: does
-   * not wait any longer, and has its time anew.
+   * not wait any longer, neither for the next attempt nor for one that was made
+   * on what was there before, and has its time anew.
    */
   hurry(): void {
     if (this.#since !== undefined) this.#since = Date.now();
-    if (!this.#isWaiting) return;
-    this.#backOff.reset();
-    this.#wait(0);
+    if (this.#isWaiting) {
+      this.#backOff.reset();
+      this.#wait(0);
+    } else if (this.#unanswered !== undefined && Date.now() - this.#unanswered.since > HOPEFUL) {
+      this.#backOff.reset();
+      this.#unanswered.giveUp();
+    }
   }
 
   /** Ends it, as we are in again or are not to be. */
   end(): void {
     this.#stopTimer();
+    this.#unanswered = undefined;
     this.#isWaiting = false;
     this.#isHeld = false;
     this.#since = undefined;
@@ -72,6 +87,7 @@ export class Rejoin {
 
   #wait(milliseconds: number): void {
     this.#stopTimer();
+    this.#unanswered = undefined;
     this.#isWaiting = true;
     this.#stopTimer = this.#timers.after(milliseconds, () => {
       this.#isWaiting = false;
@@ -102,5 +118,10 @@ const MENDABLE: ReadonlySet<QuietroomErrorCode> = new Set([
   'invalid-message',
 ]);
 
-/** How long it is tried, in ms. */
+// In ms.
+
+/** How long it is tried. */
 const PATIENCE = 120_000;
+
+/** An attempt that is no older may be on the network that is there now. */
+const HOPEFUL = 500;

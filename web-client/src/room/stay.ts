@@ -442,6 +442,7 @@ export class Stay {
       return;
     }
     this.#awaitsJoined = false;
+    this.#rejoin?.handleAnswered();
     this.#boundToken.handleAccepted();
     this.timings.signaled ??= this.#now();
     people.views.close();
