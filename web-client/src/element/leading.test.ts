@@ -257,6 +257,29 @@ test('how somebody is connected is in the list of people, in words', async () =>
   expect(listed('.connection')).toEqual(['Weak connection: long delay']);
 });
 
+test('before there are keys the list has who is here, who can be removed', async () => {
+  await element.say({
+    type: 'joined',
+    participantId: OWN_ID,
+    role: 'host',
+    participants: [BEN, CAT],
+    slots: 2,
+    screenSlots: 1,
+    iceServers: [],
+    permissions: [...ORDINARY, 'remove'],
+    locked: false,
+  });
+  await press('.people-toggle');
+  expect(listed('li .role')).toEqual(Array(2).fill('Participant (not confirmed)'));
+  expect(listed('.pending')).toEqual([english.notYetEncrypted]);
+  expect(listed('.code, .keyless')).toEqual([]);
+
+  element.inside('quiet-room-people', '.remove')[1]!.click();
+  await element.rendered();
+  element.inside('quiet-room-confirmation', '.confirm')[0]!.click();
+  expect(element.environment.socket.sent.at(-1)).toEqual({ type: 'remove', participantId: 'cat' });
+});
+
 test('who is here without keys is in the list, says so, and can be removed', async () => {
   await element.enter('host', [...ORDINARY, 'remove'], [BEN]);
   await press('.people-toggle');

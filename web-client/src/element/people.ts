@@ -78,7 +78,6 @@ export class PeopleElement extends LitElement {
 
   protected override render(): TemplateResult {
     const { messages, group } = this;
-    if (group === undefined) return html`<p class="pending">${messages.notYetEncrypted}</p>`;
     return html`
       <div class="scroll" tabindex="0" role="group" aria-label=${messages.people}>
         <ul>
@@ -88,15 +87,22 @@ export class PeopleElement extends LitElement {
             (entry) => this.#renderEntry(entry),
           )}
         </ul>
-        <section aria-labelledby="code">
-          <h3 id="code">${icons.lock}${messages.safetyCode}</h3>
-          <p class="code">
-            ${groupsOfFive(group.safetyCode).map((digits) => html`<span>${digits}</span>`)}
-          </p>
-          <p class="advice">${messages.safetyAdvice}</p>
-        </section>
+        ${
+          group === undefined
+            ? html`<p class="pending">${messages.notYetEncrypted}</p>`
+            : this.#renderSafetyCode(group)
+        }
       </div>
     `;
+  }
+
+  #renderSafetyCode({ safetyCode }: GroupEpoch): TemplateResult {
+    const { messages } = this;
+    return html`<section aria-labelledby="code">
+      <h3 id="code">${icons.lock}${messages.safetyCode}</h3>
+      <p class="code">${groupsOfFive(safetyCode).map((digits) => html`<span>${digits}</span>`)}</p>
+      <p class="advice">${messages.safetyAdvice}</p>
+    </section>`;
   }
 
   #renderEntry(entry: PeopleEntry): TemplateResult {
@@ -123,7 +129,11 @@ export class PeopleElement extends LitElement {
               />${messages.compared}</label
             >`
       }
-      ${member === undefined ? html`<p class="keyless">${messages.notInGroup}</p>` : nothing}
+      ${
+        member === undefined && this.group !== undefined
+          ? html`<p class="keyless">${messages.notInGroup}</p>`
+          : nothing
+      }
       ${connection === undefined ? nothing : html`<p class="connection">${connection}</p>`}
       ${consent === undefined ? nothing : html`<p class="consent">${consent}</p>`}
       ${

@@ -593,7 +593,7 @@ test('an interruption says what this computer knows of it', async () => {
   environment.connection.become('disconnected');
   await element.rendered();
   expect(text('.status')).toBe(
-    'This device has no network. The session goes on by itself when it is back.',
+    'This device has no network. It reconnects by itself when the network is back.',
   );
 
   vi.spyOn(navigator, 'onLine', 'get').mockReturnValue(true);

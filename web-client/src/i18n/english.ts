@@ -142,7 +142,7 @@ export const english: Messages = {
   reconnecting: 'The connection was interrupted. Reconnecting…',
   interruptions: {
     asleep: 'This device was asleep. Reconnecting…',
-    offline: 'This device has no network. The session goes on by itself when it is back.',
+    offline: 'This device has no network. It reconnects by itself when the network is back.',
   },
   away: 'Until the connection is back, nothing that you write or show reaches anybody. You can leave.',
   awayWriting: 'What you write stays here. You can send it when the connection is back.',

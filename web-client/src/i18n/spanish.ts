@@ -148,7 +148,7 @@ export const spanish: Messages = {
   reconnecting: 'Se ha interrumpido la conexión. Conectando de nuevo…',
   interruptions: {
     asleep: 'Este equipo estaba en reposo. Conectando de nuevo…',
-    offline: 'Este equipo no tiene red. La sesión sigue sola en cuanto vuelva.',
+    offline: 'Este equipo no tiene red. Se conectará de nuevo por sí solo en cuanto la haya.',
   },
   away: 'Hasta que vuelva la conexión, nada de lo que escriba o muestre llega a nadie. Puede salir.',
   awayWriting: 'Lo que escriba se queda aquí. Podrá enviarlo cuando vuelva la conexión.',
