@@ -27,6 +27,7 @@ export interface Evaluating {
  */
 export async function violations(page: Evaluating, forcedColors = false): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);
+  await endTransitions(page);
   const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: Axe };
     const { violations: all } = await axe.run(document, {
@@ -148,15 +149,28 @@ declare global {
   }
 }
 
-/** Puts a picture of the page into the folder that `QUIETROOM_SCREENSHOTS` names, if it does. */
-export async function picture(page: Page, name: string): Promise<void> {
-  // The layout follows the size in another frame, and the picture the layout.
+/** Brings what changes little by little to its end: half-way its colours are nobody's choice. */
+export async function endTransitions(page: Evaluating): Promise<void> {
   await page.evaluate(async () => {
+    // The layout follows the size in another frame, and the picture the layout.
     for (let frame = 0; frame < 3; frame++) {
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
-    for (const animation of document.getAnimations()) animation.finish();
+    const roots: (Document | ShadowRoot)[] = [document];
+    for (const root of roots) {
+      for (const animation of root.getAnimations()) {
+        if (animation.effect?.getComputedTiming().endTime !== Infinity) animation.finish();
+      }
+      for (const { shadowRoot } of root.querySelectorAll('*')) {
+        if (shadowRoot !== null) roots.push(shadowRoot);
+      }
+    }
   });
+}
+
+/** Puts a picture of the page into the folder that `QUIETROOM_SCREENSHOTS` names, if it does. */
+export async function picture(page: Page, name: string): Promise<void> {
+  await endTransitions(page);
   const folder = process.env['QUIETROOM_SCREENSHOTS'];
   if (folder === undefined) return;
   // Larger pictures take a while to come.
