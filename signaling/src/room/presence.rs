@@ -45,6 +45,9 @@ impl Room {
         };
         let could_admit = self.allows(id, Permission::Admit);
         let leaver = self.members.remove(index);
+        if self.members.is_empty() {
+            self.began = None;
+        }
         self.speakers.retain(|speaker| *speaker != id);
         self.note_gone(Bearer {
             id,
@@ -166,6 +169,9 @@ impl Room {
             audio_codecs: None,
             video_codecs: None,
         };
+        if !self.members.is_empty() {
+            self.began.get_or_insert(now);
+        }
         let members = self.members.iter();
         let participants = members.map(|member| member.describe_to(permissions));
         let mut effects = vec![Effect::Tell(
@@ -180,6 +186,7 @@ impl Room {
                 resume: None,
                 permissions: permissions.iter().collect(),
                 locked: self.is_locked,
+                elapsed_seconds: self.elapsed_seconds(now),
             },
         )];
 
@@ -231,6 +238,11 @@ impl Room {
             }));
         }
         effects
+    }
+
+    fn elapsed_seconds(&self, now: Instant) -> Option<u32> {
+        let elapsed = now.saturating_duration_since(self.began?);
+        Some(u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX))
     }
 
     /// Ends somebody's stay, in the room or at the door, and says why.

@@ -339,7 +339,7 @@ export const english: Messages = {
     help: 'This list',
   },
   ownPanel: 'Notes',
-  timer: 'You have been here for',
+  timer: 'Time in session:',
   cannotHearYou:
     'We can’t hear you. Perhaps the microphone has a switch that is off, or another one is chosen than you speak into.',
   chooseDevice: 'Choose another',

@@ -65,7 +65,12 @@ permissions: Array<Permission>,
 /**
  * Whether nobody new may come in.
  */
-locked: boolean, } | { "type": "resumed", 
+locked: boolean, 
+/**
+ * How long the session is on: since there were two people in it.
+ * Absent for who is the first.
+ */
+elapsedSeconds?: number, } | { "type": "resumed", 
 /**
  * How many messages of this stay came from the client; `join` and
  * `resume` do not count.
