@@ -185,6 +185,20 @@ test('who is asked whether to end it while the connection goes is told that it w
   expect(notices()).toEqual([INTERRUPTED, english.errors['not-connected'].join(' ')]);
 });
 
+test('who leaves before the end for all was sent is told that it was not', async () => {
+  await element.enter('host', ALL, [BEN], { secret: 'secret', seconds: 30 });
+  await press(element.find('.people-toggle'));
+  element.environment.socket.drop();
+  await press(element.inside(CONTROLS, '.end')[0]);
+  await press(element.inside('quiet-room-confirmation', '.confirm')[0]);
+  expect(element.room?.isRejoining).toBe(false);
+  await press(element.find('.controls .leave'));
+
+  expect(text('.ended h2')).toBe('You have left, and what you did last was not sent');
+  expect(text('.ended p')).toBe('Do it again once you are connected.');
+  expect(element.find('.ended .rejoin')).not.toBeNull();
+});
+
 test('an emergency is not said to be told while it is not', async () => {
   await element.enter('client', ORDINARY, [BEN]);
   await press(element.find('.people-toggle'));

@@ -5,6 +5,7 @@ import type { RoomOptions } from '../room/options';
 import { Room } from '../room/room';
 import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
+import type { Resumption } from '../signaling/protocol/Resumption';
 import type { Role } from '../signaling/protocol/Role';
 import type { ServerMessage } from '../signaling/protocol/ServerMessage';
 import type { NetworkTest, NetworkTestOptions } from '../transport/network-test';
@@ -50,11 +51,15 @@ export class FakeElement extends QuietRoomElement {
     this.environment.startTransforms();
   }
 
-  /** Comes in, begun already, to `others`, who are in the group with their ids for keys. */
+  /**
+   * Comes in, begun already, to `others`, who are in the group with their ids
+   * for keys. Without `resume` the stay ends with its socket.
+   */
   async enter(
     role: Role,
     permissions: readonly Permission[],
     others: readonly Participant[],
+    resume?: Resumption,
   ): Promise<void> {
     await this.say({
       type: 'joined',
@@ -66,6 +71,7 @@ export class FakeElement extends QuietRoomElement {
       iceServers: [],
       permissions: [...permissions],
       locked: false,
+      ...(resume !== undefined && { resume }),
     });
     await this.say({ type: 'answer', sdp: 'answer' });
     this.environment.startTransforms();

@@ -363,5 +363,6 @@ export const english: Messages = {
     removed: 'You were removed from the session',
     refused: 'You were not let in',
     inactive: 'You were logged off, as nobody seemed to be there',
+    'not-connected': 'You have left, and what you did last was not sent',
   },
 };

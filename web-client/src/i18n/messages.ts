@@ -270,6 +270,6 @@ export interface Messages {
   readonly microphoneReplaced: (label: string) => string;
   /** Said to whoever comes back to the page, of what was on meanwhile. */
   readonly wasInBackground: (microphone: boolean, camera: boolean) => string;
-  /** Titles of ends that are neither the person's own wish nor a failure; said instead of the message in `errors`. */
+  /** Titles of ends that are more than the person's own wish, and no failure; said instead of the message in `errors`. */
   readonly endings: Partial<Record<QuietroomErrorCode, string>>;
 }

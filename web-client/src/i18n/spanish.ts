@@ -366,5 +366,6 @@ export const spanish: Messages = {
     removed: 'Le han expulsado de la sesión',
     refused: 'No le han dejado entrar',
     inactive: 'Se ha cerrado su sesión porque parecía que no había nadie',
+    'not-connected': 'Ha salido, y lo último que hizo no se ha enviado',
   },
 };

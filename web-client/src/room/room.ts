@@ -196,7 +196,11 @@ export class Room extends Emitter<RoomEvents> {
     return this.#stay.joinBy(url, options);
   }
 
-  /** Ends the stay at once; the others see it without delay. Idempotent. */
+  /**
+   * Ends the stay at once; the others see it without delay. Idempotent. Where
+   * the connection is interrupted, and what was said or asked for last is lost by
+   * that, {@link Room.error} is `not-connected`.
+   */
   leave(): void {
     this.#stay.leave();
   }

@@ -147,8 +147,7 @@ export class Stay {
     // What was given to a socket that works gets there before the end.
     const isLost = this.#connection?.isInterrupted === true && this.#isUnsent();
     this.send({ type: 'leave' });
-    if (isLost) this.#context.tell('error', new QuietroomError('not-connected'));
-    this.#end();
+    this.#end(isLost ? new QuietroomError('not-connected') : undefined);
   }
 
   /** Sends to the server, if there is a connection. */
