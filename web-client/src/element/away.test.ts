@@ -6,6 +6,7 @@ import type { Participant } from '../signaling/protocol/Participant';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Role } from '../signaling/protocol/Role';
 import { FakeElement, stubMedia } from './fake-element';
+import type { TileElement } from './tile';
 
 const ORDINARY: Permission[] = ['microphone', 'camera', 'screen', 'receive', 'chat'];
 const ALL: Permission[] = [...ORDINARY, 'admit', 'mute', 'remove', 'lock', 'end'];
@@ -117,6 +118,22 @@ test('what would reach nobody is not to be pressed, and says why; devices and le
   expect(element.room?.localParticipant.microphoneEnabled).toBe(false);
   await press(element.find('.controls .leave'));
   expect(text('.ended h2')).toBe('You have left');
+});
+
+test('who cannot be heard any more is neither shown to speak nor to be there as before', async () => {
+  await element.enter('client', ORDINARY, [BEN]);
+  await element.say({ type: 'speakers', participantIds: ['ben'] });
+  const tile = element.find('[data-participant=ben]') as TileElement;
+  const away = (): (string | null)[] =>
+    element.inside('[data-participant=ben]', '.away').map(({ textContent }) => textContent);
+  expect([tile.speaking, away()]).toEqual([true, []]);
+
+  await loseStay();
+  expect([tile.speaking, tile.reconnecting]).toEqual([false, true]);
+  expect(away()).toEqual([english.reconnectingThere]);
+
+  await comeBack('client', ORDINARY);
+  expect([tile.reconnecting, away()]).toEqual([false, []]);
 });
 
 test('what is written stays in its place until it can be sent', async () => {

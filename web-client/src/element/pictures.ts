@@ -50,8 +50,8 @@ function renderScreen(
       .camera=${true}
       .blanked=${participant.isScreenBlanked}
       .pause=${pauseText(participant.screenPaused, room, messages)}
-      .reconnecting=${participant.isReconnecting}
-      .away=${session.isAway(participant) ? messages.reconnectingThere : undefined}
+      .reconnecting=${participant.isReconnecting || room.isRejoining}
+      .away=${awayText(participant, room, session)}
     ></quiet-room-tile>
   </li>`;
 }
@@ -77,8 +77,8 @@ function renderRemote(
       .handRaised=${participant.handRaised}
       .blanked=${participant.isBlanked}
       .pause=${pauseText(participant.videoPaused, room, session.messages)}
-      .reconnecting=${participant.isReconnecting}
-      .away=${session.isAway(participant) ? session.messages.reconnectingThere : undefined}
+      .reconnecting=${participant.isReconnecting || room.isRejoining}
+      .away=${awayText(participant, room, session)}
       .pinned=${isPinned}
       .compared=${session.isCompared(participant.member)}
       .reaction=${session.reactions.of(participant.id)}
@@ -88,6 +88,16 @@ function renderRemote(
       }}
     ></quiet-room-tile>
   </li>`;
+}
+
+/** Nothing comes of them, be it that theirs or the own connection is gone. */
+function awayText(
+  participant: RemoteParticipant,
+  room: Room,
+  session: Session,
+): string | undefined {
+  const isAway = room.isRejoining || session.isAway(participant);
+  return isAway ? session.messages.reconnectingThere : undefined;
 }
 
 function renderLocal({ localParticipant }: Room, session: Session): TemplateResult {

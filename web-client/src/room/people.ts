@@ -119,6 +119,11 @@ export class People {
     return this.roster.slotOf(id, 'screen') === undefined ? false : undefined;
   }
 
+  /** The stay is lost: nobody is heard. */
+  handleLost(): void {
+    this.#handleSpeakers([]);
+  }
+
   /** This client joined again, and `states` are there. */
   handleRejoined(states: readonly ParticipantState[]): void {
     this.#handleSpeakers([]);

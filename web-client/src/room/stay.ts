@@ -357,6 +357,7 @@ export class Stay {
     this.#connection = undefined;
     this.#media?.drop();
     this.#setState('reconnecting');
+    this.#context.people.handleLost();
     this.#tellRejoining();
     if (isUnsent) this.#context.tell('error', new QuietroomError('not-connected'));
   }
