@@ -51,34 +51,6 @@ fn a_newcomer_learns_who_is_there_and_in_which_slot() {
 }
 
 #[test]
-fn the_session_is_on_since_two_are_in_it_and_until_nobody_is() {
-    let begin = Instant::now();
-    let at = |seconds| begin + Duration::from_secs(seconds);
-    let mut room = room(3);
-
-    assert_eq!(elapsed_at_entry(&mut room, A, at(0)), None);
-    assert_eq!(elapsed_at_entry(&mut room, B, at(600)), Some(0));
-    room.leave(A, at(630));
-    assert_eq!(elapsed_at_entry(&mut room, A, at(661)), Some(61));
-
-    room.leave(A, at(700));
-    room.leave(B, at(700));
-    assert_eq!(elapsed_at_entry(&mut room, A, at(800)), None);
-}
-
-fn elapsed_at_entry(room: &mut Room, id: ParticipantId, now: Instant) -> Option<u32> {
-    let effects = room.arrive(Arrival::new(id, Role::Client), now);
-    let effects = effects.expect("there is space");
-    let ServerMessage::Joined {
-        elapsed_seconds, ..
-    } = told(&effects, id)[0]
-    else {
-        panic!("joined comes first");
-    };
-    elapsed_seconds
-}
-
-#[test]
 fn a_full_room_takes_nobody_until_somebody_leaves() {
     let mut room = room(2);
     join(&mut room, A);

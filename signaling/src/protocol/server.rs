@@ -51,11 +51,6 @@ pub enum ServerMessage {
         /// Whether nobody new may come in.
         #[serde(default)]
         locked: bool,
-        /// How long the session is on: since there were two people in it.
-        /// Absent for who is the first.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
-        elapsed_seconds: Option<u32>,
     },
     /// The answer to `resume`: the stay goes on here.
     Resumed {

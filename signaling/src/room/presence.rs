@@ -45,9 +45,6 @@ impl Room {
         };
         let could_admit = self.allows(id, Permission::Admit);
         let leaver = self.members.remove(index);
-        if self.members.is_empty() {
-            self.began = None;
-        }
         self.speakers.retain(|speaker| *speaker != id);
         self.note_gone(Bearer {
             id,
@@ -169,7 +166,6 @@ impl Room {
             audio_codecs: None,
             video_codecs: None,
         };
-        let elapsed_seconds = self.elapsed_seconds(now);
         let members = self.members.iter();
         let participants = members.map(|member| member.describe_to(permissions));
         let mut effects = vec![Effect::Tell(
@@ -184,7 +180,6 @@ impl Room {
                 resume: None,
                 permissions: permissions.iter().collect(),
                 locked: self.is_locked,
-                elapsed_seconds,
             },
         )];
 
@@ -210,7 +205,15 @@ impl Room {
         if !assignments.is_empty() {
             effects.push(Effect::Tell(id, ServerMessage::Slots { assignments }));
         }
-        let news = self.screens_now().into_iter().chain(self.speakers_now());
+        let assignments: Vec<_> = self
+            .screens
+            .occupied()
+            .map(|(slot, sharer)| occupied(slot, sharer))
+            .collect();
+        if !assignments.is_empty() {
+            effects.push(Effect::Tell(id, ServerMessage::Screens { assignments }));
+        }
+        let news = self.speakers_now().into_iter();
         let news = news.chain(self.qualities_now(permissions));
         let news = news.chain(self.ending_now());
         effects.extend(news.map(|message| Effect::Tell(id, message)));
@@ -228,25 +231,6 @@ impl Room {
             }));
         }
         effects
-    }
-
-    /// For somebody who comes in now, with whom the session may begin.
-    fn elapsed_seconds(&mut self, now: Instant) -> Option<u32> {
-        if self.members.is_empty() {
-            return None;
-        }
-        let began = *self.began.get_or_insert(now);
-        let elapsed = now.saturating_duration_since(began);
-        Some(u32::try_from(elapsed.as_secs()).unwrap_or(u32::MAX))
-    }
-
-    /// Which screens are shared, if any is.
-    fn screens_now(&self) -> Option<ServerMessage> {
-        let screens = self.screens.occupied();
-        let assignments: Vec<_> = screens
-            .map(|(slot, sharer)| occupied(slot, sharer))
-            .collect();
-        (!assignments.is_empty()).then_some(ServerMessage::Screens { assignments })
     }
 
     /// Ends somebody's stay, in the room or at the door, and says why.

@@ -32,9 +32,6 @@ pub struct Room {
     pub(super) rules: Rules,
     /// In the order in which they came.
     pub(super) members: Vec<Member>,
-    /// Since when the session is on: two people were in it, and somebody has
-    /// been ever since.
-    pub(super) began: Option<Instant>,
     /// Those at the door, in the order in which they came.
     pub(super) callers: Vec<Caller>,
     /// Tokens whose bearers were let in, and may come back.
@@ -148,7 +145,6 @@ impl Room {
             turns: Turns::default(),
             rules,
             members: Vec::new(),
-            began: None,
             callers: Vec::new(),
             admitted: HashSet::new(),
             consented: HashSet::new(),

@@ -257,43 +257,6 @@ test('how somebody is connected is in the list of people, in words', async () =>
   expect(listed('.connection')).toEqual(['Weak connection: long delay']);
 });
 
-test('the time of the session is what it is for all, and begins with company', async () => {
-  vi.spyOn(performance, 'now').mockReturnValue(0);
-  await element.say({
-    type: 'joined',
-    participantId: OWN_ID,
-    role: 'host',
-    participants: [],
-    slots: 2,
-    screenSlots: 1,
-    iceServers: [],
-    permissions: [...ORDINARY],
-    locked: false,
-  });
-  expect(element.find('quiet-room-timer')).toBeNull();
-  await element.say({ type: 'participant-joined', participant: BEN });
-  const time = (): string | undefined =>
-    element.inside('quiet-room-timer', '[role=timer]')[0]?.getAttribute('aria-label') ?? undefined;
-  expect(time()).toBe('Time in session: 0:00');
-});
-
-test('who comes again sees for how long the session is on', async () => {
-  await element.say({
-    type: 'joined',
-    participantId: OWN_ID,
-    role: 'host',
-    participants: [BEN],
-    slots: 2,
-    screenSlots: 1,
-    iceServers: [],
-    permissions: [...ORDINARY],
-    locked: false,
-    elapsedSeconds: 2_405,
-  });
-  const [timer] = element.inside('quiet-room-timer', '[role=timer]');
-  expect(timer?.textContent).toMatch(/^40:\d\d$/);
-});
-
 test('before there are keys the list has who is here, who can be removed', async () => {
   await element.say({
     type: 'joined',

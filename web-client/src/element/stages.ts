@@ -209,9 +209,12 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
           : html`<p class="path">${messages.path[room.path]}</p>`
       }
       ${
-        room.since === undefined
+        room.timings.connected === undefined
           ? nothing
-          : html`<quiet-room-timer .messages=${messages} .since=${room.since}></quiet-room-timer>`
+          : html`<quiet-room-timer
+              .messages=${messages}
+              .since=${room.timings.connected}
+            ></quiet-room-timer>`
       }
     </div>
   `;

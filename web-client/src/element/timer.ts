@@ -1,7 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Messages } from '../i18n/messages';
 
-/** For how long the session is on. Nothing says it aloud unasked. */
+/** For how long the person has been in the session. Nothing says it aloud unasked. */
 export class TimerElement extends LitElement {
   static override readonly properties = {
     messages: { attribute: false },

@@ -339,7 +339,7 @@ export const english: Messages = {
     help: 'This list',
   },
   ownPanel: 'Notes',
-  timer: 'Time in session:',
+  timer: 'You have been here for',
   cannotHearYou:
     'We can’t hear you. Perhaps the microphone has a switch that is off, or another one is chosen than you speak into.',
   chooseDevice: 'Choose another',

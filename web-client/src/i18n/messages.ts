@@ -256,7 +256,7 @@ export interface Messages {
   readonly shortcutNames: Record<Shortcut, string>;
   /** What the clinic shows beside the pictures, if it gives it no name. */
   readonly ownPanel: string;
-  /** Before the time since two people were in the session. */
+  /** Before the time since the person came in. */
   readonly timer: string;
   /** The microphone is on and gives nothing. */
   readonly cannotHearYou: string;

@@ -342,7 +342,7 @@ export const spanish: Messages = {
     help: 'Esta lista',
   },
   ownPanel: 'Notas',
-  timer: 'Tiempo de sesión:',
+  timer: 'Lleva aquí',
   cannotHearYou:
     'No le oímos. Quizá el micrófono tiene un interruptor apagado, o está elegido otro que el que usa para hablar.',
   chooseDevice: 'Elegir otro',

@@ -16,30 +16,16 @@ export class People {
   readonly views: Views;
   readonly #local: LocalParticipant;
   readonly #tell: Tell;
-  readonly #now: () => number;
-  #since: number | undefined;
   #speakers: readonly Participant[] = [];
   /** By the server's word, and by the person's own. */
   #takesSoundOnly = false;
   #choseSoundOnly = false;
 
-  /** `now` gives ms. */
-  constructor(
-    local: LocalParticipant,
-    send: (message: ClientMessage) => void,
-    tell: Tell,
-    now: () => number,
-  ) {
+  constructor(local: LocalParticipant, send: (message: ClientMessage) => void, tell: Tell) {
     this.#local = local;
     this.#tell = tell;
-    this.#now = now;
     this.views = new Views(() => this.roster.pictures, send);
     this.#forwardRoster();
-  }
-
-  /** As {@link Room.since}. */
-  get since(): number | undefined {
-    return this.#since;
   }
 
   /** As {@link Room.speakers}. */
@@ -69,14 +55,8 @@ export class People {
     }
     const { type, participant } = message;
     if (participant.id === this.#local.id) return false;
-    this.#since ??= this.#now();
     this.roster.handleParticipant(participant);
     return type === 'participant-joined';
-  }
-
-  /** The session is on for so long, by the server, which may have forgotten the beginning. */
-  handleElapsed(seconds: number): void {
-    this.#since = Math.min(this.#since ?? Infinity, this.#now() - seconds * 1000);
   }
 
   /** How they speak, and what is received of them. */

@@ -50,7 +50,7 @@ export class Room extends Emitter<RoomEvents> {
     const localMedia = new LocalMedia(environment.devices, send);
     const { microphone, camera, screen } = localMedia;
     const local = new LocalParticipant(microphone, camera, screen);
-    const people = new People(local, send, tell, () => environment.now());
+    const people = new People(local, send, tell);
     const ask = (message: ClientMessage): void => {
       this.#stay.ask(message);
     };
@@ -100,14 +100,6 @@ export class Room extends Emitter<RoomEvents> {
   /** How long the join took, step by step. */
   get timings(): RoomTimings {
     return this.#stay.timings;
-  }
-
-  /**
-   * When the session began, by `performance.now()` in ms: there were two people
-   * in it, whoever they were. Absent before.
-   */
-  get since(): number | undefined {
-    return this.#people.since;
   }
 
   /** The others, in the order they came. */

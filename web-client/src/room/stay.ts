@@ -450,9 +450,6 @@ export class Stay {
     local.handleUplink('all');
     if (isRejoin) people.handleRejoined(message.participants);
     else this.#setDeadline(SIGNALING_TIMEOUT, () => new QuietroomError('join-timeout'));
-    // A server that does not say is an older one.
-    const { elapsedSeconds = message.participants.length > 0 ? 0 : undefined } = message;
-    if (elapsedSeconds !== undefined) people.handleElapsed(elapsedSeconds);
     rules.handleJoined(message);
     local.handleJoined(message.participantId, message.role);
     localMedia.hold(rules.permissions);

@@ -15,7 +15,7 @@ const JOINED = {
 
 test.each([
   JOINED,
-  { ...JOINED, resume: { secret: 's', seconds: 30 }, elapsedSeconds: 61 },
+  { ...JOINED, resume: { secret: 's', seconds: 30 } },
   { type: 'resumed', received: 3, secret: 's' },
   { type: 'ack', received: 3 },
   { type: 'ice-servers', iceServers: JOINED.iceServers },

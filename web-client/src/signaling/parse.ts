@@ -43,9 +43,6 @@ export function parseServerMessage(data: unknown): ServerMessage | undefined {
         ...(message['resume'] === undefined ? {} : { resume: resumption(message['resume']) }),
         permissions: permissions(message['permissions'] ?? []),
         locked: message['locked'] === true,
-        ...(message['elapsedSeconds'] === undefined
-          ? {}
-          : { elapsedSeconds: count(message['elapsedSeconds'], 'elapsedSeconds', MAX_COUNT) }),
       };
     case 'network-test':
     case 'ice-servers':

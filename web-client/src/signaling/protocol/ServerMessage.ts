@@ -65,12 +65,7 @@ permissions: Array<Permission>,
 /**
  * Whether nobody new may come in.
  */
-locked: boolean, 
-/**
- * How long the session is on: since there were two people in it.
- * Absent for who is the first.
- */
-elapsedSeconds?: number, } | { "type": "resumed", 
+locked: boolean, } | { "type": "resumed", 
 /**
  * How many messages of this stay came from the client; `join` and
  * `resume` do not count.
