@@ -155,6 +155,12 @@ test('what is written stays in its place until it can be sent', async () => {
 
   await comeBack('client', ORDINARY);
   expect(reason?.textContent.trim()).toBe('');
+  // The group may not have taken us in again: who has it as it was would read nothing.
+  await press(send);
+  expect([field!.value, told()]).toEqual(['Are you there?', []]);
+  await element.say({ type: 'answer', sdp: 'again' });
+  element.environment.startTransforms();
+  element.environment.connection.become('connected');
   await press(send);
   expect(field!.value).toBe('');
   expect(told()).toEqual([{ type: 'tell', message: { type: 'chat', text: 'Are you there?' } }]);

@@ -211,19 +211,41 @@ test('the own bad connection is a line with its cause, unless what follows from 
 
 test('who is here by another stay, as after a reload, is not said to have lost the connection', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], shouldAdvanceTime: true });
-  await element.enter('client', ORDINARY, [BEN, CAT]);
-  const lose = async (one: Participant): Promise<string[]> => {
-    await element.say({ type: 'participant-updated', participant: { ...one, reconnecting: true } });
-    await element.say({ type: 'participant-left', participantId: one.id });
-    await vi.advanceTimersByTimeAsync(4000);
+  await element.enter('client', ORDINARY, [BEN, CAT, { ...CAT, id: 'dan' }]);
+  const said = async (): Promise<string | undefined> => {
+    await vi.advanceTimersByTimeAsync(5000);
     await element.rendered();
-    return texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]).slice(1);
+    return texts([...element.renderRoot.querySelectorAll<HTMLElement>('.announcer p')]).at(-1);
   };
-  await element.tell('ben', { type: 'profile', name: 'Ben', handRaised: false });
-  await element.tell('cat', { type: 'profile', name: 'Ben', handRaised: false });
+  const update = async (one: Participant): Promise<void> => {
+    await element.say({ type: 'participant-updated', participant: { ...one, reconnecting: true } });
+  };
+  for (const id of ['ben', 'cat', 'dan']) {
+    await element.tell(id, {
+      type: 'profile',
+      name: id === 'dan' ? 'Dan' : 'Ben',
+      handRaised: false,
+    });
+  }
 
-  expect(await lose(BEN)).toEqual([]);
-  expect(await lose(CAT)).toEqual(['Ben lost the connection.']);
+  // Somebody else of the same name was here all along.
+  await update(BEN);
+  expect(await said()).toMatch(/ is reconnecting\.$/);
+  await element.say({ type: 'participant-left', participantId: 'ben' });
+  expect(await said()).toMatch(/^Ben.* lost the connection\.$/);
+
+  await update(CAT);
+  expect(await said()).toMatch(/^Ben.* is reconnecting\.$/);
+  await element.say({ type: 'participant-joined', participant: { ...CAT, id: 'cat2' } });
+  const members = [OWN_ID, 'cat', 'dan', 'cat2'].map((id, leaf) => {
+    return { participantId: id, leaf, room: 'room', role: 'client', key: id } as const;
+  });
+  const safetyCode = '2'.repeat(30);
+  element.environment.worker.report({ type: 'epoch', epoch: 2n, safetyCode, members });
+  await element.tell('cat2', { type: 'profile', name: 'Ben', handRaised: false });
+  expect(await said()).toMatch(/^Ben.* came in\.$/);
+  await element.say({ type: 'participant-left', participantId: 'cat' });
+  expect(await said()).toMatch(/^Ben.* came in\.$/);
 });
 
 test('hands that rise together are said together, and one that is down again is not', async () => {

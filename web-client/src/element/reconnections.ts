@@ -36,6 +36,12 @@ export class Reconnections extends Emitter<ReconnectionsEvents> {
     return isReconnecting && this.#outages.get(id)?.isShown === true;
   }
 
+  /** Since when this one's connection is gone, by `Date.now()`, if it is, or was as the person went. */
+  goneSince({ id }: RemoteParticipant): number | undefined {
+    const outage = this.#outages.get(id);
+    return outage?.isGone === true ? outage.since : undefined;
+  }
+
   update(participants: readonly RemoteParticipant[]): void {
     this.#participants = participants;
     const ids = new Set(participants.map(({ id }) => id));

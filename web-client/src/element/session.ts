@@ -68,7 +68,8 @@ export class Session extends Emitter<SessionEvents> {
     this.#update();
   });
   readonly #handNews = new Gathering<'raised'>((raisers) => {
-    const raised = raisers.filter(({ handRaised }) => handRaised);
+    const { participants = [] } = this.#room ?? {};
+    const raised = raisers.filter((one) => one.handRaised && participants.includes(one));
     if (raised.length > 0) this.#announce(this.messages.raisedHand(...this.#named(raised)));
     this.#update();
   });
@@ -77,6 +78,8 @@ export class Session extends Emitter<SessionEvents> {
   readonly #compared = new Set<string>();
   /** Whose hands are known to be up, by id, the first to rise first. */
   readonly #raisedHands = new Set<string>();
+  /** When those came who were not here before, by id, as `Date.now()` has it. */
+  readonly #arrivals = new Map<string, number>();
   #room: Room | undefined;
   #announcements: readonly Announcement[] = [];
   #nextAnnouncement = 1;
@@ -201,6 +204,7 @@ export class Session extends Emitter<SessionEvents> {
     this.#comings.clear();
     this.#reconnections.clear();
     this.#raisedHands.clear();
+    this.#arrivals.clear();
     this.#announcements = [];
     this.#pinned = undefined;
     this.#popup = undefined;
@@ -323,7 +327,10 @@ export class Session extends Emitter<SessionEvents> {
     const update = this.#update;
     room.on('participantJoined', (participant) => {
       // Those who were there before are not news.
-      if (room.state === 'connected') this.#comings.handleJoined(participant);
+      if (room.state === 'connected') {
+        this.#comings.handleJoined(participant);
+        this.#arrivals.set(participant.id, Date.now());
+      }
       this.#reconnections.update(room.participants);
       update();
     });
@@ -336,6 +343,7 @@ export class Session extends Emitter<SessionEvents> {
       const { id } = participant;
       if (room.state === 'connected') this.#comings.handleLeft(participant);
       this.#raisedHands.delete(id);
+      this.#arrivals.delete(id);
       if (this.#pinned === id) this.#pinned = undefined;
       this.#updatePauses(room);
       this.#reconnections.update(room.participants);
@@ -443,8 +451,8 @@ export class Session extends Emitter<SessionEvents> {
 
   #tellComings({ came, went, lost }: ComingsAndGoings): void {
     const { messages } = this;
-    this.#reconnections.forget([...went, ...lost]);
     const missing = lost.filter((one) => !this.#isBack(one));
+    this.#reconnections.forget([...went, ...lost]);
     // Who came again by another stay is here at the end of what is said.
     if (missing.length > 0) this.#announce(messages.lostConnection(...this.#named(missing)));
     if (went.length > 0) this.#announce(messages.wentAway(...this.#named(went)));
@@ -453,11 +461,16 @@ export class Session extends Emitter<SessionEvents> {
   }
 
   /** Whether whose connection was lost is here by another stay, as after a reload. */
-  #isBack({ name, role }: RemoteParticipant): boolean {
+  #isBack(gone: RemoteParticipant): boolean {
     const { participants = [] } = this.#room ?? {};
-    return (
-      name !== '' &&
-      participants.some((one) => one.name === name && one.role === role && !one.isReconnecting)
+    const since = this.#reconnections.goneSince(gone);
+    if (since === undefined || gone.name === '') return false;
+    return participants.some(
+      ({ id, name, role, isReconnecting }) =>
+        name === gone.name &&
+        role === gone.role &&
+        !isReconnecting &&
+        (this.#arrivals.get(id) ?? -Infinity) >= since,
     );
   }
 

@@ -606,6 +606,27 @@ test('what the server says that it has is not told of', async () => {
   expect(errors).toEqual([]);
 });
 
+test('a word that is being sealed is not taken for what is asked for after it', async () => {
+  enterGroup();
+  room.sendChat('hello');
+  room.rules.remove('ben');
+  environment.socket.say({ type: 'ack', received: said() });
+  await loseStay();
+  expect(errors.map(({ code }) => code)).toEqual(['not-connected']);
+});
+
+test('a word is refused until media is back: the group may not have taken us in', async () => {
+  enterGroup();
+  await loseStay();
+  environment.socket.say(JOINED);
+  expect(room.isRejoining).toBe(false);
+  expect(() => {
+    room.sendChat('hello');
+  }).toThrow(expect.objectContaining({ code: 'not-connected' }));
+  room.rules.remove('ben');
+  expect(environment.socket.sent).toContainEqual({ type: 'remove', participantId: 'ben' });
+});
+
 test('what waited and was sent is told of until the server has it', async () => {
   const before = said();
   environment.socket.drop();

@@ -318,6 +318,7 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   #tellAll(message: Parameters<Membership['tell']>[0]): void {
+    this.#stay.requireGroup();
     this.#requireMembership().tell(message);
     this.#stay.noteSealing();
   }

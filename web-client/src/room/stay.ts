@@ -68,8 +68,10 @@ export class Stay {
   #connection: SignalingConnection | undefined;
   /** What the server wants signed on the present connection's first socket. */
   #nonce: Promise<string> | undefined;
-  /** What a person said or asked for last, which is kept nowhere: its number, once it is sealed. */
-  #asked: number | 'sealing' | undefined;
+  /** The number of what a person said or asked for last, which is kept nowhere. */
+  #asked: number | undefined;
+  /** Something of it is yet to be sealed, and has no number. */
+  #isSealing = false;
   #awaitsJoined = false;
   #media: MediaConnection | undefined;
   #encryption: Encryption | undefined;
@@ -166,7 +168,17 @@ export class Stay {
 
   /** The same of what the worker has, and is about to give to be sent. */
   noteSealing(): void {
-    this.#asked = 'sealing';
+    this.#isSealing = true;
+  }
+
+  /**
+   * Throws as {@link Stay.requireConnection}, and also until media is back:
+   * before, the group may not have taken us in again, and what is sealed for it
+   * as it was is read by nobody.
+   */
+  requireGroup(): void {
+    this.requireConnection();
+    if (this.#rejoin?.isUnderWay === true) throw new QuietroomError('not-connected');
   }
 
   /** Throws `not-connected` while what is sent would reach nobody: nothing is kept then. */
@@ -249,7 +261,9 @@ export class Stay {
     });
     encryption.on('send', (message) => {
       const number = this.#connection?.send(message);
-      if (this.#asked === 'sealing' && SEALED.has(message.type)) this.#asked = number;
+      if (!this.#isSealing || !SEALED.has(message.type)) return;
+      this.#isSealing = false;
+      this.#asked = number;
     });
     encryption.on('caller', (participantId, name) => {
       rules.handleCaller(participantId, name);
@@ -351,6 +365,7 @@ export class Stay {
     this.#encryption?.awaitNothing();
     const isUnsent = this.#isUnsent();
     this.#asked = undefined;
+    this.#isSealing = false;
     this.send({ type: 'leave' });
     this.#connection?.close();
     // What its attempt still waits for comes too late.
@@ -364,9 +379,8 @@ export class Stay {
 
   /** Whether something was asked that the server is not known to have. */
   #isUnsent(): boolean {
-    const asked = this.#asked;
-    if (asked === undefined || asked === 'sealing') return asked !== undefined;
-    return this.#connection?.hasArrived(asked) !== true;
+    if (this.#isSealing) return true;
+    return this.#asked !== undefined && this.#connection?.hasArrived(this.#asked) !== true;
   }
 
   #mayRejoinAfter({ code }: QuietroomError): boolean {
