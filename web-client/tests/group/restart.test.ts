@@ -62,19 +62,30 @@ async function expectOneKey(members: readonly Member[]): Promise<void> {
   await expect
     .poll(
       () => {
-        const ids = members.map(({ credential }) => credential.participantId).sort();
-        const expected = JSON.stringify(ids);
-        const strangers = members.filter(
-          ({ epoch }) =>
-            JSON.stringify(epoch?.members.map(({ participantId }) => participantId).sort()) !==
-            expected,
-        );
+        const ids = JSON.stringify(members.map(idOf).sort());
+        const isAmongAll = ({ epoch }: Member): boolean =>
+          JSON.stringify(epoch?.members.map(({ participantId }) => participantId).sort()) === ids;
         const keys = new Set(members.map(({ key, epoch }) => `${key} ${epoch?.safetyCode}`));
-        return [strangers.length, keys.size];
+        return {
+          others: members.filter((member) => !isAmongAll(member)).map(tell),
+          keys: keys.size,
+        };
       },
       { timeout: 60_000, interval: 100 },
     )
-    .toEqual([0, 1]);
+    .toEqual({ others: [], keys: 1 });
+}
+
+/** For whoever reads of a failure. */
+function tell(member: Member): string {
+  const { epoch, resumed, rejoined, refusals } = member;
+  const group =
+    epoch === undefined ? 'no group' : `epoch ${epoch.epoch} of ${epoch.members.length}`;
+  return `${idOf(member)}: ${group}, ${resumed} resumed, ${rejoined} rejoined, ${refusals.join('; ')}`;
+}
+
+function idOf({ credential }: Member): string {
+  return credential.participantId;
 }
 
 function pause(ms: number): Promise<void> {

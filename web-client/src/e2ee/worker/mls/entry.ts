@@ -67,5 +67,5 @@ const MAX_ENTRY = 10_000;
 /** After a welcome that was of no use. */
 const SOON = 100;
 
-/** A welcome may come for one that was given earlier. */
-const MAX_KEY_PACKAGES = 4;
+/** A welcome may come for one that was given much earlier: each who would add us asks for its own. */
+const MAX_KEY_PACKAGES = 16;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../seeded-random';
+import type { Mls } from './mls';
 import { GroupSession } from './session';
 import { loadTsMls } from './ts-mls';
 import { everybodyMay, VirtualRoom, type VirtualMember } from './virtual-room';
@@ -86,14 +87,7 @@ test('a server that restarts when somebody waits loses nobody', async () => {
 });
 
 test('a timer that is far too late has what came meanwhile be read first', async () => {
-  const mls = await loadTsMls();
-  const identity = await mls.createIdentity({
-    participantId: '0000000000000001',
-    room: 'room',
-    role: 'client',
-    sub: 'sub',
-  });
-  const session = new GroupSession(mls, identity, everybodyMay);
+  const session = await sessionOf(await loadTsMls(), '01');
   await session.createKeyPackage(0);
   const due = session.nextTimeout ?? NaN;
 
@@ -104,6 +98,39 @@ test('a timer that is far too late has what came meanwhile be read first', async
     { type: 'send', message: { type: 'mls-key-package' } },
   ]);
 });
+
+test('a newcomer who is asked many times before its welcome comes is in by what it gave first', async () => {
+  const mls = await loadTsMls();
+  const [member, newcomer] = await Promise.all(['01', '02'].map((id) => sessionOf(mls, id)));
+  const keyPackage = await newcomer!.createKeyPackage(0);
+  const participantId = '02'.padStart(16, '0');
+  await member!.handleMessage({ type: 'mls-create' }, 0);
+  await member!.handleConnected([participantId], 0);
+  const kept = await member!.handleMessage(
+    { type: 'mls-key-package', participantId, keyPackage },
+    0,
+  );
+  const committed = [...kept, ...(await member!.handleTimeout(member!.nextTimeout ?? NaN))];
+  const welcome = committed
+    .flatMap((event) => (event.type === 'send' && 'welcome' in event.message ? event.message : []))
+    .flatMap(({ welcome }) => welcome ?? [])[0];
+
+  for (let asked = 0; asked < 10; asked++) {
+    await newcomer!.handleMessage({ type: 'mls-key-package-wanted' }, 1000 + asked);
+  }
+  const entered = await newcomer!.handleMessage(
+    { type: 'mls-welcome', welcome: welcome ?? 'none' },
+    1100,
+  );
+
+  expect(entered).toContainEqual(expect.objectContaining({ type: 'epoch' }));
+});
+
+async function sessionOf(mls: Mls, id: string): Promise<GroupSession> {
+  const participantId = id.padStart(16, '0');
+  const credential = { participantId, room: 'room', role: 'client', sub: `sub-${id}` } as const;
+  return new GroupSession(mls, await mls.createIdentity(credential), everybodyMay);
+}
 
 /** All who are there have the same members, names, epoch and key, and the server knows the epoch. */
 function expectOneEpoch(room: VirtualRoom, count: number): void {
