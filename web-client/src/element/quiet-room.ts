@@ -9,6 +9,7 @@ import { AudioPlayback } from '../media/autoplay';
 import type { DeviceSource } from '../media/devices';
 import { MicrophoneLevel } from '../media/microphone-level';
 import type { RoomOptions } from '../room/options';
+import { mayRejoinAfter } from '../room/rejoin';
 import { Room } from '../room/room';
 import { testNetwork, type NetworkTest, type NetworkTestOptions } from '../transport/network-test';
 import { attemptToSend, roomActions, type ActionContext } from './actions';
@@ -353,9 +354,13 @@ export class QuietRoomElement extends LitElement {
       room.on('stateChanged', (state) => {
         if (state === 'connected' && !wasIn) {
           wasIn = true;
+          this.#session.time.handleConnected();
           tell('joined', { room });
         }
         if (state === 'disconnected') {
+          if (room.error !== undefined && mayRejoinAfter(room.error.code))
+            this.#session.time.keep();
+          else this.#session.time.end();
           this.#stops.splice(0).forEach((stop) => {
             stop();
           });
@@ -439,7 +444,10 @@ export class QuietRoomElement extends LitElement {
     this.#wasPutAway = room !== undefined && room.state !== 'disconnected';
     // Who was only in the green room has left nothing.
     if (room?.state === 'idle') this.#end();
-    else room?.leave();
+    else {
+      this.#session.time.keep();
+      room?.leave();
+    }
   };
 
   readonly #handlePageShow = ({ persisted }: PageTransitionEvent): void => {

@@ -1,4 +1,5 @@
 // @vitest-environment happy-dom
+import type { LitElement } from 'lit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { spanish } from '../i18n/spanish';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
@@ -220,6 +221,55 @@ test('a page that the browser kept and shows again begins anew', async () => {
   await element.rendered();
   expect(element.stays).toHaveLength(2);
   expect(text('.ended h2')).toBe('You have left');
+});
+
+test('the session’s time goes on after a reload and a lost connection, and begins anew after leaving', async () => {
+  let now = Date.now();
+  vi.spyOn(Date, 'now').mockImplementation(() => now);
+  const time = (): string | undefined => inside('quiet-room-timer', 'span')[0]?.textContent;
+  const later = async (milliseconds: number): Promise<void> => {
+    now += milliseconds;
+    (element.find('quiet-room-timer') as LitElement).requestUpdate();
+    await element.rendered();
+  };
+  const comeBack = async (): Promise<void> => {
+    ({ environment } = element);
+    environment.socket.accept();
+    environment.startTransforms();
+    await enter('host', ALL);
+  };
+  await enter('host', ALL);
+  await later(61_000);
+  expect(time()).toBe('1:01');
+
+  dispatchEvent(new Event('pagehide'));
+  element.remove();
+  element = new FakeElement();
+  await element.begin();
+  await comeBack();
+  expect(time()).toBe('1:01');
+
+  const { socket } = environment;
+  socket.drop();
+  // For so long it is searched for.
+  now += 121_000;
+  await vi.waitUntil(() => environment.socket !== socket);
+  environment.socket.drop();
+  await element.rendered();
+  await press(element.find('.rejoin'));
+  await comeBack();
+  expect(time()).toBe('3:02');
+
+  await press(element.find('.leave'));
+  await press(element.find('.rejoin'));
+  await comeBack();
+  expect(time()).toBe('0:00');
+
+  await later(5000);
+  element.token = 'of another session';
+  await element.rendered();
+  await comeBack();
+  expect(time()).toBe('0:00');
 });
 
 test('a host sees who waits, and lets them in or not', async () => {

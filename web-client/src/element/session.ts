@@ -20,6 +20,7 @@ import { Prompts } from './prompts';
 import { Reactions } from './reactions';
 import { Reconnections } from './reconnections';
 import { promptByRules } from './session-prompts';
+import { SessionTime } from './session-time';
 
 interface SessionEvents {
   /** Something that is shown is another one. */
@@ -56,6 +57,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly reactions = new Reactions();
   readonly prompts = new Prompts();
   readonly ownQuality = new OwnQuality();
+  readonly time = new SessionTime();
   /** Outlives a stay; another session begins with another one's nothing. */
   readonly talkTime = new TalkTime();
   readonly #actions: SessionActions;
@@ -192,6 +194,7 @@ export class Session extends Emitter<SessionEvents> {
   end(): void {
     this.#room?.leave();
     this.#room = undefined;
+    this.time.end();
     this.notices.clear();
     this.playback.clear();
     this.conversation.clear();
@@ -215,6 +218,8 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Another person may come, to whom the last one's choices and comparisons do not belong. */
   forgetPerson(): void {
+    // Before the first one it may be the same session that was left by a reload.
+    if (this.#room !== undefined) this.time.forget();
     this.#compared.clear();
     this.#isSpeakerView = false;
     this.#isSelfHidden = false;

@@ -209,12 +209,9 @@ function renderLines(room: Room, session: Session, { interruption }: StageContex
           : html`<p class="path">${messages.path[room.path]}</p>`
       }
       ${
-        room.timings.connected === undefined
+        session.time.elapsed === undefined
           ? nothing
-          : html`<quiet-room-timer
-              .messages=${messages}
-              .since=${room.timings.connected}
-            ></quiet-room-timer>`
+          : html`<quiet-room-timer .messages=${messages} .time=${session.time}></quiet-room-timer>`
       }
     </div>
   `;

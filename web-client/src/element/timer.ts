@@ -1,16 +1,16 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { Messages } from '../i18n/messages';
+import type { SessionTime } from './session-time';
 
 /** For how long the person has been in the session. Nothing says it aloud unasked. */
 export class TimerElement extends LitElement {
   static override readonly properties = {
     messages: { attribute: false },
-    since: { attribute: false },
+    time: { attribute: false },
   };
 
   declare messages: Messages;
-  /** By `performance.now()`, in ms. */
-  declare since: number;
+  declare time: SessionTime;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   override connectedCallback(): void {
@@ -26,7 +26,7 @@ export class TimerElement extends LitElement {
   }
 
   protected override render(): TemplateResult {
-    const text = clock(performance.now() - this.since);
+    const text = clock(this.time.elapsed ?? 0);
     return html`<span role="timer" aria-label="${this.messages.timer} ${text}">${text}</span>`;
   }
 

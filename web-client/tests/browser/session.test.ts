@@ -61,7 +61,7 @@ describe('three people who open the printed link', () => {
 
   test('have the one who reloads back within two seconds, by sight and sound', async () => {
     const known = await Promise.all([red.ids(), blue.ids()]);
-    const start = Date.now();
+    const [time, start] = [await timeIn(green), Date.now()];
     const back = [
       red.sees(GREEN, known[0], SLOWNESS * (RELOAD_MS + SLACK_MS)),
       blue.sees(GREEN, known[1], SLOWNESS * (RELOAD_MS + SLACK_MS)),
@@ -71,6 +71,8 @@ describe('three people who open the printed link', () => {
     console.log(`back after a reload: ${took.join(' and ')} ms`);
     expect(Math.max(...took)).toBeLessThan(SLOWNESS * RELOAD_MS);
     await expectEveryoneMeetsEveryone();
+    // The session's time goes on meanwhile; it is shown in whole seconds.
+    expect(await timeIn(green)).toBeGreaterThan(time + (Date.now() - start) / 1_000 - 2);
   });
 
   test('lose the one who closes the tab within three seconds', async () => {
@@ -98,6 +100,12 @@ describe('three people who open the printed link', () => {
     expect(await red.tiles()).toEqual([]);
   });
 });
+
+/** What the session's timer shows, in seconds. */
+async function timeIn({ page }: Participant): Promise<number> {
+  const shown = (await page.locator('quiet-room-timer [role=timer]').textContent()) ?? '';
+  return shown.split(':').reduce((sum, part) => 60 * sum + Number(part), 0);
+}
 
 function tile(name: string): { seen: string; heard: string } {
   return { seen: name, heard: name };

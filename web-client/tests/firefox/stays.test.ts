@@ -212,6 +212,19 @@ describe('keys in Firefox', () => {
   }
 });
 
+describe('the session’s time in Firefox', () => {
+  test('goes on when the page is loaded anew, and begins anew after leaving', async () => {
+    await inFirefox.sees('[role=timer]', '0:1');
+    await firefox.page.reload();
+    await inFirefox.sees('[role=timer]');
+    expect(await inFirefox.reads('[role=timer]')).toEqual([expect.not.stringContaining(' 0:0')]);
+
+    await inFirefox.presses('.controls .leave');
+    await inFirefox.presses('.rejoin');
+    await inFirefox.sees('[role=timer]', ' 0:0');
+  });
+});
+
 describe('warnings in Firefox', () => {
   test('come before the end of a session, and the end comes', async () => {
     const now = Date.now();
