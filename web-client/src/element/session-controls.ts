@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Permission } from '../signaling/protocol/Permission';
 import type { Room } from '../room/room';
+import { listed } from '../i18n/formats';
 import type { Messages } from '../i18n/messages';
 import { FocusKeeper } from './focus-keeper';
 import * as icons from './icons';
@@ -13,6 +14,7 @@ export interface WaitingEntry {
   readonly label: string;
   /** Beside a name, which is the person's own word. */
   readonly role: string | undefined;
+  readonly isReachable: boolean;
 }
 
 /** What somebody with power asks for. */
@@ -30,13 +32,13 @@ export function waitingEntries(
 ): WaitingEntry[] {
   const others = [...waitingList, ...participants];
   return waitingList.map((caller, index) => {
-    const { id, role, name } = caller;
+    const { id, role, name, isReachable } = caller;
     if (name === '') {
       const number = waitingList.length > 1 ? index + 1 : undefined;
-      return { id, label: messages.participant(role, number), role: undefined };
+      return { id, label: messages.participant(role, number), role: undefined, isReachable };
     }
     const label = participantName(caller, others, localParticipant.name, messages);
-    return { id, label, role: messages.participant(role, undefined) };
+    return { id, label, role: messages.participant(role, undefined), isReachable };
   });
 }
 
@@ -55,7 +57,7 @@ export class SessionControlsElement extends LitElement {
     waiting: { attribute: false },
     locked: { type: Boolean },
     away: { type: Boolean },
-    isTold: { state: true },
+    outcome: { state: true },
   };
 
   declare messages: Messages;
@@ -64,14 +66,13 @@ export class SessionControlsElement extends LitElement {
   declare locked: boolean;
   /** Nothing of it can be done until the connection is back. */
   declare away: boolean;
-  /** What was written last has been sent to those who wait. */
-  declare isTold: boolean;
+  /** What became of what was written last to those who wait. */
+  declare outcome: string | undefined;
 
   constructor() {
     super();
     // Not the next one's button: a press too many would let in somebody else.
     new FocusKeeper(this, ['#waiting', '.session']);
-    this.isTold = false;
     this.permissions = new Set();
     this.waiting = [];
     this.locked = false;
@@ -196,13 +197,13 @@ export class SessionControlsElement extends LitElement {
           autocomplete="off"
           dir="auto"
           @input=${() => {
-            this.isTold = false;
+            this.outcome = undefined;
           }}
         />
         <button type="submit" aria-disabled=${disabled} aria-describedby=${reason}>
           ${messages.chatSend}
         </button>
-        <div role="status">${this.isTold ? messages.toldWaiting : nothing}</div>
+        <div role="status">${this.outcome ?? nothing}</div>
       </form>
     </section>`;
   }
@@ -212,11 +213,19 @@ export class SessionControlsElement extends LitElement {
     const input = this.renderRoot.querySelector<HTMLInputElement>('#tell');
     const text = input?.value.trim() ?? '';
     if (input === null || text === '' || this.away) return;
+    const { messages, waiting } = this;
+    const unreached = waiting.filter(({ isReachable }) => !isReachable).map(({ label }) => label);
+    const notTold = messages.notTold(listed(unreached, messages.language));
+    if (unreached.length === waiting.length) {
+      this.outcome = notTold;
+      return;
+    }
     const detail: PowerRequest = { action: 'tell-waiting', text };
     const request = new CustomEvent('power-request', { detail, cancelable: true });
     if (!this.dispatchEvent(request)) return;
     input.value = '';
-    this.isTold = true;
+    this.outcome =
+      unreached.length === 0 ? messages.toldWaiting : `${messages.toldWaiting} ${notTold}`;
   };
 
   #request(detail: PowerRequest): () => void {

@@ -348,6 +348,9 @@ test('a host writes to all who wait, and what it says is not sent as it is', asy
   await enter('host', ALL);
   const people = (['cat', 'dan'] as const).map((id) => ({ id, role: 'client' }) as const);
   await say({ type: 'waiting-list', people });
+  for (const { id } of people) {
+    environment.worker.report({ type: 'caller', participantId: id, name: '' });
+  }
   await press(element.find('.people-toggle'));
   const list = 'quiet-room-session-controls';
   const [input] = inside(list, '#tell') as HTMLInputElement[];
@@ -366,6 +369,39 @@ test('a host writes to all who wait, and what it says is not sent as it is', asy
   expect(sent('tell-waiting')).toEqual([]);
   expect(inside(list, '.tell [role=status]')[0]?.textContent).toBe('Sent.');
   expect(input!.value).toBe('');
+});
+
+test('a host is told to whom nothing can be written yet', async () => {
+  await enter('host', ALL);
+  const waiting = (...ids: string[]): Promise<void> =>
+    say({ type: 'waiting-list', people: ids.map((id) => ({ id, role: 'client' })) });
+  await waiting('cat', 'dan');
+  await press(element.find('.people-toggle'));
+  const list = 'quiet-room-session-controls';
+  const write = async (): Promise<string> => {
+    await press(inside(list, '.tell button')[0]);
+    return inside(list, '.tell [role=status]')[0]?.textContent ?? '';
+  };
+  const [input] = inside(list, '#tell') as HTMLInputElement[];
+  input!.value = 'Soon.';
+  expect(await write()).toBe(
+    'Not to Participant 1 and Participant 2: nothing can be written there yet.',
+  );
+  expect(input!.value).toBe('Soon.');
+
+  environment.worker.report({ type: 'caller', participantId: 'cat', name: 'Cat' });
+  await element.rendered();
+  expect(await write()).toBe('Sent. Not to Participant 2: nothing can be written there yet.');
+  expect(input!.value).toBe('');
+
+  await waiting('cat');
+  input!.value = 'Now.';
+  expect(await write()).toBe('Sent.');
+  const told = environment.worker.requests.filter(({ type }) => type === 'tell-waiting');
+  expect(told.map((request) => ('participantId' in request ? request.participantId : ''))).toEqual([
+    'cat',
+    'cat',
+  ]);
 });
 
 test('who waits is shown what the host says, and by whom', async () => {

@@ -203,6 +203,7 @@ export const english: Messages = {
   refusePerson: (name) => `Refuse ${name}`,
   tellWaiting: 'Write to those who wait',
   toldWaiting: 'Sent.',
+  notTold: (names) => `Not to ${names}: nothing can be written there yet.`,
   noted: (name, text) => `${name === '' ? ROLES.host : name}: ${text}`,
   lock: 'Lock the room',
   unlock: 'Unlock the room',

@@ -37,6 +37,7 @@ const FILLINGS: { [Key in FunctionKey]: readonly Parameters<Messages[Key]>[] } =
   ownQuality: QUALITIES,
   pin: [['⟦name⟧']],
   screenOf: [['⟦name⟧']],
+  notTold: [['⟦names⟧']],
   reacted: [
     ['⟦name⟧', 1, '⟦reaction⟧'],
     ['⟦name⟧', 417, '⟦reaction⟧'],

@@ -166,6 +166,8 @@ export interface Messages {
   readonly refusePerson: (name: string) => string;
   readonly tellWaiting: string;
   readonly toldWaiting: string;
+  /** Nothing can be written yet to those of these names. */
+  readonly notTold: (names: string) => string;
   /** To somebody who waits; `name` is empty if it is not known. */
   readonly noted: (name: string, text: string) => string;
   readonly lock: string;

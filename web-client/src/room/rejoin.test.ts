@@ -421,7 +421,7 @@ test.each(ACTS)(
   '%s is refused while it would reach nobody, and goes out afterwards',
   async (_, act) => {
     enterGroup();
-    environment.socket.say({ type: 'waiting-list', people: [{ id: 'dan', role: 'client' }] });
+    meetCaller();
     const shown: unknown[] = [];
     room.on('chatMessage', (...message) => shown.push(message));
     room.on('reaction', (...reaction) => shown.push(reaction));
@@ -439,11 +439,16 @@ test.each(ACTS)(
     expect(room.localParticipant).toMatchObject({ handRaised: false, name: '' });
 
     await findAgain();
-    environment.socket.say({ type: 'waiting-list', people: [{ id: 'dan', role: 'client' }] });
+    meetCaller();
     act(room);
     expect(went()).toBe(before + 1);
   },
 );
+
+function meetCaller(): void {
+  environment.socket.say({ type: 'waiting-list', people: [{ id: 'dan', role: 'client' }] });
+  environment.worker.report({ type: 'caller', participantId: 'dan', name: '' });
+}
 
 test('whether the stay is away is told, though the room was interrupted before', async () => {
   const told: boolean[] = [];

@@ -54,12 +54,14 @@ export class Room extends Emitter<RoomEvents> {
     const ask = (message: ClientMessage): void => {
       this.#stay.ask(message);
     };
-    const tellCaller = (participantId: string, text: string): void => {
+    const tellCallers = (participantIds: readonly string[], text: string): void => {
       this.#stay.requireConnection();
-      this.#stay.noteSealing();
-      this.#stay.encryption?.tellWaiting(participantId, text);
+      for (const participantId of participantIds) {
+        this.#stay.noteSealing();
+        this.#stay.encryption?.tellWaiting(participantId, text);
+      }
     };
-    const rules = new SessionRules({ send, ask, tellCaller }, () => environment.now());
+    const rules = new SessionRules({ send, ask, tellCallers }, () => environment.now());
     this.localParticipant = local;
     this.rules = rules;
     this.timers = environment.timers;

@@ -26,6 +26,8 @@ export interface Caller {
   readonly role: Role;
   /** As the person wants to be called; empty if it did not say, or it cannot be read. Comes encrypted. */
   readonly name: string;
+  /** Whether {@link SessionRules.tellWaiting} tells it, too: it has said who it is, and by which key to answer. */
+  readonly isReachable: boolean;
 }
 
 /** What somebody who may let this client in tells it. Comes encrypted. */
@@ -70,8 +72,8 @@ export interface RulesWays {
   readonly send: (message: ClientMessage) => void;
   /** The same; throws `not-connected` where it would be lost. */
   readonly ask: (message: ClientMessage) => void;
-  /** To one who waits, by id; throws `not-connected` too. */
-  readonly tellCaller: (participantId: string, text: string) => void;
+  /** To some of those who wait, by id; throws `not-connected` too. */
+  readonly tellCallers: (participantIds: readonly string[], text: string) => void;
 }
 
 /**
@@ -162,10 +164,17 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
     this.#ways.ask({ type: 'refuse', participantId });
   }
 
-  /** Tells all who wait now. Throws a `RangeError` above 500 characters. */
+  /**
+   * Tells all who wait now and are {@link Caller.isReachable}. Throws a `RangeError`
+   * above 500 characters.
+   */
   tellWaiting(text: string): void {
     if (text.length > MAX_NOTE_LENGTH) throw new RangeError('the text is too long');
-    for (const { id } of this.#waitingList) this.#ways.tellCaller(id, text);
+    const callers = this.#waitingList.filter(({ isReachable }) => isReachable);
+    this.#ways.tellCallers(
+      callers.map(({ id }) => id),
+      text,
+    );
   }
 
   /** Lets nobody new in, or does again. Needs the permission `lock`. */
@@ -215,10 +224,9 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   /** @internal */
   handleCaller(participantId: string, name: string): void {
     const caller = this.#waitingList.find(({ id }) => id === participantId);
-    if (caller === undefined || caller.name === name) return;
-    this.#setWaitingList(
-      this.#waitingList.map((one) => (one === caller ? { ...caller, name } : one)),
-    );
+    if (caller === undefined || (caller.isReachable && caller.name === name)) return;
+    const known = { ...caller, name, isReachable: true };
+    this.#setWaitingList(this.#waitingList.map((one) => (one === caller ? known : one)));
   }
 
   /** @internal */
@@ -295,7 +303,7 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   /** What somebody is called is known apart from the list. */
   #describe({ id, role }: WaitingPerson): Caller {
     const known = this.#waitingList.find((caller) => caller.id === id);
-    return { id, role, name: known?.name ?? '' };
+    return { id, role, name: known?.name ?? '', isReachable: known?.isReachable ?? false };
   }
 
   #setWaitingList(callers: readonly Caller[]): void {
