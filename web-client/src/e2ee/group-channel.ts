@@ -12,7 +12,7 @@ interface GroupChannelEvents {
   /** To be sent to the server as it is. */
   send: [message: GroupClientMessage | DoorClientMessage];
   /** Somebody who waits to be let in is called so, by its own word. */
-  caller: [participantId: string, name: string];
+  caller: [participantId: string, name: string, isReachable: boolean];
   /** Somebody who may let us in says this. */
   note: [from: string, text: string];
   epoch: [epoch: GroupEpoch];
@@ -129,7 +129,7 @@ export class GroupChannel extends Emitter<GroupChannelEvents> {
         this.emit('send', report.message);
         break;
       case 'caller':
-        this.emit('caller', report.participantId, report.name);
+        this.emit('caller', report.participantId, report.name, report.isReachable);
         break;
       case 'note':
         this.emit('note', report.from, report.text);

@@ -2,7 +2,7 @@ import type { JoinProof } from '../signaling/protocol/JoinProof';
 import type { GroupReport } from '../signaling/protocol/GroupReport';
 import type { FrameSender, UndecryptableReason } from './worker/decryptor';
 import type { UnsentReason } from './worker/encryptor';
-import type { DoorClientMessage, DoorServerMessage } from './worker/door';
+import type { CallerEvent, DoorClientMessage, DoorServerMessage } from './worker/door';
 import type { PersonMessage } from './worker/mls/application';
 import type { Credential } from './worker/mls/credential';
 import type { GroupClientMessage, GroupServerMessage } from './worker/mls/session-messages';
@@ -188,12 +188,7 @@ export type WorkerReport =
       readonly type: 'group-send';
       readonly message: GroupClientMessage | DoorClientMessage;
     }
-  | {
-      /** Somebody who waits to be let in is called so, by its own word. */
-      readonly type: 'caller';
-      readonly participantId: string;
-      readonly name: string;
-    }
+  | CallerEvent
   | {
       /** Somebody who may let us in says this. */
       readonly type: 'note';

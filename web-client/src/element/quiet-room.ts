@@ -25,6 +25,7 @@ import type { HelpSheetElement } from './help-sheet';
 import { Interruption } from './interruption';
 import { actOnPerson, actOnSession, type Asking } from './powers';
 import { Session, type Popup } from './session';
+import { SessionTime } from './session-time';
 import { shortcutOf, ShortcutSetting, type Shortcut } from './shortcuts';
 import { SmallWindow } from './small-window';
 import { renderStage } from './stages';
@@ -86,7 +87,8 @@ export class QuietRoomElement extends LitElement {
   readonly #smallWindow = new SmallWindow();
   readonly #shortcuts = new ShortcutSetting();
   readonly #interruption = new Interruption(window);
-  readonly #session = new Session(new AudioPlayback(this.#voices), english, {
+  readonly #time = new SessionTime(() => [location.href, this.url, this.tokenUrl].join(' '));
+  readonly #session = new Session(new AudioPlayback(this.#voices), english, this.#time, {
     openPanel: (panel) => {
       this.#openPanel(panel);
     },
@@ -354,13 +356,14 @@ export class QuietRoomElement extends LitElement {
       room.on('stateChanged', (state) => {
         if (state === 'connected' && !wasIn) {
           wasIn = true;
-          this.#session.time.handleConnected();
+          this.#time.handleConnected();
           tell('joined', { room });
         }
         if (state === 'disconnected') {
-          if (room.error !== undefined && mayRejoinAfter(room.error.code))
-            this.#session.time.keep();
-          else this.#session.time.end();
+          const isMendable = room.error !== undefined && mayRejoinAfter(room.error.code);
+          if (isMendable) this.#time.handleLost();
+          // What a page that goes away wrote down is for the next one.
+          else if (!this.#wasPutAway) this.#time.forget();
           this.#stops.splice(0).forEach((stop) => {
             stop();
           });
@@ -442,16 +445,16 @@ export class QuietRoomElement extends LitElement {
   readonly #handlePageHide = (): void => {
     const { room } = this;
     this.#wasPutAway = room !== undefined && room.state !== 'disconnected';
+    this.#time.handlePageHide();
     // Who was only in the green room has left nothing.
     if (room?.state === 'idle') this.#end();
-    else {
-      this.#session.time.keep();
-      room?.leave();
-    }
+    else room?.leave();
   };
 
   readonly #handlePageShow = ({ persisted }: PageTransitionEvent): void => {
-    if (persisted && this.#wasPutAway) this.#begin();
+    if (!persisted || !this.#wasPutAway) return;
+    this.#wasPutAway = false;
+    this.#begin();
   };
 
   readonly #handleFocusLost = (event: Event): void => {

@@ -217,16 +217,24 @@ export class SessionControlsElement extends LitElement {
     const unreached = waiting.filter(({ isReachable }) => !isReachable).map(({ label }) => label);
     const notTold = messages.notTold(listed(unreached, messages.language));
     if (unreached.length === waiting.length) {
-      this.outcome = notTold;
+      this.#sayOutcome(notTold);
       return;
     }
     const detail: PowerRequest = { action: 'tell-waiting', text };
     const request = new CustomEvent('power-request', { detail, cancelable: true });
     if (!this.dispatchEvent(request)) return;
     input.value = '';
-    this.outcome =
-      unreached.length === 0 ? messages.toldWaiting : `${messages.toldWaiting} ${notTold}`;
+    const { toldWaiting } = messages;
+    this.#sayOutcome(unreached.length === 0 ? toldWaiting : `${toldWaiting} ${notTold}`);
   };
+
+  /** A screen reader hears the same words again only after they were gone. */
+  #sayOutcome(outcome: string): void {
+    this.outcome = undefined;
+    void this.updateComplete.then(() => {
+      this.outcome = outcome;
+    });
+  }
 
   #request(detail: PowerRequest): () => void {
     return () => {

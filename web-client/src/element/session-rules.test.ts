@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import type { LitElement } from 'lit';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { spanish } from '../i18n/spanish';
 import { OWN_ID, type FakeEnvironment } from '../room/fake-environment';
 import type { ClientMessage } from '../signaling/protocol/ClientMessage';
@@ -223,53 +223,142 @@ test('a page that the browser kept and shows again begins anew', async () => {
   expect(text('.ended h2')).toBe('You have left');
 });
 
-test('the session’s time goes on after a reload and a lost connection, and begins anew after leaving', async () => {
-  let now = Date.now();
-  vi.spyOn(Date, 'now').mockImplementation(() => now);
-  const time = (): string | undefined => inside('quiet-room-timer', 'span')[0]?.textContent;
-  const later = async (milliseconds: number): Promise<void> => {
-    now += milliseconds;
-    (element.find('quiet-room-timer') as LitElement).requestUpdate();
+describe('the session’s time', () => {
+  let now = 0;
+
+  beforeEach(async () => {
+    now = Date.now();
+    vi.spyOn(Date, 'now').mockImplementation(() => now);
+    await enter('host', ALL);
+    await later(61_000);
+    expect(time()).toBe('1:01');
+  });
+
+  test('goes on after a reload and a lost connection, and begins anew after leaving', async () => {
+    await reload();
+    await comeBack();
+    expect(time()).toBe('1:01');
+
+    await lose();
+    await press(element.find('.rejoin'));
+    await comeBack();
+    expect(time()).toBe('3:02');
+
+    await press(element.find('.leave'));
+    await press(element.find('.rejoin'));
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test('goes on when a page that was lost is loaded anew, and in one that the browser kept', async () => {
+    await lose();
+    await reload();
+    await comeBack();
+    expect(time()).toBe('3:02');
+
+    const transition = (type: string): Event => Object.assign(new Event(type), { persisted: true });
+    dispatchEvent(transition('pagehide'));
+    await later(1000);
+    dispatchEvent(transition('pageshow'));
     await element.rendered();
-  };
-  const comeBack = async (): Promise<void> => {
+    await comeBack();
+    expect(time()).toBe('3:03');
+
+    await press(element.find('.leave'));
+    await press(element.find('.rejoin'));
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test('begins anew for another session in the page, after a stay and after a lost one', async () => {
+    element.token = 'of another session';
+    await element.rendered();
+    await comeBack();
+    expect(time()).toBe('0:00');
+
+    await lose();
+    element.token = 'of a third session';
+    await element.rendered();
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test('begins anew in another element of the page, after a lost stay', async () => {
+    await lose();
+    const another = new FakeElement();
+    await another.begin();
+    element.remove();
+    element = another;
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test.each<[string, () => Promise<void> | void]>([
+    ['was left while waiting', () => press(element.find('.leave'))],
+    ['was refused', () => say({ type: 'error', code: 'refused', message: '', fatal: true })],
+  ])('begins anew when the session %s after a reload', async (_how, end) => {
+    await reload();
+    ({ environment } = element);
+    environment.socket.accept();
+    environment.startTransforms();
+    await say({ type: 'waiting', reason: 'admission', doorKeys: [] });
+    await end();
+    await element.rendered();
+
+    await press(element.find('.rejoin'));
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test('begins anew for whoever was removed, reloads, and is let in again', async () => {
+    await say({ type: 'error', code: 'removed', message: '', fatal: true });
+    await reload();
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  test('begins anew for whoever comes by a link in the same tab', async () => {
+    await reload('navigate');
+    await comeBack();
+    expect(time()).toBe('0:00');
+  });
+
+  function time(): string | undefined {
+    return inside('quiet-room-timer', 'span')[0]?.textContent;
+  }
+
+  async function later(milliseconds: number): Promise<void> {
+    now += milliseconds;
+    (element.find('quiet-room-timer') as LitElement | null)?.requestUpdate();
+    await element.rendered();
+  }
+
+  async function reload(type = 'reload'): Promise<void> {
+    dispatchEvent(new Event('pagehide'));
+    element.remove();
+    vi.spyOn(performance, 'getEntriesByType').mockReturnValue([
+      { type } as Partial<PerformanceNavigationTiming> as PerformanceEntry,
+    ]);
+    element = new FakeElement();
+    await element.begin();
+  }
+
+  /** Until it is no longer searched for. */
+  async function lose(): Promise<void> {
+    const { socket } = environment;
+    socket.drop();
+    now += 121_000;
+    await vi.waitUntil(() => element.environment.socket !== socket);
+    element.environment.socket.drop();
+    await element.rendered();
+  }
+
+  async function comeBack(): Promise<void> {
     ({ environment } = element);
     environment.socket.accept();
     environment.startTransforms();
     await enter('host', ALL);
-  };
-  await enter('host', ALL);
-  await later(61_000);
-  expect(time()).toBe('1:01');
-
-  dispatchEvent(new Event('pagehide'));
-  element.remove();
-  element = new FakeElement();
-  await element.begin();
-  await comeBack();
-  expect(time()).toBe('1:01');
-
-  const { socket } = environment;
-  socket.drop();
-  // For so long it is searched for.
-  now += 121_000;
-  await vi.waitUntil(() => environment.socket !== socket);
-  environment.socket.drop();
-  await element.rendered();
-  await press(element.find('.rejoin'));
-  await comeBack();
-  expect(time()).toBe('3:02');
-
-  await press(element.find('.leave'));
-  await press(element.find('.rejoin'));
-  await comeBack();
-  expect(time()).toBe('0:00');
-
-  await later(5000);
-  element.token = 'of another session';
-  await element.rendered();
-  await comeBack();
-  expect(time()).toBe('0:00');
+  }
 });
 
 test('a host sees who waits, and lets them in or not', async () => {
@@ -325,14 +414,14 @@ test('who waits is called by its own name, where that tells it apart', async () 
   const doorMessages = worker.requests.filter(({ type }) => type === 'door-message');
   expect(doorMessages).toHaveLength(1);
   expect(worker.requests.filter(({ type }) => type === 'open-door')).toHaveLength(1);
-  worker.report({ type: 'caller', participantId: 'cat', name: 'Cat\u202e' });
+  worker.report({ type: 'caller', participantId: 'cat', name: 'Cat\u202e', isReachable: true });
   await element.rendered();
   expect(text('.prompt p')).toBe('Cat is waiting to be let in.');
 
   await press(element.find('.prompt button'));
   await waiting('cat', 'dan', 'eve');
-  worker.report({ type: 'caller', participantId: 'dan', name: 'THERAPIST' });
-  worker.report({ type: 'caller', participantId: 'nobody', name: 'Nobody' });
+  worker.report({ type: 'caller', participantId: 'dan', name: 'THERAPIST', isReachable: true });
+  worker.report({ type: 'caller', participantId: 'nobody', name: 'Nobody', isReachable: true });
   await element.rendered();
 
   const list = 'quiet-room-session-controls';
@@ -349,7 +438,7 @@ test('a host writes to all who wait, and what it says is not sent as it is', asy
   const people = (['cat', 'dan'] as const).map((id) => ({ id, role: 'client' }) as const);
   await say({ type: 'waiting-list', people });
   for (const { id } of people) {
-    environment.worker.report({ type: 'caller', participantId: id, name: '' });
+    environment.worker.report({ type: 'caller', participantId: id, name: '', isReachable: true });
   }
   await press(element.find('.people-toggle'));
   const list = 'quiet-room-session-controls';
@@ -389,7 +478,23 @@ test('a host is told to whom nothing can be written yet', async () => {
   );
   expect(input!.value).toBe('Soon.');
 
-  environment.worker.report({ type: 'caller', participantId: 'cat', name: 'Cat' });
+  // The same words are news again.
+  const [status] = inside(list, '.tell [role=status]');
+  const shown: (string | null)[] = [];
+  new MutationObserver(() => shown.push(status!.textContent)).observe(status!, {
+    subtree: true,
+    childList: true,
+    characterData: true,
+  });
+  const words = await write();
+  expect(shown).toEqual(['', words]);
+
+  environment.worker.report({
+    type: 'caller',
+    participantId: 'cat',
+    name: 'Cat',
+    isReachable: true,
+  });
   await element.rendered();
   expect(await write()).toBe('Sent. Not to Participant 2: nothing can be written there yet.');
   expect(input!.value).toBe('');

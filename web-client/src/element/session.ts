@@ -20,7 +20,7 @@ import { Prompts } from './prompts';
 import { Reactions } from './reactions';
 import { Reconnections } from './reconnections';
 import { promptByRules } from './session-prompts';
-import { SessionTime } from './session-time';
+import type { SessionTime } from './session-time';
 
 interface SessionEvents {
   /** Something that is shown is another one. */
@@ -57,7 +57,7 @@ export class Session extends Emitter<SessionEvents> {
   readonly reactions = new Reactions();
   readonly prompts = new Prompts();
   readonly ownQuality = new OwnQuality();
-  readonly time = new SessionTime();
+  readonly time: SessionTime;
   /** Outlives a stay; another session begins with another one's nothing. */
   readonly talkTime = new TalkTime();
   readonly #actions: SessionActions;
@@ -94,9 +94,15 @@ export class Session extends Emitter<SessionEvents> {
   /** Who of the others spoke last, by id. */
   #lastSpeaker: string | undefined;
 
-  constructor(playback: AudioPlayback, messages: Messages, actions: SessionActions) {
+  constructor(
+    playback: AudioPlayback,
+    messages: Messages,
+    time: SessionTime,
+    actions: SessionActions,
+  ) {
     super();
     this.playback = playback;
+    this.time = time;
     this.messages = messages;
     this.#actions = actions;
     playback.on('blockedChanged', (isBlocked) => {
@@ -194,7 +200,7 @@ export class Session extends Emitter<SessionEvents> {
   end(): void {
     this.#room?.leave();
     this.#room = undefined;
-    this.time.end();
+    this.time.handleRemoved();
     this.notices.clear();
     this.playback.clear();
     this.conversation.clear();
@@ -218,8 +224,7 @@ export class Session extends Emitter<SessionEvents> {
 
   /** Another person may come, to whom the last one's choices and comparisons do not belong. */
   forgetPerson(): void {
-    // Before the first one it may be the same session that was left by a reload.
-    if (this.#room !== undefined) this.time.forget();
+    this.time.handleAnother();
     this.#compared.clear();
     this.#isSpeakerView = false;
     this.#isSelfHidden = false;

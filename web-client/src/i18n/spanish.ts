@@ -209,7 +209,7 @@ export const spanish: Messages = {
   refusePerson: (name) => `Rechazar a ${name}`,
   tellWaiting: 'Escribir a quienes esperan',
   toldWaiting: 'Enviado.',
-  notTold: (names) => `No a ${names}: todavía no se le puede escribir.`,
+  notTold: (names) => `No a ${names}: todavía no es posible escribir ahí.`,
   noted: (name, text) => `${name === '' ? ROLES.host : name}: ${text}`,
   lock: 'Cerrar la sala',
   unlock: 'Abrir la sala',

@@ -20,7 +20,7 @@ interface EncryptionEvents {
   /** To be sent to the server as it is. */
   send: [message: GroupClientMessage | DoorClientMessage];
   /** Somebody who waits to be let in is called so, by its own word. */
-  caller: [participantId: string, name: string];
+  caller: [participantId: string, name: string, isReachable: boolean];
   /** Somebody who may let us in says this. */
   note: [from: string, text: string];
   /** The group has other members, or the first. */
@@ -73,8 +73,8 @@ export class Encryption extends Emitter<EncryptionEvents> {
     this.#channel.on('send', (message) => {
       this.emit('send', message);
     });
-    this.#channel.on('caller', (participantId, name) => {
-      this.emit('caller', participantId, shownName(name));
+    this.#channel.on('caller', (participantId, name, isReachable) => {
+      this.emit('caller', participantId, shownName(name), isReachable);
     });
     this.#channel.on('note', (from, text) => {
       this.emit('note', shownName(from), text);

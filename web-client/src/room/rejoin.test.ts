@@ -447,7 +447,7 @@ test.each(ACTS)(
 
 function meetCaller(): void {
   environment.socket.say({ type: 'waiting-list', people: [{ id: 'dan', role: 'client' }] });
-  environment.worker.report({ type: 'caller', participantId: 'dan', name: '' });
+  environment.worker.report({ type: 'caller', participantId: 'dan', name: '', isReachable: true });
 }
 
 test('whether the stay is away is told, though the room was interrupted before', async () => {

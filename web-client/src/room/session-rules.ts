@@ -26,7 +26,7 @@ export interface Caller {
   readonly role: Role;
   /** As the person wants to be called; empty if it did not say, or it cannot be read. Comes encrypted. */
   readonly name: string;
-  /** Whether {@link SessionRules.tellWaiting} tells it, too: it has said who it is, and by which key to answer. */
+  /** Whether {@link SessionRules.tellWaiting} tells it, too: by what it said last there is a key to answer by. */
   readonly isReachable: boolean;
 }
 
@@ -222,10 +222,11 @@ export class SessionRules extends Emitter<SessionRulesEvents> {
   }
 
   /** @internal */
-  handleCaller(participantId: string, name: string): void {
+  handleCaller(participantId: string, name: string, isReachable: boolean): void {
     const caller = this.#waitingList.find(({ id }) => id === participantId);
-    if (caller === undefined || (caller.isReachable && caller.name === name)) return;
-    const known = { ...caller, name, isReachable: true };
+    if (caller === undefined) return;
+    if (caller.name === name && caller.isReachable === isReachable) return;
+    const known = { ...caller, name, isReachable };
     this.#setWaitingList(this.#waitingList.map((one) => (one === caller ? known : one)));
   }
 

@@ -265,8 +265,8 @@ export class Stay {
       this.#isSealing = false;
       this.#asked = number;
     });
-    encryption.on('caller', (participantId, name) => {
-      rules.handleCaller(participantId, name);
+    encryption.on('caller', (participantId, name, isReachable) => {
+      rules.handleCaller(participantId, name, isReachable);
     });
     encryption.on('note', (from, text) => {
       rules.handleNote({ from, text });

@@ -18,7 +18,7 @@ test('a host reads who waits, and who waits reads the host', async () => {
   const knock = said(await caller.handle(waiting(key)), 'knock');
   const [met] = await host.handle(list([BEN, knock.sealedName]));
 
-  expect(met).toEqual({ type: 'caller', participantId: BEN, name: 'Ben Ąž' });
+  expect(met).toEqual({ type: 'caller', participantId: BEN, name: 'Ben Ąž', isReachable: true });
   const note = said(await host.tell(BEN, 'Dr. Ada', 'Five minutes.'), 'tell-waiting');
   expect(note.participantId).toBe(BEN);
   const message = { type: 'waiting-message', message: note.message } as const;
@@ -114,15 +114,43 @@ test('whoever waits with a key that is none ends nothing for the host', async ()
   const mls = await loadTsMls();
   const host = await doorOf(mls, ANN);
   const { initKey } = await mls.inspectKeyPackage(fromBase64url(await keyOf(host)));
-  for (const answerKey of ['AAAA', toBase64url(new Uint8Array(32))]) {
+  for (const [answerKey, isKey] of [
+    ['', false],
+    ['AAAA', false],
+    [toBase64url(new Uint8Array(32)), true],
+  ] as const) {
     const content = encodeTexts('Ben', answerKey);
     const sealed = await sealToEach(mls, [initKey], sealingInfo('Door Name', 'room', BEN), content);
-    expect(namesIn(await host.handle(list([BEN, toBase64url(sealed)])))).toEqual(['Ben']);
+    expect(await host.handle(list([BEN, toBase64url(sealed)]))).toEqual([
+      { type: 'caller', participantId: BEN, name: 'Ben', isReachable: isKey },
+    ]);
 
     const events = await host.tell(BEN, 'Ada', 'Five minutes.');
 
-    expect(events.map(({ type }) => type)).toEqual(['refused']);
+    // Only by use it is seen that the last one is no key either.
+    expect(events.map(({ type }) => type)).toEqual(isKey ? ['refused'] : []);
   }
+});
+
+test('a host knows whom it can no longer answer, and again when it can', async () => {
+  const mls = await loadTsMls();
+  const [host, other] = [await doorOf(mls, ANN), await doorOf(mls, ANN)];
+  const caller = await doorOf(mls, BEN, 'Ben');
+  const [key, otherKey] = [await keyOf(host), await keyOf(other)];
+  const known = said(await caller.handle(waiting(key)), 'knock');
+  const forOther = said(await caller.handle(waiting(otherKey)), 'knock');
+  await host.handle(list([BEN, known.sealedName]));
+
+  expect(await host.handle(list([BEN, forOther.sealedName]))).toEqual([
+    { type: 'refused', what: 'name', reason: expect.any(String) as string },
+    { type: 'caller', participantId: BEN, name: 'Ben', isReachable: false },
+  ]);
+  expect(await host.tell(BEN, 'Ada', 'Five minutes.')).toEqual([]);
+
+  const again = said(await caller.handle(waiting(key, otherKey)), 'knock');
+  expect(await host.handle(list([BEN, again.sealedName]))).toEqual([
+    { type: 'caller', participantId: BEN, name: 'Ben', isReachable: true },
+  ]);
 });
 
 async function doorOf(

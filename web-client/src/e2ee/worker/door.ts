@@ -32,11 +32,18 @@ export type DoorClientMessage = Extract<
   { type: 'knock' | 'door-key' | 'tell-waiting' }
 >;
 
+/** Somebody who waits is called so, by its own word, and can be told something or not. */
+export interface CallerEvent {
+  readonly type: 'caller';
+  readonly participantId: string;
+  readonly name: string;
+  readonly isReachable: boolean;
+}
+
 /** What the door wants sent or known. */
 export type DoorEvent =
   | { readonly type: 'send'; readonly message: DoorClientMessage }
-  /** Somebody who waits is called so, by its own word. */
-  | { readonly type: 'caller'; readonly participantId: string; readonly name: string }
+  | CallerEvent
   /** Somebody who may let us in says this. */
   | { readonly type: 'note'; readonly from: string; readonly text: string }
   /** Something that came in could not be opened, or was not believed. */
@@ -151,12 +158,17 @@ export class Door {
         const content = await openSealed(this.#key.initKey, sealed, this.#info('Name', id));
         const [name = '', answerKey = ''] = decodeTexts(content, 2);
         if (name.length > MAX_NAME_LENGTH) throw new RefusedError('the name is too long');
-        this.#callers.set(id, { sealedName, answerKey: fromBase64url(answerKey) });
-        events.push({ type: 'caller', participantId: id, name });
+        const key = fromBase64url(answerKey);
+        const isReachable = key.length === KEY_LENGTH;
+        this.#callers.set(id, { sealedName, name, answerKey: isReachable ? key : undefined });
+        events.push({ type: 'caller', participantId: id, name, isReachable });
       } catch (error) {
         // It may have been sealed before we came: once we are known it is sealed anew.
-        this.#callers.set(id, { sealedName, answerKey: undefined });
+        const name = this.#callers.get(id)?.name;
+        this.#callers.set(id, { sealedName, name, answerKey: undefined });
         events.push(refused('name', error));
+        if (name === undefined) continue;
+        events.push({ type: 'caller', participantId: id, name, isReachable: false });
       }
     }
     return events;
@@ -185,6 +197,8 @@ export class Door {
 
 interface Caller {
   readonly sealedName: string;
+  /** As it was read last, if it was. */
+  readonly name: string | undefined;
   readonly answerKey: Uint8Array | undefined;
 }
 
@@ -198,3 +212,6 @@ export const MAX_NOTE_LENGTH = 500;
 
 /** More than a server lets wait. */
 const MAX_CALLERS = 64;
+
+/** Of an X25519 public key, in bytes. */
+const KEY_LENGTH = 32;
